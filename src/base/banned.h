@@ -1,0 +1,13 @@
+/* banned: calls that do not compile here, because a better one exists in base. */
+#ifndef WEIR_BASE_BANNED_H
+#define WEIR_BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime atoi atol rand \
+	srand alloca gets
+
+#endif

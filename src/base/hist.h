@@ -1,0 +1,35 @@
+/*
+ * hist: HDR-style histogram of durations, 1 µs to 1 h, 3 significant digits (relative
+ * error <= 0.1 %).
+ *
+ * MODEL  buckets of doubling width, 2048 linear steps in each (Gil Tene's HdrHistogram
+ * layout). COST   a record is O(1), no allocation; about 190 KiB a histogram (64-bit
+ * counts).
+ */
+#ifndef WEIR_BASE_HIST_H
+#define WEIR_BASE_HIST_H
+
+#include "base/json.h"
+
+struct hist;
+
+struct hist *hist_new(void);
+void hist_free(struct hist **h);
+void hist_reset(struct hist *h);
+void hist_record(struct hist *h, ns_t value); /* below 0 counts as 0; above 1 h as 1 h */
+void hist_merge(struct hist *into, const struct hist *from);
+uint64_t hist_count(const struct hist *h);
+ns_t hist_min(const struct hist *h);  /* exact; 0 when empty */
+ns_t hist_max(const struct hist *h);  /* exact; 0 when empty */
+ns_t hist_mean(const struct hist *h); /* exact sum over count */
+/* Highest equivalent value of the bucket that holds quantile q in [0, 1]; never above
+ * hist_max. */
+ns_t hist_quantile(const struct hist *h, double q);
+/* How many recorded values are <= value (to bucket precision). */
+uint64_t hist_count_at_most(const struct hist *h, ns_t value);
+/* {count, min_ms, mean_ms, p50_ms, p90_ms, p99_ms, p999_ms, max_ms} */
+void hist_json(struct json *j, const char *key, const struct hist *h);
+/* Lossless and mergeable: [[bucket_low_us, count], ...] of the buckets in use. */
+void hist_json_buckets(struct json *j, const char *key, const struct hist *h);
+
+#endif

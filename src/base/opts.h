@@ -1,0 +1,95 @@
+/*
+ * opts: one table row an option; it feeds the command line, --help, the manual and its
+ * check.
+ *
+ * A verb's folder holds options.def with rows
+ *     OPT(kind, field, "name", "META", "default", "one line of help")
+ * in the order --help shows them, and GROUP("Title") rows between. The struct is made
+ * from it too: struct proxy_options { #define OPT(kind, field, name, meta, dflt, help)
+ * OPT_FIELD_##kind field;
+ *     ...
+ * Kinds and the C type of their field:
+ *     flag      bool           --name, --no-name
+ *     text      const char *   NULL when no default
+ *     texts     struct opt_texts   may be given several times
+ *     duration  ns_t           `none` is NS_NEVER
+ *     size      uint64_t       bytes
+ *     count     uint64_t       `none` is UINT64_MAX
+ *     rate      double         per second
+ *     share     double         0..1, written as percent
+ *     choice    int            META lists the words, as "drain|reset|close"; the value is
+ * the index The default is text and is parsed like the user's; "" means zero, NULL or
+ * false.
+ *
+ * OWNS   text fields point into argv or into the table.
+ */
+#ifndef WEIR_BASE_OPTS_H
+#define WEIR_BASE_OPTS_H
+
+#include "base/err.h"
+#include "base/units.h"
+
+#define OPT_TEXTS_MAX 16
+
+struct opt_texts {
+	const char *v[OPT_TEXTS_MAX];
+	uint32_t n;
+};
+
+enum opt_kind {
+	OPT_group,
+	OPT_flag,
+	OPT_text,
+	OPT_texts,
+	OPT_duration,
+	OPT_size,
+	OPT_count,
+	OPT_rate,
+	OPT_share,
+	OPT_choice,
+};
+
+#define OPT_FIELD_flag bool
+#define OPT_FIELD_text const char *
+#define OPT_FIELD_texts struct opt_texts
+#define OPT_FIELD_duration ns_t
+#define OPT_FIELD_size uint64_t
+#define OPT_FIELD_count uint64_t
+#define OPT_FIELD_rate double
+#define OPT_FIELD_share double
+#define OPT_FIELD_choice int
+
+struct opt {
+	enum opt_kind kind;
+	const char *name, *meta, *dflt, *help; /* for a group: name is its title */
+	size_t offset;
+};
+
+/*
+ * What a verb shows the command line. Words that are not options go to `words`, at most
+ * OPT_TEXTS_MAX. main: options are parsed and hold defaults; returns the exit status.
+ */
+struct verb {
+	const char *name, *summary; /* one line for `weir --help` */
+	const char *usage;          /* "weir proxy --upstream URL [options]" */
+	const char *about;          /* a paragraph for `weir VERB --help` */
+	const char *example;        /* lines that can be pasted */
+	const struct opt *opts;
+	size_t opt_count;
+	size_t options_size; /* sizeof(struct <verb>_options) */
+	int (*main)(const void *options, const struct opt_texts *words);
+};
+
+enum opts_outcome { OPTS_RUN, OPTS_HELP, OPTS_BAD };
+
+/*
+ * argv without the program and verb names. --name=value and --name value; `--` ends
+ * options. Unknown names and values out of their kind give OPTS_BAD and a problem with
+ * the nearest known name.
+ */
+MUST_USE enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
+	void *options, struct opt_texts *words, struct problem *p);
+/* The --help page, at most `width` columns wide. */
+void opts_help(const struct verb *verb, struct text *out, size_t width);
+
+#endif

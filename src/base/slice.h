@@ -1,0 +1,44 @@
+/*
+ * slice: bytes that belong to somebody else.
+ *
+ * OWNS   nothing: a slice is valid as long as the buffer it points into.
+ * RULES  1. ptr may be NULL only when len is 0. Not NUL-terminated.
+ */
+#ifndef WEIR_BASE_SLICE_H
+#define WEIR_BASE_SLICE_H
+
+#include "base/base.h"
+
+struct slice {
+	const char *ptr;
+	size_t len;
+};
+
+#define SLICE(lit) ((struct slice){ "" lit, sizeof(lit) - 1 })
+#define SLICE_NONE ((struct slice){ NULL, 0 })
+/* For printf("%.*s", SLICE_ARG(s)). */
+#define SLICE_ARG(s) (int)(s).len, (s).ptr
+
+static inline struct slice slice_of(const char *text)
+{
+	return (struct slice){ text, text ? strlen(text) : 0 };
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* ASCII case folded; never the locale's. */
+bool slice_eq_nocase(struct slice a, struct slice b);
+bool slice_starts(struct slice s, struct slice prefix);
+/* Offset of the first byte `c`, or len when there is none. */
+size_t slice_find(struct slice s, char c);
+struct slice slice_cut(struct slice s, size_t from, size_t len); /* clamped to s */
+/* Space and HTAB removed at both ends (RFC 9110 5.6.3 OWS). */
+struct slice slice_trim(struct slice s);
+/* Next comma-separated item of *rest, trimmed (empty items skipped); false at the end. */
+bool slice_next_item(struct slice *rest, struct slice *item);
+char *slice_dup(struct slice s); /* NUL-terminated copy; mem_free */
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * text: a growing string for what people read and machines parse (never on the hot path),
+ * and wire: a fixed buffer with a sticky error for what goes on a socket (ten writes, one
+ * check).
+ *
+ * OWNS   text owns its bytes until text_fini; text_take moves them out (mem_free).
+ *        wire borrows its buffer.
+ */
+#ifndef WEIR_BASE_TEXT_H
+#define WEIR_BASE_TEXT_H
+
+#include "base/slice.h"
+
+struct text {
+	char *ptr; /* NUL-terminated once anything was added; NULL before */
+	size_t len, cap;
+};
+
+void text_init(struct text *t);
+void text_fini(struct text *t);
+void text_reset(struct text *t); /* empty, memory kept */
+void text_add(struct text *t, const char *str);
+void text_add_slice(struct text *t, struct slice s);
+void text_add_char(struct text *t, char c);
+void text_addf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Spaces until the current line is `column` wide (bytes after the last newline, UTF-8
+ * counted as one). */
+void text_pad(struct text *t, size_t column);
+char *text_take(struct text *t);
+struct slice text_slice(const struct text *t);
+
+struct wire {
+	char *ptr;
+	size_t len, cap;
+	bool over; /* something did not fit; len is what did */
+};
+
+static inline void wire_init(struct wire *w, char *buf, size_t cap)
+{
+	*w = (struct wire){ .ptr = buf, .cap = cap };
+}
+
+static inline void wire_put(struct wire *w, const char *bytes, size_t len)
+{
+	if (UNLIKELY(len > w->cap - w->len)) {
+		w->over = true;
+		return;
+	}
+	memcpy(w->ptr + w->len, bytes, len);
+	w->len += len;
+}
+
+static inline void wire_put_slice(struct wire *w, struct slice s)
+{
+	if (s.len)
+		wire_put(w, s.ptr, s.len);
+}
+
+#define WIRE_LIT(w, lit) wire_put((w), "" lit, sizeof(lit) - 1)
+void wire_put_u64(struct wire *w, uint64_t n);
+void wire_put_hex(struct wire *w, uint64_t n); /* lower case, no leading zeros */
+
+#endif

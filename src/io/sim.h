@@ -1,0 +1,57 @@
+/*
+ * sim: the simulated twin of the loop, for tests/sim and fuzzers: a world of hosts with a
+ * virtual clock.
+ *
+ * MODEL  A world holds hosts; each host has one struct io_loop with its IP address.
+ * Sockets between hosts have latency, bounded send and receive buffers, FIN, RST,
+ * backlog, and ephemeral ports with TIME_WAIT (60 s on the side whose FIN went first;
+ * none after RST). Events happen in order of virtual time, ties in order of creation;
+ * nothing depends on the real clock, so a run is a pure function of its seed. RST
+ * semantics follow Linux: close with unread data sends RST; data that arrives at a closed
+ *        socket is answered by RST; received bytes stay readable after an RST, then
+ * ERR_RESET. RULES  1. sim_run never blocks. 2. sim_free CHECKs what io_loop_free does,
+ * for every host.
+ */
+#ifndef WEIR_IO_SIM_H
+#define WEIR_IO_SIM_H
+
+#include "base/rng.h"
+#include "io/sock.h"
+
+struct sim;
+
+struct sim_cfg {
+	uint64_t seed;
+	ns_t latency;       /* one way, every link; 0: 100 µs */
+	ns_t jitter;        /* uniform 0..jitter on top, order kept within a connection */
+	uint32_t buf_bytes; /* send + receive buffer of a socket, each; 0: 64 KiB */
+	uint32_t ports;     /* ephemeral ports a (source, destination) pair; 0: 28232 */
+	double lose_rst;    /* chance that an RST is lost (it is never retransmitted) */
+	uint32_t write_max; /* a write takes at most so many bytes (short writes); 0: no
+			       bound */
+	uint32_t fd_max;    /* sockets a host; 0: no bound (else ERR_NO_FDS) */
+};
+
+struct sim *sim_new(const struct sim_cfg *cfg);
+void sim_free(struct sim **sim);
+/* The loop of a new host with this address, "10.0.0.1". The world owns it: do not
+ * io_loop_free it. */
+struct io_loop *sim_host(struct sim *sim, const char *ip);
+ns_t sim_now(const struct sim *sim);
+/* Runs events until virtual time `until` (then now == until), or nothing is left (false).
+ */
+bool sim_run(struct sim *sim, ns_t until);
+/* Changes the fault settings (latency, jitter, lose_rst, write_max, fd_max) from now on.
+ */
+void sim_set(struct sim *sim, const struct sim_cfg *cfg);
+/* Resets every connection between two hosts, or (b NULL) of one host. Returns how many.
+ */
+uint32_t sim_cut(struct sim *sim, const struct io_loop *a, const struct io_loop *b);
+
+struct sim_counts {
+	uint32_t established, time_wait, fin_wait2, close_wait, ports_used;
+	uint64_t connects, accepts, resets_sent, events;
+};
+void sim_count(const struct sim *sim, const struct io_loop *host, struct sim_counts *out);
+
+#endif
