@@ -1,9 +1,9 @@
 /*
  * base: the few words every file speaks.
  *
- * WHAT   CHECK() for our own bugs, MUST_USE, containers, and the clock type.
- * RULES  1. CHECK is on in every build: it prints the condition and the place, then
- * aborts.
+ * WHAT    CHECK() for our own bugs, MUST_USE, containers, and the clock type.
+ * RULES   1. CHECK is on in every build: it prints the condition and the place, then
+ *            aborts.
  */
 #ifndef WEIR_BASE_BASE_H
 #define WEIR_BASE_BASE_H

@@ -1,9 +1,9 @@
 /*
  * err: one code for each way the world can fail; the table is err.def.
  *
- * RULES  1. Every function that can fail on account of the world returns enum err,
- * MUST_USE.
- *        2. ERR_AGAIN is the only value that promises a later callback.
+ * RULES   1. Every function that can fail on account of the world returns enum err,
+ *            MUST_USE.
+ *         2. ERR_AGAIN is the only value that promises a later callback.
  */
 #ifndef WEIR_BASE_ERR_H
 #define WEIR_BASE_ERR_H

@@ -2,9 +2,9 @@
  * hist: HDR-style histogram of durations, 1 µs to 1 h, 3 significant digits (relative
  * error <= 0.1 %).
  *
- * MODEL  buckets of doubling width, 2048 linear steps in each (Gil Tene's HdrHistogram
- * layout). COST   a record is O(1), no allocation; about 190 KiB a histogram (64-bit
- * counts).
+ * MODEL   buckets of doubling width, 2048 linear steps in each (Gil Tene's HdrHistogram
+ *         layout).
+ * COST    a record is O(1), no allocation; about 190 KiB a histogram (64-bit counts).
  */
 #ifndef WEIR_BASE_HIST_H
 #define WEIR_BASE_HIST_H

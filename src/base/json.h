@@ -2,10 +2,10 @@
  * json: a streaming writer over struct text. Commas and indentation are its business;
  * keys come first. (Reading JSON is jansson's business, in base/json_read.c.)
  *
- * RULES  1. Inside an object every value call names its key; inside an array key is NULL.
- * CHECKed.
- *        2. Strings are escaped; bytes that are not UTF-8 become U+FFFD. NaN and
- * infinities become null.
+ * RULES   1. Inside an object every value call names its key; inside an array key is
+ *            NULL. CHECKed.
+ *         2. Strings are escaped; bytes that are not UTF-8 become U+FFFD. NaN and
+ *            infinities become null.
  */
 #ifndef WEIR_BASE_JSON_H
 #define WEIR_BASE_JSON_H

@@ -2,8 +2,9 @@
  * list: intrusive, doubly linked, counted. State = which list an object is on, so counts
  * are list lengths and a limit and its gauge can never disagree.
  *
- * COST   16 bytes an object; every operation O(1).
- * RULES  1. A node is on at most one list. 2. list_remove takes the list it is on.
+ * COST    16 bytes an object; every operation O(1).
+ * RULES   1. A node is on at most one list.
+ *         2. list_remove takes the list it is on.
  */
 #ifndef WEIR_BASE_LIST_H
 #define WEIR_BASE_LIST_H

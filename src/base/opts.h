@@ -5,21 +5,24 @@
  * A verb's folder holds options.def with rows
  *     OPT(kind, field, "name", "META", "default", "one line of help")
  * in the order --help shows them, and GROUP("Title") rows between. The struct is made
- * from it too: struct proxy_options { #define OPT(kind, field, name, meta, dflt, help)
- * OPT_FIELD_##kind field;
- *     ...
+ * from it too:
+ *     struct proxy_options {
+ *     #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+ *     #define GROUP(title)
+ *     #include "proxy/options.def"
+ *     };
  * Kinds and the C type of their field:
- *     flag      bool           --name, --no-name
- *     text      const char *   NULL when no default
+ *     flag      bool               --name, --no-name
+ *     text      const char *       NULL when no default
  *     texts     struct opt_texts   may be given several times
- *     duration  ns_t           `none` is NS_NEVER
- *     size      uint64_t       bytes
- *     count     uint64_t       `none` is UINT64_MAX
- *     rate      double         per second
- *     share     double         0..1, written as percent
- *     choice    int            META lists the words, as "drain|reset|close"; the value is
- * the index The default is text and is parsed like the user's; "" means zero, NULL or
- * false.
+ *     duration  ns_t               `none` is NS_NEVER
+ *     size      uint64_t           bytes
+ *     count     uint64_t           `none` is UINT64_MAX
+ *     rate      double             per second
+ *     share     double             0..1, written as percent
+ *     choice    int                META lists the words, as "drain|reset|close"; the value
+ *                                  is the index
+ * The default is text and is parsed like the user's; "" means zero, NULL or false.
  *
  * OWNS   text fields point into argv or into the table.
  */

@@ -1,10 +1,10 @@
 /*
  * slab: objects of one size, from chunks that are never given back while the slab lives.
  *
- * RULES  1. slab_take gives zeroed memory, or NULL once `max` objects are out (0: no
- * bound): shed.
- *        2. Freed space is poisoned under AddressSanitizer.
- * COST   O(1), no header an object.
+ * RULES   1. slab_take gives zeroed memory, or NULL once `max` objects are out (0: no
+ *            bound): shed.
+ *         2. Freed space is poisoned under AddressSanitizer.
+ * COST    O(1), no header an object.
  */
 #ifndef WEIR_BASE_SLAB_H
 #define WEIR_BASE_SLAB_H

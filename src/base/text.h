@@ -3,8 +3,8 @@
  * and wire: a fixed buffer with a sticky error for what goes on a socket (ten writes, one
  * check).
  *
- * OWNS   text owns its bytes until text_fini; text_take moves them out (mem_free).
- *        wire borrows its buffer.
+ * OWNS    text owns its bytes until text_fini; text_take moves them out (mem_free). wire
+ *         borrows its buffer.
  */
 #ifndef WEIR_BASE_TEXT_H
 #define WEIR_BASE_TEXT_H

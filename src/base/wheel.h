@@ -2,15 +2,16 @@
  * wheel: hierarchical timer wheel, intrusive, O(1) to set and stop. Pure: `now` is an
  * argument.
  *
- * MODEL  ticks of a grain chosen at init; levels of 64 slots; a far timer cascades down
- * as its level turns (Varghese & Lauck 1987). The real loop and the simulated loop both
- * use it. RULES  1. A timer never fires early: it fires in the first wheel_run whose now
- * >= at.
- *        2. Timers due at the same run fire in order of `at`, then of setting, when the
- * grain is 1 ns apart or more (within one tick too).
- *        3. on_fire may set or stop any timer, itself included; a timer set in a callback
- * for a time that is already due fires in the next run, not in this one. COST   48 bytes
- * a timer.
+ * MODEL   ticks of a grain chosen at init; levels of 64 slots; a far timer cascades down
+ *         as its level turns (Varghese & Lauck 1987). The real loop and the simulated
+ *         loop both use it.
+ * RULES   1. A timer never fires early: it fires in the first wheel_run whose now >= at.
+ *         2. Timers due at the same run fire in order of `at`, then of setting, when the
+ *            grain is 1 ns apart or more (within one tick too).
+ *         3. on_fire may set or stop any timer, itself included; a timer set in a
+ *            callback for a time that is already due fires in the next run, not in this
+ *            one.
+ * COST    48 bytes a timer.
  */
 #ifndef WEIR_BASE_WHEEL_H
 #define WEIR_BASE_WHEEL_H

@@ -2,7 +2,7 @@
  * addr: where a socket is bound or goes to: host:port, [v6]:port, :port (any address) and
  * unix:PATH.
  *
- * OWNS   a plain value; copy freely. Linked into the real and the simulated loop alike.
+ * OWNS    a plain value; copy freely. Linked into the real and the simulated loop alike.
  */
 #ifndef WEIR_IO_ADDR_H
 #define WEIR_IO_ADDR_H

@@ -3,12 +3,13 @@
  * io/sock.h, chosen at link time: io/uv (libuv; real sockets) and io/sim (virtual clock,
  * scripted network; io/sim.h).
  *
- * MODEL  A turn is: poll, I/O callbacks, due timers, on_turn hooks, deferred calls.
- * io_now is read once a turn (and after the poll); all of one turn's decisions see the
- * same instant. RULES  1. A callback never runs inside the call that registered it.
- *        2. A loop and everything on it belongs to one thread; io_loop_wake alone may be
- * called from another thread or a signal handler.
- *        3. io_loop_free CHECKs that no socket, timer or defer is left: the leak test.
+ * MODEL   A turn is: poll, I/O callbacks, due timers, on_turn hooks, deferred calls.
+ *         io_now is read once a turn (and after the poll); all of one turn's decisions
+ *         see the same instant.
+ * RULES   1. A callback never runs inside the call that registered it.
+ *         2. A loop and everything on it belongs to one thread; io_loop_wake alone may be
+ *            called from another thread or a signal handler.
+ *         3. io_loop_free CHECKs that no socket, timer or defer is left: the leak test.
  */
 #ifndef WEIR_IO_LOOP_H
 #define WEIR_IO_LOOP_H

@@ -2,15 +2,16 @@
  * sim: the simulated twin of the loop, for tests/sim and fuzzers: a world of hosts with a
  * virtual clock.
  *
- * MODEL  A world holds hosts; each host has one struct io_loop with its IP address.
- * Sockets between hosts have latency, bounded send and receive buffers, FIN, RST,
- * backlog, and ephemeral ports with TIME_WAIT (60 s on the side whose FIN went first;
- * none after RST). Events happen in order of virtual time, ties in order of creation;
- * nothing depends on the real clock, so a run is a pure function of its seed. RST
- * semantics follow Linux: close with unread data sends RST; data that arrives at a closed
- *        socket is answered by RST; received bytes stay readable after an RST, then
- * ERR_RESET. RULES  1. sim_run never blocks. 2. sim_free CHECKs what io_loop_free does,
- * for every host.
+ * MODEL   A world holds hosts; each host has one struct io_loop with its IP address.
+ *         Sockets between hosts have latency, bounded send and receive buffers, FIN, RST,
+ *         backlog, and ephemeral ports with TIME_WAIT (60 s on the side whose FIN went
+ *         first; none after RST). Events happen in order of virtual time, ties in order
+ *         of creation; nothing depends on the real clock, so a run is a pure function of
+ *         its seed. RST semantics follow Linux: close with unread data sends RST; data
+ *         that arrives at a closed socket is answered by RST; received bytes stay
+ *         readable after an RST, then ERR_RESET.
+ * RULES   1. sim_run never blocks.
+ *         2. sim_free CHECKs what io_loop_free does, for every host.
  */
 #ifndef WEIR_IO_SIM_H
 #define WEIR_IO_SIM_H

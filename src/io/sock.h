@@ -2,19 +2,21 @@
  * sock: stream sockets (TCP over IPv4 and IPv6, and unix:) by readiness. No buffering, no
  * HTTP.
  *
- * MODEL  Calls never block. on_ready(sock, bits) tells that a wanted direction may
- * progress; the owner then reads or writes until ERR_AGAIN or until its budget is spent
- * (readiness is level-like: with data left and IO_READ wanted, on_ready comes again next
- * turn). RULES  1. on_ready never runs inside a call of this header.
- *        2. After io_close no callback follows, and the owner may free the storage at
- * once.
- *        3. Changing `wanted` costs system calls only when it matters: dropping a bit is
- * lazy (the loop disarms when an unwanted event fires), so leave IO_READ wanted and
- * change only when blocked.
- *        4. A hang-up or an error is reported as both bits that are wanted; the next read
- * or write says what it was. A peer's FIN is readable (read gives ERR_EOF). OWNS   struct
- * io_sock is embedded in the caller's object, zeroed before first use. CONTEXT the loop's
- * thread.
+ * MODEL   Calls never block. on_ready(sock, bits) tells that a wanted direction may
+ *         progress; the owner then reads or writes until ERR_AGAIN or until its budget is
+ *         spent (readiness is level-like: with data left and IO_READ wanted, on_ready
+ *         comes again next turn).
+ * RULES   1. on_ready never runs inside a call of this header.
+ *         2. After io_close no callback follows, and the owner may free the storage at
+ *            once.
+ *         3. Changing `wanted` costs system calls only when it matters: dropping a bit is
+ *            lazy (the loop disarms when an unwanted event fires), so leave IO_READ
+ *            wanted and change only when blocked.
+ *         4. A hang-up or an error is reported as both bits that are wanted; the next
+ *            read or write says what it was. A peer's FIN is readable (read gives
+ *            ERR_EOF).
+ * OWNS    struct io_sock is embedded in the caller's object, zeroed before first use.
+ * CONTEXT the loop's thread.
  */
 #ifndef WEIR_IO_SOCK_H
 #define WEIR_IO_SOCK_H

@@ -2,19 +2,20 @@
  * h1: HTTP/1.1 messages: a strict incremental parser and a serialiser (RFC 9110, RFC
  * 9112).
  *
- * WHAT   Bytes in, slices out. No fd, no clock, no allocation: fields live in the
- * caller's array, slices point into the caller's buffer. MODEL  h1_parse_request /
- * h1_parse_response look at all bytes received so far of one head. H1_PARTIAL: call again
- * with the same bytes and more (the scanner remembers how far it looked, so the whole is
- *        O(n)). H1_DONE: *used bytes were the head. H1_BAD: *why says which rule, and its
- * row in err.def which status. RULES  1. Strict: bare CR or LF, obs-fold, space before
- * colon, empty or illegal field names, control bytes (but HTAB) in values, any white
- * space but one SP in the request line, TE with CL, TE in HTTP/1.0, CL lists or differing
- * CLs, any transfer coding but exactly `chunked`, Host missing (HTTP/1.1), doubled or
- * malformed, a target outside visible ASCII: refused. Up to 2 empty lines (CRLF) before a
- * request line are skipped (RFC 9112 2.2).
- *        2. The same bytes give the same result however they are split.
- *        3. Never reads at or past in.ptr + in.len.
+ * WHAT    Bytes in, slices out. No fd, no clock, no allocation: fields live in the
+ *         caller's array, slices point into the caller's buffer.
+ * MODEL   h1_parse_request / h1_parse_response look at all bytes received so far of one
+ *         head. H1_PARTIAL: call again with the same bytes and more (the scanner
+ *         remembers how far it looked, so the whole is O(n)). H1_DONE: *used bytes were
+ *         the head. H1_BAD: *why says which rule, and its row in err.def which status.
+ * RULES   1. Strict: bare CR or LF, obs-fold, space before colon, empty or illegal field
+ *            names, control bytes (but HTAB) in values, any white space but one SP in the
+ *            request line, TE with CL, TE in HTTP/1.0, CL lists or differing CLs, any
+ *            transfer coding but exactly `chunked`, Host missing (HTTP/1.1), doubled or
+ *            malformed, a target outside visible ASCII: refused. Up to 2 empty lines
+ *            (CRLF) before a request line are skipped (RFC 9112 2.2).
+ *         2. The same bytes give the same result however they are split.
+ *         3. Never reads at or past in.ptr + in.len.
  */
 #ifndef WEIR_PROTO_H1_H
 #define WEIR_PROTO_H1_H
