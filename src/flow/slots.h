@@ -1,0 +1,61 @@
+/*
+ * slots: how much of the server's limit is taken, as one list a state. Pure.
+ *
+ * MODEL   A slot stands for what the server counts. CONNECTING: a connect is under way;
+ *         BUSY: a call whose caller waits; IDLE: a kept-alive connection without a call;
+ *         DRAINING: a call nobody waits for any more, whose answer is still to come; GHOST:
+ *         the connection was reset while the server was (as far as we know) at work;
+ *         SETTLING: the connection is closed, the server may not have noticed yet.
+ * RULES   1. used = the lengths of the lists that count in this unit; never kept by hand.
+ *         2. slot_enter is the only writer of a state; it CHECKs the edge.
+ *         3. used <= limit after every call, or slots_take refused (a limit lowered while it
+ *            runs is met by taking none until used has fallen).
+ *         4. GHOST and SETTLING end by time alone: slots_expire.
+ * OWNS    struct slot is the caller's (a slab's); it must outlive its connection.
+ */
+#ifndef WEIR_FLOW_SLOTS_H
+#define WEIR_FLOW_SLOTS_H
+
+#include "base/list.h"
+
+enum slot_state {
+#define SLOT(name, label, in_conn, in_req) SLOT_##name,
+#include "flow/slots.def"
+#undef SLOT
+	SLOT_STATES
+};
+
+enum slot_unit { SLOT_UNIT_CONNECTION, SLOT_UNIT_REQUEST };
+
+#define SLOTS_NO_LIMIT UINT32_MAX
+
+struct slot {
+	struct list_node node;
+	enum slot_state state;
+	ns_t until; /* GHOST, SETTLING: when it is free */
+};
+
+struct slots {
+	struct list in[SLOT_STATES];
+	uint32_t limit; /* SLOTS_NO_LIMIT: none */
+	uint32_t peak;  /* highest used */
+	enum slot_unit unit;
+	double drain_share; /* 0..1 of limit that DRAINING and GHOST may hold together */
+};
+
+void slots_init(struct slots *s, enum slot_unit unit, uint32_t limit, double drain_share);
+uint32_t slots_used(const struct slots *s);
+/* How many more may be taken now (0 when at or above the limit). */
+uint32_t slots_room(const struct slots *s);
+/* Whether zombies hold their whole share, so that new calls are shed. */
+bool slots_is_drained_up(const struct slots *s);
+/* A new slot enters CONNECTING or BUSY. CHECKs that there is room. */
+void slots_take(struct slots *s, struct slot *slot, enum slot_state state);
+/* Moves a slot; FREE takes it off its list. `until` is for GHOST and SETTLING, else 0. */
+void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t until);
+/* The first GHOST or SETTLING slot whose time has come, now FREE; NULL when none. */
+struct slot *slots_expire(struct slots *s, ns_t now);
+ns_t slots_next_expiry(const struct slots *s); /* NS_NEVER: none */
+const char *slot_state_label(enum slot_state state);
+
+#endif

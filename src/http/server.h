@@ -1,0 +1,131 @@
+/*
+ * server: the server side of HTTP/1.1: listeners, connections from clients, one exchange at
+ * a time on each. Proxy, origin and the admin endpoint stand on it.
+ *
+ * MODEL   A connection is IDLE (between requests), HEAD (some bytes of a head), BUSY (the
+ *         app has a request) or LINGER (answered for the last time; input is read and
+ *         dropped so that no RST eats the answer). The app gets on_request, then on_body*,
+ *         on_body_end, and answers when it likes; on_end closes every exchange that began
+ *         with on_request, exactly once.
+ * RULES   1. on_request ... on_end come in pairs; after on_end the app forgets the sconn.
+ *         2. Malformed input is answered here (status of err.def, Connection: close), the
+ *            app never sees it.
+ *         3. A head stays valid from on_request to on_end.
+ *         4. No callback runs inside the app's own sconn_* call.
+ * CONTEXT the worker's thread.
+ */
+#ifndef WEIR_HTTP_SERVER_H
+#define WEIR_HTTP_SERVER_H
+
+#include "base/json.h"
+#include "http/message.h"
+
+struct server;
+struct sconn;
+
+struct server_ops {
+	/*
+	 * Before anything is read. False: the app does not serve this connection, and has
+	 * said what it wanted with conn_writev; it is closed now (FIN, or RST by the kernel if
+	 * the request has arrived unread). NULL: all are served.
+	 */
+	bool (*on_accept)(struct server *s, struct conn *c, const struct addr *peer);
+	void (*on_request)(struct sconn *c, const struct h1_head *head);
+	/* Payload; returns how many bytes were taken. Fewer: sconn_body_resume goes on. */
+	size_t (*on_body)(struct sconn *c, struct slice data);
+	void (*on_body_end)(struct sconn *c);
+	/* What was blocked in sconn_data has been written. NULL: the app never streams. */
+	void (*on_drain)(struct sconn *c);
+	/*
+	 * The client hung up while its request is with the app (FIN or RST seen). True: end
+	 * the exchange now (on_end follows with ERR_CLIENT_GONE, connection closed); false:
+	 * act as if unseen (a server that does not notice). NULL: true.
+	 */
+	bool (*on_hangup)(struct sconn *c);
+	/* Last callback of an exchange: ERR_OK, the answer is with the kernel; else why not. */
+	void (*on_end)(struct sconn *c, enum err why);
+	/* A served connection (on_accept was true) is closed, with no exchange open. */
+	void (*on_close)(struct sconn *c);
+};
+
+struct server_cfg {
+	const struct server_ops *ops;
+	void *ctx; /* the app's; server_ctx */
+	struct h1_limits limits;
+	ns_t head_for; /* a head must be whole within so long; NS_NEVER: no bound */
+	ns_t idle_for; /* close an idle connection after so long */
+	uint64_t max_requests; /* close after so many; 0: no bound */
+	ns_t close_after; /* pause between a last answer and its close (origin's fault) */
+	bool close_each;  /* say close and close after each answer */
+	bool abrupt_close; /* after a last answer close at once, no LINGER (as fasthttp) */
+	bool add_date;     /* put Date into answers that bring none */
+	struct slice server_name; /* Server field; empty: none */
+};
+
+struct server *server_new(struct worker *w, const struct server_cfg *cfg);
+/* Listens there too; several addresses serve the same app. */
+MUST_USE bool server_listen(struct server *s, const struct addr *at, struct problem *p);
+const struct addr *server_addr(
+	const struct server *s, uint32_t nth); /* NULL past the last */
+/* Stops accepting, closes idle connections; busy ones end with their exchange. */
+void server_drain(struct server *s);
+/* Closes everything now (on_end with ERR_STOPPING for open exchanges) and frees. */
+void server_free(struct server **s);
+uint32_t server_conn_count(const struct server *s);
+void *server_ctx(const struct server *s);
+struct worker *server_worker(const struct server *s);
+
+struct server *sconn_server(const struct sconn *c);
+void *sconn_ctx(
+	const struct sconn *c); /* the app's, of the exchange; NULL at on_request */
+void sconn_set_ctx(struct sconn *c, void *ctx);
+/* The app's, of the connection; NULL at first; kept until on_close. */
+void *sconn_conn_ctx(const struct sconn *c);
+void sconn_set_conn_ctx(struct sconn *c, void *ctx);
+const struct addr *sconn_peer(const struct sconn *c);
+const struct h1_head *sconn_head(const struct sconn *c);
+bool sconn_body_done(const struct sconn *c); /* the request has been received whole */
+bool sconn_hung_up(const struct sconn *c);
+
+/* Goes on with a body that on_body took only in part. Callbacks come in a later turn. */
+void sconn_body_resume(struct sconn *c);
+/* Asks for the body with 100 Continue, if the client waits for that. Else nothing. */
+void sconn_continue(struct sconn *c);
+
+/*
+ * The answer: begin (gives a wire for fields), head (framing and connection fields are the
+ * engine's), data, end. False: no buffer left; the app may sconn_abort.
+ * An interim answer (1xx) is begin + sconn_interim.
+ */
+MUST_USE bool sconn_begin(
+	struct sconn *c, uint16_t status, struct slice reason, struct wire *w);
+void sconn_interim(struct sconn *c, struct wire *w);
+/*
+ * False: the fields did not fit, nothing was sent; begin again. H1_BODY_CLOSE is turned into
+ * chunked for HTTP/1.1 clients. Answers to HEAD, 204 and 304 never send payload.
+ */
+MUST_USE bool sconn_head_end(
+	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length);
+/* Returns what was taken; less than data.len: on_drain follows. */
+size_t sconn_data(struct sconn *c, struct slice data);
+void sconn_flush(struct sconn *c); /* what is buffered goes out now */
+void sconn_end(struct sconn *c);   /* complete; on_end follows in a later callback */
+/* A whole small answer in one call (body <= 12 KiB, else truncated at that with a CHECK). */
+struct answer {
+	uint16_t status;
+	struct slice type;   /* Content-Type; empty: none */
+	struct slice fields; /* further "Name: value\r\n" lines, or empty */
+	struct slice body;
+	bool close;
+};
+void sconn_answer(struct sconn *c, const struct answer *a);
+/*
+ * The exchange cannot end properly: the connection is closed so that the client sees a broken
+ * message (RST if part of an answer was sent). No further callback for this exchange; on_close
+ * follows later.
+ */
+void sconn_abort(struct sconn *c);
+/* The connection closes after the current answer. */
+void sconn_set_close(struct sconn *c);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * upstream: the client side of HTTP/1.1 and the guard of the server: calls wait for a slot,
+ * get a connection, are sent, answered, abandoned. Proxy and load stand on it.
+ *
+ * MODEL   A call is one request to the server and its answer. It is NEW, QUEUED (waits for a
+ *         slot), CONNECTING (has a slot), SENDING (on a connection), and ends with on_end, or
+ *         silently with call_abandon. A cconn is one connection with at most one call; its
+ *         slot (flow/slots.h) says how it counts. What an abandoned call leaves behind is a
+ *         zombie: it keeps its slot until the server answers or closes.
+ * RULES   1. slots used <= limit at every instant, as the server counts: a closed connection
+ *            settles, a reset one under a running call is a ghost.
+ *         2. Calls of one submit are admitted all or none.
+ *         3. A new connection is read before its first write, and after a failed write: a
+ *            refusal that was sent unasked is this call's answer.
+ *         4. A kept-alive connection that dies before any byte of the answer: a replayable
+ *            call is sent once more, on a fresh connection, inheriting the slot (on_ready
+ *            comes again).
+ *         5. on_end is the last callback of a call, exactly once; none after call_abandon.
+ * OWNS    struct call is the app's, valid until on_end or call_abandon.
+ * CONTEXT the worker's thread.
+ */
+#ifndef WEIR_HTTP_UPSTREAM_H
+#define WEIR_HTTP_UPSTREAM_H
+
+#include "base/json.h"
+#include "flow/queue.h"
+#include "flow/slots.h"
+#include "http/message.h"
+
+struct upstream;
+struct cconn;
+struct call;
+
+enum upstream_connections {
+	UPSTREAM_POOL,    /* keep and reuse */
+	UPSTREAM_CLOSE,   /* say close; the server closes first if it is quick */
+	UPSTREAM_PRETEND, /* faulty on purpose: say nothing, close after each answer */
+};
+enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE };
+
+#define UPSTREAM_ENDPOINTS_MAX 16
+
+struct upstream_cfg {
+	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
+	uint32_t endpoint_count;
+	uint32_t limit; /* SLOTS_NO_LIMIT */
+	enum slot_unit unit;
+	double drain_share;
+	uint64_t queue_max;
+	ns_t queue_for;
+	enum upstream_connections connections;
+	enum upstream_abandon abandon;
+	ns_t connect_for, drain_for, ghost_for, settle_for, idle_for;
+	bool idle_fin; /* close idle connections by FIN, not by RST */
+	struct h1_limits limits;
+};
+
+struct call_ops {
+	/*
+	 * The connection is there: put the head with call_begin/call_head_end and, if the body
+	 * is at hand, its data and end. Called again when the call is replayed (rule 4).
+	 */
+	void (*on_ready)(struct call *c);
+	/* An answer's head; 1xx first if any come (status < 200). Valid inside the callback. */
+	void (*on_head)(struct call *c, const struct h1_head *head);
+	/* Payload; returns what was taken; fewer stops the reading until call_resume. */
+	size_t (*on_data)(struct call *c, struct slice data);
+	/* What was blocked in call_data has been written. NULL: the app never streams. */
+	void (*on_drain)(struct call *c);
+	/* No more of this batch: write out what you hold. NULL: nothing to do. */
+	void (*on_flush)(struct call *c);
+	/* ERR_OK: the answer is whole. Else why there is none, or none whole (see answered). */
+	void (*on_end)(struct call *c, enum err why);
+};
+
+enum call_state { CALL_NEW, CALL_QUEUED, CALL_CONNECTING, CALL_SENDING, CALL_OVER };
+
+struct call {
+	const struct call_ops *ops; /* set by the app before upstream_submit */
+	enum h1_method method;      /* the same: decides the answer's framing */
+	bool replayable; /* the same: idempotent, and on_ready can put it whole again */
+	/* the upstream's */
+	enum call_state state;
+	bool replayed;
+	bool answered;       /* a final head was delivered */
+	bool reused;         /* its connection had served before */
+	uint16_t status;     /* of the final answer; 0: none */
+	struct batch *batch; /* while QUEUED */
+	struct cconn *conn;
+	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
+};
+
+struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
+/* Closes all; calls in progress get on_end(ERR_STOPPING). */
+void upstream_free(struct upstream **u);
+
+/*
+ * Asks for slots for `n` calls together (n <= limit, CHECKed). ERR_OK: each will get on_ready
+ * or on_end, never inside this call. ERR_QUEUE_FULL, ERR_SHED: none of them was taken.
+ * A call that has waited past `deadline` or the queue's bound ends with ERR_QUEUE_TIMEOUT.
+ */
+MUST_USE enum err upstream_submit(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
+/*
+ * The app wants no more of this call. Queued: it leaves the queue (and with it the batch: its
+ * other calls end with ERR_ABANDONED). Running: by policy. Silent; the storage is the app's again.
+ */
+void call_abandon(struct call *c);
+
+/* The request. Forms of sconn_begin, sconn_data ...; connection fields are the engine's. */
+MUST_USE bool call_begin(
+	struct call *c, struct slice method, struct slice path, struct wire *w);
+MUST_USE bool call_head_end(
+	struct call *c, struct wire *w, enum h1_body framing, uint64_t length);
+/* Returns what was taken; less: on_drain follows. After a failed write all is "taken": the
+ * answer, or on_end, is on its way. */
+size_t call_data(struct call *c, struct slice data);
+void call_end(struct call *c);
+void call_flush(struct call *c);
+void call_resume(struct call *c); /* goes on with on_data; in a later turn */
+
+/* The Host value of the endpoint this call was given: "10.0.0.1:8080" ("localhost" for unix:). */
+struct slice call_endpoint(const struct call *c);
+
+struct upstream_stats {
+	uint64_t sent, answered, failed, abandoned, drained, refused, replayed;
+	uint64_t connects, connects_failed, reused;
+	uint64_t closed_by_peer, closed_idle, closed_done, closed_reset, closed_error;
+	uint64_t rx_bytes, tx_bytes; /* of closed connections */
+	uint32_t sockets;            /* open now */
+};
+const struct upstream_stats *upstream_stats(const struct upstream *u);
+const struct slots *upstream_slots(const struct upstream *u);
+const struct queue *upstream_queue(const struct upstream *u);
+/* A refusal was recognised in the answer to this call (the app read its body). */
+void upstream_note_refusal(struct upstream *u);
+
+#endif

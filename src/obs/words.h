@@ -1,0 +1,41 @@
+/*
+ * words: the ledger of the server's own words: every error answer, verbatim, counted by
+ * signature.
+ *
+ * MODEL   A signature is the status (or error label) and the text with digit runs folded, so
+ *         that "request 17 failed" and "request 18 failed" are one entry with one sample.
+ * RULES   1. Bounded: 64 entries, 1 KiB of text each; past that the least frequent entry that
+ *            is oldest makes room, and `dropped` counts what it had counted.
+ * OWNS    its entries.
+ */
+#ifndef WEIR_OBS_WORDS_H
+#define WEIR_OBS_WORDS_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+#define WORDS_TEXT_BYTES 1024
+
+struct words_entry {
+	uint16_t status; /* 0: no answer; `kind` says what happened */
+	enum err kind;   /* ERR_OK: an answer with this status */
+	uint64_t count;
+	ns_t first, last;
+	uint16_t text_len;
+	bool refusal; /* matched flow/refusal's table (told by the caller) */
+	char text[WORDS_TEXT_BYTES];
+};
+
+struct words;
+
+struct words *words_new(void);
+void words_free(struct words **w);
+/* An error answer (kind ERR_OK) or a failure with no answer (status 0, text empty). */
+void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
+	bool refusal, ns_t now);
+/* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */
+const struct words_entry *words_nth(struct words *w, uint32_t n);
+/* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. */
+void words_json(struct json *j, const char *key, struct words *w, ns_t start);
+
+#endif
