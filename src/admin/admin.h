@@ -1,0 +1,32 @@
+/*
+ * admin: the endpoint where a verb shows its gauges as JSON and, if it can, takes changes.
+ *
+ * MODEL   GET / (or /status) answers with what ops->status writes. POST /set?a=b&c=d hands the
+ *         decoded pairs to ops->set, all or nothing, then answers as GET does. Anything else
+ *         is 404 or 405 with a message that says what there is.
+ * CONTEXT the worker's thread; its own sockets do not appear in the verb's gauges.
+ */
+#ifndef WEIR_ADMIN_ADMIN_H
+#define WEIR_ADMIN_ADMIN_H
+
+#include "base/json.h"
+#include "http/server.h"
+
+struct admin;
+
+struct admin_pair {
+	struct slice name, value; /* percent-decoded */
+};
+
+struct admin_ops {
+	/* Writes the members of the (already open) top-level object. */
+	void (*status)(void *ctx, struct json *j);
+	/* NULL: nothing can be set. False: a problem says what was wrong, nothing changed. */
+	bool (*set)(void *ctx, const struct admin_pair *pairs, uint32_t n, struct problem *p);
+};
+
+struct admin *admin_new(struct worker *w, const struct addr *at, const struct admin_ops *ops,
+	void *ctx, struct problem *p);
+void admin_free(struct admin **a);
+
+#endif
