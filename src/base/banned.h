@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#undef alloca /* a macro in glibc, which would make the line below warn */
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime atoi atol rand \
 	srand alloca gets
 

@@ -1,0 +1,221 @@
+#include "base/json.h"
+
+#include <math.h>
+
+#define DEPTH_MAX 32
+
+void json_init(struct json *j, struct text *out, bool pretty)
+{
+	*j = (struct json){ .out = out, .pretty = pretty };
+}
+
+static uint32_t level_bit(const struct json *j)
+{
+	return (uint32_t)1 << (j->depth - 1);
+}
+
+static void new_line(struct json *j)
+{
+	if (!j->pretty)
+		return;
+	text_add_char(j->out, '\n');
+	for (unsigned i = 0; i < j->depth; i++)
+		text_add(j->out, "  ");
+}
+
+/* Length of the valid UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms, at
+ * most U+10FFFF), or 0. */
+static size_t utf8_len(const unsigned char *s, size_t left)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = s[0] < 0x80             ? 1
+		     : (s[0] & 0xe0) == 0xc0 ? 2
+		     : (s[0] & 0xf0) == 0xe0 ? 3
+		     : (s[0] & 0xf8) == 0xf0 ? 4
+					     : 0;
+	if (len <= 1)
+		return len;
+	if (len > left)
+		return 0;
+	uint32_t point = s[0] & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (s[i] & 0x3fu);
+	}
+	if (point < least[len] || point > 0x10ffff ||
+		(point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	return len;
+}
+
+static void add_ascii(struct text *out, unsigned char c)
+{
+	static const char named[] = "btn\0fr"; /* U+0008 to U+000D */
+
+	if (c == '"' || c == '\\')
+		text_addf(out, "\\%c", c);
+	else if (c >= 8 && c <= 13 && c != 11)
+		text_addf(out, "\\%c", named[c - 8]);
+	else if (c < 0x20)
+		text_addf(out, "\\u%04x", c);
+	else
+		text_add_char(out, (char)c);
+}
+
+static void add_quoted(struct text *out, struct slice s)
+{
+	text_add_char(out, '"');
+	for (size_t i = 0; i < s.len;) {
+		const unsigned char *at = (const unsigned char *)s.ptr + i;
+		size_t len = utf8_len(at, s.len - i);
+		if (len == 1)
+			add_ascii(out, *at);
+		else if (len)
+			text_add_slice(out, slice_cut(s, i, len));
+		else
+			text_add(out, "\xef\xbf\xbd"); /* U+FFFD, one for each bad byte */
+		i += len ? len : 1;
+	}
+	text_add_char(out, '"');
+}
+
+/* What stands before each value: comma, line, key. */
+static void begin_value(struct json *j, const char *key)
+{
+	if (j->depth == 0) {
+		CHECK(!key);
+		return;
+	}
+	uint32_t bit = level_bit(j);
+	CHECK(!key == !!(j->is_array & bit));
+	if (j->has_item & bit)
+		text_add_char(j->out, ',');
+	j->has_item |= bit;
+	new_line(j);
+	if (!key)
+		return;
+	add_quoted(j->out, slice_of(key));
+	text_add(j->out, j->pretty ? ": " : ":");
+}
+
+static void open_level(struct json *j, const char *key, bool is_array)
+{
+	begin_value(j, key);
+	CHECK(j->depth < DEPTH_MAX);
+	text_add_char(j->out, is_array ? '[' : '{');
+	j->depth++;
+	j->has_item &= ~level_bit(j);
+	j->is_array &= ~level_bit(j);
+	if (is_array)
+		j->is_array |= level_bit(j);
+}
+
+void json_object(struct json *j, const char *key)
+{
+	open_level(j, key, false);
+}
+
+void json_array(struct json *j, const char *key)
+{
+	open_level(j, key, true);
+}
+
+void json_end(struct json *j)
+{
+	CHECK(j->depth > 0);
+	bool is_array = j->is_array & level_bit(j);
+	bool has_item = j->has_item & level_bit(j);
+	j->depth--;
+	if (has_item)
+		new_line(j);
+	text_add_char(j->out, is_array ? ']' : '}');
+}
+
+void json_str(struct json *j, const char *key, struct slice value)
+{
+	begin_value(j, key);
+	add_quoted(j->out, value);
+}
+
+void json_cstr(struct json *j, const char *key, const char *value)
+{
+	if (value)
+		json_str(j, key, slice_of(value));
+	else
+		json_null(j, key);
+}
+
+void json_int(struct json *j, const char *key, int64_t value)
+{
+	begin_value(j, key);
+	text_addf(j->out, "%lld", (long long)value);
+}
+
+/* Drops the zeros that end a fraction, and its point with them. */
+static void add_trimmed(struct text *out, const char *number)
+{
+	struct slice s = slice_of(number);
+	if (slice_find(s, '.') < s.len && slice_find(s, 'e') == s.len) {
+		while (s.ptr[s.len - 1] == '0')
+			s.len--;
+		if (s.ptr[s.len - 1] == '.')
+			s.len--;
+	}
+	text_add_slice(out, s);
+}
+
+void json_real(struct json *j, const char *key, double value)
+{
+	char number[64];
+
+	if (!isfinite(value)) {
+		json_null(j, key);
+		return;
+	}
+	double size = fabs(value);
+	if (size >= 1 && size < 1e15)
+		snprintf(number, sizeof(number), "%.6f", value);
+	else
+		snprintf(number, sizeof(number), "%.6g", size > 0 ? value : 0.0);
+	/* The locale may have put a comma where JSON wants a point. */
+	char *comma = strchr(number, ',');
+	if (comma)
+		*comma = '.';
+	begin_value(j, key);
+	add_trimmed(j->out, number);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+	begin_value(j, key);
+	text_add(j->out, value ? "true" : "false");
+}
+
+void json_null(struct json *j, const char *key)
+{
+	begin_value(j, key);
+	text_add(j->out, "null");
+}
+
+void json_ms(struct json *j, const char *key, ns_t value)
+{
+	char number[64];
+
+	if (value == NS_NEVER) {
+		json_null(j, key);
+		return;
+	}
+	uint64_t ns = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	uint64_t us = ns / 1000 + (ns % 1000 >= 500);
+	snprintf(number, sizeof(number), "%s%llu.%03llu", value < 0 && us ? "-" : "",
+		(unsigned long long)(us / 1000), (unsigned long long)(us % 1000));
+	begin_value(j, key);
+	add_trimmed(j->out, number);
+}
+
+void json_raw(struct json *j, const char *key, struct slice value)
+{
+	begin_value(j, key);
+	text_add_slice(j->out, value);
+}

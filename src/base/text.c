@@ -1,0 +1,118 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+
+#define TEXT_FIRST_BYTES 64
+
+void text_init(struct text *t)
+{
+	*t = (struct text){ 0 };
+}
+
+void text_fini(struct text *t)
+{
+	mem_free(t->ptr);
+	text_init(t);
+}
+
+void text_reset(struct text *t)
+{
+	t->len = 0;
+	if (t->ptr)
+		t->ptr[0] = '\0';
+}
+
+/* Room for `more` bytes and the NUL after them. */
+static void reserve(struct text *t, size_t more)
+{
+	CHECK(more < SIZE_MAX / 4 - t->len);
+	size_t need = t->len + more + 1;
+	if (need <= t->cap)
+		return;
+	size_t cap = t->cap ? t->cap * 2 : TEXT_FIRST_BYTES;
+	if (cap < need)
+		cap = need;
+	t->ptr = mem_realloc(t->ptr, cap);
+	t->cap = cap;
+}
+
+void text_add_slice(struct text *t, struct slice s)
+{
+	reserve(t, s.len);
+	if (s.len)
+		memcpy(t->ptr + t->len, s.ptr, s.len);
+	t->len += s.len;
+	t->ptr[t->len] = '\0';
+}
+
+void text_add(struct text *t, const char *str)
+{
+	text_add_slice(t, slice_of(str));
+}
+
+void text_add_char(struct text *t, char c)
+{
+	text_add_slice(t, (struct slice){ &c, 1 });
+}
+
+void text_addf(struct text *t, const char *fmt, ...)
+{
+	va_list args, again;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	int len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	CHECK(len >= 0);
+	reserve(t, (size_t)len);
+	vsnprintf(t->ptr + t->len, (size_t)len + 1, fmt, again);
+	va_end(again);
+	t->len += (size_t)len;
+}
+
+static size_t line_width(const struct text *t)
+{
+	size_t width = 0;
+	for (size_t i = t->len; i > 0 && t->ptr[i - 1] != '\n'; i--)
+		width += ((unsigned char)t->ptr[i - 1] & 0xc0) != 0x80;
+	return width;
+}
+
+void text_pad(struct text *t, size_t column)
+{
+	for (size_t width = line_width(t); width < column; width++)
+		text_add_char(t, ' ');
+}
+
+char *text_take(struct text *t)
+{
+	char *taken = t->ptr ? t->ptr : mem_strdup("");
+	text_init(t);
+	return taken;
+}
+
+struct slice text_slice(const struct text *t)
+{
+	return (struct slice){ t->ptr, t->len };
+}
+
+static void put_digits(struct wire *w, uint64_t n, unsigned base)
+{
+	char digits[20]; /* UINT64_MAX in decimal */
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	wire_put(w, digits + at, sizeof(digits) - at);
+}
+
+void wire_put_u64(struct wire *w, uint64_t n)
+{
+	put_digits(w, n, 10);
+}
+
+void wire_put_hex(struct wire *w, uint64_t n)
+{
+	put_digits(w, n, 16);
+}
