@@ -25,12 +25,16 @@ struct snap_listener {
 	uint32_t waiting, backlog; /* connections not yet accepted, and how many may be */
 };
 
+#define SNAP_IPS_MAX 64
+
 struct snap {
 	struct diag_visitor visitor; /* hand &snap->visitor to diag_dump */
 	struct snap_sock *slots;
 	uint32_t cap, len; /* cap is a power of two */
 	struct snap_listener *listeners;
 	uint32_t n_listeners, cap_listeners;
+	struct diag_end ips[SNAP_IPS_MAX]; /* own addresses in use; port 0 */
+	uint32_t n_ips;
 };
 
 void snap_init(struct snap *s);
@@ -41,7 +45,16 @@ void snap_add(struct snap *s, const struct diag_sock *sock);
 /* NULL: not there. */
 const struct snap_sock *snap_find(const struct snap *s, const struct diag_end *local,
 	const struct diag_end *remote);
+/* The same connection as its other end would hold it. */
+const struct snap_sock *snap_find_mirror(
+	const struct snap *s, const struct snap_sock *of);
+/* Whether this host is seen to own the address, so that a socket which is not in the snap
+ * does not exist. */
+bool snap_has_ip(const struct snap *s, const struct diag_end *ip);
 /* Walk: start with *i = 0; NULL at the end. */
 const struct snap_sock *snap_next(const struct snap *s, uint32_t *i);
+
+/* Of a tuple; the low bits are as good as the high ones. */
+uint64_t snap_hash(const struct diag_end *local, const struct diag_end *remote);
 
 #endif
