@@ -38,6 +38,14 @@ static struct timer *timer_of(struct list_node *n)
 	return CONTAINER_OF(n, struct timer, node);
 }
 
+/* The list is not empty. */
+static struct timer *pop_first(struct list *l)
+{
+	struct list_node *n = l->head.next;
+	list_remove(l, n);
+	return timer_of(n);
+}
+
 static uint64_t tick_of(const struct wheel *w, ns_t at)
 {
 	return at <= 0 ? 0 : (uint64_t)at >> w->shift;
@@ -160,7 +168,7 @@ static void sift_slot(struct wheel *w, unsigned level, unsigned slot, ns_t now)
 
 	s->earliest = NS_NEVER;
 	while (len-- > 0) {
-		struct timer *t = timer_of(list_pop_front(&s->timers));
+		struct timer *t = pop_first(&s->timers);
 		if (t->at > now) {
 			file_timer(w, t);
 			continue;
@@ -260,7 +268,7 @@ void wheel_run(struct wheel *w, ns_t now)
 	advance(w, now);
 	sort_list(&w->due);
 	while (w->due.len) {
-		struct timer *t = timer_of(list_pop_front(&w->due));
+		struct timer *t = pop_first(&w->due);
 		w->count--;
 		t->on_fire(t);
 	}
