@@ -22,16 +22,14 @@ static const struct verb *const verbs[] = {
 #define VERB(name) &name##_verb,
 #include "cli/verbs.def"
 #undef VERB
-	NULL, /* so that there is a table before the first verb is ready */
+	NULL,
 };
-
-#define VERB_COUNT (ARRAY_LEN(verbs) - 1)
 
 static const struct verb *verb_find(const char *name)
 {
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		if (!strcmp(verbs[i]->name, name))
-			return verbs[i];
+	for (const struct verb *const *v = verbs; *v; v++) {
+		if (!strcmp((*v)->name, name))
+			return *v;
 	}
 	return NULL;
 }
@@ -71,19 +69,19 @@ static int show_front_page(void)
 	text_add(&t, "weir: calls an HTTP API that is slow, limited and not yours, "
 		     "no faster than it can take\n\n");
 	text_add(&t, "usage: weir VERB [options]\n\n");
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		text_addf(&t, "  %s", verbs[i]->name);
+	for (const struct verb *const *v = verbs; *v; v++) {
+		text_addf(&t, "  %s", (*v)->name);
 		text_pad(&t, 12);
-		text_addf(&t, "%s\n", verbs[i]->summary);
+		text_addf(&t, "%s\n", (*v)->summary);
 	}
 	text_add(&t, "\n  weir VERB --help    the verb's options, and lines to paste\n"
 		     "  weir --version      this build\n");
-	for (size_t i = 0; i < VERB_COUNT; i++) {
-		struct slice lines = slice_of(verbs[i]->example);
-		if (i == 0)
-			text_add(&t, "\nfor example:\n\n");
+	text_add(&t, "\nfor example:\n\n");
+	for (const struct verb *const *v = verbs; *v; v++) {
+		struct slice lines = slice_of((*v)->example);
 		text_add(&t, "  ");
-		text_add_slice(&t, slice_cut(lines, 0, slice_find(lines, '\n')));
+		text_add_slice(
+			&t, slice_trim(slice_cut(lines, 0, slice_find(lines, '\n'))));
 		text_add_char(&t, '\n');
 	}
 	return show_text(&t);
@@ -94,9 +92,9 @@ static int show_version(void)
 	struct text t;
 	text_init(&t);
 	text_addf(&t, "weir %s\nverbs:", WEIR_VERSION);
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		text_addf(&t, " %s", verbs[i]->name);
-	text_add(&t, VERB_COUNT ? "\n" : " none\n");
+	for (const struct verb *const *v = verbs; *v; v++)
+		text_addf(&t, " %s", (*v)->name);
+	text_add_char(&t, '\n');
 	return show_text(&t);
 }
 
@@ -110,11 +108,13 @@ static int show_verb_help(const struct verb *verb)
 
 static int unknown_verb(const char *word)
 {
-	const char *names[VERB_COUNT + 1];
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		names[i] = verbs[i]->name;
-	const char *nearest = units_nearest(slice_of(word), names, VERB_COUNT);
-	bool option = word[0] == '-';
+	struct slice given = slice_of(word);
+	const char *names[ARRAY_LEN(verbs)];
+	size_t n = 0;
+	for (const struct verb *const *v = verbs; *v; v++)
+		names[n++] = (*v)->name;
+	const char *nearest = units_nearest(given, names, n);
+	bool option = slice_starts(given, SLICE("-"));
 	fprintf(stderr, "weir: unknown %s '%s'", option ? "option" : "verb", word);
 	if (nearest && !option)
 		fprintf(stderr, ": did you mean %s?", nearest);
