@@ -12,6 +12,12 @@
 
 #include "base/text.h"
 
+/* jansson has these names too; as symbols they would stand in for its own inside it. */
+#define json_object weir_json_object
+#define json_array weir_json_array
+#define json_real weir_json_real
+#define json_null weir_json_null
+
 struct json {
 	struct text *out;
 	bool pretty;

@@ -112,12 +112,17 @@ static bool set_value(
 	return false;
 }
 
-static void set_defaults(const struct verb *verb, char *options)
+/* Texts get theirs only after the command line was read, if it gave none: the user's
+ * replace the default, they do not join it. */
+static void set_defaults(const struct verb *verb, char *options, bool texts)
 {
-	memset(options, 0, verb->options_size);
 	for (size_t i = 0; i < verb->opt_count; i++) {
 		const struct opt *o = &verb->opts[i];
-		if (o->kind == OPT_group || !o->dflt || !o->dflt[0])
+		if (o->kind == OPT_group || !o->dflt || !o->dflt[0] ||
+			texts != (o->kind == OPT_texts))
+			continue;
+		const struct opt_texts *given = (void *)(options + o->offset);
+		if (texts && given->n)
 			continue;
 		struct problem p = { "" };
 		if (!set_value(o, o->dflt, options + o->offset, &p)) {
@@ -221,7 +226,8 @@ enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 	bool only_words = false;
 
 	*words = (struct opt_texts){ .n = 0 };
-	set_defaults(verb, options);
+	memset(options, 0, verb->options_size);
+	set_defaults(verb, options, false);
 	while (r.at < argc) {
 		const char *arg = argv[r.at++];
 		if (only_words || arg[0] != '-' || arg[1] == '\0') {
@@ -244,6 +250,7 @@ enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 		if (!read_option(&r, arg))
 			return OPTS_BAD;
 	}
+	set_defaults(verb, options, true);
 	return OPTS_RUN;
 }
 
