@@ -97,10 +97,14 @@ struct h1_limits {
 	uint16_t fields;       /* 0: 100; at most H1_FIELDS_MAX */
 };
 
-/* How far the search for the end of the head has got. Zero it for a new message. */
+/* How far the reading of the head has got. Zero it for a new message; zero again after
+ * H1_DONE. */
 struct h1_scan {
-	uint32_t at;
+	uint32_t at; /* bytes found good so far */
 	uint8_t blank_lines;
+	uint8_t step;    /* the element `at` is in, enum h1_step of h1_lex.h */
+	uint16_t fields; /* complete field lines before `at` */
+	uint32_t run;    /* where that element begins */
 };
 
 enum h1_result { H1_DONE, H1_PARTIAL, H1_BAD };
