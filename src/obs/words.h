@@ -35,7 +35,11 @@ void words_add(struct words *w, enum err kind, uint16_t status, struct slice tex
 	bool refusal, ns_t now);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */
 const struct words_entry *words_nth(struct words *w, uint32_t n);
-/* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. */
+/* How many adds are no longer told by any entry (rule 1). */
+uint64_t words_dropped(const struct words *w);
+/* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. `kind`
+ * is "status" for an answer, else the error's label; status and text are null where there is
+ * none. */
 void words_json(struct json *j, const char *key, struct words *w, ns_t start);
 
 #endif

@@ -1,0 +1,191 @@
+#include "obs/words.h"
+
+#define ENTRIES 64
+
+struct ledger_row {
+	struct words_entry entry;
+	uint64_t signature;
+};
+
+struct words {
+	uint32_t len;
+	bool sorted; /* `ranks` is in order of frequency */
+	uint64_t dropped;
+	uint8_t ranks[ENTRIES]; /* row numbers */
+	struct ledger_row rows[ENTRIES];
+};
+
+struct words *words_new(void)
+{
+	return mem_zalloc(sizeof(struct words));
+}
+
+void words_free(struct words **w)
+{
+	mem_free(*w);
+	*w = NULL;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The next byte of a text in which every run of digits is one '0'; false at its end. */
+static bool next_folded(struct slice s, size_t *at, char *out)
+{
+	if (*at >= s.len)
+		return false;
+	*out = s.ptr[(*at)++];
+	if (!is_digit(*out))
+		return true;
+	*out = '0';
+	while (*at < s.len && is_digit(s.ptr[*at]))
+		(*at)++;
+	return true;
+}
+
+/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. */
+static uint64_t signature_of(enum err kind, uint16_t status, struct slice text)
+{
+	const uint64_t prime = 0x100000001b3ULL;
+	uint64_t h = 0xcbf29ce484222325ULL;
+	size_t at = 0;
+	char c;
+
+	h = (h ^ (uint64_t)kind) * prime;
+	h = (h ^ status) * prime;
+	while (next_folded(text, &at, &c))
+		h = (h ^ (unsigned char)c) * prime;
+	return h;
+}
+
+static bool same_folded(struct slice a, struct slice b)
+{
+	size_t i = 0, j = 0;
+	char x = 0, y = 0;
+
+	for (;;) {
+		bool more = next_folded(a, &i, &x);
+		if (more != next_folded(b, &j, &y))
+			return false;
+		if (!more)
+			return true;
+		if (x != y)
+			return false;
+	}
+}
+
+static struct slice entry_text(const struct words_entry *e)
+{
+	return (struct slice){ e->text, e->text_len };
+}
+
+static struct ledger_row *find_row(struct words *w, enum err kind, uint16_t status,
+	struct slice text, uint64_t signature)
+{
+	for (uint32_t i = 0; i < w->len; i++) {
+		struct ledger_row *row = &w->rows[i];
+		if (row->signature == signature && row->entry.kind == kind &&
+			row->entry.status == status &&
+			same_folded(entry_text(&row->entry), text))
+			return row;
+	}
+	return NULL;
+}
+
+/* Who leaves when the ledger is full: the rarest; of several the one silent for longest. */
+static struct ledger_row *evict(struct words *w)
+{
+	struct ledger_row *worst = &w->rows[0];
+	for (uint32_t i = 1; i < w->len; i++) {
+		const struct words_entry *e = &w->rows[i].entry;
+		const struct words_entry *least = &worst->entry;
+		if (e->count < least->count ||
+			(e->count == least->count && e->last < least->last))
+			worst = &w->rows[i];
+	}
+	w->dropped += worst->entry.count;
+	return worst;
+}
+
+void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
+	bool refusal, ns_t now)
+{
+	text = slice_cut(text, 0, WORDS_TEXT_BYTES);
+	uint64_t signature = signature_of(kind, status, text);
+	struct ledger_row *row = find_row(w, kind, status, text, signature);
+
+	w->sorted = false;
+	if (!row) {
+		row = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
+		row->signature = signature;
+		row->entry = (struct words_entry){ .kind = kind, .status = status };
+		row->entry.first = now;
+		row->entry.text_len = (uint16_t)text.len;
+		if (text.len)
+			memcpy(row->entry.text, text.ptr, text.len);
+	}
+	row->entry.count++;
+	row->entry.last = now;
+	row->entry.refusal |= refusal;
+}
+
+/* Most frequent first; of equals the one seen first. */
+static bool ranks_before(const struct words_entry *a, const struct words_entry *b)
+{
+	return a->count != b->count ? a->count > b->count : a->first < b->first;
+}
+
+static void sort_ranks(struct words *w)
+{
+	for (uint32_t i = 0; i < w->len; i++) {
+		uint32_t at = i;
+		while (at > 0 && ranks_before(&w->rows[i].entry,
+					 &w->rows[w->ranks[at - 1]].entry)) {
+			w->ranks[at] = w->ranks[at - 1];
+			at--;
+		}
+		w->ranks[at] = (uint8_t)i;
+	}
+	w->sorted = true;
+}
+
+const struct words_entry *words_nth(struct words *w, uint32_t n)
+{
+	if (n >= w->len)
+		return NULL;
+	if (!w->sorted)
+		sort_ranks(w);
+	return &w->rows[w->ranks[n]].entry;
+}
+
+uint64_t words_dropped(const struct words *w)
+{
+	return w->dropped;
+}
+
+void words_json(struct json *j, const char *key, struct words *w, ns_t start)
+{
+	const struct words_entry *e;
+
+	json_array(j, key);
+	for (uint32_t n = 0; (e = words_nth(w, n)); n++) {
+		json_object(j, NULL);
+		json_cstr(j, "kind", e->kind == ERR_OK ? "status" : err_label(e->kind));
+		if (e->status)
+			json_int(j, "status", e->status);
+		else
+			json_null(j, "status");
+		json_int(j, "count", (int64_t)e->count);
+		json_ms(j, "first_ms", e->first - start);
+		json_ms(j, "last_ms", e->last - start);
+		if (e->text_len)
+			json_str(j, "text", entry_text(e));
+		else
+			json_null(j, "text");
+		json_bool(j, "refusal", e->refusal);
+		json_end(j);
+	}
+	json_end(j);
+}

@@ -1,0 +1,233 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "obs/words.h"
+
+static int setup(void **state)
+{
+	*state = words_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct words *w = *state;
+	words_free(&w);
+	assert_null(w);
+	return 0;
+}
+
+static void answer(struct words *w, uint16_t status, const char *text, ns_t now)
+{
+	words_add(w, ERR_OK, status, slice_of(text), false, now);
+}
+
+static void assert_text(const struct words_entry *e, const char *text)
+{
+	assert_non_null(e);
+	assert_int_equal(e->text_len, strlen(text));
+	assert_memory_equal(e->text, text, e->text_len);
+}
+
+static void test_empty(void **state)
+{
+	struct words *w = *state;
+	assert_null(words_nth(w, 0));
+	assert_int_equal(words_dropped(w), 0);
+}
+
+static void test_digits_fold_into_one_entry(void **state)
+{
+	struct words *w = *state;
+	answer(w, 500, "request 17 failed", 10);
+	answer(w, 500, "request 18 failed", 20);
+	answer(w, 500, "request 1234567 failed", 30);
+	const struct words_entry *e = words_nth(w, 0);
+	assert_text(e, "request 17 failed");
+	assert_int_equal(e->count, 3);
+	assert_int_equal(e->first, 10);
+	assert_int_equal(e->last, 30);
+	assert_null(words_nth(w, 1));
+}
+
+static void test_what_differs_is_kept_apart(void **state)
+{
+	struct words *w = *state;
+	answer(w, 500, "a1b", 1);
+	answer(w, 500, "ab", 2);   /* no digits at all */
+	answer(w, 500, "a1b ", 3); /* longer */
+	answer(w, 503, "a1b", 4);  /* another status */
+	answer(w, 500, "a1b2", 5); /* ends in digits */
+	answer(w, 500, "", 6);     /* no text */
+	words_add(w, ERR_RESET, 0, SLICE_NONE, false, 7);
+	words_add(w, ERR_PIPE, 0, SLICE_NONE, false, 8);
+	for (uint32_t n = 0; n < 8; n++) {
+		const struct words_entry *e = words_nth(w, n);
+		assert_non_null(e);
+		assert_int_equal(e->count, 1);
+		assert_int_equal(e->first, n + 1); /* ties: the first seen first */
+	}
+	assert_null(words_nth(w, 8));
+}
+
+static void test_most_frequent_first(void **state)
+{
+	struct words *w = *state;
+	answer(w, 500, "once", 1);
+	for (int i = 0; i < 3; i++)
+		answer(w, 502, "thrice", 2);
+	for (int i = 0; i < 2; i++)
+		answer(w, 503, "twice", 3);
+	assert_text(words_nth(w, 0), "thrice");
+	assert_text(words_nth(w, 1), "twice");
+	assert_text(words_nth(w, 2), "once");
+	for (int i = 0; i < 3; i++)
+		answer(w, 500, "once", 4);
+	assert_text(words_nth(w, 0), "once");
+}
+
+static void test_text_is_cut_at_its_bound(void **state)
+{
+	struct words *w = *state;
+	char long_text[WORDS_TEXT_BYTES + 100];
+	memset(long_text, 'x', sizeof(long_text));
+	struct slice s = { long_text, sizeof(long_text) };
+	words_add(w, ERR_OK, 500, s, false, 1);
+	/* Past the bound nothing counts: the ledger never saw it. */
+	long_text[WORDS_TEXT_BYTES + 50] = 'y';
+	words_add(w, ERR_OK, 500, s, false, 2);
+	const struct words_entry *e = words_nth(w, 0);
+	assert_int_equal(e->text_len, WORDS_TEXT_BYTES);
+	assert_memory_equal(e->text, long_text, WORDS_TEXT_BYTES);
+	assert_int_equal(e->count, 2);
+}
+
+static void test_bytes_are_verbatim(void **state)
+{
+	struct words *w = *state;
+	const char raw[] = "\0\xff\r\n\x1b[31m";
+	words_add(w, ERR_OK, 500, (struct slice){ raw, sizeof(raw) }, false, 1);
+	const struct words_entry *e = words_nth(w, 0);
+	assert_int_equal(e->text_len, sizeof(raw));
+	assert_memory_equal(e->text, raw, sizeof(raw));
+}
+
+static void test_the_refusal_mark_stays(void **state)
+{
+	struct words *w = *state;
+	words_add(w, ERR_OK, 503, SLICE("full"), true, 1);
+	words_add(w, ERR_OK, 503, SLICE("full"), false, 2);
+	assert_true(words_nth(w, 0)->refusal);
+}
+
+/* 26^2 names without digits, so that none folds into another. */
+static void unlike(char out[4], int n)
+{
+	out[0] = 'n';
+	out[1] = (char)('a' + n / 26);
+	out[2] = (char)('a' + n % 26);
+	out[3] = '\0';
+}
+
+static void test_the_rarest_and_stalest_makes_room(void **state)
+{
+	struct words *w = *state;
+	char name[4];
+	for (int n = 0; n < 64; n++) {
+		unlike(name, n);
+		answer(w, 500, name, n);
+		if (n != 5 && n != 9)
+			answer(w, 500, name, 100 + n);
+	}
+	answer(w, 500, "newcomer", 1000); /* 5 and 9 were seen once; 5 earlier */
+	assert_int_equal(words_dropped(w), 1);
+	bool saw5 = false, saw9 = false, saw_new = false;
+	for (uint32_t n = 0; n < 64; n++) {
+		const struct words_entry *e = words_nth(w, n);
+		assert_non_null(e);
+		unlike(name, 5);
+		saw5 |= e->text_len == 3 && !memcmp(e->text, name, 3);
+		unlike(name, 9);
+		saw9 |= e->text_len == 3 && !memcmp(e->text, name, 3);
+		saw_new |= e->text_len == 8;
+	}
+	assert_false(saw5);
+	assert_true(saw9);
+	assert_true(saw_new);
+	assert_null(words_nth(w, 64));
+}
+
+/* Whatever comes: what is told and what was dropped is all that was added. */
+static void test_nothing_is_lost_from_the_count(void **state)
+{
+	struct words *w = *state;
+	char name[4];
+	for (int i = 0; i < 5000; i++) {
+		unlike(name, (i * 7919) % 300);
+		answer(w, (uint16_t)(500 + i % 3), name, i);
+	}
+	uint64_t told = 0;
+	const struct words_entry *e;
+	for (uint32_t n = 0; (e = words_nth(w, n)); n++)
+		told += e->count;
+	assert_int_equal(told + words_dropped(w), 5000);
+}
+
+static void test_json(void **state)
+{
+	struct words *w = *state;
+	struct text t;
+	struct json j;
+	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), true, 3 * NS_MS);
+	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), true, 5 * NS_MS);
+	words_add(w, ERR_RESET, 0, SLICE_NONE, false, 4 * NS_MS);
+	text_init(&t);
+	json_init(&j, &t, false);
+	json_object(&j, NULL);
+	words_json(&j, "errors", w, 1 * NS_MS);
+	json_end(&j);
+
+	json_t *doc = json_loadb(t.ptr, t.len, 0, NULL);
+	assert_non_null(doc);
+	json_t *errors = json_object_get(doc, "errors");
+	assert_int_equal(json_array_size(errors), 2);
+	json_t *first = json_array_get(errors, 0), *second = json_array_get(errors, 1);
+	assert_string_equal(json_string_value(json_object_get(first, "kind")), "status");
+	assert_int_equal(json_integer_value(json_object_get(first, "status")), 503);
+	assert_int_equal(json_integer_value(json_object_get(first, "count")), 2);
+	assert_true(json_number_value(json_object_get(first, "first_ms")) == 2);
+	assert_true(json_number_value(json_object_get(first, "last_ms")) == 4);
+	assert_string_equal(
+		json_string_value(json_object_get(first, "text")), "no \"slot\"");
+	assert_true(json_is_true(json_object_get(first, "refusal")));
+	assert_string_equal(json_string_value(json_object_get(second, "kind")), "reset");
+	assert_true(json_is_null(json_object_get(second, "status")));
+	assert_true(json_is_null(json_object_get(second, "text")));
+	assert_true(json_is_false(json_object_get(second, "refusal")));
+	json_decref(doc);
+	text_fini(&t);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_empty),
+		TEST(test_digits_fold_into_one_entry),
+		TEST(test_what_differs_is_kept_apart),
+		TEST(test_most_frequent_first),
+		TEST(test_text_is_cut_at_its_bound),
+		TEST(test_bytes_are_verbatim),
+		TEST(test_the_refusal_mark_stays),
+		TEST(test_the_rarest_and_stalest_makes_room),
+		TEST(test_nothing_is_lost_from_the_count),
+		TEST(test_json),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
