@@ -1,0 +1,27 @@
+#include "origin/full.h"
+
+void full_put_rest(struct wire *w, struct slice server_name, struct slice date)
+{
+	WIRE_LIT(w, "Connection: close\r\n");
+	if (server_name.len) {
+		WIRE_LIT(w, "Server: ");
+		wire_put_slice(w, server_name);
+		WIRE_LIT(w, "\r\n");
+	}
+	WIRE_LIT(w, "Date: ");
+	wire_put_slice(w, date);
+	WIRE_LIT(w, "\r\nContent-Type: text/plain\r\nContent-Length: ");
+	wire_put_u64(w, sizeof(FULL_WORDS) - 1);
+	WIRE_LIT(w, "\r\n\r\n" FULL_WORDS);
+}
+
+struct full_answer full_answer(uint16_t status)
+{
+	CHECK(status == 503 || status == 429);
+	if (status == 429)
+		return (struct full_answer){
+			.fields = SLICE("Retry-After: 1\r\n"),
+			.body = SLICE("local_rate_limited"),
+		};
+	return (struct full_answer){ .body = SLICE("The service is unavailable.") };
+}
