@@ -37,6 +37,8 @@ MUST_USE bool addr_resolve(
 	struct slice s, struct addr *out, uint32_t cap, uint32_t *n, struct problem *p);
 bool addr_eq(const struct addr *a, const struct addr *b);
 bool addr_is_unix(const struct addr *a);
+bool addr_is_any(const struct addr *a);   /* 0.0.0.0 or [::] */
+void addr_unmap(struct addr *a);          /* ::ffff:10.0.0.1 becomes 10.0.0.1 */
 uint16_t addr_port(const struct addr *a); /* host order; 0 for unix */
 void addr_set_port(struct addr *a, uint16_t port);
 void text_add_addr(
@@ -49,11 +51,13 @@ void text_add_addr(
 struct addr_url {
 	bool tls;
 	struct slice authority; /* host[:port] as written, for Host */
-	struct slice host_port; /* what addr_resolve takes; port added when absent -> see
-				   port */
-	uint16_t port;
-	struct slice path; /* "" or starting with / */
+	struct slice host_port; /* as written: no port when it is the scheme's own */
+	uint16_t port;          /* as written, or the scheme's own; 0 for unix: */
+	struct slice path;      /* "" or starting with / */
 };
 MUST_USE bool addr_url_parse(struct slice s, struct addr_url *out, struct problem *p);
+/* addr_resolve of host_port and port. */
+MUST_USE bool addr_url_resolve(const struct addr_url *url, struct addr *out, uint32_t cap,
+	uint32_t *n, struct problem *p);
 
 #endif
