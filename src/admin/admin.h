@@ -22,11 +22,14 @@ struct admin_ops {
 	/* Writes the members of the (already open) top-level object. */
 	void (*status)(void *ctx, struct json *j);
 	/* NULL: nothing can be set. False: a problem says what was wrong, nothing changed. */
-	bool (*set)(void *ctx, const struct admin_pair *pairs, uint32_t n, struct problem *p);
+	bool (*set)(
+		void *ctx, const struct admin_pair *pairs, uint32_t n, struct problem *p);
 };
 
-struct admin *admin_new(struct worker *w, const struct addr *at, const struct admin_ops *ops,
-	void *ctx, struct problem *p);
+struct admin *admin_new(struct worker *w, const struct addr *at,
+	const struct admin_ops *ops, void *ctx, struct problem *p);
 void admin_free(struct admin **a);
+/* Where it listens, with the port the kernel chose if 0 was asked. */
+const struct addr *admin_addr(const struct admin *a);
 
 #endif

@@ -1,0 +1,204 @@
+#include "admin/admin.h"
+
+#include "admin/query.h"
+
+#define ADMIN_HEAD_FOR (10 * NS_S)
+#define ADMIN_IDLE_FOR (60 * NS_S)
+
+struct admin {
+	struct server *server;
+	struct admin_ops ops;
+	void *ctx;
+};
+
+/* An answer that may be larger than what the kernel takes at once. */
+struct reply {
+	struct text body;
+	size_t sent;
+};
+
+struct route {
+	struct slice path, query;
+	bool is_status, is_set;
+};
+
+static struct route route_of(const struct h1_head *head)
+{
+	size_t mark = slice_find(head->path, '?');
+	struct route r = {
+		.path = slice_cut(head->path, 0, mark),
+		.query = slice_cut(head->path, mark + 1, head->path.len),
+	};
+	r.is_status = slice_eq(r.path, SLICE("/")) || slice_eq(r.path, SLICE("/status"));
+	r.is_set = slice_eq(r.path, SLICE("/set"));
+	return r;
+}
+
+static void say(struct sconn *c, uint16_t status, struct slice fields, const char *what)
+{
+	struct text body;
+
+	text_init(&body);
+	text_addf(&body, "%s\n", what);
+	sconn_answer(c, &(struct answer){
+				.status = status,
+				.type = SLICE("text/plain; charset=utf-8"),
+				.fields = fields,
+				.body = text_slice(&body),
+			});
+	text_fini(&body);
+}
+
+static void send_rest(struct sconn *c, struct reply *reply)
+{
+	struct slice all = text_slice(&reply->body);
+
+	reply->sent += sconn_data(c, slice_cut(all, reply->sent, all.len));
+	if (reply->sent == all.len)
+		sconn_end(c);
+}
+
+static void show_status(struct sconn *c, struct admin *a)
+{
+	struct reply *reply;
+	struct wire w;
+	struct json j;
+
+	if (!sconn_begin(c, 200, SLICE_NONE, &w)) {
+		sconn_abort(c);
+		return;
+	}
+	reply = mem_zalloc(sizeof(*reply));
+	sconn_set_ctx(c, reply);
+	text_init(&reply->body);
+	json_init(&j, &reply->body, true);
+	json_object(&j, NULL);
+	a->ops.status(a->ctx, &j);
+	json_end(&j);
+	text_add_char(&reply->body, '\n');
+	h1_put_field(&w, SLICE("Content-Type"), SLICE("application/json"));
+	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
+	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
+	send_rest(c, reply);
+}
+
+static void set_values(struct sconn *c, struct admin *a, struct slice text)
+{
+	struct query query;
+	struct problem p = { 0 };
+	char *buf = mem_alloc(text.len + 1);
+	bool is_set = false;
+
+	if (!a->ops.set)
+		problem_set(&p, "nothing can be set here");
+	else if (query_parse(&query, text, buf, &p)) {
+		if (query.n == 0)
+			problem_set(&p, "nothing to set: POST /set?name=value&...");
+		else
+			is_set = a->ops.set(a->ctx, query.pairs, query.n, &p);
+	}
+	mem_free(buf);
+	if (is_set)
+		show_status(c, a);
+	else
+		say(c, 400, SLICE_NONE, p.text);
+}
+
+static void on_request(struct sconn *c, const struct h1_head *head)
+{
+	(void)head;
+	sconn_continue(c);
+}
+
+static size_t on_body(struct sconn *c, struct slice data)
+{
+	(void)c;
+	return data.len;
+}
+
+static void on_body_end(struct sconn *c)
+{
+	struct admin *a = server_ctx(sconn_server(c));
+	const struct h1_head *head = sconn_head(c);
+	struct route route = route_of(head);
+
+	if (route.is_status) {
+		if (head->method == H1_GET || head->method == H1_HEAD)
+			show_status(c, a);
+		else
+			say(c, 405, SLICE("Allow: GET, HEAD\r\n"),
+				"this is read with GET; POST /set?name=value changes values");
+	} else if (route.is_set) {
+		if (head->method == H1_POST)
+			set_values(c, a, route.query);
+		else
+			say(c, 405, SLICE("Allow: POST\r\n"),
+				"values are changed with POST /set?name=value");
+	} else {
+		say(c, 404, SLICE_NONE,
+			"nothing here: GET / shows the gauges, POST /set?name=value "
+			"changes values");
+	}
+}
+
+static void on_drain(struct sconn *c)
+{
+	struct reply *reply = sconn_ctx(c);
+
+	if (reply)
+		send_rest(c, reply);
+}
+
+static void on_end(struct sconn *c, enum err why)
+{
+	struct reply *reply = sconn_ctx(c);
+
+	(void)why; /* whoever asked has the answer, or has left */
+	if (!reply)
+		return;
+	text_fini(&reply->body);
+	mem_free(reply);
+}
+
+static const struct server_ops admin_server_ops = {
+	.on_request = on_request,
+	.on_body = on_body,
+	.on_body_end = on_body_end,
+	.on_drain = on_drain,
+	.on_end = on_end,
+};
+
+struct admin *admin_new(struct worker *w, const struct addr *at,
+	const struct admin_ops *ops, void *ctx, struct problem *p)
+{
+	struct admin *a = mem_zalloc(sizeof(*a));
+	struct server_cfg cfg = {
+		.ops = &admin_server_ops,
+		.ctx = a,
+		.head_for = ADMIN_HEAD_FOR,
+		.idle_for = ADMIN_IDLE_FOR,
+		.add_date = true,
+		.server_name = SLICE("weir"),
+	};
+
+	a->ops = *ops;
+	a->ctx = ctx;
+	a->server = server_new(w, &cfg);
+	if (!server_listen(a->server, at, p))
+		admin_free(&a);
+	return a;
+}
+
+void admin_free(struct admin **a)
+{
+	if (!*a)
+		return;
+	server_free(&(*a)->server);
+	mem_free(*a);
+	*a = NULL;
+}
+
+const struct addr *admin_addr(const struct admin *a)
+{
+	return server_addr(a->server, 0);
+}
