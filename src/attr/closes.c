@@ -1,0 +1,350 @@
+#include "attr/closes.h"
+
+/* "Just now": a socket dies when its FIN is acknowledged, which a peer may delay by 40 ms
+ * and a round trip. */
+#define JUST_NOW (100 * NS_MS)
+
+static const char *const first_names[CLOSE_FIRST_COUNT] = {
+	[CLOSE_LOCAL] = "local",
+	[CLOSE_LOCAL_OR_BOTH] = "local-or-both",
+	[CLOSE_PEER] = "peer",
+	[CLOSE_BOTH] = "both",
+	[CLOSE_RESET] = "reset",
+	[CLOSE_UNKNOWN] = "unknown",
+};
+
+static const char *const why_names[WHY_COUNT] = {
+	[WHY_UNKNOWN] = "unknown",
+	[WHY_AFTER_ANSWER] = "after-answer",
+	[WHY_IDLE] = "idle",
+	[WHY_NO_ANSWER] = "no-answer",
+	[WHY_REFUSED] = "refused",
+	[WHY_UNREAD] = "unread-data",
+	[WHY_ABORT] = "abort",
+	[WHY_PEER_RESET] = "peer-reset",
+	[WHY_UNUSED] = "unused",
+};
+
+const char *close_first_name(enum close_first f)
+{
+	CHECK(f < CLOSE_FIRST_COUNT);
+	return first_names[f];
+}
+
+const char *close_why_name(enum close_why w)
+{
+	CHECK(w < WHY_COUNT);
+	return why_names[w];
+}
+
+/* Reading a record. */
+
+bool closes_is_connection(const struct diag_sock *r)
+{
+	return r->remote.port != 0 && r->has_info;
+}
+
+static uint64_t data_sent(const struct diag_info *i)
+{
+	return i->bytes_sent > i->bytes_retrans ? i->bytes_sent - i->bytes_retrans : 0;
+}
+
+enum fin { FIN_ACKED, FIN_NOT_ACKED, FIN_UNSURE };
+
+static enum fin fin_of(const struct diag_sock *r, enum tally_side_id side)
+{
+	uint64_t sent = data_sent(&r->info);
+	uint64_t acked = r->info.bytes_acked;
+
+	if (acked < sent || r->wqueue > 0)
+		return FIN_NOT_ACKED;
+	switch (side) {
+	case SIDE_IN:
+		return acked - sent >= 1 ? FIN_ACKED : FIN_NOT_ACKED;
+	case SIDE_OUT:
+		return acked - sent >= 2 ? FIN_ACKED : FIN_NOT_ACKED;
+	case SIDE_UNSURE:
+	case SIDE_COUNT:
+		break;
+	}
+	/* Two more can only be SYN and FIN; none is neither; one is either. */
+	if (acked - sent == 1)
+		return FIN_UNSURE;
+	return acked > sent ? FIN_ACKED : FIN_NOT_ACKED;
+}
+
+static bool stands_in(enum diag_state s)
+{
+	return s == DIAG_TIME_WAIT || s == DIAG_FIN_WAIT2 || s == DIAG_FIN_WAIT1 ||
+	       s == DIAG_CLOSING;
+}
+
+static enum close_first first_standing(const struct close_found *f)
+{
+	if (!f->mirror_in_sight)
+		/* FIN_WAIT2 has our FIN acknowledged and the peer's not arrived. */
+		return f->own == DIAG_FIN_WAIT2 ? CLOSE_LOCAL : CLOSE_LOCAL_OR_BOTH;
+	if (stands_in(f->mirror))
+		return CLOSE_BOTH;
+	return CLOSE_LOCAL;
+}
+
+static bool all_zero(const struct diag_info *i)
+{
+	return i->segs_in == 0 && i->segs_out == 0 && i->bytes_acked == 0 &&
+	       i->bytes_received == 0;
+}
+
+/* Who spoke last is who has the younger data. Sending and receiving within the same tick
+ * counts as an answer. */
+static void why_by_ages(struct close_verdict *v, const struct diag_sock *r,
+	enum tally_side_id side, enum close_first first)
+{
+	const struct diag_info *i = &r->info;
+	ns_t sent = i->last_sent_ms * NS_MS, received = i->last_recv_ms * NS_MS;
+	bool spoke = i->data_segs_out > 0, heard = i->data_segs_in > 0;
+	ns_t slack = JUST_NOW + 2 * (ns_t)i->rtt_us * NS_US;
+	bool asked_last;
+
+	if (side == SIDE_UNSURE)
+		return;
+	if (!spoke && !heard) {
+		v->why = WHY_UNUSED;
+		return;
+	}
+	/* The side that connected asks, the side that accepted answers. */
+	if (side == SIDE_OUT) {
+		if (!spoke) {
+			v->why = first == CLOSE_PEER ? WHY_REFUSED : WHY_UNKNOWN;
+			return;
+		}
+		asked_last = !heard || sent < received;
+	} else {
+		if (!heard) {
+			v->why = WHY_REFUSED;
+			return;
+		}
+		asked_last = !spoke || received < sent;
+	}
+	v->age = ns_min(spoke ? sent : NS_NEVER, heard ? received : NS_NEVER);
+	if (asked_last)
+		v->why = WHY_NO_ANSWER;
+	else
+		v->why = v->age <= slack ? WHY_AFTER_ANSWER : WHY_IDLE;
+}
+
+static void judge_reset(struct close_verdict *v, const struct diag_sock *r)
+{
+	const struct diag_info *i = &r->info;
+
+	v->first = CLOSE_RESET;
+	/* All that came was left unread, and yet an answer went out: it was written
+	 * without looking. */
+	if (r->rqueue >= 2 && r->rqueue >= i->bytes_received && i->data_segs_out > 0)
+		v->why = WHY_REFUSED;
+	else if (r->rqueue >= 2)
+		v->why = WHY_UNREAD;
+	else if (i->data_segs_out == 0 && i->data_segs_in > 0)
+		v->why = WHY_REFUSED;
+	else
+		v->why = WHY_PEER_RESET;
+}
+
+struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id side,
+	const struct close_found *found)
+{
+	struct close_verdict v = { CLOSE_UNKNOWN, WHY_UNKNOWN, 0 };
+
+	if (all_zero(&r->info)) {
+		v.first = CLOSE_RESET;
+		v.why = WHY_ABORT;
+		return v;
+	}
+	if (stands_in(found->own)) {
+		v.first = first_standing(found);
+		why_by_ages(&v, r, side, v.first);
+		return v;
+	}
+	switch (fin_of(r, side)) {
+	case FIN_ACKED:
+		v.first = CLOSE_PEER;
+		/* No FIN of the peer's arrived, so this was FIN_WAIT: ended by a reset
+		 * when data came for a program that had closed. */
+		if (r->info.bytes_received == 0)
+			v.first = CLOSE_LOCAL;
+		why_by_ages(&v, r, side, v.first);
+		break;
+	case FIN_NOT_ACKED:
+		judge_reset(&v, r);
+		break;
+	case FIN_UNSURE:
+		break;
+	}
+	return v;
+}
+
+/* Counting. */
+
+void closes_init(struct closes *c)
+{
+	*c = (struct closes){ 0 };
+}
+
+void closes_fini(struct closes *c)
+{
+	for (size_t i = 0; i < SIDE_COUNT; i++) {
+		if (c->no_answer[i])
+			hist_free(&c->no_answer[i]);
+		if (c->idle[i])
+			hist_free(&c->idle[i]);
+	}
+	*c = (struct closes){ 0 };
+}
+
+void closes_reset(struct closes *c)
+{
+	closes_fini(c);
+}
+
+static void age_record(struct hist **h, ns_t age)
+{
+	if (!*h)
+		*h = hist_new();
+	hist_record(*h, age);
+}
+
+struct close_verdict closes_death(struct closes *c, const struct diag_sock *record,
+	enum tally_side_id side, const struct close_found *found)
+{
+	struct close_verdict v = { CLOSE_UNKNOWN, WHY_UNKNOWN, 0 };
+
+	if (!closes_is_connection(record)) {
+		c->never_open++;
+		return v;
+	}
+	v = closes_judge(record, side, found);
+	c->count[side][v.first][v.why]++;
+	c->total++;
+	if (v.first == CLOSE_LOCAL || v.first == CLOSE_LOCAL_OR_BOTH) {
+		if (v.why == WHY_NO_ANSWER)
+			age_record(&c->no_answer[side], v.age);
+		if (v.why == WHY_IDLE)
+			age_record(&c->idle[side], v.age);
+	}
+	return v;
+}
+
+/* Two dumps. */
+
+static bool closing_here(enum tally_first f)
+{
+	return f == FIRST_LOCAL || f == FIRST_LOCAL_OR_BOTH || f == FIRST_BOTH;
+}
+
+static enum close_first close_of(enum tally_first f)
+{
+	switch (f) {
+	case FIRST_LOCAL:
+		return CLOSE_LOCAL;
+	case FIRST_LOCAL_OR_BOTH:
+		return CLOSE_LOCAL_OR_BOTH;
+	case FIRST_PEER:
+		return CLOSE_PEER;
+	case FIRST_BOTH:
+		return CLOSE_BOTH;
+	case FIRST_OPEN:
+	case FIRST_COUNT:
+		break;
+	}
+	return CLOSE_UNKNOWN;
+}
+
+static void count_span(struct closes *c, const struct closes_span *span,
+	const struct snap_sock *s, enum close_first first)
+{
+	enum tally_side_id side = tally_side_of(
+		span->tally, span->ports, &s->local, span->now);
+
+	c->count[side][first][WHY_UNKNOWN]++;
+	c->total++;
+}
+
+void closes_between(struct closes *c, const struct closes_span *span)
+{
+	const struct snap_sock *s;
+	uint32_t i = 0;
+
+	while ((s = snap_next(span->after, &i))) {
+		enum tally_first now = tally_first_joined(s, span->after, span->peers);
+		const struct snap_sock *was = snap_find(
+			span->before, &s->local, &s->remote);
+
+		if (!closing_here(now))
+			continue;
+		if (!was || !closing_here(tally_first_of((enum diag_state)was->state)))
+			count_span(c, span, s, close_of(now));
+	}
+	i = 0;
+	while ((s = snap_next(span->before, &i))) {
+		enum tally_first was = tally_first_of((enum diag_state)s->state);
+
+		if (closing_here(was) || snap_find(span->after, &s->local, &s->remote))
+			continue;
+		if (s->state != DIAG_SYN_SENT && s->state != DIAG_SYN_RECV)
+			count_span(c, span, s, close_of(was));
+	}
+}
+
+/* Sums. */
+
+void closes_counters(struct closes *c, const struct diag_counters *now)
+{
+	if (!c->has_counters)
+		c->begin = *now;
+	c->has_counters = true;
+	c->last = *now;
+}
+
+uint64_t closes_sum_first(
+	const struct closes *c, enum tally_side_id side, enum close_first first)
+{
+	uint64_t sum = 0;
+
+	for (size_t w = 0; w < WHY_COUNT; w++)
+		sum += c->count[side][first][w];
+	return sum;
+}
+
+uint64_t closes_sum_why(
+	const struct closes *c, enum tally_side_id side, enum close_why why)
+{
+	uint64_t sum = 0;
+
+	for (size_t f = 0; f < CLOSE_FIRST_COUNT; f++)
+		sum += c->count[side][f][why];
+	return sum;
+}
+
+uint64_t closes_unseen_local(const struct closes *c)
+{
+	uint64_t kernel = c->last.tw - c->begin.tw;
+	uint64_t told = 0;
+
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		told += closes_sum_first(c, side, CLOSE_LOCAL);
+		told += closes_sum_first(c, side, CLOSE_LOCAL_OR_BOTH);
+		told += closes_sum_first(c, side, CLOSE_BOTH);
+	}
+	return kernel > told ? kernel - told : 0;
+}
+
+bool closes_cluster(const struct hist *ages, ns_t *at)
+{
+	ns_t low;
+
+	if (!ages || hist_count(ages) < 5)
+		return false;
+	low = hist_quantile(ages, 0.1);
+	*at = low;
+	return hist_quantile(ages, 0.8) <= low + ns_max(low / 10, 50 * NS_MS);
+}

@@ -1,0 +1,134 @@
+/*
+ * closes: every connection that ended on one host, counted once: who closed first, and
+ * why as far as the kernel's last word on it proves.
+ *
+ * MODEL   The death record of a socket (diag_deaths) is the event. Joined at once with
+ *         what stands in its place (diag_find on the same tuple: TIME_WAIT or FIN_WAIT2
+ *         when this side closed first, nothing otherwise) and, where the other host is in
+ *         sight, with its end (diag_find there, the tuple turned round).
+ *         What proves what:
+ *           all segment counts 0             this side aborted (SO_LINGER 0): reset
+ *           our FIN never acknowledged       reset; with bytes unread here, or by the
+ *                                            peer
+ *           FIN acknowledged, stand-in here  this side first; or both at once, when the
+ *                                            other end stands too
+ *           FIN acknowledged, none           the peer first (LAST_ACK ended)
+ *         Our FIN is acknowledged when bytes_acked exceeds the data sent: by 1, or by 2
+ *         on the side that connected, whose SYN counts too.
+ *         Without death records, closes_between() counts from two dumps what they show.
+ * RULES   1. A connection is counted once: by its death or by closes_between, never use
+ *            both on one struct.
+ *         2. What is not proven is UNKNOWN, and TIME_WAIT with the other end out of sight
+ *            is LOCAL_OR_BOTH.
+ *         3. Records lost show: the kernel's own counters (closes_counters) say how many
+ *            closes there were.
+ * OWNS    plain memory; histograms made when first needed.
+ */
+#ifndef WEIR_ATTR_CLOSES_H
+#define WEIR_ATTR_CLOSES_H
+
+#include "attr/tally.h"
+#include "base/hist.h"
+
+enum close_first {
+	CLOSE_LOCAL,
+	CLOSE_LOCAL_OR_BOTH,
+	CLOSE_PEER,
+	CLOSE_BOTH,
+	CLOSE_RESET, /* nobody keeps a state */
+	CLOSE_UNKNOWN,
+	CLOSE_FIRST_COUNT
+};
+
+enum close_why {
+	WHY_UNKNOWN,
+	WHY_AFTER_ANSWER, /* bytes went both ways and the last just now: no keep-alive, or
+			     a pool without room */
+	WHY_IDLE,         /* bytes went both ways, the last long ago: reaped */
+	WHY_NO_ANSWER,    /* the last word was a question, without reply until the close:
+			     the asking side's timeout, or the answering side's drop */
+	WHY_REFUSED,      /* the server spoke, and had not read a byte: a full server */
+	WHY_UNREAD,       /* closed with bytes unread here: the kernel resets */
+	WHY_ABORT,        /* reset by this side on purpose (SO_LINGER 0) */
+	WHY_PEER_RESET,   /* reset by the peer, or given up by the kernel */
+	WHY_UNUSED,       /* no byte went either way */
+	WHY_COUNT
+};
+
+const char *close_first_name(enum close_first f); /* "local-or-both" */
+const char *close_why_name(enum close_why w);     /* "after-answer" */
+
+struct close_verdict {
+	enum close_first first;
+	enum close_why why;
+	ns_t age; /* since the byte that `why` speaks of: how long idle, how long without
+		     answer; 0 when it says nothing */
+};
+
+/* What was found when the record came. */
+struct close_found {
+	enum diag_state own;    /* under the same tuple; DIAG_UNKNOWN: nothing */
+	bool mirror_in_sight;   /* the other end's host was asked */
+	enum diag_state mirror; /* DIAG_UNKNOWN: nothing */
+};
+
+/* Pure. `record` is of a connection (closes_is_connection). */
+struct close_verdict closes_judge(const struct diag_sock *record, enum tally_side_id side,
+	const struct close_found *found);
+/* Not a listener's death, nor a connect's that never got through. */
+bool closes_is_connection(const struct diag_sock *record);
+
+struct closes {
+	uint64_t count[SIDE_COUNT][CLOSE_FIRST_COUNT][WHY_COUNT];
+	uint64_t total;
+	uint64_t never_open; /* deaths of sockets that were no connection */
+	/* Ages of WHY_NO_ANSWER and WHY_IDLE by side, of closes by this side; NULL until
+	 * there is one. Clustered ages show a configured timeout. */
+	struct hist *no_answer[SIDE_COUNT], *idle[SIDE_COUNT];
+	bool has_counters;
+	struct diag_counters begin, last;
+};
+
+void closes_init(struct closes *c);
+void closes_fini(struct closes *c);
+/* Back to zero; counters begin anew at the next closes_counters. */
+void closes_reset(struct closes *c);
+
+/* Counts one death and returns the verdict; deaths that are no connection's give UNKNOWN
+ * and do not count. */
+struct close_verdict closes_death(struct closes *c, const struct diag_sock *record,
+	enum tally_side_id side, const struct close_found *found);
+
+/*
+ * Without death records: what ended, or began to end, between two dumps of one host. A
+ * tuple newly in TIME_WAIT, FIN_WAIT1/2 or CLOSING: closed by this side. One that was
+ * CLOSE_WAIT or LAST_ACK and is gone: the peer. One that was open and is gone: unknown.
+ * What began and ended between the dumps, closed by the peer, is not seen.
+ */
+struct closes_span {
+	const struct snap *before, *after;
+	const struct tally *tally; /* of `after`, for the sides */
+	const struct diag_ports *ports;
+	const struct tally_peers *peers; /* may be NULL */
+	ns_t now;
+};
+void closes_between(struct closes *c, const struct closes_span *span);
+
+/* The namespace's counters, at the beginning and whenever read again. */
+void closes_counters(struct closes *c, const struct diag_counters *now);
+/* Closes by this side that the kernel counted (TcpExtTW) and no record told: lost
+ * records, or stand-ins that were gone when asked for (then they count as PEER). */
+uint64_t closes_unseen_local(const struct closes *c);
+
+uint64_t closes_sum_first(
+	const struct closes *c, enum tally_side_id side, enum close_first first);
+uint64_t closes_sum_why(
+	const struct closes *c, enum tally_side_id side, enum close_why why);
+
+/*
+ * The timeout that ages cluster at: true when there are 5 or more, and seven tenths of
+ * them lie within 10 % (or 50 ms) above their tenth percentile, which *at is.
+ */
+bool closes_cluster(const struct hist *ages, ns_t *at);
+
+#endif
