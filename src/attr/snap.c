@@ -135,6 +135,7 @@ void snap_add(struct snap *s, const struct diag_sock *sock)
 		.orphan = sock->inode == 0,
 		.inode = sock->inode,
 		.rqueue = sock->rqueue,
+		.expires_ms = sock->expires_ms,
 	};
 	if (s->n_ips < SNAP_IPS_MAX && !snap_has_ip(s, &sock->local)) {
 		s->ips[s->n_ips] = sock->local;

@@ -4,7 +4,7 @@
  * MODEL   A table keyed by (local, remote). A socket told twice is held once, as told
  *         last. Listeners are kept apart.
  * OWNS    its memory; snap_reset keeps it for the next dump.
- * COST    48 bytes a slot, at most three quarters full; insert and find O(1).
+ * COST    52 bytes a slot, at most three quarters full; insert and find O(1).
  */
 #ifndef WEIR_ATTR_SNAP_H
 #define WEIR_ATTR_SNAP_H
@@ -17,6 +17,7 @@ struct snap_sock {
 	bool orphan;   /* no program holds it (inode 0) */
 	uint32_t inode;
 	uint32_t rqueue;
+	uint32_t expires_ms; /* TIME_WAIT, orphaned FIN_WAIT2: what is left of it */
 };
 
 struct snap_listener {

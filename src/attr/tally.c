@@ -287,6 +287,12 @@ static void dests_finish(struct tally *t, const struct diag_ports *ports)
 
 /* Counting. */
 
+static bool is_fresh(const struct snap_sock *s)
+{
+	return s->state == DIAG_TIME_WAIT &&
+	       s->expires_ms > (TALLY_TIME_WAIT_S - TALLY_FRESH_S) * 1000;
+}
+
 static void count_out(struct tally *t, const struct snap_sock *s, enum tally_first first,
 	const struct diag_ports *ports)
 {
@@ -296,6 +302,7 @@ static void count_out(struct tally *t, const struct snap_sock *s, enum tally_fir
 	d->by_state[s->state]++;
 	d->by_first[first]++;
 	d->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
+	d->fresh_time_wait += is_fresh(s);
 	if (diag_ports_has(ports, s->local.port)) {
 		d->used++;
 		d->used_first += s->local.port % 2 == ports->low % 2;
@@ -320,6 +327,7 @@ static void count_side(
 	side->by_first[first]++;
 	side->state_first[s->state][first]++;
 	side->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
+	side->fresh_time_wait += is_fresh(s);
 }
 
 void tally_init(struct tally *t)

@@ -35,6 +35,10 @@ enum tally_first {
 	FIRST_COUNT
 };
 
+/* TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN), so its count over 60 is the mean rate of closes
+ * in the last minute, and those with more than 50 s left are the closes of the last 10. */
+enum { TALLY_TIME_WAIT_S = 60, TALLY_FRESH_S = 10 };
+
 const char *tally_side_name(enum tally_side_id side);   /* "in" */
 const char *tally_first_name(enum tally_first f);       /* "local-or-both" */
 enum tally_first tally_first_of(enum diag_state state); /* without a join */
@@ -46,6 +50,7 @@ struct tally_side {
 	/* [state][first]: the whole table */
 	uint32_t state_first[DIAG_STATE_COUNT][FIRST_COUNT];
 	uint32_t orphan_fin_wait2; /* of FIN_WAIT2: shown as TIME_WAIT by others */
+	uint32_t fresh_time_wait;  /* of TIME_WAIT: entered in the last 10 s */
 };
 
 struct tally_dest {
@@ -55,6 +60,7 @@ struct tally_dest {
 	uint32_t by_state[DIAG_STATE_COUNT];
 	uint32_t by_first[FIRST_COUNT];
 	uint32_t orphan_fin_wait2;
+	uint32_t fresh_time_wait;
 	uint32_t used;       /* distinct local ports of the range */
 	uint32_t used_first; /* of these, of the parity that connect() walks first */
 	uint32_t left;       /* rule 2 */
