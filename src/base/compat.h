@@ -20,8 +20,10 @@
 
 #if defined(WEIR_ASAN)
 #include <sanitizer/asan_interface.h>
+#define MEM_POISONS true
 #define MEM_GUARD_BYTES 16 /* between two objects, so that running over one shows */
 #else
+#define MEM_POISONS false
 #define MEM_GUARD_BYTES 0
 #endif
 
@@ -42,6 +44,17 @@ static inline void mem_unpoison(const void *ptr, size_t bytes)
 #else
 	(void)ptr;
 	(void)bytes;
+#endif
+}
+
+/* For tests of the above. */
+static inline bool mem_is_poisoned(const void *byte)
+{
+#if defined(WEIR_ASAN)
+	return __asan_address_is_poisoned(byte);
+#else
+	(void)byte;
+	return false;
 #endif
 }
 

@@ -79,6 +79,14 @@ static bool add_text(struct opt_texts *texts, const char *value, struct problem 
 	return true;
 }
 
+/* Only a default is a word; on the command line a flag has none. */
+static bool parse_flag(struct slice s, bool *out, struct problem *p)
+{
+	*out = slice_eq(s, SLICE("yes"));
+	return *out || slice_eq(s, SLICE("no")) ||
+	       problem_set(p, "'%.*s': a flag's default is yes or no", SLICE_ARG(s));
+}
+
 static bool set_value(
 	const struct opt *o, const char *value, void *field, struct problem *p)
 {
@@ -88,8 +96,7 @@ static bool set_value(
 	case OPT_group:
 		break;
 	case OPT_flag:
-		*(bool *)field = slice_eq(s, SLICE("true"));
-		return true;
+		return parse_flag(s, field, p);
 	case OPT_text:
 		*(const char **)field = value;
 		return true;
@@ -132,30 +139,40 @@ static void set_defaults(const struct verb *verb, char *options, bool texts)
 	}
 }
 
-static bool unknown_option(
-	const struct verb *verb, struct slice name, const char *arg, struct problem *p)
+/* The known name that is nearest, of all options or of the flags alone. */
+static const char *nearest_name(
+	const struct verb *verb, struct slice name, bool only_flags)
 {
 	const char *names[OPTIONS_MAX];
 	size_t n = 0;
-	bool negated = slice_starts(name, SLICE("no-"));
 
-	for (size_t i = 0; i < verb->opt_count && n < OPTIONS_MAX - 1; i++)
-		if (verb->opts[i].kind != OPT_group)
-			names[n++] = verb->opts[i].name;
-	names[n++] = "help";
-	const char *meant = units_nearest(name, names, n);
-	if (meant)
-		return problem_set(p, "unknown option '--%.*s': did you mean --%s?",
-			SLICE_ARG(name), meant);
-	struct slice plain = negated ? slice_cut(name, 3, SIZE_MAX) : name;
-	const struct opt *o = find_option(verb, plain);
-	if (o)
-		return problem_set(p,
-			"unknown option '%s': only flags can be negated, --%s takes a value",
-			arg, o->name);
-	meant = negated ? units_nearest(plain, names, n) : NULL;
+	for (size_t i = 0; i < verb->opt_count; i++) {
+		enum opt_kind kind = verb->opts[i].kind;
+		if (kind == OPT_group || (only_flags && kind != OPT_flag))
+			continue;
+		CHECK(n < OPTIONS_MAX - 1);
+		names[n++] = verb->opts[i].name;
+	}
+	if (!only_flags)
+		names[n++] = "help";
+	return units_nearest(name, names, n);
+}
+
+static bool unknown_option(const struct verb *verb, struct slice name, struct problem *p)
+{
+	bool negated = slice_starts(name, SLICE("no-"));
+	struct slice plain = negated ? slice_cut(name, 3, SIZE_MAX) : SLICE_NONE;
+
+	if (find_option(verb, plain))
+		return problem_set(p, "unknown option '--%.*s': --%.*s takes a value",
+			SLICE_ARG(name), SLICE_ARG(plain));
+	const char *meant = negated ? nearest_name(verb, plain, true) : NULL;
 	if (meant)
 		return problem_set(p, "unknown option '--%.*s': did you mean --no-%s?",
+			SLICE_ARG(name), meant);
+	meant = nearest_name(verb, name, false);
+	if (meant)
+		return problem_set(p, "unknown option '--%.*s': did you mean --%s?",
 			SLICE_ARG(name), meant);
 	return problem_set(p, "unknown option '--%.*s': `weir %s --help` lists them all",
 		SLICE_ARG(name), verb->name);
@@ -211,7 +228,7 @@ static bool read_option(struct reader *r, const char *arg)
 		o = find_option(r->verb, slice_cut(name, 3, SIZE_MAX));
 	if (o && o->kind == OPT_flag)
 		return set_flag(r, o, equals, false);
-	return unknown_option(r->verb, name, arg, r->problem);
+	return unknown_option(r->verb, name, r->problem);
 }
 
 static bool is_help(const char *arg)
@@ -292,8 +309,8 @@ static void add_wrapped(struct text *out, struct slice s, size_t indent, size_t 
 
 static void add_option_name(struct text *out, const struct opt *o)
 {
-	bool on = o->kind == OPT_flag && o->dflt && strcmp(o->dflt, "true") == 0;
-	text_addf(out, "  --%s%s", on ? "no-" : "", o->name);
+	bool on = o->kind == OPT_flag && o->dflt && o->dflt[0];
+	text_addf(out, "  --%s%s", on ? "[no-]" : "", o->name);
 	if (takes_value(o) && o->meta && o->meta[0])
 		text_addf(out, " %s", o->meta);
 }
@@ -328,10 +345,8 @@ static void add_option(struct text *out, const struct opt *o, size_t column, siz
 		text_add_char(out, '\n');
 	text_init(&help);
 	text_add(&help, o->help);
-	if (takes_value(o) && o->dflt && o->dflt[0])
+	if (o->dflt && o->dflt[0])
 		text_addf(&help, " (default: %s)", o->dflt);
-	if (o->kind == OPT_texts)
-		text_add(&help, " (may be repeated)");
 	add_wrapped(out, text_slice(&help), column, width);
 	text_fini(&help);
 }

@@ -12,7 +12,7 @@
  *     #include "proxy/options.def"
  *     };
  * Kinds and the C type of their field:
- *     flag      bool               --name, --no-name
+ *     flag      bool               --name, --no-name; its default is "yes", "no" or ""
  *     text      const char *       NULL when no default
  *     texts     struct opt_texts   may be given several times
  *     duration  ns_t               `none` is NS_NEVER
