@@ -23,22 +23,30 @@ struct queue {
 	uint64_t waiting; /* calls */
 	uint64_t max;     /* calls; UINT64_MAX: no bound */
 	uint64_t peak;
-	ns_t wait_for; /* NS_NEVER: no bound */
+	ns_t wait_for;    /* NS_NEVER: no bound */
+	ns_t next_expiry; /* not after the earliest `until`; NS_NEVER: none */
 };
 
 void queue_init(struct queue *q, uint64_t max, ns_t wait_for);
 /* ERR_OK: waits; ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
 MUST_USE enum err queue_push(
 	struct queue *q, struct ticket *t, uint32_t need, ns_t now, ns_t deadline);
+/* A ticket that had been granted comes back, in front, past every bound. */
+void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t now);
 struct ticket *queue_front(const struct queue *q);    /* NULL: empty */
 void queue_remove(struct queue *q, struct ticket *t); /* granted or cancelled */
 static inline bool ticket_is_waiting(const struct ticket *t)
 {
 	return list_on(&t->node);
 }
-/* A ticket whose time is over, removed; NULL when none. Deadlines differ, so all are looked
- * at: O(waiting) when called, which is when queue_next_expiry has passed. */
+/*
+ * A ticket whose time is over, removed; NULL when none. Deadlines differ, so all are looked
+ * at, but only when `next_expiry` has passed.
+ */
 struct ticket *queue_expire(struct queue *q, ns_t now);
-ns_t queue_next_expiry(const struct queue *q);
+static inline ns_t queue_next_expiry(const struct queue *q)
+{
+	return q->next_expiry;
+}
 
 #endif

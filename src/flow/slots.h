@@ -47,7 +47,8 @@ void slots_init(struct slots *s, enum slot_unit unit, uint32_t limit, double dra
 uint32_t slots_used(const struct slots *s);
 /* How many more may be taken now (0 when at or above the limit). */
 uint32_t slots_room(const struct slots *s);
-/* Whether zombies hold their whole share, so that new calls are shed. */
+/* Whether zombies hold their whole share, so that new calls are shed. Never at 100 %: then
+ * the queue alone decides. */
 bool slots_is_drained_up(const struct slots *s);
 /* A new slot enters CONNECTING or BUSY. CHECKs that there is room. */
 void slots_take(struct slots *s, struct slot *slot, enum slot_state state);

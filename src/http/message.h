@@ -17,7 +17,7 @@
 
 struct inbound {
 	char *buf;    /* bytes [start, end) are not consumed yet */
-	char *pinned; /* the buffer that holds a head in use; may be == buf */
+	char *pinned; /* the buffer that holds a head in use */
 	uint32_t start, end;
 	struct h1_scan scan;
 	struct h1_decoder body;
@@ -34,8 +34,9 @@ static inline bool inbound_is_full(const struct inbound *in)
 {
 	return in->buf && in->end == WORKER_BUF_BYTES && in->start == 0;
 }
-/* `used` bytes were a head: consume them, keep them valid, and get ready for its body. */
-void inbound_pin(
+/* `used` bytes were a head: consume them, keep them valid, and get ready for its body.
+ * False: no buffer left for what follows the head. */
+MUST_USE bool inbound_pin(
 	struct inbound *in, struct worker *w, const struct h1_head *head, size_t used);
 /* The message is over: the head's slices die. */
 void inbound_unpin(struct inbound *in, struct worker *w);

@@ -82,7 +82,8 @@ void sconn_set_ctx(struct sconn *c, void *ctx);
 /* The app's, of the connection; NULL at first; kept until on_close. */
 void *sconn_conn_ctx(const struct sconn *c);
 void sconn_set_conn_ctx(struct sconn *c, void *ctx);
-const struct addr *sconn_peer(const struct sconn *c);
+/* Inside on_accept: whose connection that is, so that its conn_ctx can be set there. */
+struct sconn *sconn_of(struct conn *c);
 const struct h1_head *sconn_head(const struct sconn *c);
 bool sconn_body_done(const struct sconn *c); /* the request has been received whole */
 bool sconn_hung_up(const struct sconn *c);

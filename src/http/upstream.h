@@ -12,9 +12,9 @@
  *         2. Calls of one submit are admitted all or none.
  *         3. A new connection is read before its first write, and after a failed write: a
  *            refusal that was sent unasked is this call's answer.
- *         4. A kept-alive connection that dies before any byte of the answer: a replayable
- *            call is sent once more, on a fresh connection, inheriting the slot (on_ready
- *            comes again).
+ *         4. A kept-alive connection that dies before any byte of the answer: the call is sent
+ *            once more, on a fresh connection, if it is replayable and idempotent, or if no
+ *            byte of it had reached the kernel (on_ready comes again).
  *         5. on_end is the last callback of a call, exactly once; none after call_abandon.
  * OWNS    struct call is the app's, valid until on_end or call_abandon.
  * CONTEXT the worker's thread.
@@ -78,7 +78,7 @@ enum call_state { CALL_NEW, CALL_QUEUED, CALL_CONNECTING, CALL_SENDING, CALL_OVE
 struct call {
 	const struct call_ops *ops; /* set by the app before upstream_submit */
 	enum h1_method method;      /* the same: decides the answer's framing */
-	bool replayable; /* the same: idempotent, and on_ready can put it whole again */
+	bool replayable; /* the same: on_ready can put the whole request again */
 	/* the upstream's */
 	enum call_state state;
 	bool replayed;
@@ -102,10 +102,10 @@ void upstream_free(struct upstream **u);
 MUST_USE enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
 /*
- * The app wants no more of this call. Queued: it leaves the queue (and with it the batch: its
- * other calls end with ERR_ABANDONED). Running: by policy. Silent; the storage is the app's again.
+ * The app wants no more of this call. Queued: its batch leaves the queue, the other calls of
+ * the batch with it. Running: by policy. Silent; the storage is the app's again.
  */
-void call_abandon(struct call *c);
+void call_abandon(struct call *c, struct upstream *u);
 
 /* The request. Forms of sconn_begin, sconn_data ...; connection fields are the engine's. */
 MUST_USE bool call_begin(

@@ -1,0 +1,103 @@
+#include "conn/conn.h"
+
+static enum err tcp_read(struct conn *c, void *buf, size_t cap, size_t *got)
+{
+	return io_read(&c->sock, buf, cap, got);
+}
+
+static enum err tcp_writev(struct conn *c, const struct iovec *iov, int n, size_t *put)
+{
+	return io_writev(&c->sock, iov, n, put);
+}
+
+static enum err tcp_shutdown(struct conn *c)
+{
+	return io_shutdown(&c->sock);
+}
+
+static void tcp_close(struct conn *c, enum io_close how)
+{
+	io_close(&c->sock, how);
+}
+
+static const struct conn_filter tcp_filter = {
+	.name = "tcp",
+	.read = tcp_read,
+	.writev = tcp_writev,
+	.shutdown = tcp_shutdown,
+	.close = tcp_close,
+};
+
+static void on_sock_ready(struct io_sock *s, unsigned bits)
+{
+	struct conn *c = CONTAINER_OF(s, struct conn, sock);
+	c->on_ready(c, bits);
+}
+
+static void conn_start(struct conn *c, struct io_loop *loop)
+{
+	c->filter = &tcp_filter;
+	c->sock.on_ready = on_sock_ready;
+	c->opened_at = io_now(loop);
+	c->last_rx_at = c->last_tx_at = 0;
+	c->rx_bytes = c->tx_bytes = 0;
+}
+
+enum err conn_connect(struct conn *c, struct io_loop *loop, const struct addr *to,
+	const struct addr *from)
+{
+	enum err e = io_connect(loop, &c->sock, to, from);
+	if (e == ERR_OK)
+		conn_start(c, loop);
+	return e;
+}
+
+enum err conn_connected(struct conn *c)
+{
+	return io_connect_result(&c->sock);
+}
+
+enum err conn_accept(struct conn *c, struct io_listener *l, struct addr *peer)
+{
+	enum err e = io_accept(l, &c->sock, peer);
+	if (e == ERR_OK)
+		conn_start(c, c->sock.loop);
+	return e;
+}
+
+enum err conn_read(struct conn *c, void *buf, size_t cap, size_t *got)
+{
+	enum err e = c->filter->read(c, buf, cap, got);
+	if (e == ERR_OK) {
+		c->rx_bytes += *got;
+		c->last_rx_at = io_now(c->sock.loop);
+	}
+	return e;
+}
+
+enum err conn_writev(struct conn *c, const struct iovec *iov, int n, size_t *put)
+{
+	enum err e = c->filter->writev(c, iov, n, put);
+	if (e == ERR_OK) {
+		c->tx_bytes += *put;
+		c->last_tx_at = io_now(c->sock.loop);
+	}
+	return e;
+}
+
+void conn_want(struct conn *c, unsigned bits)
+{
+	if (c->sock.wanted != bits)
+		io_want(&c->sock, bits);
+}
+
+enum err conn_shutdown(struct conn *c)
+{
+	return c->filter->shutdown(c);
+}
+
+void conn_close(struct conn *c, enum io_close how)
+{
+	if (conn_is_open(c))
+		c->filter->close(c, how);
+}

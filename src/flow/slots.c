@@ -1,0 +1,124 @@
+#include "flow/slots.h"
+
+struct slot_state_row {
+	const char *label;
+	bool counts[2]; /* by enum slot_unit */
+};
+
+static const struct slot_state_row slot_rows[SLOT_STATES] = {
+#define SLOT(name, label, in_conn, in_req) [SLOT_##name] = { label, { in_conn, in_req } },
+#include "flow/slots.def"
+#undef SLOT
+};
+
+/* Which states may follow which: a bit per state. Everything may become FREE. */
+#define BIT(name) (1u << SLOT_##name)
+static const uint32_t slot_edges[SLOT_STATES] = {
+	[SLOT_FREE] = BIT(CONNECTING) | BIT(BUSY),
+	[SLOT_CONNECTING] = BIT(FREE) | BIT(BUSY) | BIT(IDLE) | BIT(SETTLING) |
+			    BIT(GHOST),
+	[SLOT_BUSY] = BIT(FREE) | BIT(CONNECTING) | BIT(IDLE) | BIT(DRAINING) |
+		      BIT(GHOST) | BIT(SETTLING),
+	[SLOT_IDLE] = BIT(FREE) | BIT(BUSY) | BIT(SETTLING),
+	[SLOT_DRAINING] = BIT(FREE) | BIT(IDLE) | BIT(GHOST) | BIT(SETTLING),
+	[SLOT_GHOST] = BIT(FREE),
+	[SLOT_SETTLING] = BIT(FREE),
+};
+#undef BIT
+
+void slots_init(struct slots *s, enum slot_unit unit, uint32_t limit, double drain_share)
+{
+	*s = (struct slots){ .unit = unit, .limit = limit, .drain_share = drain_share };
+	for (size_t i = 0; i < SLOT_STATES; i++)
+		list_init(&s->in[i]);
+}
+
+uint32_t slots_used(const struct slots *s)
+{
+	uint32_t used = 0;
+	for (size_t i = 0; i < SLOT_STATES; i++)
+		if (slot_rows[i].counts[s->unit])
+			used += s->in[i].len;
+	return used;
+}
+
+uint32_t slots_room(const struct slots *s)
+{
+	uint32_t used = slots_used(s);
+	return used < s->limit ? s->limit - used : 0;
+}
+
+bool slots_is_drained_up(const struct slots *s)
+{
+	uint32_t zombies = s->in[SLOT_DRAINING].len + s->in[SLOT_GHOST].len;
+	if (s->limit == SLOTS_NO_LIMIT || s->drain_share >= 1 || zombies == 0)
+		return false;
+	return (double)zombies >= s->drain_share * (double)s->limit;
+}
+
+/* Puts a slot on its state's list; GHOST and SETTLING lists are kept in order of `until`. */
+static void slot_file(
+	struct slots *s, struct slot *slot, enum slot_state state, ns_t until)
+{
+	struct list *l = &s->in[state];
+	struct list_node *prev = l->head.prev;
+	slot->state = state;
+	slot->until = until;
+	if (state == SLOT_GHOST || state == SLOT_SETTLING)
+		while (prev != &l->head &&
+			CONTAINER_OF(prev, struct slot, node)->until > until)
+			prev = prev->prev;
+	list_link(l, &slot->node, prev);
+	uint32_t used = slots_used(s);
+	if (used > s->peak)
+		s->peak = used;
+}
+
+void slots_take(struct slots *s, struct slot *slot, enum slot_state state)
+{
+	CHECK(slot->state == SLOT_FREE && !list_on(&slot->node));
+	CHECK(slot_edges[SLOT_FREE] & (1u << state));
+	CHECK(slots_room(s) > 0);
+	slot_file(s, slot, state, 0);
+}
+
+void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t until)
+{
+	CHECK(slot->state != SLOT_FREE && (slot_edges[slot->state] & (1u << state)));
+	list_remove(&s->in[slot->state], &slot->node);
+	slot->state = SLOT_FREE;
+	if (state != SLOT_FREE)
+		slot_file(s, slot, state, until);
+}
+
+struct slot *slots_expire(struct slots *s, ns_t now)
+{
+	static const enum slot_state timed[] = { SLOT_SETTLING, SLOT_GHOST };
+	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
+		struct list_node *n = list_front(&s->in[timed[i]]);
+		if (!n || CONTAINER_OF(n, struct slot, node)->until > now)
+			continue;
+		struct slot *slot = CONTAINER_OF(n, struct slot, node);
+		slot_enter(s, slot, SLOT_FREE, 0);
+		return slot;
+	}
+	return NULL;
+}
+
+ns_t slots_next_expiry(const struct slots *s)
+{
+	struct list_node *settling = list_front(&s->in[SLOT_SETTLING]);
+	struct list_node *ghost = list_front(&s->in[SLOT_GHOST]);
+	ns_t at = NS_NEVER;
+	if (settling)
+		at = CONTAINER_OF(settling, struct slot, node)->until;
+	if (ghost)
+		at = ns_min(at, CONTAINER_OF(ghost, struct slot, node)->until);
+	return at;
+}
+
+const char *slot_state_label(enum slot_state state)
+{
+	CHECK(state < SLOT_STATES);
+	return slot_rows[state].label;
+}

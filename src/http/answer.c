@@ -1,0 +1,303 @@
+/* The answering half of sconn: heads, payload, the engine's own refusals. */
+#include "http/server_internal.h"
+
+#define ANSWER_BODY_MAX 12288
+
+static struct worker *sconn_worker(const struct sconn *c)
+{
+	return c->server->worker;
+}
+
+struct server *sconn_server(const struct sconn *c)
+{
+	return c->server;
+}
+
+void *sconn_ctx(const struct sconn *c)
+{
+	return c->ctx;
+}
+
+void sconn_set_ctx(struct sconn *c, void *ctx)
+{
+	c->ctx = ctx;
+}
+
+void *sconn_conn_ctx(const struct sconn *c)
+{
+	return c->conn_ctx;
+}
+
+void sconn_set_conn_ctx(struct sconn *c, void *ctx)
+{
+	c->conn_ctx = ctx;
+}
+
+struct sconn *sconn_of(struct conn *c)
+{
+	return CONTAINER_OF(c, struct sconn, conn);
+}
+
+const struct h1_head *sconn_head(const struct sconn *c)
+{
+	return c->head;
+}
+
+bool sconn_body_done(const struct sconn *c)
+{
+	return c->body_done;
+}
+
+bool sconn_hung_up(const struct sconn *c)
+{
+	return c->hung_up;
+}
+
+void sconn_set_close(struct sconn *c)
+{
+	c->closing = true;
+}
+
+static void sconn_do_later(struct sconn *c)
+{
+	io_defer(sconn_worker(c)->loop, &c->later);
+}
+
+/* Writes what waits; a failure is remembered and acted upon outside the app's call. */
+static void sconn_try_flush(struct sconn *c)
+{
+	enum err e = outbound_flush(&c->out, sconn_worker(c), &c->conn);
+	if (e == ERR_OK)
+		return;
+	if (e != ERR_AGAIN) {
+		c->broken = true;
+		sconn_do_later(c);
+	}
+	sconn_rearm(c);
+}
+
+void sconn_body_resume(struct sconn *c)
+{
+	if (!c->body_paused)
+		return;
+	c->body_paused = false;
+	sconn_do_later(c);
+}
+
+void sconn_continue(struct sconn *c)
+{
+	struct wire w;
+	if (!c->continue_due || c->out.head_done)
+		return;
+	c->continue_due = false;
+	if (sconn_begin(c, 100, SLICE("Continue"), &w))
+		sconn_interim(c, &w);
+}
+
+/* --- heads --- */
+
+bool sconn_begin(struct sconn *c, uint16_t status, struct slice reason, struct wire *w)
+{
+	CHECK(c->state == SCONN_BUSY && !c->out.head_done);
+	if (!outbound_head(&c->out, sconn_worker(c), w))
+		return false;
+	h1_put_status_line(w, status, reason);
+	return true;
+}
+
+/* The status the wire's line was begun with: "HTTP/1.1 200 ..." */
+static uint16_t wire_status(const struct wire *w)
+{
+	CHECK(w->len >= 12);
+	const char *digits = w->ptr + 9;
+	return (uint16_t)((digits[0] - '0') * 100 + (digits[1] - '0') * 10 +
+			  (digits[2] - '0'));
+}
+
+static bool wire_commit_interim(struct outbound *out, struct wire *w)
+{
+	h1_put_end(w);
+	if (w->over)
+		return false;
+	out->end += (uint32_t)w->len;
+	return true;
+}
+
+void sconn_interim(struct sconn *c, struct wire *w)
+{
+	/* HTTP/1.0 knows no interim answers (RFC 9110 15.2). */
+	if (c->head->minor == 0)
+		return;
+	if (wire_commit_interim(&c->out, w))
+		sconn_try_flush(c);
+}
+
+/* How the payload travels to this client, and what of it is said in the head. */
+static enum h1_body sconn_framing(
+	struct sconn *c, uint16_t status, enum h1_body framing, enum h1_body *said)
+{
+	if (framing == H1_BODY_CLOSE)
+		framing = H1_BODY_CHUNKED;
+	if (framing == H1_BODY_CHUNKED && c->head->minor == 0) {
+		framing = H1_BODY_CLOSE;
+		c->closing = true;
+	}
+	*said = framing;
+	if (status == 204 || status == 304 || status < 200)
+		*said = H1_BODY_NONE;
+	bool none = *said == H1_BODY_NONE || c->head->method == H1_HEAD;
+	return none ? H1_BODY_NONE : framing;
+}
+
+bool sconn_head_end(
+	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	uint16_t status = wire_status(w);
+	enum h1_body said;
+	enum h1_body sent = sconn_framing(c, status, framing, &said);
+	if (c->continue_due)
+		c->closing = true; /* the body may or may not come now: RFC 9110 10.1.1 */
+	if (cfg->server_name.len)
+		h1_put_field(w, SLICE("Server"), cfg->server_name);
+	if (cfg->add_date)
+		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
+	if (c->closing)
+		h1_put_field(w, SLICE("Connection"), SLICE("close"));
+	else if (c->head->minor == 0)
+		h1_put_field(w, SLICE("Connection"), SLICE("keep-alive"));
+	if (said != H1_BODY_NONE && said != H1_BODY_CLOSE)
+		h1_put_framing(w, said, length);
+	h1_put_end(w);
+	if (w->over)
+		return false;
+	outbound_head_end(&c->out, w, sent, length);
+	return true;
+}
+
+/* --- payload --- */
+
+size_t sconn_data(struct sconn *c, struct slice data)
+{
+	size_t taken = 0;
+	CHECK(c->state == SCONN_BUSY && c->out.head_done && !c->out.done);
+	if (c->broken)
+		return data.len;
+	enum err e = outbound_data(&c->out, sconn_worker(c), &c->conn, data, &taken);
+	if (e != ERR_OK) {
+		c->broken = true;
+		sconn_do_later(c);
+		return data.len;
+	}
+	if (taken < data.len) {
+		c->blocked = true;
+		sconn_rearm(c);
+	}
+	return taken;
+}
+
+void sconn_flush(struct sconn *c)
+{
+	if (c->state == SCONN_BUSY && !c->broken && !outbound_is_flushed(&c->out) &&
+		!(conn_wanted(&c->conn) & IO_WRITE))
+		sconn_try_flush(c);
+}
+
+void sconn_end(struct sconn *c)
+{
+	CHECK(c->state == SCONN_BUSY && !c->out.done);
+	if (c->broken) {
+		c->out.done = true;
+		return;
+	}
+	outbound_end(&c->out, sconn_worker(c));
+	c->blocked = false;
+	if (!c->body_done)
+		c->closing = true;
+	sconn_try_flush(c);
+	sconn_do_later(c);
+}
+
+static void answer_fields(struct sconn *c, struct wire *w, const struct answer *a)
+{
+	if (!c->server->cfg.add_date)
+		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
+	if (a->type.len)
+		h1_put_field(w, SLICE("Content-Type"), a->type);
+	wire_put_slice(w, a->fields);
+}
+
+void sconn_answer(struct sconn *c, const struct answer *a)
+{
+	struct wire w;
+	CHECK(a->body.len <= ANSWER_BODY_MAX);
+	if (a->close)
+		c->closing = true;
+	if (!sconn_begin(c, a->status, SLICE_NONE, &w)) {
+		sconn_abort(c);
+		return;
+	}
+	answer_fields(c, &w, a);
+	if (!sconn_head_end(c, &w, H1_BODY_LENGTH, a->body.len)) {
+		sconn_abort(c);
+		return;
+	}
+	struct slice rest = a->body;
+	size_t taken = sconn_data(c, rest);
+	/* A head and at most ANSWER_BODY_MAX fit the buffer, whatever the socket takes. */
+	if (taken < rest.len && c->out.framing == H1_BODY_LENGTH) {
+		rest = slice_cut(rest, taken, SIZE_MAX);
+		CHECK(rest.len <= WORKER_BUF_BYTES - c->out.end);
+		memcpy(c->out.buf + c->out.end, rest.ptr, rest.len);
+		c->out.end += (uint32_t)rest.len;
+		c->out.left = 0;
+	}
+	sconn_end(c);
+}
+
+void sconn_abort(struct sconn *c)
+{
+	CHECK(c->state == SCONN_BUSY);
+	/* A FIN after half an answer could pass for its end: reset, so that it looks broken. */
+	bool cut = c->out.sent_any && !c->out.done;
+	sconn_close(c, cut ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+}
+
+/* --- the engine's own answers --- */
+
+void sconn_refuse(struct sconn *c, enum err why)
+{
+	struct worker *worker = sconn_worker(c);
+	struct wire w;
+	uint16_t status = err_status(why) ? err_status(why) : 400;
+	struct slice text = slice_of(err_text(why));
+	if (c->head)
+		slab_give(&worker->heads, c->head);
+	c->head = NULL;
+	sconn_enter(c, SCONN_REFUSE);
+	c->closing = true;
+	inbound_relax(&c->in, worker, true);
+	outbound_reset(&c->out, worker);
+	if (!outbound_head(&c->out, worker, &w)) {
+		sconn_close(c, IO_CLOSE_FIN);
+		return;
+	}
+	h1_put_status_line(&w, status, SLICE_NONE);
+	h1_put_field(&w, SLICE("Date"), worker_date(worker));
+	h1_put_field(&w, SLICE("Content-Type"), SLICE("text/plain"));
+	h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
+	h1_put_field(&w, SLICE("Connection"), SLICE("close"));
+	h1_put_field_u64(&w, SLICE("Content-Length"), text.len + 1);
+	h1_put_end(&w);
+	wire_put_slice(&w, text);
+	WIRE_LIT(&w, "\n");
+	CHECK(!w.over);
+	outbound_head_end(&c->out, &w, H1_BODY_NONE, 0);
+	enum err e = outbound_flush(&c->out, worker, &c->conn);
+	if (e != ERR_OK && e != ERR_AGAIN) {
+		sconn_close(c, IO_CLOSE_FIN);
+		return;
+	}
+	io_timer_set(worker->loop, &c->timer, ns_add(worker_now(worker), 5 * NS_S));
+	sconn_do_later(c);
+}

@@ -1,0 +1,120 @@
+/* What the app calls on its call. */
+#include "http/upstream_internal.h"
+
+void call_finish(struct call *c, struct upstream *u, enum err why)
+{
+	c->state = CALL_OVER;
+	c->conn = NULL;
+	c->batch = NULL;
+	if (why == ERR_OK)
+		u->stats.answered++;
+	else if (c->granted_at)
+		u->stats.failed++;
+	c->ops->on_end(c, why);
+}
+
+void call_abandon(struct call *c, struct upstream *u)
+{
+	switch (c->state) {
+	case CALL_QUEUED:
+		upstream_unqueue(u, c);
+		break;
+	case CALL_CONNECTING:
+	case CALL_SENDING:
+		u->stats.abandoned++;
+		c->state = CALL_OVER;
+		cconn_abandon(c->conn);
+		break;
+	case CALL_NEW:
+	case CALL_OVER:
+		break;
+	}
+}
+
+bool call_begin(struct call *c, struct slice method, struct slice path, struct wire *w)
+{
+	struct cconn *cc = c->conn;
+	CHECK(c->state == CALL_SENDING && cc && !cc->out.head_done);
+	if (!outbound_head(&cc->out, cc->up->worker, w))
+		return false;
+	h1_put_request_line(w, method, path);
+	return true;
+}
+
+bool call_head_end(struct call *c, struct wire *w, enum h1_body framing, uint64_t length)
+{
+	struct cconn *cc = c->conn;
+	/* PRETEND says keep-alive aloud, as programs do that forward their caller's fields. */
+	if (cc->up->cfg.connections == UPSTREAM_CLOSE)
+		h1_put_field(w, SLICE("Connection"), SLICE("close"));
+	else if (cc->up->cfg.connections == UPSTREAM_PRETEND)
+		h1_put_field(w, SLICE("Connection"), SLICE("keep-alive"));
+	if (framing != H1_BODY_NONE)
+		h1_put_framing(w, framing, length);
+	h1_put_end(w);
+	if (w->over)
+		return false;
+	outbound_head_end(&cc->out, w, framing, length);
+	return true;
+}
+
+/* A write failed: the rest of the turn goes on as if all were taken; the answer, or the end,
+ * comes from what is still to be read. */
+static void call_write_failed(struct cconn *cc, enum err why)
+{
+	cc->write_failed = true;
+	cc->blocked = false;
+	cc->failed = why;
+	cconn_do_later(cc);
+}
+
+size_t call_data(struct call *c, struct slice data)
+{
+	struct cconn *cc = c->conn;
+	size_t taken = 0;
+	CHECK(c->state == CALL_SENDING && cc && cc->out.head_done && !cc->out.done);
+	if (cc->write_failed)
+		return data.len;
+	enum err e = outbound_data(&cc->out, cc->up->worker, &cc->conn, data, &taken);
+	if (e != ERR_OK) {
+		call_write_failed(cc, e);
+		return data.len;
+	}
+	if (taken < data.len) {
+		cc->blocked = true;
+		cconn_rearm(cc);
+	}
+	return taken;
+}
+
+void call_end(struct call *c)
+{
+	struct cconn *cc = c->conn;
+	CHECK(c->state == CALL_SENDING && cc && !cc->out.done);
+	if (cc->write_failed)
+		return;
+	outbound_end(&cc->out, cc->up->worker);
+	cc->blocked = false;
+	cconn_flush(cc);
+}
+
+void call_flush(struct call *c)
+{
+	if (c->conn && !(conn_wanted(&c->conn->conn) & IO_WRITE))
+		cconn_flush(c->conn);
+}
+
+void call_resume(struct call *c)
+{
+	struct cconn *cc = c->conn;
+	if (!cc || !cc->paused)
+		return;
+	cc->paused = false;
+	cconn_do_later(cc);
+}
+
+struct slice call_endpoint(const struct call *c)
+{
+	const struct cconn *cc = c->conn;
+	return text_slice(&cc->up->endpoints[cc->endpoint].host);
+}

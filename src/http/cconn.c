@@ -1,0 +1,607 @@
+#include "http/internal.h"
+#include "http/upstream_internal.h"
+
+/* How long the server may take to close after an answer that said so. */
+#define CCONN_PARTING_FOR NS_S
+
+size_t cconn_size(void)
+{
+	return sizeof(struct cconn);
+}
+
+static struct worker *cconn_worker(const struct cconn *cc)
+{
+	return cc->up->worker;
+}
+
+/* --- states --- */
+
+static void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
+{
+	struct worker *w = cconn_worker(cc);
+	list_remove(&cc->up->conns[cc->state], &cc->node);
+	cc->state = state;
+	list_push_front(&cc->up->conns[state], &cc->node);
+	if (for_ns == NS_NEVER)
+		io_timer_stop(w->loop, &cc->timer);
+	else
+		io_timer_set(w->loop, &cc->timer, ns_add(worker_now(w), for_ns));
+}
+
+void cconn_do_later(struct cconn *cc)
+{
+	io_defer(cconn_worker(cc)->loop, &cc->later);
+}
+
+void cconn_rearm(struct cconn *cc)
+{
+	unsigned bits = 0;
+	if (!conn_is_open(&cc->conn))
+		return;
+	if (cc->state == CCONN_CONNECTING) {
+		conn_want(&cc->conn, IO_WRITE);
+		return;
+	}
+	if (!cc->paused)
+		bits |= IO_READ;
+	if (!cc->write_failed && (cc->blocked || !outbound_is_flushed(&cc->out)))
+		bits |= IO_WRITE;
+	conn_want(&cc->conn, bits);
+}
+
+static void cconn_count_close(struct cconn *cc)
+{
+	struct upstream_stats *stats = &cc->up->stats;
+	stats->rx_bytes += cc->conn.rx_bytes;
+	stats->tx_bytes += cc->conn.tx_bytes;
+	stats->sockets--;
+}
+
+void cconn_close(struct cconn *cc, enum io_close how)
+{
+	struct worker *w = cconn_worker(cc);
+	if (cc->state == CCONN_CLOSED)
+		return;
+	CHECK(!cc->call);
+	upstream_slot_settle(cc->up, cc);
+	if (conn_is_open(&cc->conn)) {
+		cconn_count_close(cc);
+		conn_close(&cc->conn, how);
+	}
+	cc->up->endpoints[cc->endpoint].conns--;
+	inbound_relax(&cc->in, w, true);
+	outbound_reset(&cc->out, w);
+	cconn_enter(cc, CCONN_CLOSED, NS_NEVER);
+	cconn_do_later(cc);
+}
+
+void cconn_free(struct cconn *cc)
+{
+	struct worker *w = cconn_worker(cc);
+	list_remove(&cc->up->conns[CCONN_CLOSED], &cc->node);
+	io_timer_stop(w->loop, &cc->timer);
+	io_defer_cancel(w->loop, &cc->later);
+	slab_give(&w->cconns, cc);
+}
+
+void cconn_close_idle(struct cconn *cc)
+{
+	uint32_t unread = 0, unacked = 0;
+	enum io_close how = IO_CLOSE_FIN;
+	if (!cc->up->cfg.idle_fin &&
+		io_queued(&cc->conn.sock, &unread, &unacked) == ERR_OK && unread == 0 &&
+		unacked == 0)
+		how = IO_CLOSE_RESET;
+	cc->up->stats.closed_idle++;
+	cconn_close(cc, how);
+}
+
+/* Takes the call off the connection. */
+static struct call *cconn_detach(struct cconn *cc)
+{
+	struct call *call = cc->call;
+	cc->call = NULL;
+	if (call)
+		call->conn = NULL;
+	return call;
+}
+
+/* --- a call comes onto a connection --- */
+
+static void cconn_reset_exchange(struct cconn *cc, struct call *call)
+{
+	cc->call = call;
+	cc->method = call->method;
+	cc->told = cc->head_seen = cc->keep = cc->unasked = false;
+	cc->write_failed = cc->paused = cc->blocked = false;
+	outbound_reset(&cc->out, cconn_worker(cc));
+	cc->in.scan = (struct h1_scan){ 0 };
+	call->conn = cc;
+	call->reused = cc->served > 0;
+}
+
+void cconn_assign(struct cconn *cc, struct call *call)
+{
+	CHECK(cc->state == CCONN_IDLE);
+	cconn_reset_exchange(cc, call);
+	call->state = CALL_SENDING;
+	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
+	cconn_do_later(cc);
+}
+
+static void on_conn_ready(struct conn *conn, unsigned bits);
+static void on_timer(struct timer *t);
+static void on_later(struct io_defer *d);
+
+/* The endpoint with the fewest connections; ties go round. */
+static uint32_t upstream_pick_endpoint(struct upstream *u)
+{
+	uint32_t n = u->cfg.endpoint_count, best = u->next_endpoint % n;
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t at = (u->next_endpoint + i) % n;
+		if (u->endpoints[at].conns < u->endpoints[best].conns)
+			best = at;
+	}
+	u->next_endpoint = (best + 1) % n;
+	return best;
+}
+
+static void cconn_start(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	cc->failed = conn_connect(
+		&cc->conn, u->worker->loop, &u->endpoints[cc->endpoint].addr, NULL);
+	if (cc->failed != ERR_OK) {
+		cconn_do_later(cc);
+		return;
+	}
+	u->stats.sockets++;
+	cconn_rearm(cc);
+}
+
+void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
+{
+	struct cconn *cc = slab_take(&u->worker->cconns);
+	CHECK(cc); /* admission looked */
+	cc->up = u;
+	cc->slot = slot;
+	cc->conn.on_ready = on_conn_ready;
+	cc->timer.on_fire = on_timer;
+	cc->later.fn = on_later;
+	cc->state = CCONN_CONNECTING;
+	list_push_front(&u->conns[CCONN_CONNECTING], &cc->node);
+	cconn_reset_exchange(cc, call);
+	call->state = CALL_CONNECTING;
+	cc->endpoint = upstream_pick_endpoint(u);
+	u->endpoints[cc->endpoint].conns++;
+	io_timer_set(u->worker->loop, &cc->timer,
+		ns_add(worker_now(u->worker), u->cfg.connect_for));
+	cconn_start(cc);
+}
+
+/* --- the end of a call --- */
+
+/* The connection stays: it is pooled, or closed in the manner asked for. */
+static void cconn_release(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	bool whole = cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
+	bool clean = whole && !cc->unasked && cc->in.start == cc->in.end;
+	upstream_slot_call_over(u, cc);
+	if (u->cfg.connections == UPSTREAM_PRETEND && whole) {
+		u->stats.closed_done++;
+		cconn_close(cc, IO_CLOSE_FIN);
+		return;
+	}
+	if (!clean) {
+		u->stats.closed_done++;
+		cconn_close(cc, IO_CLOSE_RESET);
+		return;
+	}
+	inbound_relax(&cc->in, cconn_worker(cc), false);
+	cc->paused = false;
+	if (!cc->keep || u->cfg.connections != UPSTREAM_POOL || u->stopping) {
+		cconn_enter(cc, CCONN_PARTING, CCONN_PARTING_FOR);
+		cconn_rearm(cc);
+		return;
+	}
+	if (upstream_is_conn_unit(u))
+		slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
+	cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
+	cconn_rearm(cc);
+	upstream_poke(u);
+}
+
+static void cconn_answer_done(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cconn_detach(cc);
+	cc->served++;
+	if (!call)
+		u->stats.drained++;
+	cconn_release(cc);
+	if (call)
+		call_finish(call, u, ERR_OK);
+}
+
+/* A pooled connection died before any byte of the answer: once more, on a fresh one. */
+static bool cconn_replay(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cc->call;
+	if (!call || call->replayed || cc->served == 0 || cc->head_seen || u->stopping ||
+		cc->in.start != cc->in.end)
+		return false;
+	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
+	if (cc->told && !(call->replayable && safe))
+		return false;
+	cconn_detach(cc);
+	call->replayed = true;
+	u->stats.replayed++;
+	upstream_slot_call_over(u, cc);
+	cconn_close(cc, IO_CLOSE_FIN);
+	upstream_requeue(u, call);
+	return true;
+}
+
+/* The connection failed or ended with an answer outstanding (or none). */
+static void cconn_fail(struct cconn *cc, enum err why)
+{
+	struct upstream *u = cc->up;
+	if (cconn_replay(cc))
+		return;
+	struct call *call = cconn_detach(cc);
+	u->stats.closed_error += call != NULL;
+	upstream_slot_call_over(u, cc);
+	cconn_close(cc, why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE
+				? IO_CLOSE_FIN
+				: IO_CLOSE_RESET);
+	if (call)
+		call_finish(call, u, why);
+}
+
+static void cconn_on_eof(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	u->stats.closed_by_peer++;
+	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
+		cconn_close(cc, IO_CLOSE_FIN);
+		return;
+	}
+	if (!cc->head_seen) {
+		cconn_fail(cc, cc->in.start != cc->in.end ? ERR_RES_TRUNCATED : ERR_EOF);
+		return;
+	}
+	if (h1_decoder_eof(&cc->in.body) == H1_DONE) {
+		cc->keep = false;
+		cconn_answer_done(cc);
+		if (cc->state == CCONN_PARTING)
+			cconn_close(cc, IO_CLOSE_FIN);
+		return;
+	}
+	cconn_fail(cc, ERR_RES_TRUNCATED);
+}
+
+/* --- reading the answer --- */
+
+static bool cconn_is_active(const struct cconn *cc)
+{
+	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;
+}
+
+static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
+{
+	struct call *call = cc->call;
+	bool final = head->status >= 200 || head->status == 101;
+	if (call && !call->first_byte_at)
+		call->first_byte_at = worker_now(cconn_worker(cc));
+	if (final) {
+		cc->head_seen = true;
+		cc->keep = head->keep_alive && head->status != 101;
+		if (call) {
+			call->answered = true;
+			call->status = head->status;
+		}
+	}
+	if (call)
+		call->ops->on_head(call, head);
+	if (cc->state == CCONN_CLOSED)
+		return;
+	inbound_skip_head(&cc->in, head, used);
+	if (!final)
+		h1_decoder_init(&cc->in.body, H1_BODY_NONE, 0);
+}
+
+/* Parses a head if one is whole. False: nothing more can be done with the bytes at hand. */
+static bool cconn_parse_head(struct cconn *cc)
+{
+	struct h1_head *head = &cconn_worker(cc)->answer_head;
+	enum err why = ERR_OK;
+	size_t used = 0;
+	enum h1_result r = h1_parse_response(&cc->in.scan, inbound_bytes(&cc->in),
+		&cc->up->cfg.limits, (enum h1_method)cc->method, head, &used, &why);
+	if (r == H1_PARTIAL) {
+		if (inbound_is_full(&cc->in))
+			cconn_fail(cc, ERR_RES_HEAD_LARGE);
+		return false;
+	}
+	if (r == H1_BAD) {
+		cconn_fail(cc, why);
+		return false;
+	}
+	cconn_on_head(cc, head, used);
+	return cconn_is_active(cc);
+}
+
+/* Hands payload on. False: blocked, broken or complete. */
+static bool cconn_pump_body(struct cconn *cc)
+{
+	struct slice data;
+	enum h1_result r = inbound_next(&cc->in, &data);
+	if (r == H1_BAD) {
+		cconn_fail(cc, ERR_RES_CHUNK);
+		return false;
+	}
+	if (r == H1_DONE) {
+		cconn_answer_done(cc);
+		return false;
+	}
+	if (!data.len)
+		return false;
+	size_t taken = data.len;
+	if (cc->call)
+		taken = cc->call->ops->on_data(cc->call, data);
+	if (cc->state == CCONN_CLOSED)
+		return false;
+	/* Abandoned inside the callback: the rest is dropped. */
+	if (!cc->call)
+		taken = data.len;
+	inbound_took(&cc->in, data, taken);
+	cc->paused = taken < data.len;
+	return !cc->paused;
+}
+
+/* Goes through the bytes at hand. */
+static void cconn_process(struct cconn *cc)
+{
+	bool more = true;
+	while (more && cconn_is_active(cc)) {
+		if (cc->head_seen)
+			more = cconn_pump_body(cc);
+		else
+			more = cc->in.start != cc->in.end && cconn_parse_head(cc);
+	}
+	if (cc->state != CCONN_CLOSED) {
+		if (cc->call && cc->call->ops->on_flush)
+			cc->call->ops->on_flush(cc->call);
+		if (cc->state != CCONN_CLOSED) {
+			inbound_relax(&cc->in, cconn_worker(cc), false);
+			cconn_rearm(cc);
+		}
+	}
+}
+
+static void cconn_on_readable(struct cconn *cc)
+{
+	enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
+	if (e == ERR_AGAIN)
+		return;
+	if (e == ERR_EOF) {
+		cconn_on_eof(cc);
+		return;
+	}
+	if (e != ERR_OK) {
+		if (e != ERR_NO_MEMORY)
+			cc->up->stats.closed_reset++;
+		cconn_fail(cc, e);
+		return;
+	}
+	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
+		/* Nobody asked: nothing on this connection can be trusted now. */
+		cconn_close(cc, IO_CLOSE_RESET);
+		return;
+	}
+	cconn_process(cc);
+}
+
+/* --- writing the request --- */
+
+/* The write side is gone; what the server said before it closed is still to be read. */
+static void cconn_write_failed(struct cconn *cc, enum err why)
+{
+	cc->write_failed = true;
+	cc->blocked = false;
+	cc->failed = why;
+	cconn_do_later(cc);
+}
+
+void cconn_flush(struct cconn *cc)
+{
+	if (cc->write_failed)
+		return;
+	enum err e = outbound_flush(&cc->out, cconn_worker(cc), &cc->conn);
+	if (e != ERR_OK && e != ERR_AGAIN)
+		cconn_write_failed(cc, e);
+	cconn_rearm(cc);
+}
+
+/* Reads all that arrived before the end; on_eof and cconn_fail end the call. */
+static void cconn_read_out(struct cconn *cc)
+{
+	while (cconn_is_active(cc) && !cc->paused) {
+		enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
+		if (e == ERR_EOF) {
+			cconn_on_eof(cc);
+			return;
+		}
+		if (e == ERR_AGAIN)
+			return; /* the end is still to come */
+		if (e != ERR_OK) {
+			cc->up->stats.closed_reset++;
+			cconn_fail(cc, cc->failed != ERR_OK ? cc->failed : e);
+			return;
+		}
+		cconn_process(cc);
+	}
+}
+
+static void cconn_tell_ready(struct cconn *cc)
+{
+	struct call *call = cc->call;
+	cc->told = true;
+	call->state = CALL_SENDING;
+	call->sent_at = worker_now(cconn_worker(cc));
+	cc->up->stats.sent++;
+	call->ops->on_ready(call);
+	if (cc->state == CCONN_BUSY)
+		cconn_flush(cc);
+}
+
+static void cconn_connect_failed(struct cconn *cc, enum err why)
+{
+	struct call *call = cconn_detach(cc);
+	cc->up->stats.connects_failed++;
+	upstream_slot_call_over(cc->up, cc);
+	cconn_close(cc, IO_CLOSE_FIN);
+	if (call)
+		call_finish(call, cc->up, why);
+}
+
+/* Connected: before the first write, look whether the server has said something unasked. */
+static void cconn_on_connected(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct worker *w = cconn_worker(cc);
+	u->stats.connects++;
+	if (!cc->call) {
+		/* Its caller left while we connected: a fresh connection for the pool. */
+		if (upstream_is_conn_unit(u))
+			slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
+		else
+			upstream_slot_call_over(u, cc);
+		cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
+		cconn_rearm(cc);
+		upstream_poke(u);
+		return;
+	}
+	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
+	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
+	enum err e = inbound_fill(&cc->in, w, &cc->conn);
+	if (e == ERR_AGAIN) {
+		cconn_tell_ready(cc);
+		return;
+	}
+	cc->unasked = true;
+	if (e == ERR_OK) {
+		cconn_process(cc);
+		return;
+	}
+	if (e == ERR_EOF)
+		cconn_on_eof(cc);
+	else
+		cconn_fail(cc, e);
+}
+
+static void cconn_on_writable(struct cconn *cc)
+{
+	if (cc->state == CCONN_CONNECTING) {
+		enum err e = conn_connected(&cc->conn);
+		if (e == ERR_AGAIN)
+			return;
+		if (e == ERR_OK) {
+			cconn_on_connected(cc);
+			return;
+		}
+		cconn_connect_failed(cc, e);
+		return;
+	}
+	enum err e = outbound_flush(&cc->out, cconn_worker(cc), &cc->conn);
+	if (e == ERR_AGAIN)
+		return;
+	if (e != ERR_OK) {
+		cconn_write_failed(cc, e);
+	} else if (cc->blocked && cc->call && cc->call->ops->on_drain) {
+		cc->blocked = false;
+		cc->call->ops->on_drain(cc->call);
+	}
+	if (cc->state != CCONN_CLOSED)
+		cconn_rearm(cc);
+}
+
+static void on_conn_ready(struct conn *conn, unsigned bits)
+{
+	struct cconn *cc = CONTAINER_OF(conn, struct cconn, conn);
+	if (bits & IO_WRITE)
+		cconn_on_writable(cc);
+	if ((bits & IO_READ) && conn_is_open(conn) && (conn_wanted(conn) & IO_READ))
+		cconn_on_readable(cc);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct cconn *cc = CONTAINER_OF(t, struct cconn, timer);
+	switch (cc->state) {
+	case CCONN_CONNECTING:
+		cconn_connect_failed(cc, ERR_CONNECT_TIMEOUT);
+		break;
+	case CCONN_IDLE:
+		cconn_close_idle(cc);
+		break;
+	case CCONN_DRAINING:
+		/* The server may be at it for longer yet: its slot stays charged. */
+		upstream_slot_ghost(cc->up, cc);
+		cconn_close(cc, IO_CLOSE_RESET);
+		break;
+	case CCONN_PARTING:
+		cc->up->stats.closed_done++;
+		cconn_close(cc, IO_CLOSE_FIN);
+		break;
+	case CCONN_BUSY:
+	case CCONN_CLOSED:
+	case CCONN_STATES:
+		break;
+	}
+}
+
+/* What must not happen inside the app's own call. */
+static void on_later(struct io_defer *d)
+{
+	struct cconn *cc = CONTAINER_OF(d, struct cconn, later);
+	if (cc->state == CCONN_CLOSED)
+		cconn_free(cc);
+	else if (cc->state == CCONN_CONNECTING && cc->failed != ERR_OK)
+		cconn_connect_failed(cc, cc->failed);
+	else if (cconn_is_active(cc) && cc->write_failed)
+		cconn_read_out(cc);
+	else if (cc->state == CCONN_BUSY && !cc->told && !cc->unasked)
+		cconn_tell_ready(cc);
+	else if (cconn_is_active(cc))
+		cconn_process(cc);
+}
+
+void cconn_abandon(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	cconn_detach(cc);
+	if (cc->state == CCONN_CONNECTING)
+		return; /* it will join the pool */
+	if (!cc->told && !cc->unasked) {
+		cc->keep = true;
+		cc->out.done = true; /* nothing was begun, nothing is owed */
+		cconn_release(cc);
+		return;
+	}
+	bool whole = cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
+	if (whole && u->cfg.abandon == ABANDON_DRAIN) {
+		slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
+		cconn_enter(cc, CCONN_DRAINING, u->cfg.drain_for);
+		cc->paused = false;
+		cconn_rearm(cc);
+		cconn_do_later(cc);
+		return;
+	}
+	bool fin = whole && u->cfg.abandon == ABANDON_CLOSE;
+	upstream_slot_call_over(u, cc);
+	u->stats.closed_done++;
+	cconn_close(cc, fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
+}

@@ -1,0 +1,537 @@
+#include "http/internal.h"
+#include "http/server_internal.h"
+
+#define SERVER_ACCEPTS_A_TURN 64
+#define SERVER_LINGER_FOR (2 * NS_S)
+
+size_t sconn_size(void)
+{
+	return sizeof(struct sconn);
+}
+
+/* --- states --- */
+
+void sconn_enter(struct sconn *c, enum sconn_state state)
+{
+	list_remove(&c->server->conns[c->state], &c->node);
+	c->state = state;
+	list_push_back(&c->server->conns[state], &c->node);
+}
+
+static void sconn_deadline(struct sconn *c, ns_t for_ns)
+{
+	struct worker *w = c->server->worker;
+	io_timer_set(w->loop, &c->timer, ns_add(worker_now(w), for_ns));
+}
+
+void sconn_rearm(struct sconn *c)
+{
+	unsigned bits = 0;
+	bool room = !inbound_is_full(&c->in);
+	switch (c->state) {
+	case SCONN_IDLE:
+	case SCONN_HEAD:
+	case SCONN_LINGER:
+		bits = IO_READ;
+		break;
+	case SCONN_BUSY:
+		/* With the request whole, reading goes on for the hang-up alone. */
+		if (!c->broken && !c->hung_up && !c->body_paused && room)
+			bits |= IO_READ;
+		break;
+	case SCONN_REFUSE:
+	case SCONN_PAUSE:
+	case SCONN_CLOSED:
+	case SCONN_STATES:
+		break;
+	}
+	if (c->state != SCONN_CLOSED && !c->broken && !outbound_is_flushed(&c->out))
+		bits |= IO_WRITE;
+	if (c->blocked && !c->broken)
+		bits |= IO_WRITE;
+	if (conn_is_open(&c->conn))
+		conn_want(&c->conn, bits);
+}
+
+/* --- the end of a connection --- */
+
+void sconn_close(struct sconn *c, enum io_close how)
+{
+	struct worker *w = c->server->worker;
+	if (c->state == SCONN_CLOSED)
+		return;
+	conn_close(&c->conn, how);
+	io_timer_stop(w->loop, &c->timer);
+	if (c->head)
+		slab_give(&w->heads, c->head);
+	c->head = NULL;
+	inbound_relax(&c->in, w, true);
+	outbound_reset(&c->out, w);
+	sconn_enter(c, SCONN_CLOSED);
+	io_defer(w->loop, &c->later);
+}
+
+static void server_accept_more(struct server *s)
+{
+	if (!s->accept_blocked || s->draining)
+		return;
+	s->accept_blocked = false;
+	for (uint32_t i = 0; i < s->listener_count; i++)
+		io_want(&s->listeners[i].io.sock, IO_READ);
+}
+
+static void sconn_free(struct sconn *c)
+{
+	struct server *s = c->server;
+	if (s->cfg.ops->on_close)
+		s->cfg.ops->on_close(c);
+	list_remove(&s->conns[SCONN_CLOSED], &c->node);
+	io_defer_cancel(s->worker->loop, &c->later);
+	slab_give(&s->worker->sconns, c);
+	server_accept_more(s);
+}
+
+/* After the last answer: FIN, then read on until the client closes, so that no RST eats it. */
+static void sconn_linger(struct sconn *c)
+{
+	if (c->server->cfg.abrupt_close || conn_shutdown(&c->conn) != ERR_OK) {
+		sconn_close(c, IO_CLOSE_FIN);
+		return;
+	}
+	sconn_enter(c, SCONN_LINGER);
+	sconn_deadline(c, SERVER_LINGER_FOR);
+	sconn_rearm(c);
+}
+
+/* --- the end of an exchange --- */
+
+static void sconn_next(struct sconn *c);
+
+void sconn_finish(struct sconn *c, enum err why)
+{
+	struct worker *w = c->server->worker;
+	CHECK(c->state == SCONN_BUSY && c->head);
+	c->server->cfg.ops->on_end(c, why);
+	c->ctx = NULL;
+	slab_give(&w->heads, c->head);
+	c->head = NULL;
+	inbound_unpin(&c->in, w);
+	if (why != ERR_OK || c->broken) {
+		bool cut = c->out.sent_any && !c->out.done;
+		sconn_close(c, cut ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+		return;
+	}
+	outbound_reset(&c->out, w);
+	c->served++;
+	if (!c->closing && c->body_done) {
+		sconn_enter(c, SCONN_IDLE);
+		sconn_deadline(c, c->server->cfg.idle_for);
+		sconn_next(c);
+		return;
+	}
+	inbound_relax(&c->in, w, true);
+	if (c->server->cfg.close_after > 0) {
+		sconn_enter(c, SCONN_PAUSE);
+		sconn_deadline(c, c->server->cfg.close_after);
+		sconn_rearm(c);
+		return;
+	}
+	sconn_linger(c);
+}
+
+/* --- reading requests --- */
+
+static void sconn_begin_request(struct sconn *c, size_t used)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	struct worker *w = c->server->worker;
+	if (!inbound_pin(&c->in, w, c->head, used)) {
+		sconn_refuse(c, ERR_NO_MEMORY);
+		return;
+	}
+	io_timer_stop(w->loop, &c->timer);
+	sconn_enter(c, SCONN_BUSY);
+	c->body_done = c->head->body == H1_BODY_NONE ||
+		       (c->head->body == H1_BODY_LENGTH && c->head->content_length == 0);
+	c->body_paused = c->blocked = false;
+	c->continue_due = c->head->expect_continue && !c->body_done;
+	if (!c->head->keep_alive || cfg->close_each || c->server->draining ||
+		(cfg->max_requests && c->served + 1 >= cfg->max_requests))
+		c->closing = true;
+	cfg->ops->on_request(c, c->head);
+	if (c->state == SCONN_BUSY && c->body_done && c->head && !c->out.done)
+		cfg->ops->on_body_end(c);
+}
+
+/* Parses what is there; true while another step may follow from bytes at hand. */
+static bool sconn_parse_head(struct sconn *c)
+{
+	struct worker *w = c->server->worker;
+	enum err why = ERR_OK;
+	size_t used = 0;
+	if (!c->head)
+		c->head = slab_take(&w->heads);
+	if (!c->head) {
+		sconn_refuse(c, ERR_NO_MEMORY);
+		return false;
+	}
+	enum h1_result r = h1_parse_request(&c->in.scan, inbound_bytes(&c->in),
+		&c->server->cfg.limits, c->head, &used, &why);
+	if (r == H1_DONE) {
+		sconn_begin_request(c, used);
+		return c->state == SCONN_BUSY && !c->body_done;
+	}
+	slab_give(&w->heads, c->head);
+	c->head = NULL;
+	if (r == H1_PARTIAL && inbound_is_full(&c->in))
+		why = ERR_REQ_HEAD_LARGE;
+	if (why != ERR_OK) {
+		sconn_refuse(c, why);
+	} else if (c->state == SCONN_IDLE) {
+		sconn_enter(c, SCONN_HEAD);
+		sconn_deadline(c, c->server->cfg.head_for);
+	}
+	return false;
+}
+
+/* A fault in the body: the app lets go, and unless it has begun to answer, the client is told. */
+static void sconn_body_fault(struct sconn *c, enum err why)
+{
+	struct worker *w = c->server->worker;
+	if (c->out.head_done || c->out.sent_any) {
+		sconn_finish(c, why);
+		return;
+	}
+	c->server->cfg.ops->on_end(c, why);
+	c->ctx = NULL;
+	slab_give(&w->heads, c->head);
+	c->head = NULL;
+	inbound_unpin(&c->in, w);
+	sconn_refuse(c, why);
+}
+
+static void sconn_pump_body(struct sconn *c)
+{
+	const struct server_ops *ops = c->server->cfg.ops;
+	while (c->state == SCONN_BUSY && !c->body_done && !c->body_paused) {
+		struct slice data;
+		enum h1_result r = inbound_next(&c->in, &data);
+		if (r == H1_BAD) {
+			sconn_body_fault(c, ERR_REQ_CHUNK);
+			return;
+		}
+		if (r == H1_DONE) {
+			c->body_done = true;
+			inbound_relax(&c->in, c->server->worker, false);
+			if (!c->out.done)
+				ops->on_body_end(c);
+			return;
+		}
+		if (!data.len)
+			break;
+		/* An app that has answered already wants no more of it. */
+		size_t taken = c->out.done ? data.len : ops->on_body(c, data);
+		if (c->state != SCONN_BUSY)
+			return;
+		inbound_took(&c->in, data, taken);
+		c->body_paused = taken < data.len;
+	}
+	inbound_relax(&c->in, c->server->worker, false);
+}
+
+/* Goes on with whatever the buffer holds, in the state the connection is in. */
+static void sconn_next(struct sconn *c)
+{
+	bool bytes = c->in.end > c->in.start;
+	if ((c->state == SCONN_IDLE || c->state == SCONN_HEAD) && bytes) {
+		if (!sconn_parse_head(c)) {
+			if (c->state != SCONN_CLOSED)
+				sconn_rearm(c);
+			return;
+		}
+	}
+	if (c->state == SCONN_BUSY)
+		sconn_pump_body(c);
+	if (c->state == SCONN_IDLE)
+		inbound_relax(&c->in, c->server->worker, false);
+	if (c->state != SCONN_CLOSED)
+		sconn_rearm(c);
+}
+
+/* The client closed or reset. */
+static void sconn_on_gone(struct sconn *c)
+{
+	const struct server_ops *ops = c->server->cfg.ops;
+	if (c->state != SCONN_BUSY) {
+		sconn_close(c, IO_CLOSE_FIN);
+		return;
+	}
+	if (c->body_done && ops->on_hangup && !ops->on_hangup(c)) {
+		if (c->state == SCONN_CLOSED)
+			return;
+		c->hung_up = true;
+		c->closing = true;
+		sconn_rearm(c);
+		return;
+	}
+	if (c->state != SCONN_BUSY)
+		return;
+	c->broken = true;
+	sconn_finish(c, ERR_CLIENT_GONE);
+}
+
+static void sconn_on_readable(struct sconn *c)
+{
+	enum err e = inbound_fill(&c->in, c->server->worker, &c->conn);
+	if (e == ERR_AGAIN)
+		return;
+	if (e == ERR_NO_MEMORY) {
+		/* No buffer is left: rest until the write side or a deadline moves us. */
+		if (c->state == SCONN_IDLE || c->state == SCONN_HEAD)
+			sconn_close(c, IO_CLOSE_FIN);
+		else
+			conn_want(&c->conn, conn_wanted(&c->conn) & ~(unsigned)IO_READ);
+		return;
+	}
+	if (e != ERR_OK) {
+		sconn_on_gone(c);
+		return;
+	}
+	if (c->state == SCONN_LINGER) {
+		inbound_relax(&c->in, c->server->worker, true);
+		return;
+	}
+	sconn_next(c);
+}
+
+static void sconn_on_writable(struct sconn *c)
+{
+	enum err e = outbound_flush(&c->out, c->server->worker, &c->conn);
+	if (e == ERR_AGAIN)
+		return;
+	if (e != ERR_OK) {
+		c->broken = true;
+		if (c->state == SCONN_BUSY)
+			sconn_finish(c, ERR_CLIENT_GONE);
+		else
+			sconn_close(c, IO_CLOSE_FIN);
+		return;
+	}
+	if (c->state == SCONN_BUSY && c->out.done) {
+		sconn_finish(c, ERR_OK);
+		return;
+	}
+	if (c->state == SCONN_REFUSE) {
+		sconn_linger(c);
+		return;
+	}
+	if (c->blocked && c->server->cfg.ops->on_drain) {
+		c->blocked = false;
+		c->server->cfg.ops->on_drain(c);
+	}
+	if (c->state != SCONN_CLOSED)
+		sconn_rearm(c);
+}
+
+static void on_conn_ready(struct conn *conn, unsigned bits)
+{
+	struct sconn *c = CONTAINER_OF(conn, struct sconn, conn);
+	if (bits & IO_WRITE)
+		sconn_on_writable(c);
+	if ((bits & IO_READ) && c->state != SCONN_CLOSED && (conn_wanted(conn) & IO_READ))
+		sconn_on_readable(c);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct sconn *c = CONTAINER_OF(t, struct sconn, timer);
+	switch (c->state) {
+	case SCONN_HEAD:
+		sconn_refuse(c, ERR_REQ_TIMEOUT);
+		break;
+	case SCONN_PAUSE:
+		sconn_linger(c);
+		break;
+	case SCONN_IDLE:
+	case SCONN_REFUSE:
+	case SCONN_LINGER:
+	case SCONN_BUSY:
+	case SCONN_CLOSED:
+	case SCONN_STATES:
+		sconn_close(c, IO_CLOSE_FIN);
+		break;
+	}
+}
+
+/* What the app's calls left to be done: see answer.c. */
+static void on_later(struct io_defer *d)
+{
+	struct sconn *c = CONTAINER_OF(d, struct sconn, later);
+	if (c->state == SCONN_CLOSED) {
+		sconn_free(c);
+		return;
+	}
+	if (c->state == SCONN_BUSY && c->broken) {
+		sconn_finish(c, ERR_CLIENT_GONE);
+		return;
+	}
+	if (c->state == SCONN_BUSY && c->out.done && outbound_is_flushed(&c->out)) {
+		sconn_finish(c, ERR_OK);
+		return;
+	}
+	if (c->state == SCONN_REFUSE) {
+		if (outbound_is_flushed(&c->out))
+			sconn_linger(c);
+		else
+			sconn_rearm(c);
+		return;
+	}
+	sconn_next(c);
+}
+
+/* --- accepting --- */
+
+static struct sconn *sconn_new(struct server *s)
+{
+	struct sconn *c = slab_take(&s->worker->sconns);
+	if (!c)
+		return NULL;
+	c->server = s;
+	c->conn.on_ready = on_conn_ready;
+	c->timer.on_fire = on_timer;
+	c->later.fn = on_later;
+	return c;
+}
+
+static bool server_accept_one(struct server_listener *l)
+{
+	struct server *s = l->server;
+	struct addr peer;
+	struct sconn *c = sconn_new(s);
+	if (!c) {
+		/* Full: the rest waits in the kernel's backlog until a connection ends. */
+		s->accept_blocked = true;
+		for (uint32_t i = 0; i < s->listener_count; i++)
+			io_want(&s->listeners[i].io.sock, 0);
+		return false;
+	}
+	if (conn_accept(&c->conn, &l->io, &peer) != ERR_OK) {
+		slab_give(&s->worker->sconns, c);
+		return false;
+	}
+	if (s->cfg.ops->on_accept && !s->cfg.ops->on_accept(s, &c->conn, &peer)) {
+		conn_close(&c->conn, IO_CLOSE_FIN);
+		slab_give(&s->worker->sconns, c);
+		return true;
+	}
+	c->state = SCONN_IDLE;
+	list_push_back(&s->conns[SCONN_IDLE], &c->node);
+	sconn_deadline(c, ns_min(s->cfg.head_for, s->cfg.idle_for));
+	sconn_rearm(c);
+	return true;
+}
+
+static void on_listener_ready(struct io_sock *sock, unsigned bits)
+{
+	struct io_listener *io = CONTAINER_OF(sock, struct io_listener, sock);
+	struct server_listener *l = CONTAINER_OF(io, struct server_listener, io);
+	(void)bits;
+	for (int i = 0; i < SERVER_ACCEPTS_A_TURN && io_is_open(sock); i++)
+		if (!server_accept_one(l))
+			break;
+}
+
+struct server *server_new(struct worker *w, const struct server_cfg *cfg)
+{
+	struct server *s = mem_zalloc(sizeof(*s));
+	s->worker = w;
+	s->cfg = *cfg;
+	if (!s->cfg.limits.head_bytes || s->cfg.limits.head_bytes > WORKER_BUF_BYTES)
+		s->cfg.limits.head_bytes = WORKER_BUF_BYTES;
+	for (size_t i = 0; i < SCONN_STATES; i++)
+		list_init(&s->conns[i]);
+	return s;
+}
+
+bool server_listen(struct server *s, const struct addr *at, struct problem *p)
+{
+	const struct io_listen_cfg cfg = { .reuse_port = false };
+	if (s->listener_count == SERVER_LISTENERS_MAX)
+		return problem_set(
+			p, "at most %d addresses to listen on", SERVER_LISTENERS_MAX);
+	struct server_listener *l = &s->listeners[s->listener_count];
+	l->server = s;
+	l->io.sock.on_ready = on_listener_ready;
+	if (io_listen(s->worker->loop, &l->io, at, &cfg, p) != ERR_OK)
+		return false;
+	s->listener_count++;
+	io_want(&l->io.sock, IO_READ);
+	return true;
+}
+
+const struct addr *server_addr(const struct server *s, uint32_t nth)
+{
+	return nth < s->listener_count ? &s->listeners[nth].io.at : NULL;
+}
+
+static void server_stop_listening(struct server *s)
+{
+	for (uint32_t i = 0; i < s->listener_count; i++)
+		if (io_is_open(&s->listeners[i].io.sock))
+			io_listener_close(&s->listeners[i].io);
+}
+
+void server_drain(struct server *s)
+{
+	static const enum sconn_state closable[] = { SCONN_IDLE, SCONN_HEAD };
+	s->draining = true;
+	server_stop_listening(s);
+	for (size_t i = 0; i < ARRAY_LEN(closable); i++) {
+		LIST_EACH (&s->conns[closable[i]], n, after) {
+			sconn_close(CONTAINER_OF(n, struct sconn, node), IO_CLOSE_FIN);
+		}
+	}
+	LIST_EACH (&s->conns[SCONN_BUSY], n, after) {
+		CONTAINER_OF(n, struct sconn, node)->closing = true;
+	}
+}
+
+void server_free(struct server **sp)
+{
+	struct server *s = *sp;
+	struct list_node *n;
+	if (!s)
+		return;
+	s->draining = true;
+	server_stop_listening(s);
+	for (int i = 0; i < SCONN_CLOSED; i++) {
+		while ((n = list_front(&s->conns[i]))) {
+			struct sconn *c = CONTAINER_OF(n, struct sconn, node);
+			if (c->state == SCONN_BUSY)
+				s->cfg.ops->on_end(c, ERR_STOPPING);
+			sconn_close(c, IO_CLOSE_FIN);
+		}
+	}
+	while ((n = list_front(&s->conns[SCONN_CLOSED])))
+		sconn_free(CONTAINER_OF(n, struct sconn, node));
+	mem_free(s);
+	*sp = NULL;
+}
+
+uint32_t server_conn_count(const struct server *s)
+{
+	uint32_t count = 0;
+	for (int i = 0; i < SCONN_CLOSED; i++)
+		count += s->conns[i].len;
+	return count;
+}
+
+void *server_ctx(const struct server *s)
+{
+	return s->cfg.ctx;
+}
+
+struct worker *server_worker(const struct server *s)
+{
+	return s->worker;
+}

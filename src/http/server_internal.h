@@ -1,0 +1,60 @@
+/* server and sconn: shared by server.c (connections, reading), answer.c (answering). */
+#ifndef WEIR_HTTP_SERVER_INTERNAL_H
+#define WEIR_HTTP_SERVER_INTERNAL_H
+
+#include "http/server.h"
+
+enum sconn_state {
+#define SCONN(name, label) SCONN_##name,
+#include "http/sconn.def"
+#undef SCONN
+	SCONN_STATES
+};
+
+#define SERVER_LISTENERS_MAX 16
+
+struct server_listener {
+	struct io_listener io;
+	struct server *server;
+};
+
+struct server {
+	struct worker *worker;
+	struct server_cfg cfg;
+	struct server_listener listeners[SERVER_LISTENERS_MAX];
+	uint32_t listener_count;
+	struct list conns[SCONN_STATES]; /* by state: idle ones are found at once */
+	bool draining, accept_blocked;
+};
+
+struct sconn {
+	struct conn conn;
+	struct server *server;
+	struct list_node node;
+	struct inbound in;
+	struct outbound out;
+	struct h1_head *head; /* of the request being handled */
+	struct timer timer;
+	struct io_defer later; /* what must not happen inside the app's call */
+	void *ctx, *conn_ctx;
+	enum sconn_state state;
+	uint32_t served;
+	bool body_done;    /* the request is here whole */
+	bool body_paused;  /* on_body took only a part */
+	bool continue_due; /* Expect: 100-continue, not answered yet */
+	bool closing;      /* no further request on this connection */
+	bool blocked;      /* sconn_data took only a part: on_drain is owed */
+	bool broken; /* the client's socket failed or hung up: nothing more can be sent */
+	bool hung_up; /* seen, and the app chose to ignore it */
+};
+
+void sconn_enter(struct sconn *c, enum sconn_state state);
+/* Recomputes what the socket should tell us. */
+void sconn_rearm(struct sconn *c);
+/* The exchange ends for `why`; on_end is called. */
+void sconn_finish(struct sconn *c, enum err why);
+void sconn_close(struct sconn *c, enum io_close how);
+/* Answers for the engine itself, no app involved, and closes. */
+void sconn_refuse(struct sconn *c, enum err why);
+
+#endif

@@ -1,0 +1,312 @@
+#include "http/internal.h"
+#include "http/upstream_internal.h"
+
+#define TICKET_BATCH(t) CONTAINER_OF(t, struct batch, ticket)
+
+bool upstream_is_conn_unit(const struct upstream *u)
+{
+	return u->slots.unit == SLOT_UNIT_CONNECTION;
+}
+
+/* --- slots --- */
+
+void upstream_poke(struct upstream *u)
+{
+	io_defer(u->worker->loop, &u->pump);
+}
+
+static void slot_release(struct upstream *u, struct slot *slot)
+{
+	slot_enter(&u->slots, slot, SLOT_FREE, 0);
+	slab_give(&u->worker->slots, slot);
+	upstream_poke(u);
+}
+
+void upstream_slot_settle(struct upstream *u, struct cconn *cc)
+{
+	struct slot *slot = cc->slot;
+	if (!slot)
+		return;
+	cc->slot = NULL;
+	/* The server's FIN comes before its slot is free; ours must first reach it. */
+	ns_t rtt = conn_is_open(&cc->conn) ? io_rtt(&cc->conn.sock) : 0;
+	ns_t settle = ns_max(2 * rtt, u->cfg.settle_for);
+	slot_enter(&u->slots, slot, SLOT_SETTLING, ns_add(worker_now(u->worker), settle));
+	upstream_poke(u);
+}
+
+void upstream_slot_ghost(struct upstream *u, struct cconn *cc)
+{
+	struct slot *slot = cc->slot;
+	if (!slot)
+		return;
+	cc->slot = NULL;
+	slot_enter(&u->slots, slot, SLOT_GHOST,
+		ns_add(worker_now(u->worker), u->cfg.ghost_for));
+	upstream_poke(u);
+}
+
+void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
+{
+	if (upstream_is_conn_unit(u) || !cc->slot)
+		return;
+	slot_release(u, cc->slot);
+	cc->slot = NULL;
+}
+
+/* How many calls could be given a slot now. */
+static uint32_t upstream_available(const struct upstream *u)
+{
+	uint32_t room = slots_room(&u->slots);
+	uint32_t idle = upstream_is_conn_unit(u) ? u->conns[CCONN_IDLE].len : 0;
+	uint32_t fresh = u->worker->cconns.max - u->worker->cconns.out;
+	return (room < fresh ? room : fresh) + idle;
+}
+
+static struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
+{
+	struct slot *slot = slab_take(&u->worker->slots);
+	CHECK(slot); /* unbounded slab: the limit is what bounds it */
+	slots_take(&u->slots, slot, state);
+	return slot;
+}
+
+/* --- admission --- */
+
+static void upstream_grant(struct upstream *u, struct call *call)
+{
+	struct list_node *n = list_front(&u->conns[CCONN_IDLE]);
+	call->granted_at = worker_now(u->worker);
+	call->batch = NULL;
+	if (!n || call->replayed) {
+		cconn_open(u, call, upstream_take_slot(u, SLOT_CONNECTING));
+		return;
+	}
+	struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+	if (upstream_is_conn_unit(u))
+		slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
+	else
+		cc->slot = upstream_take_slot(u, SLOT_BUSY);
+	u->stats.reused++;
+	cconn_assign(cc, call);
+}
+
+static void batch_end(struct upstream *u, struct batch *b, enum err why)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		b->calls[i]->batch = NULL;
+	for (uint32_t i = 0; i < b->n; i++)
+		call_finish(b->calls[i], u, why);
+	mem_free(b);
+}
+
+/* A replayed call wants a fresh connection: an idle one gives up its slot if it must. */
+static bool upstream_has_fresh(struct upstream *u)
+{
+	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
+	if (slots_room(&u->slots) > 0)
+		return u->worker->cconns.out < u->worker->cconns.max;
+	if (oldest && u->slots.in[SLOT_SETTLING].len == 0)
+		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
+	return false;
+}
+
+static bool upstream_can_admit(struct upstream *u, const struct batch *b)
+{
+	if (b->n == 1 && b->calls[0]->replayed)
+		return upstream_has_fresh(u);
+	return upstream_available(u) >= b->n;
+}
+
+static void upstream_admit(struct upstream *u)
+{
+	struct ticket *t;
+	while ((t = queue_front(&u->queue)) && upstream_can_admit(u, TICKET_BATCH(t))) {
+		struct batch *b = TICKET_BATCH(t);
+		queue_remove(&u->queue, t);
+		for (uint32_t i = 0; i < b->n; i++)
+			upstream_grant(u, b->calls[i]);
+		mem_free(b);
+	}
+}
+
+static void on_pump(struct io_defer *d)
+{
+	struct upstream *u = CONTAINER_OF(d, struct upstream, pump);
+	ns_t now = worker_now(u->worker);
+	struct slot *slot;
+	struct ticket *t;
+	while ((slot = slots_expire(&u->slots, now)))
+		slab_give(&u->worker->slots, slot);
+	while ((t = queue_expire(&u->queue, now)))
+		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
+	upstream_admit(u);
+	io_timer_set(u->worker->loop, &u->timer,
+		ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue)));
+}
+
+static void on_timer(struct timer *t)
+{
+	upstream_poke(CONTAINER_OF(t, struct upstream, timer));
+}
+
+static void call_prepare(struct call *c, ns_t now)
+{
+	CHECK(c->state == CALL_NEW || c->state == CALL_OVER);
+	c->state = CALL_QUEUED;
+	c->replayed = c->answered = c->reused = false;
+	c->status = 0;
+	c->batch = NULL;
+	c->conn = NULL;
+	c->queued_at = now;
+	c->granted_at = c->sent_at = c->first_byte_at = 0;
+}
+
+static enum err upstream_enqueue(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
+{
+	struct batch *b = mem_zalloc(sizeof(*b) + n * sizeof(b->calls[0]));
+	enum err e = queue_push(
+		&u->queue, &b->ticket, n, worker_now(u->worker), deadline);
+	if (e != ERR_OK) {
+		mem_free(b);
+		return e;
+	}
+	b->n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		b->calls[i] = calls[i];
+		call_prepare(calls[i], worker_now(u->worker));
+		calls[i]->batch = b;
+	}
+	upstream_poke(u);
+	return ERR_OK;
+}
+
+enum err upstream_submit(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
+{
+	CHECK(n > 0 && n <= u->slots.limit);
+	if (u->stopping)
+		return ERR_STOPPING;
+	if (slots_is_drained_up(&u->slots))
+		return ERR_SHED;
+	if (queue_front(&u->queue) || upstream_available(u) < n)
+		return upstream_enqueue(u, calls, n, deadline);
+	for (uint32_t i = 0; i < n; i++) {
+		call_prepare(calls[i], worker_now(u->worker));
+		upstream_grant(u, calls[i]);
+	}
+	return ERR_OK;
+}
+
+void upstream_requeue(struct upstream *u, struct call *call)
+{
+	struct batch *b = mem_zalloc(sizeof(*b) + sizeof(b->calls[0]));
+	b->n = 1;
+	b->calls[0] = call;
+	call->batch = b;
+	call->state = CALL_QUEUED;
+	queue_push_front(&u->queue, &b->ticket, 1, worker_now(u->worker));
+	upstream_poke(u);
+}
+
+void upstream_unqueue(struct upstream *u, struct call *call)
+{
+	struct batch *b = call->batch;
+	queue_remove(&u->queue, &b->ticket);
+	for (uint32_t i = 0; i < b->n; i++) {
+		b->calls[i]->batch = NULL;
+		b->calls[i]->state = CALL_OVER;
+	}
+	mem_free(b);
+	upstream_poke(u);
+}
+
+/* --- life --- */
+
+struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
+{
+	struct upstream *u = mem_zalloc(sizeof(*u));
+	CHECK(cfg->endpoint_count > 0 && cfg->endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
+	u->worker = w;
+	u->cfg = *cfg;
+	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
+		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
+	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
+	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
+	for (size_t i = 0; i < CCONN_STATES; i++)
+		list_init(&u->conns[i]);
+	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
+		struct endpoint *e = &u->endpoints[i];
+		e->addr = cfg->endpoints[i];
+		text_init(&e->host);
+		if (addr_is_unix(&e->addr))
+			text_add(&e->host, "localhost");
+		else
+			text_add_addr(&e->host, &e->addr);
+	}
+	u->timer.on_fire = on_timer;
+	u->pump.fn = on_pump;
+	return u;
+}
+
+static void upstream_close_all(struct upstream *u)
+{
+	struct list_node *n;
+	for (int i = 0; i < CCONN_CLOSED; i++) {
+		while ((n = list_front(&u->conns[i]))) {
+			struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+			struct call *call = cc->call;
+			cc->call = NULL;
+			cconn_close(cc, IO_CLOSE_RESET);
+			if (call)
+				call_finish(call, u, ERR_STOPPING);
+		}
+	}
+	while ((n = list_front(&u->conns[CCONN_CLOSED])))
+		cconn_free(CONTAINER_OF(n, struct cconn, node));
+}
+
+void upstream_free(struct upstream **up)
+{
+	struct upstream *u = *up;
+	struct ticket *t;
+	struct slot *slot;
+	if (!u)
+		return;
+	u->stopping = true;
+	while ((t = queue_front(&u->queue))) {
+		queue_remove(&u->queue, t);
+		batch_end(u, TICKET_BATCH(t), ERR_STOPPING);
+	}
+	upstream_close_all(u);
+	while ((slot = slots_expire(&u->slots, NS_NEVER)))
+		slab_give(&u->worker->slots, slot);
+	CHECK(slots_used(&u->slots) == 0);
+	io_timer_stop(u->worker->loop, &u->timer);
+	io_defer_cancel(u->worker->loop, &u->pump);
+	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
+		text_fini(&u->endpoints[i].host);
+	mem_free(u);
+	*up = NULL;
+}
+
+const struct upstream_stats *upstream_stats(const struct upstream *u)
+{
+	return &u->stats;
+}
+
+const struct slots *upstream_slots(const struct upstream *u)
+{
+	return &u->slots;
+}
+
+const struct queue *upstream_queue(const struct upstream *u)
+{
+	return &u->queue;
+}
+
+void upstream_note_refusal(struct upstream *u)
+{
+	u->stats.refused++;
+}

@@ -1,0 +1,98 @@
+/* upstream, cconn and call: shared by upstream.c (admission), cconn.c (one connection) and
+ * call.c (what the app calls). */
+#ifndef WEIR_HTTP_UPSTREAM_INTERNAL_H
+#define WEIR_HTTP_UPSTREAM_INTERNAL_H
+
+#include "http/upstream.h"
+
+enum cconn_state {
+#define CCONN(name, label) CCONN_##name,
+#include "http/cconn.def"
+#undef CCONN
+	CCONN_STATES
+};
+
+/* Calls that wait together; freed when it leaves the queue. */
+struct batch {
+	struct ticket ticket;
+	uint32_t n;
+	struct call *calls[];
+};
+
+struct endpoint {
+	struct addr addr;
+	struct text host; /* for the Host field */
+	uint32_t conns;   /* open or opening: the least used gets the next */
+};
+
+struct upstream {
+	struct worker *worker;
+	struct upstream_cfg cfg;
+	struct endpoint endpoints[UPSTREAM_ENDPOINTS_MAX];
+	struct slots slots;
+	struct queue queue;
+	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
+	struct timer timer;              /* the next slot or ticket whose time is over */
+	struct io_defer pump;
+	struct upstream_stats stats;
+	uint32_t next_endpoint;
+	bool stopping;
+};
+
+struct cconn {
+	struct conn conn;
+	struct upstream *up;
+	struct list_node node;
+	struct slot
+		*slot; /* connection units: for life; request units: while a call runs */
+	struct call *call; /* NULL: nobody waits */
+	struct inbound in;
+	struct outbound out;
+	struct timer timer;
+	struct io_defer later;
+	enum cconn_state state;
+	uint32_t endpoint;
+	uint32_t served;
+	uint8_t method;    /* of the request on it */
+	bool told;         /* on_ready was called for this call */
+	bool head_seen;    /* the final answer's head */
+	bool keep;         /* that head allows reuse */
+	bool unasked;      /* bytes came before the request was written */
+	bool write_failed; /* nothing more can be sent; what arrived is still read */
+	bool paused;       /* on_data took only a part */
+	bool blocked;      /* call_data took only a part */
+	enum err failed;   /* why connecting failed before there was a socket */
+};
+
+/* --- upstream.c --- */
+/* Something changed that may admit waiting calls: looked at when the turn ends. */
+void upstream_poke(struct upstream *u);
+void upstream_slot_settle(struct upstream *u, struct cconn *cc);
+void upstream_slot_ghost(struct upstream *u, struct cconn *cc);
+/* Request units: the call's slot is free. Connection units: nothing. */
+void upstream_slot_call_over(struct upstream *u, struct cconn *cc);
+bool upstream_is_conn_unit(const struct upstream *u);
+/* A granted call whose connection was dead waits again, in front. */
+void upstream_requeue(struct upstream *u, struct call *call);
+/* Its whole batch leaves the queue. */
+void upstream_unqueue(struct upstream *u, struct call *call);
+
+/* --- cconn.c --- */
+/* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
+void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
+/* An idle connection gets a call. */
+void cconn_assign(struct cconn *cc, struct call *call);
+void cconn_rearm(struct cconn *cc);
+void cconn_flush(struct cconn *cc);
+/* Its call is abandoned: by policy it drains or is closed. */
+void cconn_abandon(struct cconn *cc);
+/* Closes for good; the slot settles unless it became a ghost before. */
+void cconn_close(struct cconn *cc, enum io_close how);
+/* Closes an idle connection so that it leaves no TIME_WAIT where that is safe. */
+void cconn_close_idle(struct cconn *cc);
+void cconn_free(struct cconn *cc);
+void cconn_do_later(struct cconn *cc);
+/* The call ends now: detached, counted, on_end. */
+void call_finish(struct call *c, struct upstream *u, enum err why);
+
+#endif

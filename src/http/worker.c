@@ -1,0 +1,40 @@
+#include "http/worker.h"
+
+#include "flow/slots.h"
+#include "http/internal.h"
+
+#define WORKER_CONNS 10000
+
+void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg *cfg)
+{
+	uint32_t clients = cfg->clients ? cfg->clients : WORKER_CONNS;
+	uint32_t servers = cfg->servers ? cfg->servers : WORKER_CONNS;
+	memset(w, 0, sizeof(*w));
+	w->loop = loop;
+	w->date_s = -1;
+	/* At worst each side of each connection holds one buffer a direction and a head. */
+	slab_init(&w->bufs, WORKER_BUF_BYTES, 3 * clients + 2 * servers);
+	slab_init(&w->heads, sizeof(struct h1_head), clients);
+	slab_init(&w->sconns, sconn_size(), clients);
+	slab_init(&w->cconns, cconn_size(), servers);
+	slab_init(&w->slots, sizeof(struct slot), 0);
+}
+
+void worker_fini(struct worker *w)
+{
+	slab_fini(&w->slots);
+	slab_fini(&w->cconns);
+	slab_fini(&w->sconns);
+	slab_fini(&w->heads);
+	slab_fini(&w->bufs);
+}
+
+struct slice worker_date(struct worker *w)
+{
+	int64_t now = io_wall_s(w->loop);
+	if (now != w->date_s) {
+		h1_date(w->date, now);
+		w->date_s = now;
+	}
+	return (struct slice){ w->date, H1_DATE_BYTES };
+}
