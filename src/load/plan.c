@@ -1,0 +1,259 @@
+#include "load/plan.h"
+
+#include <ctype.h>
+
+#define RATE_MAX 1e6 /* per second: beyond what one thread can start */
+#define RUN_MAX (30 * 24 * 3600 * NS_S)
+#define STEPS_MAX 100000 /* of the time line */
+#define INTERVAL_MIN (10 * NS_MS)
+#define FIELDS_BYTES_MAX 8192 /* the head must fit a buffer with room for the engine's */
+#define TARGET_BYTES_MAX 4096
+
+static bool check_arrivals(const struct load_options *o, struct problem *p)
+{
+	if (!(o->rate > 0))
+		return problem_set(p, "--rate is missing or zero: write --rate 100/s");
+	if (o->rate > RATE_MAX)
+		return problem_set(p, "--rate: at most 1,000,000/s from one process");
+	if (o->run_for <= 0 || o->run_for > RUN_MAX)
+		return problem_set(p,
+			"--for: write a duration above zero, at most 30d, such as 30s");
+	if (o->rate * ((double)o->run_for / (double)NS_S) >= 1e12)
+		return problem_set(p, "--rate and --for: more than 10^12 requests");
+	return true;
+}
+
+static bool check_times(const struct load_options *o, struct problem *p)
+{
+	if (o->patience <= 0)
+		return problem_set(p, "--patience: write a duration above zero, or none");
+	if (o->timeout <= 0)
+		return problem_set(p, "--timeout: write a duration above zero, or none");
+	if (o->interval < INTERVAL_MIN || o->interval == NS_NEVER)
+		return problem_set(p, "--interval: write a duration of at least 10ms");
+	if (o->run_for / o->interval > STEPS_MAX)
+		return problem_set(p,
+			"--interval: --for holds more than 100,000 steps of it: write a "
+			"longer one");
+	return true;
+}
+
+static bool check_pool(struct load_plan *plan, struct problem *p)
+{
+	uint64_t pool = plan->opts->pool;
+
+	plan->pool = SLOTS_NO_LIMIT;
+	if (pool == UINT64_MAX)
+		return true;
+	if (pool == 0 || pool >= SLOTS_NO_LIMIT)
+		return problem_set(p, "--pool: write a count of connections, or none");
+	plan->pool = (uint32_t)pool;
+	return true;
+}
+
+static bool check_method(struct load_plan *plan, struct problem *p)
+{
+	char upper[16] = "";
+	struct slice m = slice_of(plan->opts->method);
+
+	plan->method = m;
+	plan->method_id = h1_method_of(m);
+	if (!h1_is_token(m))
+		return problem_set(p, "--method: '%.*s' is not a method", SLICE_ARG(m));
+	if (plan->method_id == H1_CONNECT)
+		return problem_set(
+			p, "--method: CONNECT opens a tunnel, it asks nothing");
+	if (plan->method_id != H1_OTHER || m.len >= sizeof(upper))
+		return true;
+	for (size_t i = 0; i < m.len; i++)
+		upper[i] = (char)toupper((unsigned char)m.ptr[i]);
+	if (h1_method_of(slice_of(upper)) == H1_OTHER)
+		return true;
+	return problem_set(p, "--method: '%.*s': methods are upper case: write %s",
+		SLICE_ARG(m), upper);
+}
+
+/* Fields that frame the message or steer the connection: options of their own do that. */
+static const char *owner_of_field(struct slice name)
+{
+	static const struct {
+		const char *name, *instead;
+	} owned[] = {
+		{ "Connection", "--connections says it" },
+		{ "Keep-Alive", "--connections says it" },
+		{ "Content-Length", "--body says it" },
+		{ "Transfer-Encoding", "--body says it" },
+		{ "Expect", "requests are sent whole" },
+		{ "Upgrade", "an upgraded connection has no latency" },
+		{ "TE", "it belongs to the connection" },
+		{ "Trailer", "there are none" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++) {
+		if (slice_eq_nocase(name, slice_of(owned[i].name)))
+			return owned[i].instead;
+	}
+	return NULL;
+}
+
+static bool is_field_value(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static bool add_field(
+	struct load_plan *plan, const char *text, bool *has_host, struct problem *p)
+{
+	struct slice s = slice_of(text);
+	size_t colon = slice_find(s, ':');
+	struct slice name = slice_cut(s, 0, colon);
+	struct slice value = slice_trim(slice_cut(s, colon + 1, SIZE_MAX));
+
+	if (colon == s.len || !h1_is_token(name))
+		return problem_set(p, "--header: '%s': write it as 'Name: value'", text);
+	if (!is_field_value(value))
+		return problem_set(p, "--header: the value of %.*s has a control byte",
+			SLICE_ARG(name));
+	const char *instead = owner_of_field(name);
+	if (instead)
+		return problem_set(
+			p, "--header: %.*s cannot be set: %s", SLICE_ARG(name), instead);
+	bool is_host = slice_eq_nocase(name, SLICE("Host"));
+	if (is_host && *has_host)
+		return problem_set(p, "--header: Host is given twice");
+	*has_host |= is_host;
+	text_add_slice(&plan->fields, name);
+	text_add(&plan->fields, ": ");
+	text_add_slice(&plan->fields, value);
+	text_add(&plan->fields, "\r\n");
+	return true;
+}
+
+static bool check_fields(struct load_plan *plan, struct problem *p)
+{
+	bool has_host = false;
+
+	for (uint32_t i = 0; i < plan->opts->header.n; i++) {
+		if (!add_field(plan, plan->opts->header.v[i], &has_host, p))
+			return false;
+	}
+	if (!has_host)
+		text_addf(&plan->fields, "Host: %.*s\r\n", SLICE_ARG(plan->to.authority));
+	if (plan->fields.len > FIELDS_BYTES_MAX)
+		return problem_set(p, "--header: %zu bytes in all, at most %d",
+			plan->fields.len, FIELDS_BYTES_MAX);
+	return true;
+}
+
+/* A server that expects a body is told that there is none (RFC 9110 8.6). */
+static void choose_framing(struct load_plan *plan)
+{
+	enum h1_method m = plan->method_id;
+	bool expects = m == H1_POST || m == H1_PUT || m == H1_PATCH;
+
+	plan->body_bytes = plan->opts->body;
+	plan->framing = plan->body_bytes || expects ? H1_BODY_LENGTH : H1_BODY_NONE;
+}
+
+static bool check_query(struct slice query, struct problem *p)
+{
+	for (size_t i = 0; i < query.len; i++) {
+		unsigned char c = (unsigned char)query.ptr[i];
+		if (c <= ' ' || c >= 0x7f)
+			return problem_set(p,
+				"the URL's query has a space, a control byte or one "
+				"outside ASCII: write it as %%%02X",
+				c);
+		if (c == '#')
+			return problem_set(p,
+				"the URL has a # part, which is never sent to a server: "
+				"leave it out");
+	}
+	return true;
+}
+
+static bool check_url(struct load_plan *plan, struct problem *p)
+{
+	struct addr_url *url = &plan->to;
+	struct slice whole = slice_of(plan->url);
+	bool local = slice_starts(whole, SLICE("unix:"));
+	struct slice base = local ? whole : slice_cut(whole, 0, slice_find(whole, '?'));
+	struct slice query = slice_cut(whole, base.len, SIZE_MAX);
+
+	if (!addr_url_parse(base, url, p) || !check_query(query, p))
+		return false;
+	if (url->tls)
+		return problem_set(p,
+			"'%s': load does not speak https yet: give the http:// address",
+			plan->url);
+	text_add_slice(&plan->target, url->path);
+	if (!url->path.len)
+		text_add(&plan->target, "/");
+	text_add_slice(&plan->target, query);
+	if (plan->target.len > TARGET_BYTES_MAX)
+		return problem_set(p, "the URL's path has %zu bytes, at most %d",
+			plan->target.len, TARGET_BYTES_MAX);
+	return true;
+}
+
+static bool take_url(
+	struct load_plan *plan, const struct opt_texts *words, struct problem *p)
+{
+	if (words->n == 0)
+		return problem_set(p, "no URL: write weir load --rate 100/s "
+				      "http://127.0.0.1:8080/");
+	if (words->n > 1)
+		return problem_set(
+			p, "'%s' is one word too many: one URL is loaded", words->v[1]);
+	plan->url = words->v[0];
+	return true;
+}
+
+bool plan_check(struct load_plan *plan, const struct load_options *opts,
+	const struct opt_texts *words, struct problem *p)
+{
+	*plan = (struct load_plan){ .opts = opts };
+	text_init(&plan->target);
+	text_init(&plan->fields);
+	if (!take_url(plan, words, p) || !check_url(plan, p) ||
+		!check_arrivals(opts, p) || !check_times(opts, p) ||
+		!check_pool(plan, p) || !check_method(plan, p) || !check_fields(plan, p))
+		return false;
+	choose_framing(plan);
+	return true;
+}
+
+bool plan_resolve(struct load_plan *plan, struct problem *p)
+{
+	return addr_url_resolve(&plan->to, plan->endpoints, UPSTREAM_ENDPOINTS_MAX,
+		&plan->endpoint_count, p);
+}
+
+void plan_fini(struct load_plan *plan)
+{
+	text_fini(&plan->target);
+	text_fini(&plan->fields);
+}
+
+const char *plan_arrivals(const struct load_plan *plan)
+{
+	return plan->opts->arrivals == SCHEDULE_POISSON ? "poisson" : "constant";
+}
+
+const char *plan_connections(const struct load_plan *plan)
+{
+	switch ((enum upstream_connections)plan->opts->connections) {
+	case UPSTREAM_POOL:
+		return "pool";
+	case UPSTREAM_CLOSE:
+		return "close";
+	case UPSTREAM_PRETEND:
+		return "pretend";
+	}
+	CHECK(!"a choice of --connections");
+	return NULL;
+}

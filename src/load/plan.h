@@ -1,0 +1,47 @@
+/*
+ * plan: what the user asked for, checked and ready to run.
+ *
+ * OWNS    `target` and `fields`; the rest points into the options and the URL.
+ */
+#ifndef WEIR_LOAD_PLAN_H
+#define WEIR_LOAD_PLAN_H
+
+#include "base/opts.h"
+#include "http/upstream.h"
+#include "load/schedule.h"
+
+struct load_options {
+#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+#define GROUP(title)
+#include "load/options.def"
+#undef OPT
+#undef GROUP
+};
+
+struct load_plan {
+	const struct load_options *opts;
+	const char *url;    /* as written */
+	struct addr_url to; /* points into `url` */
+	struct text target; /* path and query of the request line */
+	struct text fields; /* "Name: value\r\n" lines: Host, and the user's */
+	struct slice method;
+	enum h1_method method_id;
+	enum h1_body framing; /* of the request */
+	uint64_t body_bytes;
+	uint32_t pool; /* connections at most; SLOTS_NO_LIMIT */
+	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
+	uint32_t endpoint_count;
+};
+
+/* False and a problem: misuse. Looks up no name. */
+MUST_USE bool plan_check(struct load_plan *plan, const struct load_options *opts,
+	const struct opt_texts *words, struct problem *p);
+/* The endpoints of the URL, by name if need be (blocks). */
+MUST_USE bool plan_resolve(struct load_plan *plan, struct problem *p);
+void plan_fini(struct load_plan *plan);
+
+/* "constant" or "poisson", "pool", "close" or "pretend" */
+const char *plan_arrivals(const struct load_plan *plan);
+const char *plan_connections(const struct load_plan *plan);
+
+#endif

@@ -1,0 +1,377 @@
+#include "load/report.h"
+
+#include "flow/refusal.h"
+
+#define LABEL_COLUMN 15      /* where the figures of a line begin */
+#define TEXT_SHOWN_BYTES 400 /* of an error's text on the page; JSON has all of it */
+#define ERRORS_SHOWN 10
+
+const char *report_invalid_why(const struct load_result *r)
+{
+	if (hist_quantile(r->tally->lateness, 0.999) <= LOAD_LATENESS_MAX)
+		return NULL;
+	return "requests were started late: p99.9 of the generator's own lateness is over 5 ms, "
+	       "so this machine was too busy for this rate";
+}
+
+/* 667/s, 6.67/s, 0.0667/s */
+static void add_rate(struct text *t, double per_second)
+{
+	if (per_second >= 1000)
+		text_add_count(t, (uint64_t)(per_second + 0.5));
+	else
+		text_addf(t, "%.3g", per_second);
+	text_add(t, "/s");
+}
+
+static void add_label(struct text *t, const char *label)
+{
+	text_add(t, label);
+	text_pad(t, LABEL_COLUMN);
+}
+
+static void add_heading(struct text *t, const struct load_result *r)
+{
+	const struct load_options *o = r->plan->opts;
+
+	text_addf(t, "weir load %s\n  ", r->plan->url);
+	add_rate(t, o->rate);
+	text_addf(t, " %s for ", plan_arrivals(r->plan));
+	text_add_duration(t, r->ran_for);
+	if (r->interrupted) {
+		text_add(t, " (interrupted; asked for ");
+		text_add_duration(t, o->run_for);
+		text_add(t, ")");
+	}
+	text_addf(t, ", connections: %s", plan_connections(r->plan));
+	if (r->plan->pool != SLOTS_NO_LIMIT)
+		text_addf(t, " of at most %u", r->plan->pool);
+	if (o->patience != NS_NEVER) {
+		text_add(t, ", patience ");
+		text_add_duration(t, o->patience);
+	}
+	if (o->timeout != NS_NEVER) {
+		text_add(t, ", timeout ");
+		text_add_duration(t, o->timeout);
+	}
+	text_add_char(t, '\n');
+}
+
+/*
+ * Length of the character at `at` if a terminal merely shows it, else 0: control bytes, C1
+ * controls (also as UTF-8: c2 80 to c2 9f) and what is no UTF-8 could steer it.
+ */
+static size_t shown_char(struct slice s, size_t at)
+{
+	unsigned char c = (unsigned char)s.ptr[at];
+	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	if (len == 1)
+		return (c >= ' ' && c != 0x7f) || c == '\t';
+	if (c < 0xc2 || c > 0xf4 || len > s.len - at)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if (((unsigned char)s.ptr[at + i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return c == 0xc2 && (unsigned char)s.ptr[at + 1] < 0xa0 ? 0 : len;
+}
+
+/* The server's words as they are, each line indented; what could steer a terminal as \xNN. */
+static void add_verbatim(struct text *t, struct slice words)
+{
+	struct slice s = slice_cut(words, 0, TEXT_SHOWN_BYTES);
+
+	text_pad(t, LABEL_COLUMN);
+	text_add_char(t, '"');
+	while (s.len == words.len && s.len &&
+		(s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r'))
+		s.len = --words.len;
+	for (size_t i = 0; i < s.len;) {
+		size_t len = shown_char(s, i);
+		if (len) {
+			text_add_slice(t, slice_cut(s, i, len));
+		} else if (s.ptr[i] == '\n') {
+			text_add_char(t, '\n');
+			text_pad(t, LABEL_COLUMN + 1);
+		} else if (s.ptr[i] != '\r' || i + 1 == s.len || s.ptr[i + 1] != '\n') {
+			text_addf(t, "\\x%02x", (unsigned char)s.ptr[i]);
+		}
+		i += len ? len : 1;
+	}
+	text_add_char(t, '"');
+	if (s.len < words.len)
+		text_addf(t, " ... (%zu bytes more)", words.len - s.len);
+	text_add_char(t, '\n');
+}
+
+static void add_error_what(struct text *t, const struct words_entry *e)
+{
+	if (e->kind != ERR_OK) {
+		text_addf(t, "%s", err_text(e->kind));
+		if (e->status)
+			text_addf(t, ", in an answer with status %u", e->status);
+		return;
+	}
+	text_addf(t, "%u %s", e->status, h1_status_reason(e->status));
+	const char *server = refusal_match(
+		e->status, (struct slice){ e->text, e->text_len });
+	if (server)
+		text_addf(t, ": the server has no slot free (refusal as by %s)", server);
+}
+
+static void add_error(struct text *t, const struct words_entry *e, ns_t start)
+{
+	text_add(t, "  ");
+	text_add_count(t, e->count);
+	text_add(t, " x");
+	text_pad(t, LABEL_COLUMN);
+	add_error_what(t, e);
+	text_add(t, "; first at ");
+	text_add_duration(t, e->first - start);
+	text_add(t, ", last at ");
+	text_add_duration(t, e->last - start);
+	text_add_char(t, '\n');
+	if (e->text_len)
+		add_verbatim(t, (struct slice){ e->text, e->text_len });
+}
+
+static void add_errors(struct text *t, const struct load_result *r)
+{
+	const struct words_entry *e;
+	uint64_t more = words_dropped(r->tally->words);
+	uint32_t n = 0;
+
+	for (; n < ERRORS_SHOWN && (e = words_nth(r->tally->words, n)); n++) {
+		if (n == 0)
+			text_add(t, "\nfailures, in the server's own words where it "
+				    "gave any\n");
+		add_error(t, e, r->tally->start);
+	}
+	for (; (e = words_nth(r->tally->words, n)); n++)
+		more += e->count;
+	if (more) {
+		text_add(t, "  ");
+		text_add_count(t, more);
+		text_add(t, " of other kinds\n");
+	}
+}
+
+static void add_count_line(
+	struct text *t, const char *label, uint64_t count, const struct load_result *r)
+{
+	double seconds = (double)r->ran_for / (double)NS_S;
+	uint64_t started = r->tally->started;
+
+	text_addf(t, "  %s", label);
+	text_pad(t, LABEL_COLUMN);
+	text_add_count(t, count);
+	text_pad(t, LABEL_COLUMN + 14);
+	add_rate(t, seconds > 0 ? (double)count / seconds : 0);
+	text_pad(t, LABEL_COLUMN + 28);
+	text_addf(t, "%.1f %%", started ? 100.0 * (double)count / (double)started : 0.0);
+}
+
+static void add_counts(struct text *t, const struct load_result *r)
+{
+	const struct tally *a = r->tally;
+
+	text_add(t, "\nrequests\n");
+	add_count_line(t, "started", a->started, r);
+	text_add_char(t, '\n');
+	add_count_line(t, "good", a->good, r);
+	text_add_char(t, '\n');
+	if (a->patience != NS_NEVER) {
+		add_count_line(t, "late", a->late, r);
+		text_add(t, "   answered after ");
+		text_add_duration(t, a->patience);
+		text_add_char(t, '\n');
+	}
+	add_count_line(t, "failed", a->failed, r);
+	text_add_char(t, '\n');
+	if (a->open) {
+		add_count_line(t, "unanswered", a->open, r);
+		text_add(t, "   still waiting when the run ended\n");
+	}
+}
+
+static void add_cell(struct text *t, size_t column, const struct hist *h, ns_t value)
+{
+	text_pad(t, column);
+	if (hist_count(h))
+		text_add_duration(t, value);
+	else
+		text_add(t, "-");
+}
+
+/* The latencies side by side: a large gap to the uncorrected ones is the generator's own. */
+static void add_latency(struct text *t, const struct load_result *r)
+{
+	static const struct {
+		const char *label;
+		double q;
+	} rows[] = {
+		{ "p50", 0.5 },
+		{ "p90", 0.9 },
+		{ "p99", 0.99 },
+		{ "p99.9", 0.999 },
+		{ "max", 1 },
+	};
+	const struct hist *columns[] = { r->tally->latency, r->tally->latency_good,
+		r->tally->uncorrected, r->tally->lateness };
+	static const size_t at[] = { LABEL_COLUMN, LABEL_COLUMN + 14, LABEL_COLUMN + 28,
+		LABEL_COLUMN + 42 };
+
+	add_label(t, "\nlatency");
+	text_add(t, " all answers");
+	text_pad(t, at[1]);
+	text_add(t, "good answers");
+	text_pad(t, at[2]);
+	text_add(t, "uncorrected");
+	text_pad(t, at[3]);
+	text_add(t, "own lateness\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		text_addf(t, "  %s", rows[i].label);
+		for (size_t k = 0; k < ARRAY_LEN(columns); k++) {
+			ns_t value = rows[i].q < 1 ? hist_quantile(columns[k], rows[i].q)
+						   : hist_max(columns[k]);
+			add_cell(t, at[k], columns[k], value);
+		}
+		text_add_char(t, '\n');
+	}
+	text_add(t,
+		"  from the intended start to the end of the answer; uncorrected: from "
+		"the real start\n");
+}
+
+static void add_named_count(struct text *t, const char *sep, const char *name, uint64_t n)
+{
+	text_addf(t, "%s%s ", sep, name);
+	text_add_count(t, n);
+}
+
+static void add_connections(struct text *t, const struct load_result *r)
+{
+	add_label(t, "\nconnections");
+	add_named_count(t, " ", "opened", r->opened);
+	add_named_count(t, ", ", "requests on one used before", r->reused);
+	add_named_count(t, ", ", "open at the end", r->open);
+	text_add_char(t, '\n');
+	text_pad(t, LABEL_COLUMN);
+	add_named_count(t, "closed: ", "by us", r->closed_by_us);
+	add_named_count(t, ", ", "by the server", r->closed_by_peer);
+	add_named_count(t, ", ", "reset or broken", r->reset);
+	text_add_char(t, '\n');
+	add_label(t, "bytes");
+	text_add(t, "sent ");
+	text_add_size(t, r->sent_bytes);
+	text_add(t, ", received ");
+	text_add_size(t, r->received_bytes);
+	text_add_char(t, '\n');
+}
+
+void report_text(struct text *out, const struct load_result *r)
+{
+	const char *why = report_invalid_why(r);
+
+	add_heading(out, r);
+	if (why)
+		text_addf(out,
+			"\nNOT VALID: %s.\nDo not judge the server by these figures.\n",
+			why);
+	add_errors(out, r);
+	add_counts(out, r);
+	add_latency(out, r);
+	add_connections(out, r);
+}
+
+static void json_asked(struct json *j, const struct load_result *r)
+{
+	const struct load_options *o = r->plan->opts;
+	const char *why = report_invalid_why(r);
+
+	json_cstr(j, "schema", "weir.load/1");
+	json_cstr(j, "url", r->plan->url);
+	json_real(j, "rate", o->rate);
+	json_ms(j, "for_ms", o->run_for);
+	json_cstr(j, "arrivals", plan_arrivals(r->plan));
+	json_ms(j, "patience_ms", o->patience);
+	json_int(j, "started_at_ms", r->started_at_ms);
+	json_ms(j, "ran_for_ms", r->ran_for);
+	json_bool(j, "interrupted", r->interrupted);
+	json_bool(j, "valid", !why);
+	json_cstr(j, "invalid_why", why);
+}
+
+static void json_counts(struct json *j, const struct tally *a)
+{
+	json_int(j, "started", (int64_t)a->started);
+	json_int(j, "good", (int64_t)a->good);
+	json_int(j, "late", (int64_t)a->late);
+	json_int(j, "failed", (int64_t)a->failed);
+	json_int(j, "unanswered", (int64_t)a->open);
+	hist_json(j, "latency", a->latency);
+	hist_json(j, "latency_good", a->latency_good);
+	hist_json(j, "latency_uncorrected", a->uncorrected);
+	hist_json(j, "lateness", a->lateness);
+	hist_json_buckets(j, "histogram", a->latency);
+	words_json(j, "errors", a->words, a->start);
+	json_int(j, "errors_dropped", (int64_t)words_dropped(a->words));
+	json_object(j, "statuses");
+	for (unsigned status = 0; status < TALLY_STATUSES; status++) {
+		char key[8];
+		snprintf(key, sizeof(key), "%u", status);
+		if (a->statuses[status])
+			json_int(j, key, (int64_t)a->statuses[status]);
+	}
+	json_end(j);
+}
+
+static void json_connections(struct json *j, const struct load_result *r)
+{
+	json_object(j, "connections");
+	json_int(j, "opened", (int64_t)r->opened);
+	json_int(j, "reused", (int64_t)r->reused);
+	json_int(j, "closed_by_us", (int64_t)r->closed_by_us);
+	json_int(j, "closed_by_peer", (int64_t)r->closed_by_peer);
+	json_int(j, "reset", (int64_t)r->reset);
+	json_int(j, "open", (int64_t)r->open);
+	json_end(j);
+	json_object(j, "bytes");
+	json_int(j, "sent", (int64_t)r->sent_bytes);
+	json_int(j, "received", (int64_t)r->received_bytes);
+	json_end(j);
+}
+
+static void json_steps(struct json *j, const struct tally *a)
+{
+	json_array(j, "intervals");
+	for (uint32_t i = 0; i < a->step_count; i++) {
+		const struct tally_step *s = &a->steps[i];
+		json_object(j, NULL);
+		json_ms(j, "t_ms", (ns_t)i * a->interval);
+		json_int(j, "started", (int64_t)s->started);
+		json_int(j, "good", (int64_t)s->good);
+		json_int(j, "late", (int64_t)s->late);
+		json_int(j, "failed", (int64_t)s->failed);
+		json_ms(j, "p50_ms", s->p50);
+		json_ms(j, "p99_ms", s->p99);
+		json_ms(j, "max_ms", s->max);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+void report_json(struct text *out, const struct load_result *r)
+{
+	struct json j;
+
+	json_init(&j, out, false);
+	json_object(&j, NULL);
+	json_asked(&j, r);
+	json_counts(&j, r->tally);
+	json_connections(&j, r);
+	json_steps(&j, r->tally);
+	json_end(&j);
+	text_add_char(out, '\n');
+}

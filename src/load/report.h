@@ -1,0 +1,30 @@
+/*
+ * report: what a run showed, as a page for people and as one JSON document
+ * (docs/json/load.md). Pure.
+ */
+#ifndef WEIR_LOAD_REPORT_H
+#define WEIR_LOAD_REPORT_H
+
+#include "load/plan.h"
+#include "load/tally.h"
+
+/* The generator's own lateness beyond which a run says nothing about the server. */
+#define LOAD_LATENESS_MAX (5 * NS_MS)
+
+struct load_result {
+	const struct load_plan *plan;
+	const struct tally *tally; /* finished */
+	int64_t started_at_ms;     /* Unix time of the start */
+	ns_t ran_for;              /* of --for, how long requests were started */
+	bool interrupted;          /* before all of --for */
+	/* connections */
+	uint64_t opened, reused, closed_by_us, closed_by_peer, reset, open;
+	uint64_t sent_bytes, received_bytes;
+};
+
+/* NULL: the run is valid. Else why it is not, for people. */
+const char *report_invalid_why(const struct load_result *r);
+void report_text(struct text *out, const struct load_result *r);
+void report_json(struct text *out, const struct load_result *r);
+
+#endif

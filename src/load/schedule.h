@@ -1,0 +1,38 @@
+/*
+ * schedule: when requests are meant to start. Pure: nothing that happens moves an arrival.
+ *
+ * MODEL   Offsets from the start of the run, in order, below `run_for`. Constant: request k at
+ *         k / rate. Poisson: gaps are independent and exponential, drawn from the seed alone, so
+ *         that two runs with one seed meet the same arrivals.
+ * RULES   1. No rounding adds up: the k-th constant start is within 1 ns of k / rate after a day
+ *            of a million a second; Poisson gaps keep their fraction of a nanosecond.
+ */
+#ifndef WEIR_LOAD_SCHEDULE_H
+#define WEIR_LOAD_SCHEDULE_H
+
+#include "base/rng.h"
+
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_POISSON };
+
+struct schedule {
+	enum schedule_kind kind;
+	double rate; /* per second, > 0 */
+	ns_t run_for;
+	uint64_t taken;  /* how many starts were taken */
+	ns_t next;       /* offset of the next one; NS_NEVER past the last */
+	double fraction; /* Poisson: what `next` lacks, 0 <= fraction < 1 ns */
+	struct rng rng;
+};
+
+void schedule_init(struct schedule *s, enum schedule_kind kind, double rate,
+	uint64_t seed, ns_t run_for);
+/* The offset of the next start, NS_NEVER when there is none. */
+static inline ns_t schedule_peek(const struct schedule *s)
+{
+	return s->next;
+}
+void schedule_take(struct schedule *s); /* on to the one after */
+/* How many starts there will be; of Poisson arrivals the mean. */
+double schedule_expected(const struct schedule *s);
+
+#endif

@@ -1,0 +1,219 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "load/plan.h"
+
+static struct load_options usual(void)
+{
+	return (struct load_options){
+		.rate = 100,
+		.run_for = 10 * NS_S,
+		.seed = 1,
+		.method = "GET",
+		.pool = UINT64_MAX,
+		.patience = NS_NEVER,
+		.timeout = NS_NEVER,
+		.wait_for = 30 * NS_S,
+		.interval = NS_S,
+	};
+}
+
+static bool check(struct load_plan *plan, const struct load_options *o, const char *url,
+	struct problem *p)
+{
+	struct opt_texts words = { .n = 0 };
+	if (url)
+		words.v[words.n++] = url;
+	*p = (struct problem){ "" };
+	return plan_check(plan, o, &words, p);
+}
+
+static void assert_refused(
+	const struct load_options *o, const char *url, const char *says)
+{
+	struct load_plan plan;
+	struct problem p;
+	assert_false(check(&plan, o, url, &p));
+	if (!strstr(p.text, says))
+		fail_msg("\"%s\" does not say \"%s\"", p.text, says);
+	plan_fini(&plan);
+}
+
+static void test_urls(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url, *target, *fields;
+	} cases[] = {
+		{ "http://127.0.0.1:9000/", "/", "Host: 127.0.0.1:9000\r\n" },
+		{ "http://127.0.0.1:9000", "/", "Host: 127.0.0.1:9000\r\n" },
+		{ "http://a.example/x/y?q=1&r=a/b", "/x/y?q=1&r=a/b",
+			"Host: a.example\r\n" },
+		{ "http://a.example?q=1", "/?q=1", "Host: a.example\r\n" },
+		{ "http://[::1]:80/", "/", "Host: [::1]:80\r\n" },
+		{ "unix:/run/x.sock", "/", "Host: localhost\r\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct load_options o = usual();
+		struct load_plan plan;
+		struct problem p;
+		if (!check(&plan, &o, cases[i].url, &p))
+			fail_msg("%s: %s", cases[i].url, p.text);
+		assert_string_equal(plan.target.ptr, cases[i].target);
+		assert_string_equal(plan.fields.ptr, cases[i].fields);
+		plan_fini(&plan);
+	}
+}
+
+static void test_bad_urls(void **state)
+{
+	(void)state;
+	struct load_options o = usual();
+	assert_refused(&o, NULL, "no URL");
+	assert_refused(&o, "https://a.example/", "https yet");
+	assert_refused(&o, "ftp://a.example/", "http");
+	assert_refused(&o, "http://a.example/#top", "#");
+	assert_refused(&o, "http://a.example/?x#top", "#");
+	assert_refused(&o, "http://a.example/?a b", "%20");
+	assert_refused(&o, "http:///x", "no host");
+	assert_refused(&o, "http://a.example:x/", "port");
+}
+
+static void test_fields(void **state)
+{
+	(void)state;
+	struct load_options o = usual();
+	struct load_plan plan;
+	struct problem p;
+	o.header.v[0] = "X-A:  one ";
+	o.header.v[1] = "host: b.example";
+	o.header.n = 2;
+	assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+	assert_string_equal(plan.fields.ptr, "X-A: one\r\nhost: b.example\r\n");
+	plan_fini(&plan);
+}
+
+static void test_bad_fields(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *field, *says;
+	} cases[] = {
+		{ "X-A", "Name: value" },
+		{ ": x", "Name: value" },
+		{ "X A: x", "Name: value" },
+		{ "X-A: x\r\nX-B: y", "control" },
+		{ "connection: close", "--connections" },
+		{ "Content-Length: 3", "--body" },
+		{ "transfer-encoding: chunked", "--body" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct load_options o = usual();
+		o.header.v[o.header.n++] = cases[i].field;
+		assert_refused(&o, "http://127.0.0.1:1/", cases[i].says);
+	}
+	struct load_options o = usual();
+	o.header.v[o.header.n++] = "Host: a";
+	o.header.v[o.header.n++] = "HOST: b";
+	assert_refused(&o, "http://127.0.0.1:1/", "twice");
+}
+
+static void test_bad_numbers(void **state)
+{
+	(void)state;
+	const char *url = "http://127.0.0.1:1/";
+	struct load_options o = usual();
+	o.rate = 0;
+	assert_refused(&o, url, "--rate 100/s");
+	o.rate = 2e6;
+	assert_refused(&o, url, "--rate");
+	o = usual();
+	o.run_for = 0;
+	assert_refused(&o, url, "--for");
+	o.run_for = NS_NEVER;
+	assert_refused(&o, url, "--for");
+	o = usual();
+	o.patience = 0;
+	assert_refused(&o, url, "--patience");
+	o = usual();
+	o.timeout = 0;
+	assert_refused(&o, url, "--timeout");
+	o = usual();
+	o.interval = NS_MS;
+	assert_refused(&o, url, "--interval");
+	o.interval = 10 * NS_MS;
+	o.run_for = 3600 * NS_S;
+	assert_refused(&o, url, "--interval");
+	o = usual();
+	o.pool = 0;
+	assert_refused(&o, url, "--pool");
+}
+
+static void test_methods(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method;
+		uint64_t body;
+		enum h1_body framing;
+	} cases[] = {
+		{ "GET", 0, H1_BODY_NONE },
+		{ "HEAD", 0, H1_BODY_NONE },
+		{ "POST", 0, H1_BODY_LENGTH },
+		{ "PUT", 10, H1_BODY_LENGTH },
+		{ "DELETE", 0, H1_BODY_NONE },
+		{ "GET", 10, H1_BODY_LENGTH },
+		{ "PURGE", 0, H1_BODY_NONE },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct load_options o = usual();
+		struct load_plan plan;
+		struct problem p;
+		o.method = cases[i].method;
+		o.body = cases[i].body;
+		assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+		assert_int_equal(plan.framing, cases[i].framing);
+		assert_int_equal(plan.body_bytes, cases[i].body);
+		plan_fini(&plan);
+	}
+	struct load_options o = usual();
+	o.method = "get";
+	assert_refused(&o, "http://127.0.0.1:1/", "write GET");
+	o.method = "G T";
+	assert_refused(&o, "http://127.0.0.1:1/", "not a method");
+	o.method = "";
+	assert_refused(&o, "http://127.0.0.1:1/", "not a method");
+	o.method = "CONNECT";
+	assert_refused(&o, "http://127.0.0.1:1/", "tunnel");
+}
+
+static void test_resolve(void **state)
+{
+	(void)state;
+	struct load_options o = usual();
+	struct load_plan plan;
+	struct problem p;
+	assert_true(check(&plan, &o, "http://10.1.2.3:8081/x?y", &p));
+	assert_true(plan_resolve(&plan, &p));
+	assert_int_equal(plan.endpoint_count, 1);
+	assert_int_equal(addr_port(&plan.endpoints[0]), 8081);
+	plan_fini(&plan);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_bad_fields),
+		cmocka_unit_test(test_bad_numbers),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_resolve),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
