@@ -154,6 +154,16 @@ def test_the_runner_counts_a_bad_end_as_a_failure(tmp_path, command, said):
     assert said in done.stdout
 
 
+def test_a_process_left_behind_is_a_failure_and_is_ended(tmp_path):
+    done = run_unit(runner_tree(tmp_path, {
+        "leaves": "setsid sleep 61.5 >/dev/null 2>&1 & printf '1..1\\nok 1 - a\\n'"}))
+    assert done.returncode == 1
+    assert "was left behind" in done.stdout and "sleep 61.5" in done.stdout
+    assert closing_line(done) == "2 passed, 1 failed"
+    pid = done.stdout.split("process ")[1].split()[0]
+    assert not os.path.exists(f"/proc/{pid}")
+
+
 def test_a_suite_without_tests_is_a_failure(tmp_path):
     done = run_unit(runner_tree(tmp_path, {}))
     assert done.returncode == 1
