@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #define KEY_BYTES 256
+#define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
 struct json_doc {
 	json_t *root;
@@ -22,8 +23,7 @@ static struct json_doc *wrap(json_t *root)
 struct json_doc *json_doc_parse(struct slice text, struct problem *p)
 {
 	json_error_t why;
-	json_t *root = json_loadb(text.len ? text.ptr : "", text.len,
-		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	json_t *root = json_loadb(text.len ? text.ptr : "", text.len, LOAD_FLAGS, &why);
 	if (root)
 		return wrap(root);
 	problem_set(p, "line %d, column %d: %s", why.line, why.column, why.text);
@@ -40,7 +40,7 @@ struct json_doc *json_doc_load(const char *file, struct problem *p)
 		problem_set(p, "%s: %s", file, strerror(errno));
 		return NULL;
 	}
-	root = json_loadf(in, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	root = json_loadf(in, LOAD_FLAGS, &why);
 	fclose(in);
 	if (root)
 		return wrap(root);

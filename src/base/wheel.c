@@ -146,13 +146,13 @@ void wheel_set(struct wheel *w, struct timer *t, ns_t at)
 
 ns_t wheel_next(const struct wheel *w)
 {
-	if (w->due.len) /* asked from a callback */
-		return timer_of(w->due.head.next)->at;
+	/* Asked from a callback, some of the run may still be due. */
+	ns_t due = w->due.len ? timer_of(w->due.head.next)->at : NS_NEVER;
 	if (!w->levels_used)
-		return NS_NEVER;
+		return due;
 	unsigned level = (unsigned)__builtin_ctz(w->levels_used);
 	unsigned slot = (unsigned)__builtin_ctzll(w->slots_used[level]);
-	return w->slots[level][slot].earliest;
+	return ns_min(due, w->slots[level][slot].earliest);
 }
 
 uint32_t wheel_count(const struct wheel *w)

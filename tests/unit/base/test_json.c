@@ -1,0 +1,282 @@
+#include "unit.h"
+
+#include "base/json.h"
+
+#include <math.h>
+
+static struct json compact(struct text *t)
+{
+	struct json j;
+	json_init(&j, t, false);
+	return j;
+}
+
+static void test_shapes(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+
+	json_object(&j, NULL);
+	json_end(&j);
+	assert_text(&t, "{}");
+	json_array(&j, NULL);
+	json_end(&j);
+	assert_text(&t, "[]");
+	json_object(&j, NULL);
+	json_int(&j, "a", -1);
+	json_array(&j, "b");
+	json_bool(&j, NULL, true);
+	json_bool(&j, NULL, false);
+	json_null(&j, NULL);
+	json_object(&j, NULL);
+	json_cstr(&j, "c", "d");
+	json_cstr(&j, "e", NULL);
+	json_end(&j);
+	json_array(&j, NULL);
+	json_end(&j);
+	json_end(&j);
+	json_raw(&j, "f", SLICE("[1,2]"));
+	json_end(&j);
+	assert_text(&t,
+		"{\"a\":-1,\"b\":[true,false,null,{\"c\":\"d\",\"e\":null},[]],\"f\":[1,2]}");
+	assert_int_equal(j.depth, 0);
+	text_fini(&t);
+}
+
+static void test_pretty(void **state)
+{
+	(void)state;
+	struct text t;
+	struct json j;
+	text_init(&t);
+	json_init(&j, &t, true);
+	json_object(&j, NULL);
+	json_int(&j, "a", 1);
+	json_array(&j, "b");
+	json_int(&j, NULL, 2);
+	json_int(&j, NULL, 3);
+	json_end(&j);
+	json_object(&j, "c");
+	json_end(&j);
+	json_end(&j);
+	assert_text(
+		&t, "{\n  \"a\": 1,\n  \"b\": [\n    2,\n    3\n  ],\n  \"c\": {}\n}");
+	text_fini(&t);
+}
+
+static void check_str(struct slice in, const char *expected)
+{
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	json_str(&j, NULL, in);
+	assert_text(&t, expected);
+	text_fini(&t);
+}
+
+#define BAD "\xef\xbf\xbd"
+
+static void test_escapes(void **state)
+{
+	(void)state;
+	check_str(SLICE_NONE, "\"\"");
+	check_str(SLICE("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"");
+	check_str(SLICE("\b\t\n\f\r"), "\"\\b\\t\\n\\f\\r\"");
+	check_str(SLICE("\0\x01\x0b\x1f\x7f"), "\"\\u0000\\u0001\\u000b\\u001f\x7f\"");
+	check_str(SLICE("\xc2\xb5s \xe2\x82\xac \xf0\x9f\x98\x80"),
+		"\"\xc2\xb5s \xe2\x82\xac \xf0\x9f\x98\x80\"");
+	for (int c = 0; c < 0x20; c++) {
+		char byte = (char)c;
+		struct text t;
+		text_init(&t);
+		struct json j = compact(&t);
+		json_str(&j, NULL, (struct slice){ &byte, 1 });
+		assert_true(t.len > 3 && t.ptr[1] == '\\');
+		for (size_t i = 0; i < t.len; i++)
+			assert_true((unsigned char)t.ptr[i] >= 0x20);
+		text_fini(&t);
+	}
+}
+
+static void test_invalid_utf8(void **state)
+{
+	(void)state;
+	check_str(SLICE("a\x80z"), "\"a" BAD "z\"");             /* continuation alone */
+	check_str(SLICE("\xff\xfe"), "\"" BAD BAD "\"");         /* never valid */
+	check_str(SLICE("\xc0\xaf"), "\"" BAD BAD "\"");         /* overlong '/' */
+	check_str(SLICE("\xc1\xbf"), "\"" BAD BAD "\"");         /* overlong */
+	check_str(SLICE("\xe0\x9f\xbf"), "\"" BAD BAD BAD "\""); /* overlong */
+	check_str(SLICE("\xf0\x8f\xbf\xbf"), "\"" BAD BAD BAD BAD "\"");
+	check_str(SLICE("\xed\xa0\x80"), "\"" BAD BAD BAD "\"");         /* surrogate */
+	check_str(SLICE("\xf4\x90\x80\x80"), "\"" BAD BAD BAD BAD "\""); /* > U+10FFFF */
+	check_str(SLICE("\xf8\x88\x80\x80\x80"), "\"" BAD BAD BAD BAD BAD "\"");
+	check_str(SLICE("\xe2\x82"), "\"" BAD BAD "\"");       /* cut off at the end */
+	check_str(SLICE("\xe2\x82\""), "\"" BAD BAD "\\\"\""); /* by a quote */
+	check_str(SLICE("\xf0\x9f\x98"), "\"" BAD BAD BAD "\"");
+	check_str(SLICE("\xed\x9f\xbf\xee\x80\x80"), "\"\xed\x9f\xbf\xee\x80\x80\"");
+	check_str(SLICE("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\"");
+}
+
+static void check_real(double value, const char *expected)
+{
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	json_real(&j, NULL, value);
+	assert_text(&t, expected);
+	text_fini(&t);
+}
+
+static void test_reals(void **state)
+{
+	(void)state;
+	check_real(0, "0");
+	check_real(-0.0, "0");
+	check_real(1, "1");
+	check_real(-1.5, "-1.5");
+	check_real(100, "100");
+	check_real(1234567, "1234567");
+	check_real(1234567.25, "1234567.25");
+	check_real(1.0 / 3, "0.333333");
+	check_real(10.0 / 3, "3.333333");
+	check_real(0.000012345, "1.2345e-05");
+	check_real(0.1, "0.1");
+	check_real(0.9999999, "1");
+	check_real(1e14, "100000000000000");
+	check_real(1e300, "1e+300");
+	check_real(-1e300, "-1e+300");
+	check_real(NAN, "null");
+	check_real(INFINITY, "null");
+	check_real(-INFINITY, "null");
+}
+
+static void check_ms(ns_t value, const char *expected)
+{
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	json_ms(&j, NULL, value);
+	assert_text(&t, expected);
+	text_fini(&t);
+}
+
+static void test_ms(void **state)
+{
+	(void)state;
+	check_ms(0, "0");
+	check_ms(NS_MS, "1");
+	check_ms(52134 * NS_US, "52.134");
+	check_ms(52100 * NS_US, "52.1");
+	check_ms(499, "0");
+	check_ms(500, "0.001");
+	check_ms(999500, "1");
+	check_ms(3600 * NS_S, "3600000");
+	check_ms(-1500 * NS_US, "-1.5");
+	check_ms(-1, "0");
+	check_ms(NS_NEVER, "null");
+	check_ms(NS_NEVER - 1, "9223372036854.776");
+	check_ms(INT64_MIN, "-9223372036854.776");
+}
+
+static void test_ints(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	json_array(&j, NULL);
+	json_int(&j, NULL, INT64_MAX);
+	json_int(&j, NULL, INT64_MIN);
+	json_end(&j);
+	assert_text(&t, "[9223372036854775807,-9223372036854775808]");
+	text_fini(&t);
+}
+
+static void test_deep(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	for (int i = 0; i < 32; i++)
+		json_array(&j, NULL);
+	json_int(&j, NULL, 1);
+	json_int(&j, NULL, 2);
+	for (int i = 0; i < 32; i++)
+		json_end(&j);
+	assert_int_equal(t.len, 32 + 3 + 32);
+	text_fini(&t);
+}
+
+static void with_json(void (*fn)(struct json *j))
+{
+	struct text t;
+	text_init(&t);
+	struct json j = compact(&t);
+	fn(&j);
+}
+
+static void key_in_array(struct json *j)
+{
+	json_array(j, NULL);
+	json_int(j, "a", 1);
+}
+
+static void no_key_in_object(struct json *j)
+{
+	json_object(j, NULL);
+	json_int(j, NULL, 1);
+}
+
+static void too_deep(struct json *j)
+{
+	for (int i = 0; i < 33; i++)
+		json_array(j, NULL);
+}
+
+static void do_key_in_array(void)
+{
+	with_json(key_in_array);
+}
+
+static void do_no_key_in_object(void)
+{
+	with_json(no_key_in_object);
+}
+
+static void do_end_of_nothing(void)
+{
+	with_json(json_end);
+}
+
+static void do_too_deep(void)
+{
+	with_json(too_deep);
+}
+
+static void test_rules(void **state)
+{
+	(void)state;
+	assert_true(aborts(do_key_in_array));
+	assert_true(aborts(do_no_key_in_object));
+	assert_true(aborts(do_end_of_nothing));
+	assert_true(aborts(do_too_deep));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_shapes),
+		TEST(test_pretty),
+		TEST(test_escapes),
+		TEST(test_invalid_utf8),
+		TEST(test_reals),
+		TEST(test_ms),
+		TEST(test_ints),
+		TEST(test_deep),
+		TEST(test_rules),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+#include "unit.h"
+
+static void test_grow(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	assert_null(t.ptr);
+	assert_int_equal(text_slice(&t).len, 0);
+	for (int i = 0; i < 1000; i++)
+		text_addf(&t, "%03d,", i);
+	assert_int_equal(t.len, 4000);
+	assert_int_equal(strlen(t.ptr), 4000);
+	assert_memory_equal(t.ptr + 3996, "999,", 5);
+	text_reset(&t);
+	assert_text(&t, "");
+	text_add(&t, "a");
+	text_add_char(&t, 'b');
+	text_add_slice(&t, SLICE("c\0d"));
+	text_add_slice(&t, SLICE_NONE);
+	text_add(&t, "");
+	assert_int_equal(t.len, 5);
+	assert_memory_equal(t.ptr, "abc\0d", 6);
+	text_fini(&t);
+	assert_null(t.ptr);
+	text_fini(&t);
+}
+
+static void test_addf_lengths(void **state)
+{
+	(void)state;
+	char word[300];
+	for (size_t len = 0; len < 299; len++) { /* across every growth step */
+		struct text t;
+		text_init(&t);
+		memset(word, 'x', len);
+		word[len] = '\0';
+		text_addf(&t, "%s", word);
+		text_addf(&t, "%s", word);
+		assert_int_equal(t.len, 2 * len);
+		assert_true(t.len < t.cap);
+		text_fini(&t);
+	}
+}
+
+static void test_pad(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	text_pad(&t, 3);
+	assert_text(&t, "   ");
+	text_add(&t, "long line\nab");
+	text_pad(&t, 4);
+	text_add_char(&t, '|');
+	assert_text(&t, "long line\nab  |");
+	text_add(&t, "5 \xc2\xb5s");
+	text_pad(&t, 6);
+	text_add_char(&t, '|');
+	assert_text(&t, "5 \xc2\xb5s  |");
+	text_add(&t, "wider");
+	text_pad(&t, 2);
+	assert_text(&t, "wider");
+	text_fini(&t);
+}
+
+static void test_take(void **state)
+{
+	(void)state;
+	struct text t;
+	text_init(&t);
+	char *taken = text_take(&t);
+	assert_string_equal(taken, "");
+	mem_free(taken);
+	text_add(&t, "moved");
+	taken = text_take(&t);
+	assert_string_equal(taken, "moved");
+	assert_null(t.ptr);
+	assert_int_equal(t.len, 0);
+	mem_free(taken);
+	text_fini(&t);
+}
+
+static void test_wire(void **state)
+{
+	(void)state;
+	char buf[8];
+	struct wire w;
+	wire_init(&w, buf, sizeof(buf));
+	WIRE_LIT(&w, "GET ");
+	wire_put_slice(&w, SLICE_NONE);
+	wire_put_slice(&w, SLICE("/abc"));
+	assert_false(w.over);
+	assert_int_equal(w.len, 8);
+	wire_put(&w, "x", 1);
+	assert_true(w.over);
+	assert_int_equal(w.len, 8);
+	assert_memory_equal(buf, "GET /abc", 8);
+	wire_init(&w, buf, 2);
+	wire_put_u64(&w, 100);
+	assert_true(w.over);
+	assert_int_equal(w.len, 0);
+	wire_put_u64(&w, 10);
+	assert_true(w.over); /* stays, though this fits */
+}
+
+static void test_wire_numbers(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t n;
+		const char *decimal, *hex;
+	} rows[] = {
+		{ 0, "0", "0" },
+		{ 9, "9", "9" },
+		{ 10, "10", "a" },
+		{ 255, "255", "ff" },
+		{ 256, "256", "100" },
+		{ UINT64_MAX, "18446744073709551615", "ffffffffffffffff" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char buf[20];
+		struct wire w;
+		wire_init(&w, buf, sizeof(buf));
+		wire_put_u64(&w, rows[i].n);
+		assert_slice((struct slice){ buf, w.len }, rows[i].decimal);
+		assert_false(w.over);
+		wire_init(&w, buf, sizeof(buf));
+		wire_put_hex(&w, rows[i].n);
+		assert_slice((struct slice){ buf, w.len }, rows[i].hex);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_grow),
+		TEST(test_addf_lengths),
+		TEST(test_pad),
+		TEST(test_take),
+		TEST(test_wire),
+		TEST(test_wire_numbers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
