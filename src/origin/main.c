@@ -1,0 +1,312 @@
+/* weir origin: options, start, run, stop. */
+#include <inttypes.h>
+#include <sys/resource.h>
+
+#include "base/opts.h"
+#include "origin/origin.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
+
+#define SERVER_NAME_MAX 200
+#define FDS_OWN 64         /* descriptors that are no client connection, generously */
+#define FDS_WANTED 1000000 /* beyond that a raised limit only costs the kernel's table */
+
+struct origin_options {
+#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+#define GROUP(title)
+#include "origin/options.def"
+#undef OPT
+#undef GROUP
+};
+
+static const struct opt origin_opts[] = {
+#define OPT(kind, field, name, meta, dflt, help) \
+	{ OPT_##kind, name, meta, dflt, help, offsetof(struct origin_options, field) },
+#define GROUP(title) { .kind = OPT_group, .name = title },
+#include "origin/options.def"
+#undef OPT
+#undef GROUP
+};
+
+/* Everything one run owns, in the order in which it is made. */
+struct run {
+	const struct origin_options *opt;
+	uint64_t room; /* client connections the descriptors allow */
+	struct io_loop *loop;
+	struct worker worker;
+	struct origin *origin;
+	struct admin *admin;
+};
+
+/* --- what the options mean --- */
+
+static bool check_options(
+	const struct origin_options *o, const struct opt_texts *words, struct problem *p)
+{
+	struct slice name = slice_of(o->server_name);
+
+	if (words->n)
+		return problem_set(
+			p, "'%s' is no option (there are none without --)", words->v[0]);
+	if (!o->listen.n)
+		return problem_set(
+			p, "--listen is missing: write --listen 127.0.0.1:9000");
+	if (o->workers == 0)
+		return problem_set(p,
+			"--workers 0: nothing would ever be answered: write 1 "
+			"or more, or none");
+	if (o->max_requests == 0)
+		return problem_set(p, "--max-requests 0: no connection would be of use: "
+				      "write 1 or more, or none");
+	if (name.len > SERVER_NAME_MAX)
+		return problem_set(
+			p, "--server-name is longer than %d bytes", SERVER_NAME_MAX);
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
+			return problem_set(p, "--server-name holds a control character");
+	return true;
+}
+
+static bool parse_model(
+	const struct origin_options *o, struct model_cfg *out, struct problem *p)
+{
+	struct problem why = { 0 };
+
+	*out = (struct model_cfg){
+		.limit = o->limit,
+		.workers = o->workers,
+		.seed = o->seed,
+		.full = (enum origin_full)o->full,
+		.hangup = (enum origin_hangup)o->hangup,
+		.latency = dist_parse(slice_of(o->latency), &why),
+	};
+	return out->latency || problem_set(p, "--latency: %s", why.text);
+}
+
+static void free_phases(struct phase *phases, uint32_t n)
+{
+	while (n > 0)
+		change_fini(&phases[--n].change);
+}
+
+static bool parse_phases(const struct origin_options *o, struct phase *out, uint64_t room,
+	struct problem *p)
+{
+	for (uint32_t n = 0; n < o->phase.n; n++) {
+		if (!phase_parse(slice_of(o->phase.v[n]), &out[n], p)) {
+			free_phases(out, n);
+			return false;
+		}
+		if (out[n].change.has_limit &&
+			!origin_check_limit(out[n].change.limit, room, p)) {
+			free_phases(out, n + 1);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool parse_addr(
+	const char *option, const char *text, struct addr *out, struct problem *p)
+{
+	struct problem why = { 0 };
+	uint32_t n;
+
+	if (addr_resolve(slice_of(text), out, 1, &n, &why))
+		return true;
+	return problem_set(p, "--%s: %s", option, why.text);
+}
+
+static bool parse_addrs(const struct origin_options *o, struct addr *listen,
+	struct addr *admin, struct problem *p)
+{
+	for (uint32_t i = 0; i < o->listen.n; i++)
+		if (!parse_addr("listen", o->listen.v[i], &listen[i], p))
+			return false;
+	return !o->admin || parse_addr("admin", o->admin, admin, p);
+}
+
+/* --- start and stop --- */
+
+/* Descriptors are the room for connections: take what may be had. */
+static uint64_t raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return FDS_OWN;
+	rlim_t want = files.rlim_max < FDS_WANTED ? files.rlim_max : FDS_WANTED;
+	if (files.rlim_cur < want) {
+		struct rlimit raised = { .rlim_cur = want, .rlim_max = files.rlim_max };
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			files = raised;
+	}
+	if (files.rlim_cur > FDS_WANTED)
+		return FDS_WANTED - FDS_OWN;
+	return files.rlim_cur > 2 * FDS_OWN ? files.rlim_cur - FDS_OWN : FDS_OWN;
+}
+
+static bool open_addrs(struct run *run, const struct addr *listen,
+	const struct addr *admin, struct problem *p)
+{
+	for (uint32_t i = 0; i < run->opt->listen.n; i++)
+		if (!origin_listen(run->origin, &listen[i], p))
+			return false;
+	if (!run->opt->admin)
+		return true;
+	run->admin = admin_new(&run->worker, admin, &origin_admin_ops, run->origin, p);
+	return run->admin != NULL;
+}
+
+static void add_counted(struct text *t, uint64_t n, const char *one, const char *many)
+{
+	text_add_count(t, n);
+	text_addf(t, " %s", n == 1 ? one : many);
+}
+
+static void say_start(const struct run *run)
+{
+	const struct model *m = origin_model(run->origin);
+	const struct addr *at;
+	struct text t;
+
+	text_init(&t);
+	text_add(&t, "weir origin: listening on ");
+	for (uint32_t i = 0; (at = origin_addr(run->origin, i)); i++) {
+		text_add(&t, i ? " " : "");
+		text_add_addr(&t, at);
+	}
+	text_add(&t, ", ");
+	if (m->limit == ORIGIN_NONE)
+		text_add(&t, "no limit");
+	else
+		text_addf(&t, "%" PRIu64 " slot%s", m->limit, m->limit == 1 ? "" : "s");
+	text_add(&t, ", latency ");
+	text_add_dist(&t, m->latency);
+	if (m->workers != ORIGIN_NONE) {
+		text_add(&t, ", ");
+		text_addf(&t, "%" PRIu64 " worker%s", m->workers,
+			m->workers == 1 ? "" : "s");
+	}
+	text_addf(&t, ", full: %s", origin_full_word(m->full));
+	if (run->admin) {
+		text_add(&t, ", admin: ");
+		text_add_addr(&t, admin_addr(run->admin));
+	}
+	fprintf(stderr, "%s\n", t.ptr);
+	text_fini(&t);
+}
+
+static void say_end(const struct run *run)
+{
+	const struct model *m = origin_model(run->origin);
+	struct text t;
+
+	text_init(&t);
+	text_add(&t, "weir origin: stopped: ");
+	add_counted(&t, m->accepted, "connection", "connections");
+	text_add(&t, " accepted, ");
+	text_add_count(&t, m->refused);
+	text_add(&t, " refused; ");
+	add_counted(&t, m->requests, "request", "requests");
+	text_add(&t, ", ");
+	text_add_count(&t, m->answered);
+	text_add(&t, " answered; ");
+	add_counted(&t, m->hangups, "hang-up", "hang-ups");
+	text_add(&t, "; at most ");
+	add_counted(&t, m->peak, "slot", "slots");
+	text_add(&t, " taken");
+	if (m->over)
+		text_addf(&t, ", %" PRIu64 " times above the limit", m->over);
+	fprintf(stderr, "%s\n", t.ptr);
+	text_fini(&t);
+}
+
+static void make(struct run *run, const struct model_cfg *model, struct phase *phases)
+{
+	const struct origin_options *o = run->opt;
+	struct worker_cfg worker = { .clients = (uint32_t)run->room };
+	struct origin_cfg cfg = {
+		.body_bytes = o->body,
+		.close_each = !o->keep_alive,
+		.max_requests = o->max_requests == UINT64_MAX ? 0 : o->max_requests,
+		.close_after = o->close_after,
+		.idle_for = o->idle_for,
+		.server_name = slice_of(o->server_name),
+		.room = run->room,
+	};
+
+	run->loop = io_loop_new(&(struct io_loop_cfg){ 0 });
+	worker_init(&run->worker, run->loop, &worker);
+	run->origin = origin_new(&run->worker, &cfg, model);
+	for (uint32_t i = 0; i < o->phase.n; i++)
+		origin_add_phase(run->origin, &phases[i]);
+}
+
+static void unmake(struct run *run)
+{
+	admin_free(&run->admin);
+	origin_free(&run->origin);
+	worker_fini(&run->worker);
+	io_loop_free(&run->loop);
+}
+
+static int fail(int status, const struct problem *p)
+{
+	fprintf(stderr, "weir origin: %s\n", p->text);
+	if (status == EXIT_MISUSE)
+		fprintf(stderr, "  `weir origin --help` lists the options\n");
+	return status;
+}
+
+static int origin_main(const void *options, const struct opt_texts *words)
+{
+	struct run run = { .opt = options };
+	struct addr listen[OPT_TEXTS_MAX], admin = { 0 };
+	struct phase phases[OPT_TEXTS_MAX];
+	struct model_cfg model;
+	struct problem p = { 0 };
+
+	run.room = raise_files();
+	if (!check_options(run.opt, words, &p) ||
+		!parse_addrs(run.opt, listen, &admin, &p))
+		return fail(EXIT_MISUSE, &p);
+	if (!origin_check_limit(run.opt->limit, run.room, &p))
+		return fail(EXIT_FAILED, &p);
+	if (!parse_phases(run.opt, phases, run.room, &p))
+		return fail(EXIT_MISUSE, &p);
+	if (!parse_model(run.opt, &model, &p)) {
+		free_phases(phases, run.opt->phase.n);
+		return fail(EXIT_MISUSE, &p);
+	}
+	make(&run, &model, phases);
+	if (open_addrs(&run, listen, &admin, &p)) {
+		say_start(&run);
+		io_loop_run(run.loop);
+		say_end(&run);
+	}
+	unmake(&run);
+	return p.text[0] ? fail(EXIT_FAILED, &p) : EXIT_DONE;
+}
+
+const struct verb origin_verb = {
+	.name = "origin",
+	.summary =
+		"the API: an HTTP server with a concurrency limit, slow phases and faults",
+	.usage = "weir origin --listen ADDR [options]",
+	.about =
+		"Plays the API that a middleware has to live with. A connection takes a "
+		"slot when it is accepted and holds it to its end, idle or not; when no "
+		"slot is free the origin says so as real servers do, down to the bytes and "
+		"the way the connection ends.",
+	.example =
+		"weir origin --listen :9000 --limit 1000 --latency 'uniform(3s, 5s)'\n"
+		"weir origin --listen :9000 --workers 12 --latency 48ms --limit 1000\n"
+		"weir origin --listen :9000 --limit 100 --latency 50ms --admin :9001 \\\n"
+		"    --phase '10s: latency=3s' --phase '20s: latency=50ms'\n"
+		"curl -X POST 'http://127.0.0.1:9001/set?limit=50&full=503'",
+	.opts = origin_opts,
+	.opt_count = ARRAY_LEN(origin_opts),
+	.options_size = sizeof(struct origin_options),
+	.main = origin_main,
+};
