@@ -1,6 +1,7 @@
 #include "io/addr.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 
 static const struct slice unix_prefix = { "unix:", 5 };
@@ -232,6 +233,15 @@ bool addr_is_any(const struct addr *a)
 	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	if (a->len == 0 || a->sa.sa_family == AF_UNIX)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
 void text_add_addr(struct text *t, const struct addr *a)
 {
 	char host[INET6_ADDRSTRLEN] = "?";
@@ -250,6 +260,33 @@ void text_add_addr(struct text *t, const struct addr *a)
 		inet_ntop(AF_INET6, &a->in6.sin6_addr, host, sizeof(host));
 		text_addf(t, "[%s]:%u", host, addr_port(a));
 	}
+}
+
+static const char *why_not_bound(const struct addr *at, int errnum)
+{
+	if (errnum == EADDRINUSE)
+		return addr_is_unix(at)
+			       ? "address already in use: choose another path, remove it, or stop "
+				 "who listens there (`ss -lxp` shows who)"
+			       : "address already in use: choose another port, or stop who listens "
+				 "there (`ss -ltnp` shows who)";
+	if (errnum == EADDRNOTAVAIL)
+		return "no interface of this host has that address";
+	if (errnum == EACCES && !addr_is_unix(at))
+		return "permission denied: ports below 1024 are for root and for "
+		       "CAP_NET_BIND_SERVICE";
+	return strerror(errnum);
+}
+
+bool addr_bind_problem(struct problem *p, const struct addr *at, int errnum)
+{
+	struct text t;
+
+	text_init(&t);
+	text_add_addr(&t, at);
+	(void)problem_set(p, "cannot listen on %s: %s", t.ptr, why_not_bound(at, errnum));
+	text_fini(&t);
+	return false;
 }
 
 /* Takes "http://" or "https://" off *rest. */

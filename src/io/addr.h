@@ -37,12 +37,15 @@ MUST_USE bool addr_resolve(
 	struct slice s, struct addr *out, uint32_t cap, uint32_t *n, struct problem *p);
 bool addr_eq(const struct addr *a, const struct addr *b);
 bool addr_is_unix(const struct addr *a);
-bool addr_is_any(const struct addr *a);   /* 0.0.0.0 or [::] */
+bool addr_is_any(const struct addr *a); /* 0.0.0.0 or [::] */
+bool addr_is_loopback(const struct addr *a);
 void addr_unmap(struct addr *a);          /* ::ffff:10.0.0.1 becomes 10.0.0.1 */
 uint16_t addr_port(const struct addr *a); /* host order; 0 for unix */
 void addr_set_port(struct addr *a, uint16_t port);
 void text_add_addr(
 	struct text *t, const struct addr *a); /* 10.0.0.1:80, [::1]:80, unix:/run/x */
+/* Why one cannot listen there, and what to do. Returns false. */
+bool addr_bind_problem(struct problem *p, const struct addr *at, int errnum);
 
 /*
  * An origin as users name it: http://host[:port][/base] or host:port or unix:PATH (then

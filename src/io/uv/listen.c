@@ -9,35 +9,6 @@
 #define BACKLOG_DEFAULT 4096
 #define REST_FOR (10 * NS_MS)
 
-static bool addr_problem(struct problem *p, const struct addr *at, const char *what)
-{
-	struct text t;
-	text_init(&t);
-	text_add_addr(&t, at);
-	(void)problem_set(p, "cannot listen on %s: %s", t.ptr, what);
-	text_fini(&t);
-	return false;
-}
-
-static void bind_problem(struct problem *p, const struct addr *at, int errnum)
-{
-	static const char in_use_tcp[] =
-		"address already in use: choose another port, or stop who listens there "
-		"(`ss -ltnp` shows who)";
-	static const char in_use_unix[] =
-		"somebody answers on that socket: choose another path, or stop who listens there";
-
-	if (errnum == EADDRINUSE)
-		addr_problem(p, at, addr_is_unix(at) ? in_use_unix : in_use_tcp);
-	else if (errnum == EADDRNOTAVAIL)
-		addr_problem(p, at, "no interface of this host has that address");
-	else if (errnum == EACCES && !addr_is_unix(at))
-		addr_problem(p, at,
-			"permission denied: ports below 1024 are for root (or CAP_NET_BIND_SERVICE)");
-	else
-		addr_problem(p, at, strerror(errnum));
-}
-
 static int open_bound(const struct addr *at, bool reuse_port, int *errnum)
 {
 	const int on = 1, off = 0;
@@ -160,12 +131,13 @@ enum err io_listen(struct io_loop *loop, struct io_listener *l, const struct add
 		fd = -1;
 	}
 	if (fd < 0) {
-		bind_problem(p, at, errnum);
-		return err_from_errno(errnum);
+		addr_bind_problem(p, at, errnum);
+		/* here it does not speak of ports: the address is not one of this host */
+		return errnum == EADDRNOTAVAIL ? ERR_SOCKET : err_from_errno(errnum);
 	}
 	enum err e = uv_sock_open(loop, &l->sock, fd, addr_is_unix(at));
 	if (e != ERR_OK) {
-		addr_problem(p, at, err_text(e));
+		addr_bind_problem(p, at, e == ERR_NO_MEMORY ? ENOMEM : ENOSPC);
 		return e;
 	}
 	struct addr bound = { .len = sizeof(bound) - offsetof(struct addr, sa) };
