@@ -1,0 +1,50 @@
+/*
+ * owners: which programs hold the sockets, from /proc/PID/fd, as far as it may be read.
+ *
+ * MODEL   A socket that no program holds any more (TIME_WAIT, orphans) has no owner. One
+ *         held by several (inherited over fork) counts for the first found.
+ * COST    a readlink for every descriptor of every process in the namespace.
+ */
+#ifndef WEIR_WATCH_OWNERS_H
+#define WEIR_WATCH_OWNERS_H
+
+#include "attr/tally.h"
+#include "watch/where.h"
+
+struct owner {
+	int32_t pid;
+	char comm[17];
+	uint32_t listening, established_in, established_out, close_wait, other;
+};
+
+struct owner_socket {
+	uint32_t inode; /* 0: free slot */
+	uint32_t owner; /* index */
+};
+
+struct owners {
+	struct owner *v; /* most sockets first */
+	uint32_t n, cap;
+	uint32_t unreadable; /* processes whose sockets /proc hides from us */
+	uint32_t unowned;    /* sockets with a holder that was not found */
+
+	struct owner_socket *sockets;
+	uint32_t n_sockets, cap_sockets; /* a power of two */
+};
+
+struct owners_of {
+	const struct where *where;
+	const struct snap *snap;
+	const struct tally *tally;
+	const struct diag_ports *ports;
+	ns_t now;
+};
+
+void owners_init(struct owners *o);
+void owners_fini(struct owners *o);
+/* Reads /proc anew and counts the snap's sockets by program. */
+void owners_read(struct owners *o, const struct owners_of *of);
+/* NULL: not known. */
+const struct owner *owners_find(const struct owners *o, uint32_t inode);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * report: what one look showed, ready to be told as text or as JSON.
+ *
+ * OWNS    nothing but the warnings' words; all else is borrowed for the call.
+ */
+#ifndef WEIR_WATCH_REPORT_H
+#define WEIR_WATCH_REPORT_H
+
+#include "attr/closes.h"
+#include "watch/owners.h"
+
+enum warning_level {
+	LEVEL_NOTE,     /* worth knowing; not a fault */
+	LEVEL_WARNING,  /* will hurt, or does a little */
+	LEVEL_CRITICAL, /* hurts now */
+};
+
+#define WARNINGS_MAX 24
+
+struct warning {
+	const char *id; /* stable, for programs: "cliff" */
+	enum warning_level level;
+	const struct tally_dest *dest; /* NULL: of no destination */
+	char text[480];
+};
+
+struct warnings {
+	struct warning v[WARNINGS_MAX]; /* worst first */
+	uint32_t n, left_out;
+};
+
+/* Closes by the deaths of sockets; only while watch stays. */
+struct report_closes {
+	const struct closes *interval, *since_start;
+	ns_t interval_for, since_start_for;
+	uint64_t lost;
+};
+
+struct report {
+	const struct where *where;
+	int64_t wall_ms; /* since 1970 */
+	const struct snap *snap;
+	const struct tally *tally;
+	const struct diag_ports *ports;
+	const struct diag_counters *counters; /* since the namespace began */
+	const struct diag_counters *before;   /* one interval ago; NULL: a first look */
+	const struct diag_report *dump;
+	const struct owners *owners;        /* NULL: not asked for */
+	const struct report_closes *closes; /* NULL: --once */
+	uint32_t top;
+	struct warnings warnings;
+};
+
+/* Fills r->warnings from the rest. Only what the figures prove. */
+void report_warn(struct report *r);
+
+struct report_style {
+	bool colour;
+};
+
+void report_text(
+	struct text *t, const struct report *r, const struct report_style *style);
+/* One object, schema "weir.watch/1": docs/json/watch.md. */
+void report_json(struct text *t, const struct report *r, bool pretty);
+
+const char *warning_level_name(enum warning_level l);
+
+/* What TIME_WAIT towards the destination will come to, at the rate of the last 10 s. */
+uint32_t report_settles_at(const struct tally_dest *d);
+
+#endif

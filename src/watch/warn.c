@@ -1,0 +1,292 @@
+/* The catalogue of warnings: each is proven by figures of the same report, and says what
+ * to do. */
+#include "base/units.h"
+#include "watch/report.h"
+
+enum {
+	CLOSE_WAIT_MANY = 100,
+	TIME_WAIT_MANY = 1000,
+	NEAR_PERCENT = 80, /* of the way to the cliff */
+};
+
+const char *warning_level_name(enum warning_level l)
+{
+	switch (l) {
+	case LEVEL_NOTE:
+		return "note";
+	case LEVEL_WARNING:
+		return "warning";
+	case LEVEL_CRITICAL:
+		break;
+	}
+	return "critical";
+}
+
+static struct warning *add(struct report *r, enum warning_level level, const char *id)
+{
+	struct warnings *w = &r->warnings;
+
+	if (w->n == WARNINGS_MAX) {
+		w->left_out++;
+		return NULL;
+	}
+	w->v[w->n] = (struct warning){ .id = id, .level = level };
+	return &w->v[w->n++];
+}
+
+/* Takes what `t` holds and frees it. NULL: there was no room. */
+static void say(struct warning *w, struct text *t)
+{
+	if (w)
+		snprintf(w->text, sizeof(w->text), "%s", t->ptr ? t->ptr : "");
+	text_fini(t);
+}
+
+/* "14,300 of 28,232 ports to 10.0.0.2:8080" */
+static void add_ports_to(struct text *t, const struct tally_dest *d, uint32_t usable)
+{
+	text_add_count(t, d->used);
+	text_add(t, " of ");
+	text_add_count(t, usable);
+	text_add(t, " ports to ");
+	text_add_end(t, &d->to);
+}
+
+uint32_t report_settles_at(const struct tally_dest *d)
+{
+	return d->fresh_time_wait * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
+}
+
+static void dest_full(struct report *r, const struct tally_dest *d)
+{
+	struct warning *w = add(r, LEVEL_CRITICAL, "ports-exhausted");
+	struct text t;
+
+	text_init(&t);
+	add_ports_to(&t, d, r->tally->usable);
+	text_add(&t,
+		" are in use, none is left: connect() fails with EADDRNOTAVAIL. Reuse "
+		"connections instead of closing them; more source addresses help at "
+		"once.");
+	if (w)
+		w->dest = d;
+	say(w, &t);
+}
+
+static void dest_cliff(struct report *r, const struct tally_dest *d)
+{
+	struct warning *w = add(r, LEVEL_CRITICAL, "connect-cliff");
+	struct text t;
+
+	text_init(&t);
+	add_ports_to(&t, d, r->tally->usable);
+	text_add(&t, " are in use: past half, each connect() walks ");
+	text_add_count(&t, r->tally->usable_first);
+	text_add(&t,
+		" taken ports first and costs milliseconds of CPU. Reuse connections; "
+		"fewer than ");
+	text_add_count(&t, r->tally->usable_first / TALLY_TIME_WAIT_S);
+	text_add(&t, " closes/s by this side stay below it.");
+	if (w)
+		w->dest = d;
+	say(w, &t);
+}
+
+static void dest_near(struct report *r, const struct tally_dest *d)
+{
+	struct warning *w = add(r, LEVEL_WARNING, "near-cliff");
+	struct text t;
+
+	text_init(&t);
+	add_ports_to(&t, d, r->tally->usable);
+	text_add(&t, " are in use; ");
+	text_add_count(&t, d->cliff_left);
+	text_add(&t,
+		" more and each connect() costs milliseconds of CPU (the cliff at half "
+		"the range).");
+	if (w)
+		w->dest = d;
+	say(w, &t);
+}
+
+static void dest_heading(struct report *r, const struct tally_dest *d)
+{
+	struct warning *w = add(r, LEVEL_WARNING, "heading-for-cliff");
+	struct text t;
+
+	text_init(&t);
+	text_addf(&t, "%.1f closes/s to ", d->fresh_time_wait / (double)TALLY_FRESH_S);
+	text_add_end(&t, &d->to);
+	text_add(&t, " in the last 10 s: kept up, TIME_WAIT settles at ");
+	text_add_count(&t, report_settles_at(d));
+	text_add(&t, ", past the connect cliff at ");
+	text_add_count(&t, r->tally->usable_first);
+	text_add(&t, " ports.");
+	if (w)
+		w->dest = d;
+	say(w, &t);
+}
+
+static void warn_dests(struct report *r)
+{
+	const struct tally *tally = r->tally;
+
+	for (uint32_t i = 0; i < tally->n_dests; i++) {
+		const struct tally_dest *d = &tally->dests[i];
+		uint64_t way = d->used_first * (uint64_t)100;
+
+		if (!d->used)
+			continue;
+		if (d->left == 0)
+			dest_full(r, d);
+		else if (d->cliff_left == 0)
+			dest_cliff(r, d);
+		else if (way >= tally->usable_first * (uint64_t)NEAR_PERCENT)
+			dest_near(r, d);
+		else if (report_settles_at(d) >= tally->usable_first)
+			dest_heading(r, d);
+	}
+}
+
+static void warn_fin_wait2(struct report *r)
+{
+	uint32_t orphans = 0, time_wait = 0;
+	struct text t;
+
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		orphans += r->tally->side[side].orphan_fin_wait2;
+		time_wait += r->tally->side[side].by_state[DIAG_TIME_WAIT];
+	}
+	if (!orphans)
+		return;
+	text_init(&t);
+	text_add_count(&t, orphans);
+	text_add(&t, " sockets are orphaned FIN_WAIT2: closed here, and the peer has not "
+		     "closed (a call given up leaves this). `ss -s` and "
+		     "/proc/net/sockstat count them as TIME_WAIT");
+	if (r->counters->sockstat_tw) {
+		text_add(&t, ": they say ");
+		text_add_count(&t, r->counters->sockstat_tw);
+		text_add(&t, ", in truth there are ");
+		text_add_count(&t, time_wait);
+	}
+	text_add_char(&t, '.');
+	say(add(r, LEVEL_NOTE, "fin-wait2-counted-as-time-wait"), &t);
+}
+
+static void warn_close_wait(struct report *r)
+{
+	uint32_t n = 0;
+	struct text t;
+
+	for (int side = 0; side < SIDE_COUNT; side++)
+		n += r->tally->side[side].by_state[DIAG_CLOSE_WAIT];
+	if (n < CLOSE_WAIT_MANY)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t,
+		" sockets are in CLOSE_WAIT: the peer has hung up, the program here "
+		"has not closed. It works on answers nobody waits for, or forgets to "
+		"close.");
+	say(add(r, LEVEL_WARNING, "close-wait"), &t);
+}
+
+static void warn_listeners(struct report *r)
+{
+	for (uint32_t i = 0; i < r->tally->n_listeners; i++) {
+		const struct snap_listener *l = &r->tally->listeners[i].l;
+		struct text t;
+
+		if (l->waiting <= l->backlog)
+			continue;
+		text_init(&t);
+		text_add_count(&t, l->waiting);
+		text_add(&t, " connections wait to be accepted at ");
+		text_add_end(&t, &l->at);
+		text_add(&t, ", whose backlog is ");
+		text_add_count(&t, l->backlog);
+		text_add(&t, ": new ones are dropped, and come again after 1 s.");
+		say(add(r, LEVEL_CRITICAL, "backlog-full"), &t);
+	}
+}
+
+/* Growth of a counter in this interval, or since the namespace began. */
+static void warn_counter(
+	struct report *r, uint64_t now, uint64_t before, const char *id, const char *what)
+{
+	struct text t;
+
+	if (now <= before)
+		return;
+	text_init(&t);
+	text_add_count(&t, now - before);
+	text_addf(&t, " %s %s.", what,
+		r->before ? "in this interval" : "since this namespace began");
+	say(add(r, r->before ? LEVEL_WARNING : LEVEL_NOTE, id), &t);
+}
+
+static void warn_counters(struct report *r)
+{
+	static const struct diag_counters zero;
+	const struct diag_counters *now = r->counters;
+	const struct diag_counters *was = r->before ? r->before : &zero;
+
+	warn_counter(r, now->listen_overflows, was->listen_overflows, "listen-overflows",
+		"connections were dropped because a listener's backlog was full");
+	warn_counter(r, now->tw_overflow, was->tw_overflow, "time-wait-overflow",
+		"closes left no TIME_WAIT because tcp_max_tw_buckets was reached");
+}
+
+static void warn_side(struct report *r)
+{
+	uint32_t in = r->tally->side[SIDE_IN].by_state[DIAG_TIME_WAIT];
+	uint32_t out = r->tally->side[SIDE_OUT].by_state[DIAG_TIME_WAIT];
+	struct text t;
+
+	if (in < TIME_WAIT_MANY || in < out)
+		return;
+	text_init(&t);
+	text_add_count(&t, in);
+	text_add(&t, " of ");
+	text_add_count(&t, in + out);
+	text_add(&t, " TIME_WAIT are on ports that listen here: they take no port from "
+		     "outgoing connections.");
+	say(add(r, LEVEL_NOTE, "time-wait-of-listeners"), &t);
+}
+
+static void warn_dump(struct report *r)
+{
+	struct text t;
+
+	if (r->dump->whole)
+		return;
+	text_init(&t);
+	text_add(&t,
+		"the kernel's table changed while it was read, in each try: the figures "
+		"may be off by a few.");
+	say(add(r, LEVEL_NOTE, "dump-interrupted"), &t);
+}
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct warning *x = a, *y = b;
+
+	return (int)y->level - (int)x->level;
+}
+
+void report_warn(struct report *r)
+{
+	struct warnings *w = &r->warnings;
+
+	w->n = w->left_out = 0;
+	warn_listeners(r);
+	warn_dests(r);
+	warn_close_wait(r);
+	warn_counters(r);
+	warn_fin_wait2(r);
+	warn_side(r);
+	warn_dump(r);
+	if (w->n)
+		qsort(w->v, w->n, sizeof(w->v[0]), worst_first);
+}

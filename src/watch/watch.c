@@ -1,0 +1,376 @@
+#include "watch/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "watch/report.h"
+#include "watch/screen.h"
+
+enum { STATUS_FAILED = 1, STATUS_MISUSE = 2, DEATHS_AT_ONCE = 256 };
+
+#define EVERY_MIN (100 * NS_MS)
+
+static const struct opt option_rows[] = {
+#define OPT(kind, field, name, meta, dflt, help) \
+	{ OPT_##kind, name, meta, dflt, help, offsetof(struct watch_options, field) },
+#define GROUP(title) { OPT_group, title, NULL, NULL, NULL, 0 },
+#include "watch/options.def"
+#undef OPT
+#undef GROUP
+};
+
+const struct verb watch_verb = {
+	.name = "watch",
+	.summary = "every socket's state, who closed first, and how many ports are left",
+	.usage = "weir watch [--once [--json]] [--netns NAME|PATH|PID] [options]",
+	.about =
+		"Reads the sockets of a network namespace from the kernel (netlink "
+		"SOCK_DIAG, no root needed) and says what they prove: states by side, who "
+		"closed first, ports in use and left for each destination, and how far the "
+		"connect cliff is. TIME_WAIT and orphaned FIN_WAIT2 are told apart. While "
+		"it stays it also reads the death of each socket, and counts closes by "
+		"first closer and cause.",
+	.example = "weir watch --once\n"
+		   "weir watch --once --json --netns 4321 | jq .destinations\n"
+		   "weir watch --every 2s",
+	.opts = option_rows,
+	.opt_count = ARRAY_LEN(option_rows),
+	.options_size = sizeof(struct watch_options),
+	.main = watch_main,
+};
+
+struct watcher {
+	const struct watch_options *opt;
+	struct where where;
+	struct diag *diag;
+	struct diag_net net;
+	struct diag_ports ports;
+	struct diag_report dump;
+	struct diag_counters counters, before;
+	struct snap snap;
+	struct tally tally;
+	struct owners owners;
+	ns_t now; /* of the last look */
+
+	struct diag_deaths *deaths; /* NULL: --once */
+	struct diag_visitor on_death;
+	struct closes interval, since_start;
+	ns_t interval_begin, begin;
+	uint64_t looks;
+};
+
+static ns_t clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_S + t.tv_nsec;
+}
+
+static int64_t wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * (int64_t)1000 + t.tv_nsec / 1000000;
+}
+
+static int complain(int status, const struct problem *p)
+{
+	fprintf(stderr, "weir watch: %s\n", p->text);
+	return status;
+}
+
+/* Options. */
+
+static bool ports_given(const char *text, struct diag_ports *out, struct problem *p)
+{
+	char copy[32];
+	char *dash;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	dash = strchr(copy, '-');
+	if (dash)
+		*dash = ' ';
+	if (dash && diag_ports_parse(slice_of(copy), SLICE_NONE, out) && out->low > 0)
+		return true;
+	return problem_set(p,
+		"--port-range '%s': write auto, or the first and last port as 32768-60999",
+		text);
+}
+
+static bool options_check(
+	struct watcher *w, const struct opt_texts *words, struct problem *p)
+{
+	const struct watch_options *o = w->opt;
+
+	if (words->n)
+		return problem_set(p,
+			"unexpected '%s': a namespace is named by --netns %s, a destination "
+			"is not asked for",
+			words->v[0], words->v[0]);
+	if (o->every < EVERY_MIN || o->every == NS_NEVER)
+		return problem_set(
+			p, "--every: at least 100ms; for one look there is --once");
+	if (o->top == 0)
+		return problem_set(p, "--top 0 would show nothing; at least 1");
+	return !strcmp(o->port_range, "auto") || ports_given(o->port_range, &w->ports, p);
+}
+
+/* Looking. */
+
+static bool look_failed(const char *what, enum err e, struct problem *p)
+{
+	return problem_set(p, "cannot read %s: %s", what, err_text(e));
+}
+
+static bool look(struct watcher *w, struct problem *p)
+{
+	const struct diag_ask ask = { .states = DIAG_ALL_STATES };
+	enum err e;
+
+	snap_reset(&w->snap);
+	e = diag_dump(w->diag, &ask, &w->snap.visitor, &w->dump);
+	if (e != ERR_OK)
+		return look_failed("the sockets (netlink SOCK_DIAG)", e, p);
+	w->before = w->counters;
+	e = diag_net_counters(&w->net, &w->counters);
+	if (e != ERR_OK)
+		return look_failed("the counters (/proc/net)", e, p);
+	if (!strcmp(w->opt->port_range, "auto")) {
+		e = diag_net_ports(&w->net, &w->ports);
+		if (e != ERR_OK)
+			return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
+	}
+	w->now = clock_now();
+	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
+	if (w->opt->processes) {
+		const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports,
+			w->now };
+		owners_read(&w->owners, &of);
+	}
+	w->looks++;
+	return true;
+}
+
+static void show(struct watcher *w, struct text *t, bool colour)
+{
+	const struct report_closes closes = {
+		.interval = &w->interval,
+		.since_start = &w->since_start,
+		.interval_for = clock_now() - w->interval_begin,
+		.since_start_for = clock_now() - w->begin,
+		.lost = w->deaths ? diag_deaths_lost(w->deaths) : 0,
+	};
+	struct report r = {
+		.where = &w->where,
+		.wall_ms = wall_ms(),
+		.snap = &w->snap,
+		.tally = &w->tally,
+		.ports = &w->ports,
+		.counters = &w->counters,
+		.before = w->looks > 1 ? &w->before : NULL,
+		.dump = &w->dump,
+		.owners = w->opt->processes ? &w->owners : NULL,
+		.closes = w->deaths ? &closes : NULL,
+		.top = w->opt->top < UINT32_MAX ? (uint32_t)w->opt->top : UINT32_MAX,
+	};
+
+	text_reset(t);
+	report_warn(&r);
+	if (w->opt->json)
+		report_json(t, &r, w->opt->once);
+	else
+		report_text(t, &r, &(struct report_style){ .colour = colour });
+}
+
+/* Deaths. */
+
+static bool is_here(const struct watcher *w, const struct diag_end *e)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	if (diag_end_is_v4(e) && e->ip[12] == 127)
+		return true;
+	return memcmp(e->ip, loopback6, 16) == 0 || snap_has_ip(&w->snap, e);
+}
+
+static enum diag_state state_of(
+	struct watcher *w, const struct diag_end *local, const struct diag_end *remote)
+{
+	struct diag_sock s;
+
+	return diag_find(w->diag, local, remote, &s) == ERR_OK ? s.state : DIAG_UNKNOWN;
+}
+
+static void on_death(struct diag_visitor *v, const struct diag_sock *s)
+{
+	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
+	enum tally_side_id side = tally_side_of(&w->tally, &w->ports, &s->local, w->now);
+	struct close_found found = { .own = DIAG_UNKNOWN };
+
+	if (closes_is_connection(s)) {
+		found.own = state_of(w, &s->local, &s->remote);
+		found.mirror_in_sight = is_here(w, &s->remote);
+		if (found.mirror_in_sight)
+			found.mirror = state_of(w, &s->remote, &s->local);
+	}
+	(void)closes_death(&w->interval, s, side, &found);
+	(void)closes_death(&w->since_start, s, side, &found);
+}
+
+/* Staying. */
+
+enum wait { WAIT_DUE, WAIT_STOP };
+
+/* Reads deaths until `at`, or until a signal says stop. */
+static enum wait wait_until(struct watcher *w, int signals, ns_t at)
+{
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = signals, .events = POLLIN },
+			{ .fd = diag_deaths_fd(w->deaths), .events = POLLIN } };
+		ns_t left = at - clock_now();
+		struct timespec t = { left / NS_S, left % NS_S };
+
+		if (left <= 0)
+			return WAIT_DUE;
+		if (ppoll(fds, 2, &t, NULL) < 0)
+			continue;
+		if (fds[0].revents)
+			return WAIT_STOP;
+		if (fds[1].revents) {
+			/* An error is an overrun, and counted. */
+			enum err e = diag_deaths_read(
+				w->deaths, &w->on_death, DEATHS_AT_ONCE);
+			(void)e;
+		}
+	}
+}
+
+static int write_failed(void)
+{
+	struct problem p = { "" };
+
+	if (errno == EPIPE) /* the reader has seen enough */
+		return 0;
+	problem_set(&p, "cannot write: %s", strerror(errno));
+	return complain(STATUS_FAILED, &p);
+}
+
+static int stay(struct watcher *w, int signals, struct text *t, struct problem *p)
+{
+	struct screen screen;
+	ns_t at = clock_now();
+
+	screen_init(&screen, STDOUT_FILENO);
+	w->begin = w->interval_begin = at;
+	do {
+		if (!look(w, p))
+			return complain(STATUS_FAILED, p);
+		closes_counters(&w->since_start, &w->counters);
+		show(w, t, screen.colour && !w->opt->json);
+		if (!(w->opt->json ? screen_write(&screen, text_slice(t))
+				   : screen_show(&screen, text_slice(t))))
+			return write_failed();
+		closes_reset(&w->interval);
+		w->interval_begin = clock_now();
+		/* On the grid of the start, so that intervals do not drift; a look that
+		 * took longer skips. */
+		do
+			at += w->opt->every;
+		while (at <= w->interval_begin);
+	} while (wait_until(w, signals, at) == WAIT_DUE);
+	return 0;
+}
+
+static int signals_open(struct problem *p)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		problem_set(p, "cannot watch for signals: %s", strerror(errno));
+	return fd;
+}
+
+static int run_on(struct watcher *w, struct text *t, struct problem *p)
+{
+	int status, signals = signals_open(p);
+
+	if (signals < 0)
+		return complain(STATUS_FAILED, p);
+	w->deaths = diag_deaths_open(p);
+	status = w->deaths ? stay(w, signals, t, p) : complain(STATUS_FAILED, p);
+	diag_deaths_free(&w->deaths);
+	close(signals);
+	return status;
+}
+
+static int run_once(struct watcher *w, struct text *t, struct problem *p)
+{
+	struct screen screen;
+
+	screen_init(&screen, STDOUT_FILENO);
+	if (!look(w, p))
+		return complain(STATUS_FAILED, p);
+	show(w, t, screen.colour);
+	return screen_write(&screen, text_slice(t)) ? 0 : write_failed();
+}
+
+static int run(struct watcher *w, struct problem *p)
+{
+	struct text t;
+	int status;
+
+	w->on_death.on_sock = on_death;
+	snap_init(&w->snap);
+	tally_init(&w->tally);
+	owners_init(&w->owners);
+	closes_init(&w->interval);
+	closes_init(&w->since_start);
+	text_init(&t);
+	status = w->opt->once ? run_once(w, &t, p) : run_on(w, &t, p);
+	text_fini(&t);
+	closes_fini(&w->since_start);
+	closes_fini(&w->interval);
+	owners_fini(&w->owners);
+	tally_fini(&w->tally);
+	snap_fini(&w->snap);
+	return status;
+}
+
+int watch_main(const void *options, const struct opt_texts *words)
+{
+	struct watcher *w = mem_zalloc(sizeof(*w));
+	struct problem p = { "" };
+	bool misuse = true;
+	int status;
+
+	w->opt = options;
+	if (!options_check(w, words, &p) ||
+		!where_enter(w->opt->netns, &w->where, &misuse, &p)) {
+		status = complain(misuse ? STATUS_MISUSE : STATUS_FAILED, &p);
+		mem_free(w);
+		return status;
+	}
+	status = STATUS_FAILED;
+	w->diag = diag_open(&p);
+	if (w->diag && diag_net_open(&w->net, &p)) {
+		status = run(w, &p);
+		diag_net_close(&w->net);
+	} else {
+		complain(status, &p);
+	}
+	diag_free(&w->diag);
+	mem_free(w);
+	return status;
+}
