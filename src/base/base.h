@@ -32,6 +32,8 @@ typedef int64_t ns_t;
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define CHECK(cond) (LIKELY(cond) ? (void)0 : check_failed(#cond, __FILE__, __LINE__))
+/* For the place behind a switch over an enum whose every case returns. */
+#define NEVER_HERE() check_failed("never here", __FILE__, __LINE__)
 
 NORETURN void check_failed(const char *cond, const char *file, int line);
 

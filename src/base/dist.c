@@ -6,6 +6,7 @@
 #include "base/units.h"
 
 #include <math.h>
+#include <stdarg.h>
 
 #define NODES_MAX 64
 #define DEPTH_MAX 8
@@ -77,8 +78,17 @@ struct parser {
 	struct problem *problem;
 };
 
-#define FAIL(p, where, fmt, ...) \
-	problem_set((p)->problem, "column %zu: " fmt, (where) + 1, ##__VA_ARGS__)
+/* Says where; `at` counts from 0, people from 1. */
+PRINTF_LIKE(3, 4) static bool fail(struct parser *p, size_t at, const char *fmt, ...)
+{
+	char what[sizeof(p->problem->text)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	return problem_set(p->problem, "column %zu: %s", at + 1, what);
+}
 
 static void skip_spaces(struct parser *p)
 {
@@ -111,8 +121,8 @@ static bool expect(struct parser *p, char c, const char *after)
 		return true;
 	}
 	if (p->at >= p->src.len)
-		return FAIL(p, p->at, "'%c' is missing after %s", c, after);
-	return FAIL(p, p->at, "'%c' after %s, where '%c' should be", found, after, c);
+		return fail(p, p->at, "'%c' is missing after %s", c, after);
+	return fail(p, p->at, "'%c' after %s, where '%c' should be", found, after, c);
 }
 
 static bool read_duration(struct parser *p, ns_t *out)
@@ -123,20 +133,20 @@ static bool read_duration(struct parser *p, ns_t *out)
 	struct slice word = read_word(p);
 
 	if (word.len == 0)
-		return FAIL(p, from, "a duration is missing: write one such as 50ms");
+		return fail(p, from, "a duration is missing: write one such as 50ms");
 	if (!units_duration(word, out, &why))
-		return FAIL(p, from, "%s", why.text);
+		return fail(p, from, "%s", why.text);
 	if (*out == NS_NEVER || (double)*out > SAMPLE_MAX)
-		return FAIL(p, from, "'%.*s' is too long", SLICE_ARG(word));
+		return fail(p, from, "'%.*s' is too long", SLICE_ARG(word));
 	return true;
 }
 
 static bool check_args(struct parser *p, const struct node *n, size_t from)
 {
 	if (n->kind == DIST_UNIFORM && n->args[0] > n->args[1])
-		return FAIL(p, from, "uniform goes from the shorter to the longer");
+		return fail(p, from, "uniform goes from the shorter to the longer");
 	if (n->kind == DIST_LOGNORMAL && (n->args[0] == 0 || n->args[0] > n->args[1]))
-		return FAIL(p, from,
+		return fail(p, from,
 			"lognormal takes its median, above 0, and its p99, not below the median");
 	return true;
 }
@@ -178,14 +188,14 @@ static bool read_args(struct parser *p, struct node *n, size_t from)
 
 	for (unsigned i = 0; i < want; i++) {
 		if (i && peek(p) != ',')
-			return FAIL(
+			return fail(
 				p, p->at, "%s takes %u durations: %s", name, want, form);
 		p->at += i > 0;
 		if (!read_duration(p, &n->args[i]))
 			return false;
 	}
 	if (peek(p) == ',')
-		return FAIL(p, p->at, "%s takes %u duration%s: %s", name, want,
+		return fail(p, p->at, "%s takes %u duration%s: %s", name, want,
 			want == 1 ? "" : "s", form);
 	return expect(p, ')', "the last duration") && check_args(p, n, from);
 }
@@ -194,9 +204,9 @@ static bool unknown_kind(struct parser *p, struct slice name, size_t from)
 {
 	const char *meant = units_nearest(name, kind_names, DIST_KINDS);
 	if (meant)
-		return FAIL(p, from, "unknown distribution '%.*s': did you mean %s?",
+		return fail(p, from, "unknown distribution '%.*s': did you mean %s?",
 			SLICE_ARG(name), meant);
-	return FAIL(p, from,
+	return fail(p, from,
 		"unknown distribution '%.*s': write a duration, fixed, uniform, exponential, "
 		"normal, lognormal or mix",
 		SLICE_ARG(name));
@@ -218,7 +228,7 @@ static struct node *add_node(struct parser *p, size_t from)
 {
 	struct dist *d = p->d;
 	if (d->count == NODES_MAX) {
-		FAIL(p, from, "more than %d parts", NODES_MAX);
+		fail(p, from, "more than %d parts", NODES_MAX);
 		return NULL;
 	}
 	uint8_t index = (uint8_t)d->count++;
@@ -244,10 +254,10 @@ static bool read_share(struct parser *p)
 	struct slice word = read_word(p);
 
 	if (word.len == 0)
-		return FAIL(
+		return fail(
 			p, from, "a share is missing: write mix(80%%: 50ms, 20%%: 3s)");
 	if (!units_share(word, &p->share, &why))
-		return FAIL(p, from, "%s", why.text);
+		return fail(p, from, "%s", why.text);
 	p->open[p->depth - 1].shares += p->share;
 	return expect(p, ':', "the share");
 }
@@ -255,7 +265,7 @@ static bool read_share(struct parser *p)
 static bool open_mix(struct parser *p, size_t from)
 {
 	if (p->depth == DEPTH_MAX)
-		return FAIL(p, from, "mixes more than %d deep", DEPTH_MAX);
+		return fail(p, from, "mixes more than %d deep", DEPTH_MAX);
 	p->open[p->depth++] = (struct open_mix){
 		.node = (uint8_t)(p->d->count - 1), .last = NONE, .at = from
 	};
@@ -268,7 +278,7 @@ static bool close_mix(struct parser *p)
 	struct node *n = &p->d->nodes[mix->node];
 
 	if (fabs(mix->shares - 1) > SHARE_SLACK)
-		return FAIL(p, mix->at,
+		return fail(p, mix->at,
 			"the shares of this mix add up to %.6g%%, not 100%%",
 			mix->shares * 100);
 	for (uint8_t i = n->first; i != NONE; i = p->d->nodes[i].next)
@@ -293,7 +303,7 @@ static bool read_part(struct parser *p, bool *whole)
 		n->kind = DIST_FIXED;
 		if (word.len && !(word.ptr[0] >= '0' && word.ptr[0] <= '9'))
 			return find_kind(word, &n->kind)
-				       ? FAIL(p, from, "write %s",
+				       ? fail(p, from, "write %s",
 						 kind_forms[n->kind].form)
 				       : unknown_kind(p, word, from);
 		if (!read_duration(p, &n->args[0]))
@@ -331,7 +341,7 @@ static bool read_after(struct parser *p, bool *more)
 		return read_share(p);
 	}
 	if (peek(p) != '\0' || p->at < p->src.len)
-		return FAIL(p, p->at, "'%.*s' is too much",
+		return fail(p, p->at, "'%.*s' is too much",
 			SLICE_ARG(slice_cut(p->src, p->at, 32)));
 	return true;
 }
@@ -415,8 +425,7 @@ ns_t dist_sample(const struct dist *d, struct rng *r)
 	case DIST_KINDS:
 		break;
 	}
-	CHECK(!"a kind that is sampled");
-	return 0;
+	NEVER_HERE();
 }
 
 ns_t dist_mean(const struct dist *d)

@@ -109,18 +109,17 @@ enum err err_from_errno(int errnum)
 	}
 }
 
-bool problem_set(struct problem *p, const char *fmt, ...)
+void problem_fill(struct problem *p, const char *fmt, ...)
 {
 	static const char cut_mark[] = "...";
 	va_list args;
 
 	if (!p || p->text[0])
-		return false;
+		return;
 	va_start(args, fmt);
 	int len = vsnprintf(p->text, sizeof(p->text), fmt, args);
 	va_end(args);
 	if (len >= (int)sizeof(p->text))
 		memcpy(p->text + sizeof(p->text) - sizeof(cut_mark), cut_mark,
 			sizeof(cut_mark));
-	return false;
 }

@@ -42,6 +42,14 @@ struct problem {
 
 /* Always returns false, so that a parser can `return problem_set(...)`. NULL problem:
  * nothing. */
-bool problem_set(struct problem *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define problem_set(p, ...) (problem_fill((p), __VA_ARGS__), problem_stands())
+
+void problem_fill(struct problem *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Here, not in err.c, so that compiler and analysers see that it is false. */
+static inline bool problem_stands(void)
+{
+	return false;
+}
 
 #endif

@@ -63,6 +63,7 @@ void *slab_take(struct slab *s)
 	if (!s->free)
 		add_chunk(s);
 	struct free_object *obj = s->free;
+	CHECK(obj);
 	mem_unpoison(obj, s->size);
 	s->free = obj->next;
 	s->out++;

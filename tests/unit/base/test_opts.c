@@ -38,8 +38,8 @@ struct parsed {
 };
 
 #define PARSE(...) \
-	parse((char *[]){ NULL, ##__VA_ARGS__ }, \
-		ARRAY_LEN(((char *[]){ NULL, ##__VA_ARGS__ })))
+	parse((char *[]){ NULL, __VA_ARGS__ }, \
+		ARRAY_LEN(((char *[]){ NULL, __VA_ARGS__ })))
 
 /* argv[0] only keeps the array from being empty. */
 static struct parsed parse(char **argv, size_t n)
