@@ -1,0 +1,81 @@
+/* load: the verb. Exit status 0: the run took place, whatever its requests met. */
+#include "load/run.h"
+
+static const struct opt options[] = {
+#define OPT(kind, field, name, meta, dflt, help) \
+	{ OPT_##kind, name, meta, dflt, help, offsetof(struct load_options, field) },
+#define GROUP(title) { OPT_group, title, NULL, NULL, NULL, 0 },
+#include "load/options.def"
+#undef OPT
+#undef GROUP
+};
+
+static int complain(const struct problem *p, int status)
+{
+	fprintf(stderr, "weir load: %s\n", p->text);
+	return status;
+}
+
+static void show(const struct load_result *r, bool json)
+{
+	struct text out;
+
+	text_init(&out);
+	if (json)
+		report_json(&out, r);
+	else
+		report_text(&out, r);
+	fwrite(out.ptr, 1, out.len, stdout);
+	text_fini(&out);
+	const char *why = report_invalid_why(r);
+	if (why && json)
+		fprintf(stderr, "weir load: NOT VALID: %s\n", why);
+}
+
+static int load_checked(struct load_plan *plan)
+{
+	struct problem p = { "" };
+	struct load_result result = { .plan = plan };
+	struct tally *tally = NULL;
+
+	if (!plan_resolve(plan, &p) || !run_load(plan, &result, &tally, &p))
+		return complain(&p, EXIT_FAILURE);
+	show(&result, plan->opts->json);
+	tally_free(&tally);
+	return EXIT_SUCCESS;
+}
+
+static int load_main(const void *opts, const struct opt_texts *words)
+{
+	struct problem p = { "" };
+	struct load_plan plan;
+	int status;
+
+	if (plan_check(&plan, opts, words, &p))
+		status = load_checked(&plan);
+	else
+		status = complain(&p, 2);
+	plan_fini(&plan);
+	return status;
+}
+
+extern const struct verb load_verb;
+const struct verb load_verb = {
+	.name = "load",
+	.summary = "the client: requests on a schedule, and latency that does not lie",
+	.usage = "weir load --rate RATE [options] URL",
+	.about =
+		"Starts requests when the schedule says so, however slow the answers are (open "
+		"loop), and counts each latency from the intended start, so that a stall counts "
+		"for all who waited in it. URL is http://HOST[:PORT]/PATH or unix:PATH. Says how "
+		"late it was itself, and calls the run invalid when that was too much.",
+	.example =
+		"  weir load --rate 700/s --for 30s http://127.0.0.1:8080/\n"
+		"  weir load --rate 160/s --arrivals poisson --patience 6s --json "
+		"http://127.0.0.1:8080/\n"
+		"  weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
+	.opts = options,
+	.opt_count = ARRAY_LEN(options),
+	.options_size = sizeof(struct load_options),
+	.main = load_main,
+};
