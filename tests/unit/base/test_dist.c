@@ -257,6 +257,15 @@ static void test_samples(void **state)
 	near(draws, 0.79, 50);
 	near(draws, 0.9, 4000);
 	mem_free(draws);
+
+	draws = draw("mix(10%: 1ms, 20%: 2ms, 30%: 3ms, 40%: 4ms)");
+	near(draws, 0.09, 1);
+	near(draws, 0.11, 2);
+	near(draws, 0.29, 2);
+	near(draws, 0.31, 3);
+	near(draws, 0.59, 3);
+	near(draws, 0.61, 4);
+	mem_free(draws);
 }
 
 /* Rule 1. */

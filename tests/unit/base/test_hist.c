@@ -138,6 +138,11 @@ static void test_whole_ranks(void **state)
 		hist_record(h, i * NS_US);
 	for (int permille = 1; permille <= 1000; permille++)
 		assert_int_equal(hist_quantile(h, permille / 1000.0) / NS_US, permille);
+	hist_reset(h);
+	for (ns_t i = 1; i <= 100; i++)
+		hist_record(h, i * NS_US);
+	for (int percent = 1; percent <= 100; percent++) /* 0.07 * 100 > 7 */
+		assert_int_equal(hist_quantile(h, percent / 100.0) / NS_US, percent);
 	hist_free(&h);
 }
 

@@ -119,6 +119,25 @@ static void test_invalid_utf8(void **state)
 	check_str(SLICE("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\"");
 }
 
+/* A sequence cut off by the end of its buffer: nothing behind it is read. */
+static void test_cut_utf8(void **state)
+{
+	(void)state;
+	static const char *const cuts[] = { "\xc2", "\xe2\x82", "\xf0\x9f\x98" };
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		size_t len = strlen(cuts[i]);
+		char *exact = mem_alloc(len);
+		memcpy(exact, cuts[i], len);
+		struct text t;
+		text_init(&t);
+		struct json j = compact(&t);
+		json_str(&j, NULL, (struct slice){ exact, len });
+		assert_int_equal(t.len, 2 + 3 * len);
+		text_fini(&t);
+		mem_free(exact);
+	}
+}
+
 static void check_real(double value, const char *expected)
 {
 	struct text t;
@@ -272,6 +291,7 @@ int main(void)
 		TEST(test_pretty),
 		TEST(test_escapes),
 		TEST(test_invalid_utf8),
+		TEST(test_cut_utf8),
 		TEST(test_reals),
 		TEST(test_ms),
 		TEST(test_ints),

@@ -59,6 +59,10 @@ static void test_below(void **state)
 		counts[rng_below(&r, 7)]++;
 	for (size_t i = 0; i < 7; i++)
 		assert_in_range(counts[i], 9300, 10700); /* 7 deviations */
+	unsigned low = 0; /* a plain remainder would put half here, not a third */
+	for (int i = 0; i < 30000; i++)
+		low += rng_below(&r, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+	assert_in_range(low, 9400, 10600);
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(rng_below(&r, 1), 0);
 		assert_true(rng_below(&r, UINT64_MAX) < UINT64_MAX);

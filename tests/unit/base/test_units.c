@@ -300,13 +300,14 @@ static void test_nearest(void **state)
 {
 	(void)state;
 	static const char *const words[] = { "timeout", "limit", "limit-unit", "listen",
-		"upstream", "n" };
+		"upstream", "no" };
 	static const struct {
 		const char *word, *nearest;
 	} rows[] = {
 		{ "timout", "timeout" },
 		{ "timeuot", "timeout" }, /* swapped */
 		{ "timeouts", "timeout" },
+		{ "on", "no" }, /* a swap is one edit: two would be too many */
 		{ "Limit", "limit" },
 		{ "lsiten", "listen" },
 		{ "limit_unit", "limit-unit" },
