@@ -233,13 +233,15 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 	CHECK(a->body.len <= ANSWER_BODY_MAX);
 	if (a->close)
 		c->closing = true;
-	if (!sconn_begin(c, a->status, SLICE_NONE, &w)) {
-		sconn_abort(c);
-		return;
+	bool ok = sconn_begin(c, a->status, SLICE_NONE, &w);
+	if (ok) {
+		answer_fields(c, &w, a);
+		ok = sconn_head_end(c, &w, H1_BODY_LENGTH, a->body.len);
 	}
-	answer_fields(c, &w, a);
-	if (!sconn_head_end(c, &w, H1_BODY_LENGTH, a->body.len)) {
-		sconn_abort(c);
+	if (!ok) {
+		/* No buffer, or fields past all bounds: end as if the client had gone. */
+		c->broken = true;
+		sconn_do_later(c);
 		return;
 	}
 	struct slice rest = a->body;

@@ -185,7 +185,7 @@ static enum err upstream_enqueue(
 enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
 {
-	CHECK(n > 0 && n <= u->slots.limit);
+	CHECK(n > 0 && n <= u->slots.limit && n <= UPSTREAM_GATHER_MAX);
 	if (u->stopping)
 		return ERR_STOPPING;
 	if (slots_is_drained_up(&u->slots))
@@ -294,6 +294,19 @@ void upstream_free(struct upstream **up)
 const struct upstream_stats *upstream_stats(const struct upstream *u)
 {
 	return &u->stats;
+}
+
+void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes)
+{
+	*rx_bytes = u->stats.rx_bytes;
+	*tx_bytes = u->stats.tx_bytes;
+	for (int i = 0; i < CCONN_CLOSED; i++) {
+		LIST_EACH (&u->conns[i], n, after) {
+			const struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+			*rx_bytes += cc->conn.rx_bytes;
+			*tx_bytes += cc->conn.tx_bytes;
+		}
+	}
 }
 
 const struct slots *upstream_slots(const struct upstream *u)

@@ -39,6 +39,7 @@ enum upstream_connections {
 enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE };
 
 #define UPSTREAM_ENDPOINTS_MAX 16
+#define UPSTREAM_GATHER_MAX 64 /* calls in one submit */
 
 struct upstream_cfg {
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
@@ -130,6 +131,8 @@ struct upstream_stats {
 	uint32_t sockets;            /* open now */
 };
 const struct upstream_stats *upstream_stats(const struct upstream *u);
+/* Bytes so far, those of open connections too (walks them). */
+void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes);
 const struct slots *upstream_slots(const struct upstream *u);
 const struct queue *upstream_queue(const struct upstream *u);
 /* A refusal was recognised in the answer to this call (the app read its body). */

@@ -1,0 +1,110 @@
+/* What forward and gather share: reasons, request heads, the ledger. */
+#include "flow/refusal.h"
+#include "proxy/proxy.h"
+
+#define PROXY_PATH_BYTES (WORKER_BUF_BYTES + 1024)
+
+ns_t proxy_now(const struct proxy *p)
+{
+	return worker_now(&p->worker);
+}
+
+ns_t proxy_deadline(const struct proxy *p)
+{
+	return ns_add(proxy_now(p), p->opt->timeout);
+}
+
+void proxy_count_answer(struct proxy *p, uint16_t status)
+{
+	if (status < PROXY_STATUS_MAX)
+		p->answers[status]++;
+}
+
+void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
+{
+	struct text body, fields;
+	uint16_t status = err_status(why) ? err_status(why) : 502;
+	text_init(&body);
+	text_init(&fields);
+	text_addf(&body, "weir: %s", err_text(why));
+	if (why == ERR_DEADLINE) {
+		text_add(&body, " of ");
+		text_add_duration(&body, p->opt->timeout);
+	}
+	text_addf(&body, " (%s)\n", err_label(why));
+	text_addf(&fields, "Weir-Reason: %s\r\n", err_label(why));
+	if (status == 503)
+		text_add(&fields, "Retry-After: 1\r\n");
+	p->reasons[why]++;
+	proxy_count_answer(p, status);
+	const struct answer a = { .status = status,
+		.type = SLICE("text/plain"),
+		.fields = text_slice(&fields),
+		.body = text_slice(&body) };
+	sconn_answer(client, &a);
+	text_fini(&body);
+	text_fini(&fields);
+}
+
+enum err proxy_check_request(const struct h1_head *head)
+{
+	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
+		return ERR_REQ_METHOD;
+	return ERR_OK;
+}
+
+/* The path upstream: the base of its URL, then the caller's. */
+static struct slice proxy_path(
+	const struct proxy *p, const struct h1_head *head, char *buf, size_t cap)
+{
+	if (p->base.len == 0 || head->form == H1_FORM_ASTERISK)
+		return head->path;
+	struct wire w;
+	wire_init(&w, buf, cap);
+	wire_put_slice(&w, p->base);
+	wire_put_slice(&w, head->path);
+	return (struct slice){ w.ptr, w.over ? 0 : w.len };
+}
+
+bool proxy_put_request(struct proxy *p, struct call *call, const struct h1_head *head,
+	enum h1_body framing, uint64_t length)
+{
+	char buf[PROXY_PATH_BYTES];
+	struct wire w;
+	struct slice host = p->opt->preserve_host ? head->authority : call_endpoint(call);
+	struct slice path = proxy_path(p, head, buf, sizeof(buf));
+	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
+		return false;
+	h1_put_field(&w, SLICE("Host"), host);
+	h1_put_fields(&w, head, 0);
+	return call_head_end(call, &w, framing, length);
+}
+
+void capture_begin(struct capture *c, uint16_t status)
+{
+	c->status = status >= 400 ? status : 0;
+	c->len = 0;
+}
+
+void capture_add(struct capture *c, struct slice data)
+{
+	size_t room = sizeof(c->text) - c->len;
+	size_t n = data.len < room ? data.len : room;
+	if (!c->status || n == 0)
+		return;
+	memcpy(c->text + c->len, data.ptr, n);
+	c->len = (uint16_t)(c->len + n);
+}
+
+void proxy_note(struct proxy *p, enum err why, const struct capture *c)
+{
+	struct slice text = { c->text, c->len };
+	if (c->status) {
+		bool refusal = refusal_match(c->status, text) != NULL;
+		if (refusal)
+			upstream_note_refusal(p->upstream);
+		words_add(p->words, ERR_OK, c->status, text, refusal, proxy_now(p));
+	} else if (why != ERR_OK && err_fault(why) == FAULT_UPSTREAM) {
+		words_add(p->words, why, 0, SLICE_NONE, false, proxy_now(p));
+	}
+}

@@ -1,0 +1,258 @@
+/*
+ * forward: one request in, one call out, streamed both ways with back-pressure.
+ *
+ * The client's side ends in sconn's on_end; the call's side in on_end of call, or in
+ * call_abandon. The forward is freed when both are over.
+ */
+#include "proxy/proxy.h"
+
+struct forward {
+	struct proxy *proxy;
+	struct sconn *client;
+	struct call call;
+	struct timer deadline;
+	struct capture capture;
+	bool head_sent; /* the request's head is on the call */
+	bool answering; /* the answer's head is on its way to the client */
+	bool finished;  /* the client has been answered whole, by the upstream or by us */
+};
+
+static struct forward *client_forward(struct sconn *client)
+{
+	return sconn_ctx(client);
+}
+
+static struct forward *call_forward(struct call *call)
+{
+	return CONTAINER_OF(call, struct forward, call);
+}
+
+static void forward_free(struct forward *f)
+{
+	struct proxy *p = f->proxy;
+	io_timer_stop(p->worker.loop, &f->deadline);
+	p->exchanges_now--;
+	slab_give(&p->forwards, f);
+}
+
+/* We answer in the upstream's place; or, with half an answer out, cut the connection. */
+static void forward_fail(struct forward *f, enum err why)
+{
+	struct proxy *p = f->proxy;
+	struct sconn *client = f->client;
+	io_timer_stop(p->worker.loop, &f->deadline);
+	call_abandon(&f->call, p->upstream);
+	f->finished = true;
+	if (!f->answering) {
+		proxy_answer_reason(p, client, why);
+		return;
+	}
+	p->reasons[why]++;
+	sconn_abort(client);
+	forward_free(f);
+}
+
+/* --- the call --- */
+
+static void on_call_ready(struct call *call)
+{
+	struct forward *f = call_forward(call);
+	const struct h1_head *head = sconn_head(f->client);
+	enum h1_body framing = (enum h1_body)head->body;
+	if (!proxy_put_request(f->proxy, call, head, framing, head->content_length)) {
+		forward_fail(f, ERR_REQ_HEAD_LARGE);
+		return;
+	}
+	f->head_sent = true;
+	if (sconn_body_done(f->client)) {
+		call_end(call);
+		return;
+	}
+	sconn_continue(f->client);
+	sconn_body_resume(f->client);
+}
+
+/* Content-Length of an answer that has no body of its own: to HEAD, and 304. */
+static uint64_t head_length(const struct h1_head *head, enum h1_body *framing)
+{
+	struct slice value;
+	uint64_t length = 0;
+	const struct h1_field *field = h1_field_find(head, H1_FIELD_CONTENT_LENGTH);
+	*framing = (enum h1_body)head->body;
+	if (head->body == H1_BODY_LENGTH)
+		return head->content_length;
+	if (head->body != H1_BODY_NONE)
+		return 0;
+	*framing = field ? H1_BODY_LENGTH : H1_BODY_NONE;
+	value = field ? field->value : SLICE_NONE;
+	for (size_t i = 0; i < value.len; i++)
+		length = length * 10 + (uint64_t)(value.ptr[i] - '0');
+	return length;
+}
+
+static void forward_interim(struct forward *f, const struct h1_head *head)
+{
+	struct wire w;
+	if (head->status == 100 ||
+		!sconn_begin(f->client, head->status, head->reason, &w))
+		return;
+	h1_put_fields(&w, head, 0);
+	sconn_interim(f->client, &w);
+}
+
+static void on_call_head(struct call *call, const struct h1_head *head)
+{
+	struct forward *f = call_forward(call);
+	struct wire w;
+	enum h1_body framing;
+	if (head->status == 101) {
+		/* We took Upgrade off the request: nobody asked for this. */
+		forward_fail(f, ERR_RES_SYNTAX);
+		return;
+	}
+	if (head->status < 200) {
+		forward_interim(f, head);
+		return;
+	}
+	uint64_t length = head_length(head, &framing);
+	capture_begin(&f->capture, head->status);
+	bool ok = sconn_begin(f->client, head->status, head->reason, &w);
+	if (ok) {
+		h1_put_fields(&w, head, 0);
+		ok = sconn_head_end(f->client, &w, framing, length);
+	}
+	if (!ok) {
+		forward_fail(f, ERR_RES_HEAD_LARGE);
+		return;
+	}
+	f->answering = true;
+	proxy_count_answer(f->proxy, head->status);
+}
+
+static size_t on_call_data(struct call *call, struct slice data)
+{
+	struct forward *f = call_forward(call);
+	size_t taken = sconn_data(f->client, data);
+	capture_add(&f->capture, slice_cut(data, 0, taken));
+	return taken;
+}
+
+static void on_call_drain(struct call *call)
+{
+	sconn_body_resume(call_forward(call)->client);
+}
+
+static void on_call_flush(struct call *call)
+{
+	sconn_flush(call_forward(call)->client);
+}
+
+static void on_call_end(struct call *call, enum err why)
+{
+	struct forward *f = call_forward(call);
+	proxy_note(f->proxy, why, &f->capture);
+	if (why != ERR_OK) {
+		forward_fail(f, why);
+		return;
+	}
+	io_timer_stop(f->proxy->worker.loop, &f->deadline);
+	f->finished = true;
+	sconn_end(f->client);
+}
+
+static const struct call_ops forward_call_ops = {
+	.on_ready = on_call_ready,
+	.on_head = on_call_head,
+	.on_data = on_call_data,
+	.on_drain = on_call_drain,
+	.on_flush = on_call_flush,
+	.on_end = on_call_end,
+};
+
+/* --- the client --- */
+
+static void on_deadline(struct timer *t)
+{
+	forward_fail(CONTAINER_OF(t, struct forward, deadline), ERR_DEADLINE);
+}
+
+static void on_request(struct sconn *client, const struct h1_head *head)
+{
+	struct proxy *p = server_ctx(sconn_server(client));
+	p->exchanges_total++;
+	enum err why = proxy_check_request(head);
+	struct forward *f = why == ERR_OK ? slab_take(&p->forwards) : NULL;
+	if (!f) {
+		proxy_answer_reason(p, client, why == ERR_OK ? ERR_NO_MEMORY : why);
+		return;
+	}
+	p->exchanges_now++;
+	f->proxy = p;
+	f->client = client;
+	f->call.ops = &forward_call_ops;
+	f->call.method = (enum h1_method)head->method;
+	f->call.replayable = head->body == H1_BODY_NONE;
+	f->deadline.on_fire = on_deadline;
+	sconn_set_ctx(client, f);
+	struct call *calls[] = { &f->call };
+	ns_t deadline = proxy_deadline(p);
+	why = upstream_submit(p->upstream, calls, 1, deadline);
+	if (why != ERR_OK) {
+		forward_fail(f, why);
+		return;
+	}
+	io_timer_set(p->worker.loop, &f->deadline, deadline);
+}
+
+static size_t on_body(struct sconn *client, struct slice data)
+{
+	struct forward *f = client_forward(client);
+	/* Answered already, by us or early by the server: the rest is drained. */
+	if (!f || f->finished || f->call.state == CALL_OVER)
+		return data.len;
+	return f->head_sent ? call_data(&f->call, data) : 0;
+}
+
+static void on_body_end(struct sconn *client)
+{
+	struct forward *f = client_forward(client);
+	/* A request without a body ends in on_call_ready, which comes later. */
+	if (f && f->head_sent && !f->finished && f->call.state == CALL_SENDING)
+		call_end(&f->call);
+}
+
+static void on_drain(struct sconn *client)
+{
+	struct forward *f = client_forward(client);
+	if (f)
+		call_resume(&f->call);
+}
+
+static void on_end(struct sconn *client, enum err why)
+{
+	struct forward *f = client_forward(client);
+	(void)why;
+	if (!f)
+		return;
+	call_abandon(&f->call, f->proxy->upstream);
+	forward_free(f);
+}
+
+static void on_close(struct sconn *client)
+{
+	proxy_on_client_close(server_ctx(sconn_server(client)));
+}
+
+void proxy_init_exchanges(struct proxy *p, uint32_t max)
+{
+	slab_init(&p->forwards, sizeof(struct forward), max);
+}
+
+const struct server_ops forward_ops = {
+	.on_request = on_request,
+	.on_body = on_body,
+	.on_body_end = on_body_end,
+	.on_drain = on_drain,
+	.on_end = on_end,
+	.on_close = on_close,
+};

@@ -1,0 +1,84 @@
+/*
+ * proxy: the middleware done right: requests in, calls out, one cap and one deadline.
+ *
+ * MODEL   An exchange is one request of a client and what becomes of it: forward.c sends it
+ *         on as one call, gather.c as several whose answers are merged.
+ * RULES   1. Every request is answered once, or its connection is cut where half an answer
+ *            went out.
+ *         2. At the deadline the client is answered; what the upstream still does is the
+ *            upstream's affair (http/upstream.h).
+ * OWNS    struct proxy owns worker, server, upstream, ledger and admin.
+ */
+#ifndef WEIR_PROXY_PROXY_H
+#define WEIR_PROXY_PROXY_H
+
+#include "admin/admin.h"
+#include "base/opts.h"
+#include "http/server.h"
+#include "http/upstream.h"
+#include "obs/words.h"
+
+struct proxy_options {
+#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+#define GROUP(title)
+#include "proxy/options.def"
+#undef OPT
+#undef GROUP
+};
+
+#define PROXY_STATUS_MAX 600
+
+struct proxy {
+	const struct proxy_options *opt;
+	struct worker worker;
+	struct server *server;
+	struct upstream *upstream;
+	struct admin *admin;
+	struct words *words;
+	struct slab forwards;
+	struct slice base; /* path prefix of the upstream's URL, "" or "/v1" */
+	ns_t started_at;
+	uint64_t exchanges_now, exchanges_total;
+	uint64_t answers[PROXY_STATUS_MAX];
+	uint64_t reasons[ERR_COUNT];
+};
+
+extern const struct verb proxy_verb;
+
+/* The text of an error answer as it passes, for the ledger. */
+struct capture {
+	uint16_t status; /* 0: nothing to keep */
+	uint16_t len;
+	char text[WORDS_TEXT_BYTES];
+};
+
+/* --- forward.c, gather.c --- */
+extern const struct server_ops forward_ops;
+extern const struct server_ops gather_ops;
+void proxy_init_exchanges(struct proxy *p, uint32_t max);
+
+/* --- main.c --- */
+/* A client's connection has closed: while stopping, the last one ends the run. */
+void proxy_on_client_close(struct proxy *p);
+
+/* --- answer.c: what the two kinds of exchange share --- */
+ns_t proxy_now(const struct proxy *p);
+/* The deadline of a request that starts now. */
+ns_t proxy_deadline(const struct proxy *p);
+void proxy_count_answer(struct proxy *p, uint16_t status);
+/* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. */
+void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why);
+/* Puts the request's head onto the call. False: it does not fit. */
+MUST_USE bool proxy_put_request(struct proxy *p, struct call *call,
+	const struct h1_head *head, enum h1_body framing, uint64_t length);
+/* What can be refused before any call: CONNECT, and targets with no path. ERR_OK: none. */
+enum err proxy_check_request(const struct h1_head *head);
+void capture_begin(struct capture *c, uint16_t status);
+void capture_add(struct capture *c, struct slice data);
+/* The answer or failure is complete: into the ledger, refusals recognised. */
+void proxy_note(struct proxy *p, enum err why, const struct capture *c);
+
+/* --- status.c --- */
+extern const struct admin_ops proxy_admin_ops;
+
+#endif
