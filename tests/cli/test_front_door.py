@@ -268,9 +268,9 @@ FAULTS = {
         "src/base/list.c": function("\tif (a)\n\t\tfor (;;)\n\t\t\twhile (b)\n\t\t\t\tswitch (c) {"
                                     "\n\t\t\t\tcase 1:\n\t\t\t\t\tdo\n\t\t\t\t\t\tx();\n"
                                     "\t\t\t\t\twhile (d);\n\t\t\t\t}\n")}),
-    "itself": ("limits", "src/base/list.c:1", "calls itself", {
+    "itself": ("limits", "src/base/list.c:1", "calls itself: f > f", {
         "src/base/list.c": function("\treturn f();\n", "int f(void)")}),
-    "in a circle": ("limits", "src/base/list.c:1", "calls itself", {
+    "in a circle": ("limits", "src/base/list.c:1", "calls itself: f > g > f", {
         "src/base/list.c": function("\treturn g();\n", "int f(void)") +
         function("\treturn f();\n", "int g(void)")}),
     "banned": ("limits", "src/base/list.c:3", "strcpy is banned", {
