@@ -1,4 +1,5 @@
 /* load: the verb. Exit status 0: the run took place, whatever its requests met. */
+#include "load/probe.h"
 #include "load/run.h"
 
 static const struct opt options[] = {
@@ -38,7 +39,10 @@ static int load_checked(struct load_plan *plan)
 	struct load_result result = { .plan = plan };
 	struct tally *tally = NULL;
 
-	if (!plan_resolve(plan, &p) || !run_load(plan, &result, &tally, &p))
+	if (!plan_resolve(plan, &p))
+		return complain(&p, EXIT_FAILURE);
+	probe_family(plan);
+	if (!run_load(plan, &result, &tally, &p))
 		return complain(&p, EXIT_FAILURE);
 	show(&result, plan->opts->json);
 	tally_free(&tally);

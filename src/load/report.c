@@ -38,7 +38,9 @@ static void add_heading(struct text *t, const struct load_result *r)
 	add_rate(t, o->rate);
 	text_addf(t, " %s for ", plan_arrivals(r->plan));
 	text_add_duration(t, r->ran_for);
-	if (r->interrupted) {
+	if (r->interrupted && r->ran_for == o->run_for) {
+		text_add(t, " (the wait for answers was interrupted)");
+	} else if (r->interrupted) {
 		text_add(t, " (interrupted; asked for ");
 		text_add_duration(t, o->run_for);
 		text_add(t, ")");
@@ -223,7 +225,7 @@ static void add_latency(struct text *t, const struct load_result *r)
 		LABEL_COLUMN + 42 };
 
 	add_label(t, "\nlatency");
-	text_add(t, " all answers");
+	text_add(t, "all answers");
 	text_pad(t, at[1]);
 	text_add(t, "good answers");
 	text_pad(t, at[2]);
@@ -253,14 +255,14 @@ static void add_named_count(struct text *t, const char *sep, const char *name, u
 static void add_connections(struct text *t, const struct load_result *r)
 {
 	add_label(t, "\nconnections");
-	add_named_count(t, " ", "opened", r->opened);
+	add_named_count(t, "", "opened", r->opened);
 	add_named_count(t, ", ", "requests on one used before", r->reused);
 	add_named_count(t, ", ", "open at the end", r->open);
 	text_add_char(t, '\n');
 	text_pad(t, LABEL_COLUMN);
 	add_named_count(t, "closed: ", "by us", r->closed_by_us);
 	add_named_count(t, ", ", "by the server", r->closed_by_peer);
-	add_named_count(t, ", ", "reset or broken", r->reset);
+	add_named_count(t, ", ", "by a reset", r->reset);
 	text_add_char(t, '\n');
 	add_label(t, "bytes");
 	text_add(t, "sent ");

@@ -9,6 +9,7 @@
 #define WAITING_MAX 1000000     /* requests that wait for a connection of --pool */
 #define BODY_BLOCK 16384
 #define SOCKETS_MAX 1000000
+#define SOCKETS_SPARE 65536 /* closed in a turn, freed at its end */
 
 struct runner {
 	struct io_loop *loop;
@@ -234,7 +235,8 @@ static void upstream_begin(struct runner *r, const struct load_plan *plan)
 		.queue_for = NS_NEVER,
 		.connections = (enum upstream_connections)plan->opts->connections,
 		.abandon = ABANDON_CLOSE,
-		.connect_for = NS_NEVER, /* --timeout is the only bound */
+		/* Who gives up while connecting gives up the socket too. */
+		.connect_for = plan->opts->timeout,
 		.drain_for = NS_NEVER,
 		.idle_for = NS_NEVER,
 		.idle_fin = true,
@@ -257,8 +259,9 @@ static struct runner *runner_new(const struct load_plan *plan, uint32_t sockets)
 
 	r->plan = plan;
 	r->loop = io_loop_new(&(struct io_loop_cfg){ .precise = true });
-	/* Never what runs out: descriptors do, and the error that says so is told. */
-	worker_init(&r->worker, r->loop, &(struct worker_cfg){ .servers = sockets });
+	/* Descriptors run out first: that is told as an error, where a slab makes calls wait. */
+	worker_init(&r->worker, r->loop,
+		&(struct worker_cfg){ .servers = sockets + SOCKETS_SPARE });
 	upstream_begin(r, plan);
 	slab_init(&r->requests, sizeof(struct request), 0);
 	slab_init(&r->texts, WORDS_TEXT_BYTES, 0);
@@ -319,10 +322,27 @@ static void leave_open(struct runner *r)
 	}
 }
 
+/*
+ * Every connection that opened is open, or was closed by the server, or by a reset, or by us. The
+ * engine's other counters say why it was closed, and more than one may apply.
+ */
+static void fill_connections(struct load_result *result, const struct upstream *u)
+{
+	const struct upstream_stats *s = upstream_stats(u);
+	uint32_t connecting = upstream_slots(u)->in[SLOT_CONNECTING].len;
+
+	result->opened = s->connects;
+	result->reused = s->reused;
+	result->closed_by_peer = s->closed_by_peer;
+	result->reset = s->closed_reset;
+	result->open = s->sockets > connecting ? s->sockets - connecting : 0;
+	uint64_t others = result->closed_by_peer + result->reset + result->open;
+	result->closed_by_us = result->opened > others ? result->opened - others : 0;
+	upstream_bytes(u, &result->received_bytes, &result->sent_bytes);
+}
+
 static void fill_result(struct load_result *result, struct runner *r)
 {
-	const struct upstream_stats *s = upstream_stats(r->upstream);
-
 	result->plan = r->plan;
 	result->tally = r->tally;
 	result->interrupted = r->interrupted;
@@ -330,14 +350,7 @@ static void fill_result(struct load_result *result, struct runner *r)
 	if (r->interrupted && r->ended == NS_NEVER)
 		result->ran_for = ns_min(
 			result->ran_for, ns_max(io_now(r->loop) - r->start, 0));
-	result->opened = s->connects;
-	result->reused = s->reused;
-	result->closed_by_us = s->closed_done + s->closed_idle;
-	result->closed_by_peer = s->closed_by_peer;
-	result->reset = s->closed_reset + s->closed_error;
-	result->open = s->sockets;
-	result->sent_bytes = s->tx_bytes;
-	result->received_bytes = s->rx_bytes;
+	fill_connections(result, r->upstream);
 }
 
 bool run_load(const struct load_plan *plan, struct load_result *result,
