@@ -36,6 +36,7 @@ void h1_date(char out[H1_DATE_BYTES], int64_t wall_s)
 {
 	static const char days[] =
 		"ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
+	static const char form[H1_DATE_BYTES] = "ddd, DD mmm YYYY HH:MM:SS GMT";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	if (wall_s < 0)
 		wall_s = 0;
@@ -43,7 +44,7 @@ void h1_date(char out[H1_DATE_BYTES], int64_t wall_s)
 		wall_s = YEAR_10000_S - 1;
 	const uint32_t n = (uint32_t)(wall_s / DAY_S), s = (uint32_t)(wall_s % DAY_S);
 	const struct day d = day_of(n);
-	memcpy(out, "ddd, DD mmm YYYY HH:MM:SS GMT", H1_DATE_BYTES);
+	memcpy(out, form, sizeof form);
 	memcpy(out, &days[n % 7 * 3], 3);
 	put_two(out + 5, d.day);
 	memcpy(out + 8, &months[d.month * 3], 3);

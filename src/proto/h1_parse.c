@@ -121,6 +121,7 @@ enum h1_result h1_parse_request(struct h1_scan *scan, struct slice in,
 	return finish(scan, &x, judge_request(&x), used, why);
 }
 
+/* rule zero: seven parameters, so that it stays the twin of h1_parse_request. */
 enum h1_result h1_parse_response(struct h1_scan *scan, struct slice in,
 	const struct h1_limits *limits, enum h1_method asked, struct h1_head *head,
 	size_t *used, enum err *why)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/h1.h"
+#include "outcome.h"
 #include "samples.h"
 
 static const char *corpus;
@@ -22,14 +22,6 @@ struct subject {
 	int faults;
 };
 
-struct outcome {
-	enum h1_result r;
-	enum err why;
-	size_t used;
-	const char *base; /* where the bytes lay */
-	struct h1_head head;
-};
-
 static void fault(struct subject *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void fault(struct subject *s, const char *fmt, ...)
 {
@@ -42,75 +34,20 @@ static void fault(struct subject *s, const char *fmt, ...)
 	s->faults++;
 }
 
-/* Looks at the first `len` bytes, which end at the forbidden page. The head is garbage
- * before each look: nothing may be kept in it from one to the next. */
+/* Looks at the first `len` bytes, which end at the forbidden page. */
 static void look(struct subject *s, struct h1_scan *scan, size_t len, struct outcome *o)
 {
-	struct slice in = guard_put(
-		s->guard, (struct slice){ s->sample->bytes.ptr, len });
-	memset(&o->head, 0xa5, sizeof o->head);
-	o->base = in.ptr;
+	struct slice in = guard_put(s->guard, (struct slice){ s->sample->bytes.ptr, len });
 	if (s->response)
-		o->r = h1_parse_response(
-			scan, in, &s->limits, s->asked, &o->head, &o->used, &o->why);
+		outcome_of_response(o, scan, in, &s->limits, s->asked);
 	else
-		o->r = h1_parse_request(
-			scan, in, &s->limits, &o->head, &o->used, &o->why);
+		outcome_of_request(o, scan, in, &s->limits);
 }
 
 static void look_fresh(struct subject *s, size_t len, struct outcome *o)
 {
 	struct h1_scan scan = { 0 };
 	look(s, &scan, len, o);
-}
-
-/* Equal offsets; texts that are not in the buffer ("/", "*") are compared by content. */
-static bool same_slice(
-	const struct outcome *a, struct slice x, const struct outcome *b, struct slice y)
-{
-	bool inside = x.ptr >= a->base && x.ptr < a->base + a->used;
-	if (x.len != y.len)
-		return false;
-	if (x.len == 0)
-		return true;
-	if (!inside)
-		return x.ptr == y.ptr;
-	return x.ptr - a->base == y.ptr - b->base;
-}
-
-static bool same_head(const struct outcome *x, const struct outcome *y)
-{
-	const struct h1_head *a = &x->head, *b = &y->head;
-	if (a->method != b->method || a->form != b->form || a->status != b->status ||
-		a->minor != b->minor || a->body != b->body ||
-		a->keep_alive != b->keep_alive || a->upgrade != b->upgrade ||
-		a->expect_continue != b->expect_continue ||
-		a->content_length != b->content_length ||
-		a->field_count != b->field_count || a->seen != b->seen)
-		return false;
-	if (!same_slice(x, a->method_text, y, b->method_text) ||
-		!same_slice(x, a->target, y, b->target) ||
-		!same_slice(x, a->path, y, b->path) ||
-		!same_slice(x, a->authority, y, b->authority) ||
-		!same_slice(x, a->reason, y, b->reason))
-		return false;
-	for (size_t i = 0; i < a->field_count; i++) {
-		const struct h1_field *f = &a->fields[i], *g = &b->fields[i];
-		if (!same_slice(x, f->name, y, g->name) ||
-			!same_slice(x, f->value, y, g->value) || f->id != g->id ||
-			f->hop != g->hop)
-			return false;
-	}
-	return true;
-}
-
-static bool same_outcome(const struct outcome *a, const struct outcome *b)
-{
-	if (a->r != b->r)
-		return false;
-	if (a->r == H1_BAD)
-		return a->why == b->why;
-	return a->r == H1_PARTIAL || (a->used == b->used && same_head(a, b));
 }
 
 /* ---- what the INDEX says ---- */
@@ -211,7 +148,7 @@ static void expect_verdict(struct subject *s, const struct outcome *o)
 static void check_prefix(struct subject *s, size_t len, const struct outcome *o,
 	const struct outcome *whole)
 {
-	if (o->r != H1_PARTIAL && !same_outcome(o, whole))
+	if (o->r != H1_PARTIAL && !outcome_same(o, whole))
 		fault(s, "its first %zu bytes are judged %d (%s), all are judged %d (%s)",
 			len, (int)o->r, err_label(o->why), (int)whole->r,
 			err_label(whole->why));
@@ -228,7 +165,7 @@ static void check_two_parts(struct subject *s, const struct outcome *whole)
 		if (part.r != H1_PARTIAL)
 			continue;
 		look(s, &scan, len, &part);
-		if (!same_outcome(&part, whole))
+		if (!outcome_same(&part, whole))
 			fault(s, "differs when cut at %zu", cut);
 	}
 }
@@ -242,10 +179,10 @@ static size_t check_byte_by_byte(struct subject *s, const struct outcome *whole)
 	do {
 		look(s, &scan, len, &part);
 		look_fresh(s, len, &fresh);
-		if (!same_outcome(&part, &fresh))
+		if (!outcome_same(&part, &fresh))
 			fault(s, "byte by byte differs from at once at %zu", len);
 	} while (part.r == H1_PARTIAL && len++ < s->sample->bytes.len);
-	if (!same_outcome(&part, whole))
+	if (!outcome_same(&part, whole))
 		fault(s, "byte by byte differs from the whole");
 	return len;
 }
