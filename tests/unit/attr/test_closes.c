@@ -1,0 +1,254 @@
+/* The records are those that Linux 6.18 told for each shape of close, made deterministic
+ * over loopback. */
+#include "made.h"
+
+struct row {
+	const char *shape;
+	enum tally_side_id side;
+	uint32_t rqueue, wqueue;
+	struct diag_info info;
+	enum diag_state own; /* what stands under the tuple when asked */
+	enum close_first first;
+	enum close_why why;
+};
+
+/* last sent, last received, acked, received, sent, data segments out and in */
+#define INFO(ls, lr, ba, br, bs, out, in) \
+	{ \
+		.last_sent_ms = ls, .last_recv_ms = lr, .bytes_acked = ba, \
+		.bytes_received = br, .bytes_sent = bs, .segs_out = 4, .segs_in = 4, \
+		.data_segs_out = out, .data_segs_in = in, .rtt_us = 100 \
+	}
+
+static const struct row rows[] = {
+	{ "client closes after the answer", SIDE_OUT, 1, 0,
+		INFO(0, 0, 102, 301, 100, 1, 1), DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH,
+		WHY_AFTER_ANSWER },
+	{ "and its server", SIDE_IN, 0, 0, INFO(0, 0, 301, 101, 300, 1, 1), DIAG_UNKNOWN,
+		CLOSE_PEER, WHY_AFTER_ANSWER },
+	{ "server closes after its answer", SIDE_IN, 1, 0,
+		INFO(0, 0, 301, 101, 300, 1, 1), DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH,
+		WHY_AFTER_ANSWER },
+	{ "and its client", SIDE_OUT, 0, 0, INFO(0, 0, 102, 301, 100, 1, 1), DIAG_UNKNOWN,
+		CLOSE_PEER, WHY_AFTER_ANSWER },
+	{ "client gives up", SIDE_OUT, 0, 0, INFO(544, 544, 102, 0, 100, 1, 0),
+		DIAG_FIN_WAIT2, CLOSE_LOCAL, WHY_NO_ANSWER },
+	{ "client gives up on a used connection", SIDE_OUT, 0, 0,
+		INFO(544, 900, 202, 300, 200, 2, 1), DIAG_FIN_WAIT2, CLOSE_LOCAL,
+		WHY_NO_ANSWER },
+	{ "server whose caller gave up", SIDE_IN, 1, 30, INFO(24, 72, 0, 101, 30, 1, 1),
+		DIAG_UNKNOWN, CLOSE_RESET, WHY_PEER_RESET },
+	{ "server refuses, request unread", SIDE_IN, 100, 0,
+		INFO(0, 20, 150, 100, 150, 1, 1), DIAG_UNKNOWN, CLOSE_RESET,
+		WHY_REFUSED },
+	{ "client that read the refusal", SIDE_OUT, 0, 0,
+		INFO(40, 20, 101, 150, 100, 1, 1), DIAG_UNKNOWN, CLOSE_RESET,
+		WHY_PEER_RESET },
+	{ "client that left something unread", SIDE_OUT, 50, 0,
+		INFO(40, 20, 101, 150, 100, 1, 1), DIAG_UNKNOWN, CLOSE_RESET,
+		WHY_UNREAD },
+	{ "server refuses, then the request comes", SIDE_IN, 0, 0,
+		INFO(20, 20, 151, 0, 150, 1, 1), DIAG_UNKNOWN, CLOSE_LOCAL,
+		WHY_AFTER_ANSWER },
+	{ "client that never sent is refused", SIDE_OUT, 0, 0,
+		INFO(0, 0, 2, 151, 0, 0, 1), DIAG_UNKNOWN, CLOSE_PEER, WHY_REFUSED },
+	{ "and its server", SIDE_IN, 1, 0, INFO(0, 0, 151, 1, 150, 1, 0), DIAG_TIME_WAIT,
+		CLOSE_LOCAL_OR_BOTH, WHY_REFUSED },
+	{ "client that never sent, reset", SIDE_OUT, 0, 0, INFO(9, 9, 1, 150, 0, 0, 1),
+		DIAG_UNKNOWN, CLOSE_RESET, WHY_REFUSED },
+	{ "client reaps an idle connection", SIDE_OUT, 1, 0,
+		INFO(5000, 5000, 302, 901, 300, 3, 3), DIAG_TIME_WAIT,
+		CLOSE_LOCAL_OR_BOTH, WHY_IDLE },
+	{ "server reaps an idle connection", SIDE_OUT, 0, 0,
+		INFO(5004, 5004, 302, 901, 300, 3, 3), DIAG_UNKNOWN, CLOSE_PEER,
+		WHY_IDLE },
+	{ "a connection nobody used", SIDE_OUT, 1, 0, INFO(70, 70, 2, 1, 0, 0, 0),
+		DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH, WHY_UNUSED },
+	{ "side not known, FIN or SYN", SIDE_UNSURE, 0, 0,
+		INFO(0, 0, 101, 301, 100, 1, 1), DIAG_UNKNOWN, CLOSE_UNKNOWN,
+		WHY_UNKNOWN },
+	{ "side not known, FIN and SYN", SIDE_UNSURE, 0, 0,
+		INFO(0, 0, 102, 301, 100, 1, 1), DIAG_UNKNOWN, CLOSE_PEER, WHY_UNKNOWN },
+};
+
+static struct diag_sock record_of(const struct row *r)
+{
+	struct diag_sock s = sock_of(
+		end("10.0.0.1", 40000), end("10.0.0.2", 80), DIAG_CLOSE);
+
+	s.inode = 0;
+	s.rqueue = r->rqueue;
+	s.wqueue = r->wqueue;
+	s.has_info = true;
+	s.info = r->info;
+	return s;
+}
+
+static void each_shape_of_close_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct row *r = &rows[i];
+		const struct diag_sock s = record_of(r);
+		const struct close_found found = { .own = r->own };
+		struct close_verdict v = closes_judge(&s, r->side, &found);
+
+		if (v.first != r->first || v.why != r->why)
+			fail_msg("%s: %s, %s", r->shape, close_first_name(v.first),
+				close_why_name(v.why));
+	}
+}
+
+static void retransmitted_bytes_do_not_hide_the_fin(void **state)
+{
+	struct diag_sock s = record_of(&rows[1]);
+	const struct close_found none = { .own = DIAG_UNKNOWN };
+
+	(void)state;
+	s.info.bytes_sent += 300;
+	s.info.bytes_retrans = 300;
+	assert_int_equal(closes_judge(&s, SIDE_IN, &none).first, CLOSE_PEER);
+}
+
+static void an_abort_leaves_a_record_of_zeros(void **state)
+{
+	struct diag_sock s = record_of(&rows[0]);
+	const struct close_found none = { .own = DIAG_UNKNOWN };
+	struct close_verdict v;
+
+	(void)state;
+	s.info = (struct diag_info){ .last_recv_ms = 2298184 };
+	s.wqueue = 65538;
+	v = closes_judge(&s, SIDE_OUT, &none);
+	assert_int_equal(v.first, CLOSE_RESET);
+	assert_int_equal(v.why, WHY_ABORT);
+}
+
+static void the_other_end_decides_between_one_and_both(void **state)
+{
+	const struct diag_sock s = record_of(&rows[0]);
+	struct close_found found = { .own = DIAG_TIME_WAIT, .mirror_in_sight = true };
+
+	(void)state;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_LOCAL);
+	found.mirror = DIAG_LAST_ACK;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_LOCAL);
+	found.mirror = DIAG_TIME_WAIT;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_BOTH);
+	found.mirror = DIAG_CLOSING;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_BOTH);
+}
+
+static void each_connection_counts_once_and_others_not(void **state)
+{
+	const struct close_found found = { .own = DIAG_TIME_WAIT };
+	struct diag_sock s = record_of(&rows[0]);
+	struct closes c;
+
+	(void)state;
+	closes_init(&c);
+	for (int i = 0; i < 3; i++)
+		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	s.remote.port = 0; /* a listener, or a connect that failed */
+	(void)closes_death(&c, &s, SIDE_OUT, &found);
+	assert_int_equal(c.total, 3);
+	assert_int_equal(c.never_open, 1);
+	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL_OR_BOTH), 3);
+	assert_int_equal(closes_sum_why(&c, SIDE_OUT, WHY_AFTER_ANSWER), 3);
+	closes_fini(&c);
+}
+
+static void what_the_kernel_counted_and_nobody_told_shows(void **state)
+{
+	const struct close_found found = { .own = DIAG_TIME_WAIT };
+	const struct diag_sock s = record_of(&rows[0]);
+	struct diag_counters k = { .tw = 100 };
+	struct closes c;
+
+	(void)state;
+	closes_init(&c);
+	closes_counters(&c, &k);
+	assert_int_equal(closes_unseen_local(&c), 0);
+	(void)closes_death(&c, &s, SIDE_OUT, &found);
+	k.tw = 105;
+	closes_counters(&c, &k);
+	assert_int_equal(closes_unseen_local(&c), 4);
+	closes_fini(&c);
+}
+
+static void ages_that_cluster_show_the_timeout(void **state)
+{
+	const struct close_found found = { .own = DIAG_FIN_WAIT2 };
+	struct diag_sock s = record_of(&rows[4]);
+	struct closes c;
+	ns_t at = 0;
+
+	(void)state;
+	closes_init(&c);
+	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	for (uint32_t i = 0; i < 20; i++) {
+		s.info.last_sent_ms = 500 + i * 2;
+		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	}
+	assert_true(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	assert_in_range(at, 499 * NS_MS, 506 * NS_MS);
+	for (uint32_t i = 0; i < 20; i++) {
+		s.info.last_sent_ms = 1000 + i * 200;
+		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	}
+	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	closes_fini(&c);
+}
+
+static void two_dumps_alone_tell_what_they_show(void **state)
+{
+	struct diag_end srv = end("10.0.0.2", 80);
+	struct diag_ports ports = range_of("32768 60999", "");
+	struct snap before, after;
+	struct tally tally;
+	struct closes c;
+
+	(void)state;
+	snap_init(&before);
+	snap_init(&after);
+	tally_init(&tally);
+	closes_init(&c);
+	/* Stays; closes here; closed by the peer and gone; open and gone; was closing. */
+	put(&before, end("10.0.0.1", 40000), srv, DIAG_ESTABLISHED);
+	put(&after, end("10.0.0.1", 40000), srv, DIAG_ESTABLISHED);
+	put(&before, end("10.0.0.1", 40002), srv, DIAG_ESTABLISHED);
+	put(&after, end("10.0.0.1", 40002), srv, DIAG_FIN_WAIT2);
+	put(&before, end("10.0.0.1", 40004), srv, DIAG_CLOSE_WAIT);
+	put(&before, end("10.0.0.1", 40006), srv, DIAG_ESTABLISHED);
+	put(&before, end("10.0.0.1", 40008), srv, DIAG_FIN_WAIT2);
+	put(&after, end("10.0.0.1", 40008), srv, DIAG_TIME_WAIT);
+	put(&after, end("10.0.0.1", 40010), srv, DIAG_TIME_WAIT); /* born and closed */
+	put(&before, end("10.0.0.1", 40012), srv, DIAG_SYN_SENT); /* refused */
+	tally_make(&tally, &after, &ports, NULL, NS_S);
+	closes_between(
+		&c, &(struct closes_span){ &before, &after, &tally, &ports, NULL, NS_S });
+	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL), 1);
+	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL_OR_BOTH), 1);
+	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_PEER), 1);
+	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_UNKNOWN), 1);
+	assert_int_equal(c.total, 4);
+	closes_fini(&c);
+	tally_fini(&tally);
+	snap_fini(&after);
+	snap_fini(&before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_shape_of_close_is_told),
+		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
+		cmocka_unit_test(an_abort_leaves_a_record_of_zeros),
+		cmocka_unit_test(the_other_end_decides_between_one_and_both),
+		cmocka_unit_test(each_connection_counts_once_and_others_not),
+		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
+		cmocka_unit_test(ages_that_cluster_show_the_timeout),
+		cmocka_unit_test(two_dumps_alone_tell_what_they_show),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
