@@ -18,13 +18,6 @@ void uv_turn_start(struct io_loop *loop)
 	loop->now_is_stale = false;
 }
 
-/* Only the end of the poll matters: what is due runs at the end of the turn. */
-static void on_alarm(uv_timer_t *t)
-{
-	struct io_loop *loop = t->data;
-	loop->alarm_at = NS_NEVER;
-}
-
 static void on_precise_alarm(uv_poll_t *p, int status, int events)
 {
 	struct io_loop *loop = p->data;
@@ -32,6 +25,22 @@ static void on_precise_alarm(uv_poll_t *p, int status, int events)
 	CHECK(status == 0);
 	uv_turn_start(loop);
 	loop->rang = true;
+}
+
+static void on_busy(uv_idle_t *idle)
+{
+	(void)idle; /* that it is started makes libuv poll without waiting */
+}
+
+/*
+ * What is due runs at the end of the turn. An alarm that was due when it was set rings before
+ * the poll: that must not wait then, for no other timer is there to end it.
+ */
+static void on_alarm(uv_timer_t *t)
+{
+	struct io_loop *loop = t->data;
+	loop->alarm_at = NS_NEVER;
+	uv_idle_start(&loop->busy, on_busy);
 }
 
 /* Rounded up, so that the poll never ends before the instant: no spinning towards it. */
@@ -69,11 +78,6 @@ static void arm_precise(struct io_loop *loop, ns_t at)
 	CHECK(timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0);
 	loop->alarm_at = at;
 	loop->rang = false;
-}
-
-static void on_busy(uv_idle_t *idle)
-{
-	(void)idle; /* that it is started makes libuv poll without waiting */
 }
 
 static void arm(struct io_loop *loop)
