@@ -1,15 +1,15 @@
 /* weir origin: options, start, run, stop. */
 #include <inttypes.h>
-#include <sys/resource.h>
 
 #include "base/opts.h"
+#include "io/fds.h"
+#include "io/signals.h"
 #include "origin/origin.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
 
 #define SERVER_NAME_MAX 200
-#define FDS_OWN 64         /* descriptors that are no client connection, generously */
-#define FDS_WANTED 1000000 /* beyond that a raised limit only costs the kernel's table */
+#define ROOM_MAX 1000000 /* connections; no host has more to give */
 
 struct origin_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
@@ -36,6 +36,7 @@ struct run {
 	struct worker worker;
 	struct origin *origin;
 	struct admin *admin;
+	struct io_signals signals;
 };
 
 /* --- what the options mean --- */
@@ -128,22 +129,14 @@ static bool parse_addrs(const struct origin_options *o, struct addr *listen,
 
 /* --- start and stop --- */
 
-/* Descriptors are the room for connections: take what may be had. */
-static uint64_t raise_files(void)
+/* The descriptors are the room for connections: take what may be had. */
+static uint64_t make_room(struct problem *p)
 {
-	struct rlimit files;
+	uint64_t room = fds_fit();
 
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return FDS_OWN;
-	rlim_t want = files.rlim_max < FDS_WANTED ? files.rlim_max : FDS_WANTED;
-	if (files.rlim_cur < want) {
-		struct rlimit raised = { .rlim_cur = want, .rlim_max = files.rlim_max };
-		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-			files = raised;
-	}
-	if (files.rlim_cur > FDS_WANTED)
-		return FDS_WANTED - FDS_OWN;
-	return files.rlim_cur > 2 * FDS_OWN ? files.rlim_cur - FDS_OWN : FDS_OWN;
+	if (room > ROOM_MAX)
+		room = ROOM_MAX;
+	return fds_ensure(room, "connections", p) ? room : 0;
 }
 
 static bool open_addrs(struct run *run, const struct addr *listen,
@@ -251,6 +244,15 @@ static void unmake(struct run *run)
 	io_loop_free(&run->loop);
 }
 
+/* Terminal or service manager: whoever sends one wants an end. */
+static void on_signal(struct io_signals *signals, int signum)
+{
+	struct run *run = CONTAINER_OF(signals, struct run, signals);
+
+	(void)signum;
+	io_loop_stop(run->loop);
+}
+
 static int fail(int status, const struct problem *p)
 {
 	fprintf(stderr, "weir origin: %s\n", p->text);
@@ -267,11 +269,11 @@ static int origin_main(const void *options, const struct opt_texts *words)
 	struct model_cfg model;
 	struct problem p = { 0 };
 
-	run.room = raise_files();
 	if (!check_options(run.opt, words, &p) ||
 		!parse_addrs(run.opt, listen, &admin, &p))
 		return fail(EXIT_MISUSE, &p);
-	if (!origin_check_limit(run.opt->limit, run.room, &p))
+	run.room = make_room(&p);
+	if (!run.room || !origin_check_limit(run.opt->limit, run.room, &p))
 		return fail(EXIT_FAILED, &p);
 	if (!parse_phases(run.opt, phases, run.room, &p))
 		return fail(EXIT_MISUSE, &p);
@@ -281,9 +283,12 @@ static int origin_main(const void *options, const struct opt_texts *words)
 	}
 	make(&run, &model, phases);
 	if (open_addrs(&run, listen, &admin, &p)) {
+		run.signals.on_signal = on_signal;
+		io_signals_watch(run.loop, &run.signals);
 		say_start(&run);
 		io_loop_run(run.loop);
 		say_end(&run);
+		io_signals_unwatch(&run.signals);
 	}
 	unmake(&run);
 	return p.text[0] ? fail(EXIT_FAILED, &p) : EXIT_DONE;
