@@ -73,11 +73,10 @@ const struct verb load_verb = {
 		"loop), and counts each latency from the intended start, so that a stall counts "
 		"for all who waited in it. URL is http://HOST[:PORT]/PATH or unix:PATH. Says how "
 		"late it was itself, and calls the run invalid when that was too much.",
-	.example =
-		"  weir load --rate 700/s --for 30s http://127.0.0.1:8080/\n"
-		"  weir load --rate 160/s --arrivals poisson --patience 6s --json "
-		"http://127.0.0.1:8080/\n"
-		"  weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
+	.example = "weir load --rate 700/s --for 30s http://127.0.0.1:8080/\n"
+		   "weir load --rate 160/s --arrivals poisson --patience 6s --json "
+		   "http://127.0.0.1:8080/\n"
+		   "weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct load_options),

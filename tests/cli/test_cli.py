@@ -1,0 +1,97 @@
+"""The front page, the verbs' help, and how misuse is told."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
+VERBS = ("proxy", "origin", "load", "watch", "lab")
+
+
+def weir(*argv, **more):
+    return subprocess.run([WEIR, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False, **more)
+
+
+def built():
+    line = weir("--version").stdout.splitlines()[1]
+    return line.split()[1:]
+
+
+def test_alone_it_lists_the_verbs_with_an_example_each():
+    done = weir()
+    assert done.returncode == 0 and done.stderr == ""
+    listed = {line.split()[0]: line for line in done.stdout.splitlines()
+              if line.startswith("  ") and not line.startswith("  weir")}
+    for verb in built():
+        assert len(listed[verb].split()) > 3, f"{verb} is not explained"
+        assert re.search(rf"^  weir {verb} ", done.stdout, re.M), f"no example of {verb}"
+    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("-h",), ("help",)])
+def test_help_is_the_front_page(argv):
+    assert weir(*argv).stdout == weir().stdout
+
+
+def test_version():
+    for argv in (("--version",), ("-V",), ("version",)):
+        done = weir(*argv)
+        assert done.returncode == 0
+        assert re.fullmatch(r"weir \d+\.\d+\.\d+\nverbs:( \w+)+\n", done.stdout)
+    assert set(built()) <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", built())
+def test_a_verb_tells_all_its_options(verb):
+    done = weir(verb, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith(f"usage: weir {verb}")
+    assert re.search(rf"^weir {verb}\b", done.stdout, re.M), "no line to paste"
+    rows = (ROOT / "src" / verb / "options.def").read_text()
+    for name in re.findall(r'^OPT\(\w+, \w+, "([^"]+)"', rows, re.M):
+        assert f"--{name}" in done.stdout or f"--no-{name}" in done.stdout
+    assert weir("help", verb).stdout == done.stdout
+    assert weir(verb, "-h").stdout == done.stdout
+
+
+@pytest.mark.parametrize("argv,says", [
+    (("laod",), "did you mean load"),
+    (("frobnicate",), "frobnicate"),
+    (("help", "orign"), "did you mean origin"),
+    (("--frobnicate",), "--frobnicate"),
+    (("",), "unknown verb"),
+    (("load", "--raet", "1/s"), "did you mean --rate"),
+    (("load", "--frobnicate", "1"), "--frobnicate"),
+    (("load", "--rate"), "--rate needs a value"),
+    (("load", "--json=yes"), "takes no value"),
+    (("load", "-x"), "-x"),
+])
+def test_misuse_is_exit_2_with_a_message(argv, says):
+    done = weir(*argv)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) <= 3
+
+
+def test_a_full_disk_is_not_success():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([WEIR, "--help"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1
+    assert "standard output" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_noise():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        done = subprocess.run([WEIR, "--help"], stdout=pipe, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ""
