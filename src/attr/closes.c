@@ -39,9 +39,30 @@ const char *close_why_name(enum close_why w)
 
 /* Reading a record. */
 
-bool closes_is_connection(const struct diag_sock *r)
+/* tcp_disconnect(), which an abort goes through, clears the counts and the remote port. */
+static bool all_zero(const struct diag_info *i)
 {
-	return r->remote.port != 0 && r->has_info;
+	return i->segs_in == 0 && i->segs_out == 0 && i->bytes_acked == 0 &&
+	       i->bytes_received == 0;
+}
+
+/*
+ * It also moves write_seq on by the peer's largest window and 2, which shows as the send
+ * queue. A connect that failed has no such window: its queue is the SYN and the 2.
+ */
+static bool was_aborted(const struct diag_sock *r)
+{
+	return all_zero(&r->info) && r->wqueue > 3;
+}
+
+bool closes_is_connection(const struct diag_sock *r, enum tally_side_id side)
+{
+	if (!r->has_info)
+		return false;
+	if (all_zero(&r->info))
+		return was_aborted(r);
+	/* Who connects has its SYN acknowledged, or the connect failed. */
+	return r->remote.port != 0 && (side != SIDE_OUT || r->info.bytes_acked > 0);
 }
 
 static uint64_t data_sent(const struct diag_info *i)
@@ -87,12 +108,6 @@ static enum close_first first_standing(const struct close_found *f)
 	if (stands_in(f->mirror))
 		return CLOSE_BOTH;
 	return CLOSE_LOCAL;
-}
-
-static bool all_zero(const struct diag_info *i)
-{
-	return i->segs_in == 0 && i->segs_out == 0 && i->bytes_acked == 0 &&
-	       i->bytes_received == 0;
 }
 
 /* Who spoke last is who has the younger data. Sending and receiving within the same tick
@@ -155,7 +170,7 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 {
 	struct close_verdict v = { CLOSE_UNKNOWN, WHY_UNKNOWN, 0 };
 
-	if (all_zero(&r->info)) {
+	if (was_aborted(r)) {
 		v.first = CLOSE_RESET;
 		v.why = WHY_ABORT;
 		return v;
@@ -218,7 +233,7 @@ struct close_verdict closes_death(struct closes *c, const struct diag_sock *reco
 {
 	struct close_verdict v = { CLOSE_UNKNOWN, WHY_UNKNOWN, 0 };
 
-	if (!closes_is_connection(record)) {
+	if (!closes_is_connection(record, side)) {
 		c->never_open++;
 		return v;
 	}

@@ -7,7 +7,7 @@
  *         when this side closed first, nothing otherwise) and, where the other host is in
  *         sight, with its end (diag_find there, the tuple turned round).
  *         What proves what:
- *           all segment counts 0             this side aborted (SO_LINGER 0): reset
+ *           all counts 0, but a send window  this side aborted (SO_LINGER 0): reset
  *           our FIN never acknowledged       reset; with bytes unread here, or by the
  *                                            peer
  *           FIN acknowledged, stand-in here  this side first; or both at once, when the
@@ -75,8 +75,9 @@ struct close_found {
 /* Pure. `record` is of a connection (closes_is_connection). */
 struct close_verdict closes_judge(const struct diag_sock *record, enum tally_side_id side,
 	const struct close_found *found);
-/* Not a listener's death, nor a connect's that never got through. */
-bool closes_is_connection(const struct diag_sock *record);
+/* Not the death of a listener, of a socket that was only bound, or of a connect that
+ * failed. */
+bool closes_is_connection(const struct diag_sock *record, enum tally_side_id side);
 
 struct closes {
 	uint64_t count[SIDE_COUNT][CLOSE_FIRST_COUNT][WHY_COUNT];

@@ -212,7 +212,7 @@ static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 	enum tally_side_id side = tally_side_of(&w->tally, &w->ports, &s->local, w->now);
 	struct close_found found = { .own = DIAG_UNKNOWN };
 
-	if (closes_is_connection(s)) {
+	if (closes_is_connection(s, side) && s->remote.port) {
 		found.own = state_of(w, &s->local, &s->remote);
 		found.mirror_in_sight = is_here(w, &s->remote);
 		if (found.mirror_in_sight)

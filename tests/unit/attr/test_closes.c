@@ -110,18 +110,35 @@ static void retransmitted_bytes_do_not_hide_the_fin(void **state)
 	assert_int_equal(closes_judge(&s, SIDE_IN, &none).first, CLOSE_PEER);
 }
 
-static void an_abort_leaves_a_record_of_zeros(void **state)
+/* The kernel forgets all but the local port, and leaves the peer's window in the queue. */
+static void an_abort_is_told_from_a_connect_that_failed(void **state)
 {
 	struct diag_sock s = record_of(&rows[0]);
 	const struct close_found none = { .own = DIAG_UNKNOWN };
 	struct close_verdict v;
+	struct closes c;
 
 	(void)state;
 	s.info = (struct diag_info){ .last_recv_ms = 2298184 };
+	s.local = end("0.0.0.0", 40000);
+	s.remote = end("10.0.0.2", 0);
 	s.wqueue = 65538;
+	assert_true(closes_is_connection(&s, SIDE_OUT));
 	v = closes_judge(&s, SIDE_OUT, &none);
 	assert_int_equal(v.first, CLOSE_RESET);
 	assert_int_equal(v.why, WHY_ABORT);
+	s.wqueue = 3; /* connect refused */
+	assert_false(closes_is_connection(&s, SIDE_OUT));
+	s.wqueue = 0; /* a listener */
+	assert_false(closes_is_connection(&s, SIDE_OUT));
+	/* A non-blocking connect that failed keeps its counts; no SYN was acknowledged. */
+	s = record_of(&rows[0]);
+	s.info = (struct diag_info){ .segs_out = 1, .segs_in = 1 };
+	closes_init(&c);
+	(void)closes_death(&c, &s, SIDE_OUT, &none);
+	assert_int_equal(c.total, 0);
+	assert_int_equal(c.never_open, 1);
+	closes_fini(&c);
 }
 
 static void the_other_end_decides_between_one_and_both(void **state)
@@ -149,7 +166,7 @@ static void each_connection_counts_once_and_others_not(void **state)
 	closes_init(&c);
 	for (int i = 0; i < 3; i++)
 		(void)closes_death(&c, &s, SIDE_OUT, &found);
-	s.remote.port = 0; /* a listener, or a connect that failed */
+	s.remote.port = 0; /* bound, and closed */
 	(void)closes_death(&c, &s, SIDE_OUT, &found);
 	assert_int_equal(c.total, 3);
 	assert_int_equal(c.never_open, 1);
@@ -243,7 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_shape_of_close_is_told),
 		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
-		cmocka_unit_test(an_abort_leaves_a_record_of_zeros),
+		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),
 		cmocka_unit_test(each_connection_counts_once_and_others_not),
 		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),

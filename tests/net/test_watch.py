@@ -1,0 +1,604 @@
+"""weir watch against real sockets: each test makes states it knows, and compares what watch says
+with that, and with what `ss` counts."""
+
+import errno
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import eventually
+
+pytestmark = pytest.mark.usefixtures("weir")
+
+SS_NAMES = {"ESTAB": "ESTABLISHED", "TIME-WAIT": "TIME_WAIT", "FIN-WAIT-1": "FIN_WAIT1",
+            "FIN-WAIT-2": "FIN_WAIT2", "CLOSE-WAIT": "CLOSE_WAIT", "LAST-ACK": "LAST_ACK",
+            "CLOSING": "CLOSING", "SYN-SENT": "SYN_SENT", "SYN-RECV": "SYN_RECV"}
+
+
+class Pair:
+    """Connections from a client's host to a listener on a server's."""
+
+    def __init__(self, pair, family=socket.AF_INET):
+        self.client, self.server = pair
+        self.family = family
+        self.listener = self.server.listen(family=family)
+        self.port = self.listener.getsockname()[1]
+        self.address = (self.server.address if family == socket.AF_INET
+                        else self.server.address6, self.port)
+
+    def connect(self):
+        c = self.client.new_socket(self.family)
+        c.connect(self.address)
+        return c, self.server.accept(self.listener)
+
+    def exchange(self):
+        c, s = self.connect()
+        c.sendall(b"x" * 100)
+        assert len(s.recv(1000)) == 100
+        s.sendall(b"y" * 300)
+        assert len(c.recv(1000)) == 300
+        return c, s
+
+
+def close_in_order(first, second):
+    first.close()
+    assert second.recv(1) == b""
+    second.close()
+
+
+def reset(s):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def settle(host, expected):
+    """Waits until ss counts exactly these states on the host."""
+    def so():
+        return host.states() == expected
+    so.__doc__ = f"{expected}, but {host.states()}"
+    eventually(so)
+
+
+def check_agrees_with_ss(host, report):
+    by = {SS_NAMES[k]: v for k, v in host.states().items()}
+    told = {s["state"]: s["total"] for s in report["states"] if s["total"]}
+    assert told == by
+    for row in report["states"]:
+        assert row["in"] + row["out"] + row["unsure"] == row["total"]
+        assert sum(row["closed_first"].values()) == row["total"]
+
+
+def state(report, name):
+    return next(s for s in report["states"] if s["state"] == name)
+
+
+def warning_ids(report):
+    return [w["id"] for w in report["warnings"]]
+
+
+# ---- states --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_established_by_side_destination_and_listener(pair, family):
+    p = Pair(pair, family)
+    for _ in range(3):
+        p.exchange()
+    settle(p.client, {"ESTAB": 3})
+    client, server = p.client.watch(), p.server.watch()
+    check_agrees_with_ss(p.client, client)
+    check_agrees_with_ss(p.server, server)
+    assert client["sides"]["out"]["states"]["ESTABLISHED"] == 3
+    assert client["sides"]["in"]["total"] == client["sides"]["unsure"]["total"] == 0
+    assert server["sides"]["in"]["states"]["ESTABLISHED"] == 3
+    to = f"{p.address[0]}:{p.port}" if family == socket.AF_INET else f"[{p.address[0]}]:{p.port}"
+    assert [d["to"] for d in client["destinations"]] == [to]
+    assert client["destinations"][0]["ports_used"] == 3
+    assert client["destinations"][0]["ports_left"] == client["port_range"]["usable"] - 3
+    assert server["destinations"] == []
+    assert server["listeners"][0]["total"] == 3
+    assert server["listeners"][0]["backlog"] == 512
+    # no program lives in these namespaces: the sockets are held by this process, outside
+    assert client["schema"] == "weir.watch/1"
+    assert client["namespace"]["inode"] == os.stat(f"/proc/{p.client.pid}/ns/net").st_ino
+    assert client["warnings"] == []
+
+
+def test_time_wait_stands_on_the_side_that_closed_first(pair):
+    p = Pair(pair)
+    for _ in range(4):
+        close_in_order(*p.exchange())
+    for _ in range(2):
+        c, s = p.exchange()
+        close_in_order(s, c)
+    settle(p.client, {"TIME-WAIT": 4})
+    settle(p.server, {"TIME-WAIT": 2})
+    client, server = p.client.watch(), p.server.watch()
+    check_agrees_with_ss(p.client, client)
+    check_agrees_with_ss(p.server, server)
+    assert client["sides"]["out"]["closed_first"]["local_or_both"] == 4
+    assert server["sides"]["in"]["closed_first"]["local_or_both"] == 2
+    dest = client["destinations"][0]
+    assert dest["states"]["TIME_WAIT"] == 4
+    assert dest["time_wait_closes_per_s"] == pytest.approx(4 / 60, abs=1e-5)
+    assert dest["time_wait_closes_per_s_10s"] == pytest.approx(0.4)
+    assert server["listeners"][0]["states"]["TIME_WAIT"] == 2
+
+
+def test_ipv4_through_a_dual_stack_listener_is_ipv4(pair):
+    client, server = pair
+    listener = server.listen(family=socket.AF_INET6)
+    port = listener.getsockname()[1]
+    c = client.new_socket()
+    c.connect((server.address, port))
+    s = server.accept(listener)
+    assert s.getpeername()[0].startswith("::ffff:")
+    report = server.watch()
+    check_agrees_with_ss(server, report)
+    assert report["listeners"][0]["at"] == f"[::]:{port}"
+    assert report["listeners"][0]["states"]["ESTABLISHED"] == 1
+    close_in_order(c, s)
+    settle(client, {"TIME-WAIT": 1})
+    assert client.watch()["destinations"][0]["to"] == f"{server.address}:{port}"
+
+
+def test_both_at_once_is_told_where_both_ends_are_in_sight(pair):
+    """Over loopback both ends are in one dump. With the link down for the time of both close()
+    calls, each FIN leaves before the other arrives."""
+    _, server = pair
+    listener = server.listen("127.0.0.1")
+    c = server.new_socket()
+    c.connect(listener.getsockname())
+    s = server.accept(listener)
+    server.run("ip", "link", "set", "lo", "down")
+    c.close()
+    s.close()
+    settle(server, {"FIN-WAIT-1": 2})
+    server.run("ip", "link", "set", "lo", "up")
+    c, s = server.new_socket(), None
+    c.connect(listener.getsockname())
+    s = server.accept(listener)
+    close_in_order(c, s)
+    settle(server, {"TIME-WAIT": 3})
+    report = server.watch()
+    check_agrees_with_ss(server, report)
+    assert report["sides"]["out"]["closed_first"] == {
+        "open": 0, "local": 1, "local_or_both": 0, "peer": 0, "both": 1}
+    assert report["sides"]["in"]["closed_first"]["both"] == 1
+
+
+def test_both_at_once_between_hosts_leaves_time_wait_on_both(pair):
+    p = Pair(pair)
+    c, s = p.exchange()
+    p.client.run("ip", "link", "set", "to1", "down")
+    c.close()
+    s.close()
+    settle(p.client, {"FIN-WAIT-1": 1})
+    settle(p.server, {"FIN-WAIT-1": 1})
+    client = p.client.watch()
+    assert state(client, "FIN_WAIT1")["closed_first"]["local"] == 1
+    p.client.run("ip", "link", "set", "to1", "up")
+    settle(p.client, {"TIME-WAIT": 1})
+    settle(p.server, {"TIME-WAIT": 1})
+    assert p.client.watch()["sides"]["out"]["closed_first"]["local_or_both"] == 1
+    assert p.server.watch()["sides"]["in"]["closed_first"]["local_or_both"] == 1
+
+
+def test_orphaned_fin_wait2_is_not_time_wait(pair):
+    """The kernel keeps it as a TIME_WAIT bucket and counts it so; watch does not."""
+    p = Pair(pair)
+    given_up = [p.connect() for _ in range(3)]
+    for c, _ in given_up:
+        c.close()
+    half_closed, _ = p.connect()
+    half_closed.shutdown(socket.SHUT_WR)
+    close_in_order(*p.exchange())
+    settle(p.client, {"FIN-WAIT-2": 4, "TIME-WAIT": 1})
+    client, server = p.client.watch(), p.server.watch()
+    check_agrees_with_ss(p.client, client)
+    check_agrees_with_ss(p.server, server)
+    assert state(client, "FIN_WAIT2")["closed_first"]["local"] == 4
+    assert client["sides"]["out"]["orphan_fin_wait2"] == 3
+    assert client["destinations"][0]["orphan_fin_wait2"] == 3
+    assert client["counters"]["sockstat_tw"] == 4  # 1 in truth
+    note = next(w for w in client["warnings"] if w["id"] == "fin-wait2-counted-as-time-wait")
+    assert "they say 4, in truth there are 1" in note["text"]
+    assert state(server, "CLOSE_WAIT")["in"] == 4
+    assert state(server, "CLOSE_WAIT")["closed_first"]["peer"] == 4
+
+
+def test_a_reset_leaves_nothing(pair):
+    p = Pair(pair)
+    c, s = p.exchange()
+    before = p.client.watch()["counters"]["estab_resets"]
+    reset(c)
+    with pytest.raises(ConnectionResetError):
+        s.recv(1)
+    s.close()
+    settle(p.client, {})
+    settle(p.server, {})
+    client = p.client.watch()
+    assert client["sides"]["out"]["total"] == 0
+    assert client["counters"]["estab_resets"] == before + 1
+
+
+# ---- ports ---------------------------------------------------------------------------------
+
+def test_ports_left_the_cliff_and_the_end(pair):
+    """Forty ports, of which connect() takes the even twenty first: the cliff. The kernel itself
+    proves the figures, by EADDRNOTAVAIL one connect after watch says none is left."""
+    p = Pair(pair)
+    p.client.sysctl("ipv4.ip_local_port_range", "40000 40041")
+    p.client.sysctl("ipv4.ip_local_reserved_ports", "40040-40041,80")
+    assert p.client.watch()["port_range"] == {"low": 40000, "high": 40041, "reserved": 2,
+                                              "listening": 0, "usable": 40, "cliff": 20}
+    seen = []
+    for used in range(1, 41):
+        close_in_order(*p.connect())
+        settle(p.client, {"TIME-WAIT": used})
+        if used in (10, 17, 19, 20, 21, 39, 40):
+            report = p.client.watch()
+            dest = report["destinations"][0]
+            seen.append((used, dest["ports_left"], dest["cliff_left"], dest["past_cliff"],
+                         [w["id"] for w in report["warnings"]]))
+            assert dest["ports_used"] == used
+    assert seen == [
+        (10, 30, 10, False, ["heading-for-cliff"]),
+        (17, 23, 3, False, ["near-cliff"]),
+        (19, 21, 1, False, ["near-cliff"]),
+        (20, 20, 0, True, ["connect-cliff"]),
+        (21, 19, 0, True, ["connect-cliff"]),
+        (39, 1, 0, True, ["connect-cliff"]),
+        (40, 0, 0, True, ["ports-exhausted"]),
+    ]
+    with pytest.raises(OSError) as raised:
+        p.connect()
+    assert raised.value.errno == errno.EADDRNOTAVAIL
+    text = report["warnings"][0]["text"]
+    assert text.startswith(f"40 of 40 ports to {p.server.address}:{p.port} are in use, none is")
+
+
+def test_a_range_given_by_hand(pair):
+    p = Pair(pair)
+    c, _ = p.connect()
+    port = c.getsockname()[1]
+    report = p.client.watch("--port-range", f"{port}-{port}")
+    assert report["port_range"]["usable"] == 1
+    assert report["destinations"][0]["ports_left"] == 0
+    assert warning_ids(report) == ["ports-exhausted"]
+    assert p.client.watch("--port-range", "1-2")["sides"]["unsure"]["total"] == 1
+
+
+def test_a_full_backlog_is_named(pair):
+    client, server = pair
+    listener = server.listen(backlog=0)
+    address = (server.address, listener.getsockname()[1])
+    waiting = client.new_socket()
+    waiting.connect(address)
+    more = client.new_socket()
+    more.setblocking(False)
+    assert more.connect_ex(address) == errno.EINPROGRESS
+
+    def full():
+        return server.watch()["listeners"][0]["to_accept"] == 1
+    eventually(full)
+    report = server.watch()
+    assert report["listeners"][0]["backlog"] == 0
+    assert "backlog-full" in warning_ids(report)
+
+
+# ---- programs ------------------------------------------------------------------------------
+
+def test_programs_are_named(pair):
+    """A child of the test lives in the server's namespace, listens, and lets callers hang."""
+    client, server = pair
+    program = ("import socket,sys\n"
+               "l = socket.create_server(('', 0)); print(l.getsockname()[1], flush=True)\n"
+               "held = [l.accept()[0] for _ in range(3)]; print('held', flush=True)\n"
+               "sys.stdin.read()")
+    child = subprocess.Popen(server.command("/usr/bin/python3", "-c", program),
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(child.stdout.readline())
+        callers = [client.new_socket() for _ in range(3)]
+        for c in callers:
+            c.connect((server.address, port))
+        assert child.stdout.readline() == "held\n"
+        callers[0].close()
+        settle(server, {"ESTAB": 2, "CLOSE-WAIT": 1})
+        report = server.watch()
+        assert report["listeners"][0]["pid"] == child.pid
+        held = report["processes"][0]
+        assert held["pid"] == child.pid and held["program"].startswith("python3")
+        assert (held["established_in"], held["close_wait"], held["listening"]) == (2, 1, 1)
+        assert report["sockets_unowned"] == 0
+        assert server.watch("--no-processes")["processes"] is None
+    finally:
+        child.stdin.close()
+        child.wait()
+        child.stdout.close()
+
+
+# ---- closes while it stays -----------------------------------------------------------------
+
+class Watching:
+    """A `weir watch --json` that stays on a host."""
+
+    def __init__(self, host, *more):
+        self.child = subprocess.Popen(
+            [os.environ.get("WEIR", str(Path(__file__).resolve().parents[2] / "build" / "weir")),
+             "watch", "--json", "--every", "100ms", "--netns", str(host.pid), *more],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.last = json.loads(self.child.stdout.readline())
+
+    def closes(self):
+        rows = self.last["closes"]["since_start"]
+        return {(r["side"], r["first"], r["why"]): r["count"] for r in rows}
+
+    def until(self, expected):
+        until = time.monotonic() + 10
+        while self.closes() != expected:
+            assert time.monotonic() < until, f"{self.closes()} is not {expected}"
+            self.last = json.loads(self.child.stdout.readline())
+        return self.last["closes"]
+
+    def until_total(self, expected):
+        until = time.monotonic() + 10
+        while sum(self.closes().values()) != expected:
+            assert time.monotonic() < until, f"{self.closes()} are not {expected}"
+            self.last = json.loads(self.child.stdout.readline())
+        return self.last["closes"]
+
+    def stop(self):
+        self.child.send_signal(signal.SIGINT)
+        _, errors = self.child.communicate(timeout=10)
+        assert errors == ""
+        return self.child.returncode
+
+
+def test_each_close_is_attributed_on_both_hosts(pair):
+    p = Pair(pair)
+    client, server = Watching(p.client), Watching(p.server)
+    try:
+        for _ in range(5):
+            close_in_order(*p.exchange())      # the client first
+        for _ in range(3):
+            c, s = p.exchange()
+            close_in_order(s, c)               # the server first
+        for _ in range(2):
+            c, s = p.exchange()
+            reset(c)                           # aborted
+            with pytest.raises(ConnectionResetError):
+                s.recv(1)
+            s.close()
+        for blocking in (True, False):         # never connected: no close of a connection
+            nobody = p.client.new_socket()
+            nobody.setblocking(blocking)
+            refused = nobody.connect_ex((p.server.address, 1))
+            if not blocking:
+                assert refused == errno.EINPROGRESS
+                select.select([], [nobody], [], 10)
+                refused = nobody.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            assert refused == errno.ECONNREFUSED
+            nobody.close()
+        c, s = p.connect()                     # refused: answered, closed, request unread
+        c.sendall(b"x" * 100)
+        eventually(lambda: s.recv(1000, socket.MSG_PEEK))
+        s.sendall(b"503" * 50)
+        s.close()
+        assert len(c.recv(1000)) == 150
+        with pytest.raises(ConnectionResetError):
+            c.recv(1)
+        c.close()
+        told = client.until({("out", "local-or-both", "after-answer"): 5,
+                             ("out", "peer", "after-answer"): 3,
+                             ("out", "reset", "abort"): 2,
+                             ("out", "reset", "peer-reset"): 1})
+        assert told["lost"] == told["unseen_local"] == 0
+        told = server.until({("in", "peer", "after-answer"): 5,
+                             ("in", "local-or-both", "after-answer"): 3,
+                             ("in", "reset", "peer-reset"): 2,
+                             ("in", "reset", "refused"): 1})
+        assert told["lost"] == told["unseen_local"] == 0
+    finally:
+        assert (client.stop(), server.stop()) == (0, 0)
+
+
+def test_a_timeout_shows_by_its_ages(pair):
+    p = Pair(pair)
+    client = Watching(p.client)
+    try:
+        asked = []
+        for _ in range(10):
+            c, s = p.connect()
+            c.sendall(b"x" * 100)
+            s.recv(1000)
+            asked.append((time.monotonic(), c))
+        for began, c in asked:                 # the program's own timeout: 400 ms
+            select.select([], [], [], max(0.0, began + 0.4 - time.monotonic()))
+            c.close()
+        client.until({("out", "local", "no-answer"): 10})
+        clusters = client.last["closes"]["clusters"]
+        assert [(k["side"], k["why"], k["count"]) for k in clusters] == [("out", "no-answer", 10)]
+        assert 390 <= clusters[0]["at_ms"] <= 500
+        assert client.last["sides"]["out"]["orphan_fin_wait2"] == 10
+    finally:
+        assert client.stop() == 0
+
+
+def test_both_at_once_while_it_stays(pair):
+    _, host = pair
+    listener = host.listen("127.0.0.1")
+    c = host.new_socket()
+    c.connect(listener.getsockname())
+    s = host.accept(listener)
+    watching = Watching(host)
+    try:
+        host.run("ip", "link", "set", "lo", "down")
+        c.close()
+        s.close()
+        host.run("ip", "link", "set", "lo", "up")
+        watching.until({("in", "both", "unused"): 1, ("out", "both", "unused"): 1})
+    finally:
+        assert watching.stop() == 0
+
+
+def test_a_crowd_of_closes_is_counted_whole(pair):
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        held = [p.exchange() for _ in range(1000)]
+        for c, s in held:
+            c.close()
+            s.close()
+        told = watching.until_total(1000)
+        assert told["lost"] == told["unseen_local"] == 0
+        assert {first for _, first, _ in watching.closes()} == {"local-or-both"}
+        check_agrees_with_ss(p.client, p.client.watch())
+    finally:
+        assert watching.stop() == 0
+
+
+# ---- on a terminal, on a pipe --------------------------------------------------------------
+
+def test_text_for_people(pair, weir):
+    p = Pair(pair)
+    for _ in range(2):
+        p.exchange()
+    close_in_order(*p.exchange())
+    settle(p.client, {"ESTAB": 2, "TIME-WAIT": 1})
+    p.client.sysctl("ipv4.ip_local_port_range", "32768 60999")
+    done = subprocess.run([weir, "watch", "--once", "--netns", str(p.client.pid)],
+                          capture_output=True, text=True, timeout=60, check=True)
+    text = done.stdout
+    assert "\033" not in text
+    assert "28,232 for each destination; the connect cliff stands at 14,116" in text
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.split()}
+    assert rows["ESTABLISHED"][1:3] == ["-", "2"]
+    assert rows["TIME_WAIT"][1:3] == ["-", "1"]
+    assert "this side, or both at once" in text
+    assert f"{p.server.address}:{p.port}" in text
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+def run_on_terminal(argv, seconds_of_output, **env):
+    """Output of a program on a terminal until it has shown something twice, and its status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm", **env})
+    out = b""
+    until = time.monotonic() + seconds_of_output
+    try:
+        while time.monotonic() < until and out.count(b"\033[H") < 3:
+            if select.select([fd], [], [], 0.1)[0]:
+                try:
+                    out += os.read(fd, 65536)
+                except OSError:
+                    break
+        if out.count(b"\033[H"):
+            os.write(fd, b"\x03")              # Ctrl-C, as the terminal sends it
+        while True:
+            try:
+                chunk = os.read(fd, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            out += chunk
+    finally:
+        _, status = os.waitpid(pid, 0)
+        os.close(fd)
+    return out.decode(), os.waitstatus_to_exitcode(status)
+
+
+def test_on_a_terminal_it_draws_in_place_until_ctrl_c(pair, weir):
+    client, _ = pair
+    argv = [weir, "watch", "--every", "100ms", "--netns", str(client.pid)]
+    out, status = run_on_terminal(argv, 10)
+    assert status == 0
+    assert out.count("\033[2J") == 1 and out.count("\033[H") >= 3
+    assert "\033[1m" in out
+    plain, status = run_on_terminal(argv, 10, NO_COLOR="1")
+    assert status == 0
+    assert "\033[1m" not in plain and plain.count("\033[H") >= 3
+
+
+def test_on_a_pipe_one_block_each_interval_and_the_reader_may_leave(pair, weir):
+    client, _ = pair
+    child = subprocess.Popen([weir, "watch", "--every", "100ms", "--netns", str(client.pid)],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    blocks = 0
+    while blocks < 3:
+        line = child.stdout.readline()
+        assert line and "\033" not in line
+        blocks += line.startswith("sockets of network namespace")
+    child.stdout.close()
+    assert child.wait(timeout=10) == 0
+    assert child.stderr.read() == ""
+    child.stderr.close()
+
+
+def test_json_line_by_line(pair):
+    client, _ = pair
+    watching = Watching(client)
+    second = json.loads(watching.child.stdout.readline())
+    assert watching.last["schema"] == second["schema"] == "weir.watch/1"
+    assert second["time_unix_ms"] > watching.last["time_unix_ms"]
+    assert second["closes"]["interval_ms"] == pytest.approx(100, abs=90)
+    assert watching.stop() == 0
+
+
+# ---- misuse --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("argv, status, says", [
+    (["--netns", "no-such-namespace"], 2, "no-such-namespace"),
+    (["--netns", "999999999"], 2, "there is no process 999999999"),
+    (["--netns", "/no/such/file"], 2, "/no/such/file"),
+    (["--netns", "/dev/null"], 2, "not a network namespace"),
+    (["--nets", "x"], 2, "--netns"),
+    (["--every", "5"], 2, "unit"),
+    (["--every", "1ms"], 2, "at least 100ms"),
+    (["--every", "none"], 2, "--once"),
+    (["--top", "0"], 2, "--top"),
+    (["--port-range", "many"], 2, "32768-60999"),
+    (["--port-range", "9-8"], 2, "32768-60999"),
+    (["--port-range", "1-70000"], 2, "32768-60999"),
+    (["stray"], 2, "stray"),
+])
+def test_misuse_says_what_and_what_to_do(weir, argv, status, says):
+    done = subprocess.run([weir, "watch", "--once", *argv], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_the_right_to_enter_it_says_so_and_looks_at_its_own(pair, weir):
+    if os.geteuid() != 0:
+        pytest.skip("takes root to become somebody without rights")
+    client, _ = pair
+    place = Path(tempfile.mkdtemp(prefix="weir-watch-"))  # where everybody may read
+    try:
+        place.chmod(0o755)
+        copy = shutil.copy(weir, place / "weir")
+        as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        done = subprocess.run([copy, "watch", "--once", "--netns", str(client.pid)],
+                              capture_output=True, text=True, check=False, **as_nobody)
+        assert done.returncode == 1
+        assert "root" in done.stderr and done.stdout == ""
+        done = subprocess.run([copy, "watch", "--once", "--json"], capture_output=True, text=True,
+                              check=False, **as_nobody)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["schema"] == "weir.watch/1"
+    finally:
+        shutil.rmtree(place)
