@@ -1,0 +1,18 @@
+/* options: what `weir lab` takes, made from options.def. */
+#ifndef WEIR_LAB_OPTIONS_H
+#define WEIR_LAB_OPTIONS_H
+
+#include "base/opts.h"
+
+enum lab_origin { LAB_ORIGIN_WEIR, LAB_ORIGIN_FASTHTTP };
+enum lab_acts { LAB_ACT_ALL }; /* else the act's number */
+
+struct lab_options {
+#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+#define GROUP(title)
+#include "lab/options.def"
+#undef OPT
+#undef GROUP
+};
+
+#endif

@@ -1,0 +1,81 @@
+#include "lab/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/units.h"
+
+#define LINE_EVERY (5 * NS_S)
+
+void lab_progress_init(struct lab_progress *p, bool quiet)
+{
+	struct winsize size = { 0 };
+	*p = (struct lab_progress){ .quiet = quiet, .width = 80 };
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) {
+		const char *term = getenv("TERM");
+		p->live = !term || strcmp(term, "dumb") != 0;
+		if (size.ws_col >= 20)
+			p->width = size.ws_col;
+	}
+}
+
+void lab_progress_clear(struct lab_progress *p)
+{
+	if (!p->quiet && p->live)
+		fputs("\r\033[K", stderr);
+}
+
+void lab_progress_say(struct lab_progress *p, const char *what)
+{
+	if (p->quiet)
+		return;
+	lab_progress_clear(p);
+	fprintf(stderr, "weir lab: %s\n", what);
+}
+
+static ns_t batch_for(const struct lab_run *r)
+{
+	return r->plan.set.run_for + ns_min(r->plan.set.patience, r->plan.set.wait_for);
+}
+
+/* What is to see of one variant now: sockets in TIME_WAIT towards the server, calls the
+ * server refused. */
+static void add_brief(struct text *t, const struct lab_run *r)
+{
+	const struct lab_sample *s = lab_run_last(r);
+	text_addf(t, " %s ", r->variant->name);
+	if (!s) {
+		text_add_char(t, '-');
+		return;
+	}
+	text_add_count(t, s->sockets[LAB_MIDDLE][LAB_OUT].by_state[DIAG_TIME_WAIT]);
+	text_add_char(t, '/');
+	text_add_count(t, (uint64_t)s->server.refused);
+}
+
+void lab_progress_show(
+	struct lab_progress *p, const struct lab_run *const *runs, uint32_t n, ns_t now)
+{
+	struct text t;
+	if (p->quiet || !n || (!p->live && now < p->next_line))
+		return;
+	const struct lab_run *first = runs[0];
+	ns_t whole = batch_for(first), done = now - first->began;
+	p->next_line = now + LINE_EVERY;
+	text_init(&t);
+	text_addf(&t, "act %u: %d s of %d s", first->act->number,
+		(int)(ns_min(done, whole) / NS_S), (int)(whole / NS_S));
+	text_addf(&t, ", %d s left in all | TIME_WAIT/refused:",
+		(int)((ns_max(whole - done, 0) + p->after_for) / NS_S));
+	for (uint32_t i = 0; i < n; i++)
+		add_brief(&t, runs[i]);
+	if (p->live) {
+		if (t.len > p->width - 1) /* a line that wraps could not be redrawn */
+			t.ptr[p->width - 1] = '\0';
+		fprintf(stderr, "\r\033[K%s", t.ptr);
+	} else {
+		fprintf(stderr, "weir lab: %s\n", t.ptr);
+	}
+	fflush(stderr);
+	text_fini(&t);
+}

@@ -1,0 +1,26 @@
+/*
+ * session: a whole `weir lab run`, inside its cage: tools, then act after act, then the
+ * report.
+ */
+#ifndef WEIR_LAB_SESSION_H
+#define WEIR_LAB_SESSION_H
+
+#include "lab/options.h"
+#include "lab/scenario.h"
+#include "lab/trouble.h"
+
+struct lab_session {
+	const struct lab_scenario *scenario;
+	const struct lab_options *options;
+	const char *dir; /* of the run's files */
+};
+
+/* Exit status. `arg` is a struct lab_session. */
+int lab_session_main(void *arg);
+
+/* Before a cage is made: names in --only, acts, what must be installed. */
+MUST_USE bool lab_session_check(const struct lab_session *s, struct problem *p);
+/* Descriptors that the largest program may need. */
+uint64_t lab_session_files(const struct lab_session *s);
+
+#endif
