@@ -22,6 +22,9 @@ bool fds_ensure(uint64_t sockets, const char *what, struct problem *p)
 	struct rlimit limit;
 
 	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	if (sockets >
+		UINT32_MAX) /* more than any limit; keeps the sum below from wrapping */
+		sockets = UINT32_MAX;
 	if (sockets <= less_spare(limit.rlim_cur))
 		return true;
 	if (sockets > less_spare(limit.rlim_max))

@@ -47,8 +47,8 @@ void sim_free(struct sim **sim);
  * io_loop_free it. */
 struct io_loop *sim_host(struct sim *sim, const char *ip);
 ns_t sim_now(const struct sim *sim);
-/* Runs events until virtual time `until` (then now == until), or nothing is left (false).
- */
+/* Runs events until virtual time `until`; then now == until. False: nothing is left to
+ * happen by itself (with NS_NEVER now is the last event's time, and it is always false). */
 bool sim_run(struct sim *sim, ns_t until);
 /* Changes the fault settings (latency, jitter, lose_rst, write_max, fd_max) from now on.
  */

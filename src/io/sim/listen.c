@@ -180,8 +180,8 @@ void io_listener_close(struct io_listener *l)
 	while ((n = list_pop_front(&sl->accepted))) {
 		struct end *e = CONTAINER_OF(n, struct end, pending);
 		e->listener = NULL;
-		e->waits = false;
 		end_close(e, IO_CLOSE_RESET);
+		e->waits = false;
 		conn_drop(e->conn);
 	}
 	list_remove(addr_is_unix(&l->at) ? &host->sim->unix_listeners : &host->listeners,

@@ -184,12 +184,12 @@ enum err io_shutdown(struct io_sock *s)
 }
 
 /* unix: what Linux does in unix_release_sock: the other end sees the end of the stream, or
- * a reset if bytes for us were left. */
+ * a reset if bytes for us were left, or if nobody accepted it. */
 static void close_local(struct end *e)
 {
 	struct end *peer = end_peer(e);
 
-	if (end_unread(e) > 0)
+	if (end_unread(e) > 0 || e->waits)
 		peer->error = ERR_RESET;
 	end_deafen(e);
 	peer->fin_seen = true;

@@ -145,11 +145,10 @@ bool sim_run(struct sim *sim, ns_t until)
 	CHECK(until >= sim->now);
 	while (step(sim, until))
 		;
-	if (sim->queue.len == 0 &&
-		(sim->hosts.len == 0 || sim->wakes[0]->wakes_at == NS_NEVER))
-		return false;
-	sim->now = until;
-	return true;
+	if (until != NS_NEVER)
+		sim->now = until;
+	return sim->queue.len > 0 ||
+	       (sim->hosts.len > 0 && sim->wakes[0]->wakes_at != NS_NEVER);
 }
 
 static bool touches(

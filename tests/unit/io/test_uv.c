@@ -1,0 +1,235 @@
+/* What only the real loop has: signals, precise timers, ports and files of the kernel. */
+#include <sys/stat.h>
+
+#include "io/signals.h"
+#include "io/sock.h"
+#include "tests/unit/base/unit.h"
+
+static struct addr addr_of(const char *text)
+{
+	struct problem p = { 0 };
+	struct addr a;
+
+	assert_true(addr_parse(slice_of(text), &a, &p));
+	return a;
+}
+
+struct heard {
+	struct io_signals signals;
+	struct io_loop *loop;
+	int last;
+	uint32_t count;
+};
+
+static void on_signal(struct io_signals *s, int signum)
+{
+	struct heard *h = CONTAINER_OF(s, struct heard, signals);
+	h->last = signum;
+	h->count++;
+	io_loop_stop(h->loop);
+}
+
+static void signals_call_back_on_the_loop(void **state)
+{
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP };
+	struct io_loop *loop = io_loop_new(NULL);
+	struct heard h = { .signals.on_signal = on_signal, .loop = loop };
+	struct io_listener l = { .sock = { 0 } };
+	struct problem p = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+	(void)state;
+
+	io_signals_watch(loop, &h.signals);
+	io_loop_run(loop); /* watching does not keep it running */
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_OK);
+	for (uint32_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct timer keep = { 0 };
+		keep.on_fire = (void (*)(struct timer *))abort;
+		io_timer_set(loop, &keep, io_now(loop) + 3600 * NS_S);
+		assert_int_equal(raise(all[i]), 0);
+		assert_int_equal(h.count, i); /* not in signal context */
+		io_loop_run(loop);
+		assert_int_equal(h.count, i + 1);
+		assert_int_equal(h.last, all[i]);
+		io_timer_stop(loop, &keep);
+	}
+	assert_int_equal(raise(SIGPIPE), 0); /* ignored */
+	io_listener_close(&l);
+	io_signals_unwatch(&h.signals);
+	io_signals_unwatch(&h.signals);
+	io_loop_free(&loop);
+}
+
+struct beat {
+	struct timer timer;
+	struct io_loop *loop;
+	uint32_t count;
+};
+
+static void on_beat(struct timer *t)
+{
+	struct beat *b = CONTAINER_OF(t, struct beat, timer);
+
+	assert_true(io_now(b->loop) >= t->at);
+	if (++b->count < 100)
+		io_timer_set(b->loop, t, t->at + 100 * NS_US);
+}
+
+static void precise_timers_are_finer_than_a_millisecond(void **state)
+{
+	const struct io_loop_cfg cfg = { .precise = true };
+	struct io_loop *loop = io_loop_new(&cfg);
+	struct beat b = { .timer.on_fire = on_beat, .loop = loop };
+	struct timer far = { .on_fire = on_beat };
+	(void)state;
+
+	ns_t start = io_now(loop);
+	io_timer_set(loop, &far, start + 3600 * NS_S);
+	io_timer_set(loop, &b.timer, start + 100 * NS_US);
+	io_timer_stop(loop, &far);
+	io_loop_run(loop); /* ends though the timerfd is open */
+	assert_int_equal(b.count, 100);
+	assert_true(io_clock(loop) - start >= 10 * NS_MS);
+	assert_true(io_loop_lag_max(loop) > 0);
+	io_loop_free(&loop);
+}
+
+static void a_shared_port_must_be_our_own(void **state)
+{
+	const struct io_listen_cfg shared = { .reuse_port = true };
+	struct io_loop *loop = io_loop_new(NULL);
+	struct io_listener one = { 0 }, two = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+	struct problem p = { 0 };
+	int ready[2], over[2];
+	char byte;
+	(void)state;
+
+	assert_int_equal(io_listen(loop, &one, &at, &shared, &p), ERR_OK);
+	at = one.at;
+	assert_int_equal(io_listen(loop, &two, &at, &shared, &p), ERR_OK);
+	io_listener_close(&one);
+	io_listener_close(&two);
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(over), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) { /* another program that shares the port */
+		close(over[1]);
+		struct io_loop *other = io_loop_new(NULL);
+		if (io_listen(other, &one, &at, &shared, &p) == ERR_OK)
+			(void)!write(ready[1], "1", 1);
+		(void)!read(over[0], &byte, 1);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(io_listen(loop, &two, &at, &shared, &p), ERR_ADDR_IN_USE);
+	assert_non_null(strstr(p.text, "already in use"));
+	close(over[1]);
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(over[0]);
+	close(ready[0]);
+	close(ready[1]);
+	io_loop_free(&loop);
+}
+
+static void any_address_takes_ipv4_too(void **state)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct io_listener l = { 0 };
+	struct io_sock client = { 0 }, server = { 0 };
+	struct addr at = addr_of(":0"), to = addr_of("127.0.0.1:0"), peer, local;
+	struct addr from = addr_of("127.0.0.7:0");
+	struct problem p = { 0 };
+	(void)state;
+
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_OK);
+	addr_set_port(&to, addr_port(&l.at));
+	assert_int_equal(io_connect(loop, &client, &to, &from), ERR_OK);
+	assert_int_equal(io_accept(&l, &server, &peer), ERR_OK);
+	assert_true(io_local_addr(&client, &local));
+	assert_true(addr_eq(&peer, &local)); /* not ::ffff:127.0.0.7 */
+	addr_set_port(&local, 0);
+	assert_true(addr_eq(&local, &from));
+	assert_int_equal(io_accept(&l, &server, &peer), ERR_AGAIN);
+	io_close(&client, IO_CLOSE_RESET);
+	io_close(&server, IO_CLOSE_FIN);
+	from = addr_of("192.0.2.1:0"); /* documentation: nobody's */
+	assert_int_equal(io_connect(loop, &client, &to, &from), ERR_SOCKET);
+	io_listener_close(&l);
+	assert_int_equal(io_listen(loop, &l, &from, NULL, &p), ERR_SOCKET);
+	assert_non_null(strstr(p.text, "no interface"));
+	io_loop_free(&loop);
+}
+
+static void a_stale_socket_file_is_replaced(void **state)
+{
+	char dir[] = "/tmp/weir-io-XXXXXX";
+	struct io_loop *loop = io_loop_new(NULL);
+	struct io_listener l = { 0 };
+	struct problem p = { 0 };
+	struct text name;
+	(void)state;
+
+	assert_non_null(mkdtemp(dir));
+	text_init(&name);
+	text_addf(&name, "unix:%s/s", dir);
+	struct addr at = addr_of(name.ptr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, &at.sa, at.len), 0); /* who made it was killed */
+	close(fd);
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_OK);
+	io_listener_close(&l);
+	assert_int_equal(access(at.un.sun_path, F_OK), -1);
+
+	fd = open(at.un.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600); /* not ours */
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_ADDR_IN_USE);
+	assert_non_null(strstr(p.text, "already in use"));
+	assert_int_equal(unlink(at.un.sun_path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	text_fini(&name);
+	io_loop_free(&loop);
+}
+
+static void leave_a_socket_open(void)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct io_listener l = { 0 };
+	struct problem p = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+
+	if (io_listen(loop, &l, &at, NULL, &p) == ERR_OK)
+		io_loop_free(&loop);
+}
+
+static void leave_a_timer_set(void)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct timer t = { .on_fire = on_beat };
+
+	io_timer_set(loop, &t, io_now(loop) + NS_S);
+	io_loop_free(&loop);
+}
+
+static void leaks_are_told(void **state)
+{
+	(void)state;
+	assert_true(aborts(leave_a_socket_open));
+	assert_true(aborts(leave_a_timer_set));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signals_call_back_on_the_loop),
+		cmocka_unit_test(precise_timers_are_finer_than_a_millisecond),
+		cmocka_unit_test(a_shared_port_must_be_our_own),
+		cmocka_unit_test(any_address_takes_ipv4_too),
+		cmocka_unit_test(a_stale_socket_file_is_replaced),
+		cmocka_unit_test(leaks_are_told),
+	};
+	return cmocka_run_group_tests_name("uv", tests, NULL, NULL);
+}
