@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import eventually
+from conftest import ROOT, WEIR, eventually
 
 pytestmark = pytest.mark.usefixtures("weir")
 
@@ -336,8 +337,7 @@ class Watching:
 
     def __init__(self, host, *more):
         self.child = subprocess.Popen(
-            [os.environ.get("WEIR", str(Path(__file__).resolve().parents[2] / "build" / "weir")),
-             "watch", "--json", "--every", "100ms", "--netns", str(host.pid), *more],
+            [WEIR, "watch", "--json", "--every", "100ms", "--netns", str(host.pid), *more],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.last = json.loads(self.child.stdout.readline())
 
@@ -556,6 +556,39 @@ def test_json_line_by_line(pair):
     assert second["time_unix_ms"] > watching.last["time_unix_ms"]
     assert second["closes"]["interval_ms"] == pytest.approx(100, abs=90)
     assert watching.stop() == 0
+
+
+def keys(value):
+    """Every name in a JSON value."""
+    if isinstance(value, dict):
+        return set(value).union(*[keys(v) for v in value.values()])
+    return set().union(*[keys(v) for v in value]) if isinstance(value, list) else set()
+
+
+def test_the_manual_of_the_json_names_every_field_and_no_other(pair):
+    page = (ROOT / "docs" / "json" / "watch.md").read_text()
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        asked = [p.connect() for _ in range(5)]
+        for c, s in asked:
+            c.sendall(b"x")
+            s.recv(1)
+            c.close()
+        watching.until({("out", "local", "no-answer"): 5})
+        written = keys(watching.last) | keys(p.server.watch())
+    finally:
+        assert watching.stop() == 0
+    with p.server.inside():
+        written |= keys(json.loads(subprocess.run(
+            [WEIR, "watch", "--once", "--json"], capture_output=True, check=True).stdout))
+    named = {part for word in re.findall(r"`([A-Za-z0-9_.]+)`", page)
+             for part in word.split(".") if part}
+    assert written - named == set()
+    # sysctls; and what is written only where a program of the namespace holds a socket
+    elsewhere = {"ip_local_port_range", "ip_local_reserved_ports", "established_in",
+                 "established_out", "close_wait"}
+    assert {word for word in named - written if "_" in word} - elsewhere == set()
 
 
 # ---- misuse --------------------------------------------------------------------------------
