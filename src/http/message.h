@@ -28,8 +28,8 @@ struct inbound {
 MUST_USE enum err inbound_fill(struct inbound *in, struct worker *w, struct conn *c);
 static inline struct slice inbound_bytes(const struct inbound *in)
 {
-	return in->buf ? (struct slice){ in->buf + in->start, in->end - in->start } :
-			 SLICE_NONE;
+	return in->buf ? (struct slice){ in->buf + in->start, in->end - in->start }
+		       : SLICE_NONE;
 }
 static inline bool inbound_is_full(const struct inbound *in)
 {

@@ -105,8 +105,6 @@ static void sconn_linger(struct sconn *c)
 
 /* --- the end of an exchange --- */
 
-static void sconn_next(struct sconn *c);
-
 void sconn_finish(struct sconn *c, enum err why)
 {
 	struct worker *w = c->server->worker;
@@ -126,7 +124,11 @@ void sconn_finish(struct sconn *c, enum err why)
 	if (!c->closing && c->body_done) {
 		sconn_enter(c, SCONN_IDLE);
 		sconn_deadline(c, c->server->cfg.idle_for);
-		sconn_next(c);
+		/* A pipelined request waits for the end of the turn: no recursion. */
+		if (c->in.end > c->in.start)
+			io_defer(w->loop, &c->later);
+		inbound_relax(&c->in, w, false);
+		sconn_rearm(c);
 		return;
 	}
 	inbound_relax(&c->in, w, true);

@@ -312,6 +312,7 @@ func run() error {
 		Concurrency: *limit,
 		Logger:      log.New(os.Stderr, "", 0),
 	}
+	fmt.Fprintf(os.Stderr, "fasthttp: listening on %s, %d slots\n", ln.Addr(), *limit)
 	return server.Serve(&listener{ln, g})
 }
 

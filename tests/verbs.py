@@ -1,0 +1,116 @@
+"""weir's verbs as processes, for tests: started, read by their start-up line, ended by PID."""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
+PATIENCE = 30  # seconds until a condition must hold: generous, a sanitized build is slow
+FASTHTTP_SOURCE = ROOT / "lab" / "servers" / "fasthttp" / "main.go"
+
+
+def eventually(truth, within=PATIENCE):
+    """Waits until truth() is true and returns its value."""
+    until = time.monotonic() + within
+    while True:
+        value = truth()
+        if value:
+            return value
+        assert time.monotonic() < until, f"still not so after {within} s: {truth.__doc__ or ''}"
+        time.sleep(0.01)
+
+
+def ask(path, target="/", method="GET"):
+    """One request to a unix: admin address; its JSON."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE)
+        s.connect(str(path))
+        s.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  "Content-Length: 0\r\n\r\n".encode())
+        data = b""
+        while chunk := s.recv(65536):
+            data += chunk
+    head, body = data.split(b"\r\n\r\n", 1)
+    if b"transfer-encoding: chunked" in head.lower():
+        whole = b""
+        while body:
+            size, body = body.split(b"\r\n", 1)
+            n = int(size, 16)
+            whole, body = whole + body[:n], body[n + 2:]
+            if n == 0:
+                break
+        body = whole
+    return json.loads(body)
+
+
+class Verb:
+    """A running verb with an admin endpoint: `with Verb("proxy", tmp, "--upstream", url) as p:`."""
+
+    def __init__(self, name, folder, *options, weir=WEIR, listen="127.0.0.1:0", program=None):
+        self.name = name
+        self.admin = Path(folder) / f"{name}-{time.monotonic_ns()}.sock"
+        argv = [*(program or [weir, name]), "--listen", listen, "--admin", f"unix:{self.admin}",
+                *map(str, options)]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL)
+        self.line = self._first_line()
+        found = re.search(r"127\.0\.0\.1:(\d+)", self.line)
+        self.port = int(found.group(1)) if found else 0
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _first_line(self):
+        ready, _, _ = select.select([self.process.stderr], [], [], PATIENCE)
+        line = self.process.stderr.readline().decode() if ready else ""
+        if "listening on" not in line:
+            self.process.kill()
+            line += self.process.communicate()[1].decode()
+            raise AssertionError(f"{self.name} did not start: {line}")
+        return line.rstrip("\n")
+
+    def status(self):
+        return ask(self.admin)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.said = self.process.communicate(timeout=PATIENCE)[1].decode()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        if kind is None:
+            assert self.process.returncode in (0, -signal.SIGTERM), self.said
+
+
+def gauges_at_zero(proxy):
+    """Every gauge of the proxy that counts work under way."""
+    s = proxy.status()
+    return (s["exchanges"]["now"] == 0 and s["queue"]["waiting"] == 0 and
+            all(s["slots"][k] == 0 for k in ("connecting", "busy", "draining", "ghost",
+                                             "settling")) and s["sockets"]["client"] == 0)
+
+
+def build_fasthttp(folder):
+    """The path of the lab's server on a real fasthttp; or None and why not."""
+    package = Path("/usr/share/gocode/src/github.com/valyala/fasthttp")
+    if not shutil.which("go") or not package.exists():
+        return None, "no Go compiler or no golang-github-valyala-fasthttp-dev"
+    source, program = Path(folder) / "fasthttp-src", Path(folder) / "fasthttp"
+    source.mkdir()
+    shutil.copy(FASTHTTP_SOURCE, source)
+    env = dict(os.environ, GOPATH="/usr/share/gocode", GO111MODULE="off", GOFLAGS="",
+               GOCACHE=str(Path(folder) / "gocache"))
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=source, env=env, check=True)
+    return str(program), None
