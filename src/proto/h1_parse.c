@@ -17,12 +17,13 @@ static struct h1_lex open_lex(const struct h1_scan *scan, struct slice in,
 	const struct h1_limits *l = limits ? limits : &defaults;
 	const uint32_t fields = or_default(l->fields, FIELDS);
 	const uint32_t head_bytes = or_default(l->head_bytes, HEAD_BYTES);
+	const char *base = in.len ? in.ptr : ""; /* of no bytes ptr may be NULL */
 	CHECK(scan->at <= in.len);
 	return (struct h1_lex){
-		.base = in.ptr,
-		.end = in.ptr + (in.len < head_bytes ? in.len : head_bytes),
-		.at = in.ptr + scan->at,
-		.run = in.ptr + scan->run,
+		.base = base,
+		.end = base + (in.len < head_bytes ? in.len : head_bytes),
+		.at = base + scan->at,
+		.run = base + scan->run,
 		.head = head,
 		.target_max = or_default(l->target_bytes, TARGET_BYTES),
 		.fields = scan->fields,

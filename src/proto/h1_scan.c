@@ -95,9 +95,12 @@ static uint8_t minor_of(const char *version)
 
 static enum h1_result lex_version(struct h1_lex *x)
 {
-	enum h1_result r = match(x, SLICE("HTTP/#.#\r\n"));
-	if (r != H1_DONE)
-		return r;
+	const struct slice usual = SLICE("HTTP/1.1\r\n");
+	if (x->end - x->run < 10 || memcmp(x->run, usual.ptr, 10) != 0) {
+		enum h1_result r = match(x, SLICE("HTTP/#.#\r\n"));
+		if (r != H1_DONE)
+			return r;
+	}
 	if (x->run[5] != '1')
 		return h1_fail(x, ERR_REQ_VERSION);
 	x->head->minor = minor_of(x->run);

@@ -11,6 +11,8 @@ static bool is_visible(struct slice s)
  * text that found its way here can end a line. */
 static void put_text(struct wire *w, struct slice s)
 {
+	if (s.len == 0)
+		return; /* ptr may be NULL */
 	const char *p = s.ptr, *end = s.ptr + s.len;
 	while (p < end) {
 		const char *q = h1_span_value(p, end);
@@ -67,18 +69,36 @@ void h1_put_field_u64(struct wire *w, struct slice name, uint64_t value)
 	WIRE_LIT(w, "\r\n");
 }
 
+/* One validated field, checked for room once. Where it stands in the input as it is to be
+ * written, with one SP behind the colon, name and value are copied together. */
+static void put_read_field(struct wire *w, const struct h1_field *f)
+{
+	const size_t name = f->name.len, value = f->value.len, all = name + value + 4;
+	char *to = w->ptr + w->len;
+	if (UNLIKELY(all > w->cap - w->len)) {
+		w->over = true;
+		return;
+	}
+	if (f->value.ptr == f->name.ptr + name + 2 && f->value.ptr[-1] == ' ') {
+		memcpy(to, f->name.ptr, all - 2);
+	} else {
+		memcpy(to, f->name.ptr, name);
+		memcpy(to + name, ": ", 2);
+		if (value) /* ptr may be NULL */
+			memcpy(to + name + 2, f->value.ptr, value);
+	}
+	memcpy(to + all - 2, "\r\n", 2);
+	w->len += all;
+}
+
 void h1_put_fields(struct wire *w, const struct h1_head *head, uint64_t without)
 {
 	without |= h1_bit(H1_FIELD_CONTENT_LENGTH) | h1_bit(H1_FIELD_HOST) |
 		   h1_bit(H1_FIELD_EXPECT) | h1_bit(H1_FIELD_TRANSFER_ENCODING);
 	for (size_t i = 0; i < head->field_count; i++) {
 		const struct h1_field *f = &head->fields[i];
-		if (f->hop || without & h1_bit((enum h1_field_id)f->id))
-			continue;
-		wire_put_slice(w, f->name);
-		WIRE_LIT(w, ": ");
-		wire_put_slice(w, f->value);
-		WIRE_LIT(w, "\r\n");
+		if (!f->hop && !(without & h1_bit((enum h1_field_id)f->id)))
+			put_read_field(w, f);
 	}
 }
 

@@ -194,6 +194,19 @@ static void test_limits_larger_than_the_defaults(void **state)
 	text_fini(&t);
 }
 
+static void test_no_bytes_at_no_address(void **state)
+{
+	struct h1_decoder d;
+	struct slice data;
+	(void)state;
+	assert_int_equal(request(SLICE_NONE, NULL), H1_PARTIAL);
+	assert_int_equal(response(SLICE_NONE), H1_PARTIAL);
+	h1_decoder_init(&d, H1_BODY_CHUNKED, 0);
+	assert_int_equal(h1_decode(&d, SLICE_NONE, &used, &data), H1_PARTIAL);
+	assert_int_equal(used, 0);
+	assert_int_equal(data.len, 0);
+}
+
 /* Byte by byte the work stays in proportion: the resumed walk never starts over. */
 static void test_scan_goes_on_where_it_was(void **state)
 {
@@ -324,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_head_limit_by_default),
 		cmocka_unit_test(test_target_limit_by_default),
 		cmocka_unit_test(test_limits_larger_than_the_defaults),
+		cmocka_unit_test(test_no_bytes_at_no_address),
 		cmocka_unit_test(test_scan_goes_on_where_it_was),
 		cmocka_unit_test(test_every_known_name),
 		cmocka_unit_test(test_methods),

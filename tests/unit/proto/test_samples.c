@@ -37,7 +37,8 @@ static void fault(struct subject *s, const char *fmt, ...)
 /* Looks at the first `len` bytes, which end at the forbidden page. */
 static void look(struct subject *s, struct h1_scan *scan, size_t len, struct outcome *o)
 {
-	struct slice in = guard_put(s->guard, (struct slice){ s->sample->bytes.ptr, len });
+	struct slice in = guard_put(
+		s->guard, (struct slice){ s->sample->bytes.ptr, len });
 	if (s->response)
 		outcome_of_response(o, scan, in, &s->limits, s->asked);
 	else
