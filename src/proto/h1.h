@@ -72,7 +72,8 @@ struct h1_head {
 	uint8_t form;   /* enum h1_form */
 	struct slice method_text, target;
 	struct slice path; /* origin form of the target: path and query; "*" or "" for
-			      asterisk/authority */
+			      asterisk/authority. Begins with '?' where an absolute form
+			      has a query and no path (h1_put_request_line adds the '/') */
 	struct slice authority; /* from an absolute or authority form target, else the
 				   Host value */
 	/* response */
@@ -85,7 +86,8 @@ struct h1_head {
 			  */
 	bool upgrade;    /* has Upgrade, and Connection names it */
 	bool expect_continue;
-	uint64_t content_length; /* body == H1_BODY_LENGTH */
+	uint64_t content_length; /* body == H1_BODY_LENGTH; also what an answer without a
+				    body says, if H1_FIELD_CONTENT_LENGTH was seen; else 0 */
 	uint16_t field_count;
 	uint64_t seen; /* bit per enum h1_field_id present */
 	struct h1_field fields[H1_FIELDS_MAX];
@@ -161,7 +163,9 @@ MUST_USE enum h1_result h1_decoder_eof(struct h1_decoder *d);
 
 /*
  * Serialiser: heads in one unambiguous form. Call begin, then fields, then end, then
- * check w->over.
+ * check w->over. It is also set when a method or name is no token or a path is not visible
+ * ASCII; control bytes in a value or reason are written as SP. So nothing that comes from
+ * outside can add a line.
  */
 void h1_put_request_line(
 	struct wire *w, struct slice method, struct slice path); /* HTTP/1.1 */
@@ -170,8 +174,9 @@ void h1_put_status_line(struct wire *w, uint16_t status,
 void h1_put_field(struct wire *w, struct slice name, struct slice value);
 void h1_put_field_u64(struct wire *w, struct slice name, uint64_t value);
 /*
- * All end-to-end fields of `head`, except hop-by-hop ones, Content-Length, Host, Expect,
- * and those whose id is in `without` (bit per enum h1_field_id).
+ * All end-to-end fields of `head`, except hop-by-hop ones (Transfer-Encoding and those that
+ * Connection names among them), Content-Length, Host, Expect, and those whose id is in
+ * `without` (bit per enum h1_field_id).
  */
 void h1_put_fields(struct wire *w, const struct h1_head *head, uint64_t without);
 /* Our own framing: Content-Length, Transfer-Encoding: chunked, or nothing. */

@@ -49,22 +49,30 @@ void h1_put_status_line(struct wire *w, uint16_t status, struct slice reason)
 	WIRE_LIT(w, "\r\n");
 }
 
-void h1_put_field(struct wire *w, struct slice name, struct slice value)
+/* False, and `over`, for what is no field name. */
+static bool put_name(struct wire *w, struct slice name)
 {
 	if (!h1_is_token(name)) {
 		w->over = true;
-		return;
+		return false;
 	}
 	wire_put_slice(w, name);
 	WIRE_LIT(w, ": ");
+	return true;
+}
+
+void h1_put_field(struct wire *w, struct slice name, struct slice value)
+{
+	if (!put_name(w, name))
+		return;
 	put_text(w, value);
 	WIRE_LIT(w, "\r\n");
 }
 
 void h1_put_field_u64(struct wire *w, struct slice name, uint64_t value)
 {
-	wire_put_slice(w, name);
-	WIRE_LIT(w, ": ");
+	if (!put_name(w, name))
+		return;
 	wire_put_u64(w, value);
 	WIRE_LIT(w, "\r\n");
 }

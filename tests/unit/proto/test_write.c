@@ -98,6 +98,9 @@ static void test_fields(void **state)
 	start();
 	h1_put_field(&w, SLICE("X: y\r\nZ"), SLICE("v"));
 	assert_true(w.over);
+	start();
+	h1_put_field_u64(&w, SLICE(""), 1);
+	assert_true(w.over);
 }
 
 static void test_chunk_sizes(void **state)
