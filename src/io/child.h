@@ -31,7 +31,8 @@ struct child_cfg {
 	const struct netns *net; /* NULL: ours */
 	const char *dir;         /* working directory; NULL: ours */
 	int out_fd, err_fd;      /* its standard output and error; -1: /dev/null */
-	int nice;                /* tried; 0: as we are */
+	bool prompt; /* to run as soon as it can: real-time where we may, else nice -10
+			where we may */
 };
 
 MUST_USE bool child_start(

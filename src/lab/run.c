@@ -12,8 +12,6 @@
 #define READY_STEP (5 * NS_MS)
 #define LAST_WORDS_BYTES 2048
 #define LOAD_BYTES_MAX (16U << 20)
-/* The callers keep their schedule however busy the machine is (where we may ask). */
-#define CALLERS_NICE (-10)
 
 ns_t lab_clock(void)
 {
@@ -70,7 +68,8 @@ static bool start_program(struct lab_run *r, enum lab_host_id id, struct problem
 				.net = &r->hosts.at[id].net,
 				.out_fd = callers ? out_fd : err_fd,
 				.err_fd = err_fd,
-				.nice = callers ? CALLERS_NICE : 0,
+				.prompt =
+					callers, /* their schedule must hold on a busy machine */
 			},
 			p);
 	if (err_fd >= 0)
