@@ -62,6 +62,22 @@ static int show_text(struct text *t)
 	return EXIT_SUCCESS;
 }
 
+/* The example's first command, with the lines it goes on in. */
+static void add_first_command(struct text *t, struct slice example)
+{
+	const char *indent = "  ";
+
+	for (bool goes_on = true; goes_on && example.len; indent = "      ") {
+		struct slice line = slice_cut(example, 0, slice_find(example, '\n'));
+		example = slice_cut(example, line.len + 1, SIZE_MAX);
+		line = slice_trim(line);
+		goes_on = line.len && line.ptr[line.len - 1] == '\\';
+		text_add(t, indent);
+		text_add_slice(t, line);
+		text_add_char(t, '\n');
+	}
+}
+
 static int show_front_page(void)
 {
 	struct text t;
@@ -77,13 +93,8 @@ static int show_front_page(void)
 	text_add(&t, "\n  weir VERB --help    the verb's options, and lines to paste\n"
 		     "  weir --version      this build\n");
 	text_add(&t, "\nfor example:\n\n");
-	for (const struct verb *const *v = verbs; *v; v++) {
-		struct slice lines = slice_of((*v)->example);
-		text_add(&t, "  ");
-		text_add_slice(
-			&t, slice_trim(slice_cut(lines, 0, slice_find(lines, '\n'))));
-		text_add_char(&t, '\n');
-	}
+	for (const struct verb *const *v = verbs; *v; v++)
+		add_first_command(&t, slice_of((*v)->example));
 	return show_text(&t);
 }
 
