@@ -27,7 +27,7 @@ struct origin {
 	struct slice server_name;
 	uint64_t body_bytes, room;
 	ns_t started_at;
-	bool stopping, in_turns;
+	bool stopping;
 	char filler[FILLER_BYTES + 2]; /* "ok\n" again and again */
 };
 
@@ -52,6 +52,7 @@ static void run_turns(struct origin *o);
 
 /* --- the end of a call --- */
 
+/* Its worker may be free now: run_turns is due. */
 static void work_leave(struct work *work, bool answered)
 {
 	struct origin *o = work->origin;
@@ -59,8 +60,6 @@ static void work_leave(struct work *work, bool answered)
 	io_timer_stop(o->worker->loop, &work->timer);
 	model_leave(&o->model, &work->call, answered);
 	slab_give(&o->calls, work);
-	if (!o->stopping)
-		run_turns(o);
 }
 
 static void work_abort(struct work *work)
@@ -204,17 +203,15 @@ static void work_start(struct work *work)
 	io_timer_set(o->worker->loop, &work->timer, piece_at(work, 1));
 }
 
-/* A call that ends at once comes back here from inside the loop: one loop does for all. */
+/* Starts every call that may start, also those that an end inside the loop makes way for. */
 static void run_turns(struct origin *o)
 {
 	struct model_call *call;
 
-	if (o->in_turns)
+	if (o->stopping)
 		return;
-	o->in_turns = true;
 	while ((call = model_next(&o->model)))
 		work_start(work_of(call));
-	o->in_turns = false;
 }
 
 /* --- connections and requests --- */
@@ -355,9 +352,12 @@ static bool on_hangup(struct sconn *c)
 static void on_end(struct sconn *c, enum err why)
 {
 	struct work *work = sconn_ctx(c);
+	struct origin *o = server_ctx(sconn_server(c));
 
-	if (work)
-		work_leave(work, why == ERR_OK);
+	if (!work)
+		return;
+	work_leave(work, why == ERR_OK);
+	run_turns(o);
 }
 
 static const struct server_ops origin_server_ops = {
