@@ -258,6 +258,8 @@ static void add_connections(struct text *t, const struct load_result *r)
 	add_named_count(t, "", "opened", r->opened);
 	add_named_count(t, ", ", "requests on one used before", r->reused);
 	add_named_count(t, ", ", "open at the end", r->open);
+	if (r->replayed)
+		add_named_count(t, ", ", "requests sent once more", r->replayed);
 	text_add_char(t, '\n');
 	text_pad(t, LABEL_COLUMN);
 	add_named_count(t, "closed: ", "by us", r->closed_by_us);
@@ -334,6 +336,7 @@ static void json_connections(struct json *j, const struct load_result *r)
 	json_object(j, "connections");
 	json_int(j, "opened", (int64_t)r->opened);
 	json_int(j, "reused", (int64_t)r->reused);
+	json_int(j, "replayed", (int64_t)r->replayed);
 	json_int(j, "closed_by_us", (int64_t)r->closed_by_us);
 	json_int(j, "closed_by_peer", (int64_t)r->closed_by_peer);
 	json_int(j, "reset", (int64_t)r->reset);

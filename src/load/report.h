@@ -18,7 +18,7 @@ struct load_result {
 	ns_t ran_for;              /* of --for, how long requests were started */
 	bool interrupted;          /* before all of --for */
 	/* connections */
-	uint64_t opened, reused, closed_by_us, closed_by_peer, reset, open;
+	uint64_t opened, reused, replayed, closed_by_us, closed_by_peer, reset, open;
 	uint64_t sent_bytes, received_bytes;
 };
 

@@ -333,6 +333,7 @@ static void fill_connections(struct load_result *result, const struct upstream *
 
 	result->opened = s->connects;
 	result->reused = s->reused;
+	result->replayed = s->replayed;
 	result->closed_by_peer = s->closed_by_peer;
 	result->reset = s->closed_reset;
 	result->open = s->sockets > connecting ? s->sockets - connecting : 0;

@@ -188,7 +188,7 @@ SCHEMA = thing({
         **numbers("first_ms last_ms"), "text": {"type": ["string", "null"]},
         "refusal": {"type": "boolean"}})},
     "statuses": {"type": "object", "additionalProperties": {"type": "integer"}},
-    "connections": thing(counts("opened reused closed_by_us closed_by_peer reset open")),
+    "connections": thing(counts("opened reused replayed closed_by_us closed_by_peer reset open")),
     "bytes": thing(counts("sent received")),
     "intervals": {"type": "array", "items": thing({
         **numbers("t_ms"), **counts("started good late failed"),
@@ -374,7 +374,9 @@ def test_a_kept_connection_that_died_is_no_failure():
 
     with Server(answer) as server:
         doc = load_json("--rate", "50/s", "--for", "500ms", server.url)
+        assert len(server.requests) >= 25
     assert doc["good"] == 25
+    assert doc["connections"]["reused"] >= doc["connections"]["replayed"]
 
 
 # ---- errors, in the server's own words -----------------------------------------------------
