@@ -86,7 +86,7 @@ NORETURN static void init_of_cage(int gate, int (*inside)(void *arg), void *arg)
 
 bool cage_start(struct cage *c, int (*inside)(void *arg), void *arg, struct problem *p)
 {
-	unsigned long flags = CLONE_NEWPID | CLONE_NEWNS;
+	unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET;
 	sigset_t ours = cage_signals();
 	int gate[2];
 	*c = (struct cage){ .kind = CAGE_ROOT };

@@ -100,6 +100,19 @@ void lab_row_init(struct lab_row *row, const struct lab_run *run)
 	row->out_per_s = (double)row->calls / seconds;
 }
 
+/* On one line: what the server sent may hold anything. */
+static void copy_words(char *to, size_t cap, struct slice text)
+{
+	size_t n = text.len < cap - 1 ? text.len : cap - 1;
+	while (n > 0 && strchr("\r\n \t", text.ptr[n - 1]))
+		n--;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		to[i] = c < 0x20 || c == 0x7f ? ' ' : text.ptr[i];
+	}
+	to[n] = '\0';
+}
+
 /* Takes the row of `array` with the highest count and a text. */
 static bool take_words(struct lab_words *w, const struct json_doc *doc, const char *array)
 {
@@ -117,7 +130,7 @@ static bool take_words(struct lab_words *w, const struct json_doc *doc, const ch
 			continue;
 		w->count = count;
 		w->status = (int)status;
-		snprintf(w->text, sizeof(w->text), "%.*s", SLICE_ARG(text));
+		copy_words(w->text, sizeof(w->text), text);
 		found = true;
 	}
 	return found;

@@ -154,7 +154,7 @@ static const struct column columns[] = {
 	{ OF_SOCKETS, "ESTABLISHED", cell_established },
 	{ OF_SOCKETS, "TIME_WAIT", cell_time_wait },
 	{ OF_SOCKETS, "FIN_WAIT2", cell_fin_wait2 },
-	{ OF_CLOSES, "mw", cell_first_middleware },
+	{ OF_CLOSES, "middleware", cell_first_middleware },
 	{ OF_CLOSES, "server", cell_first_server },
 	{ OF_CLOSES, "both", cell_first_both },
 	{ OF_CLOSES, "reset", cell_first_reset },
