@@ -111,21 +111,10 @@ enum tally_first tally_first_joined(const struct snap_sock *sock, const struct s
 
 /* Ports that listen, or did. */
 
-static struct tally_port *port_find(const struct tally *t, uint16_t port)
-{
-	for (uint32_t i = 0; i < t->n_ports; i++) {
-		if (t->ports[i].port == port)
-			return &t->ports[i];
-	}
-	return NULL;
-}
-
 static void port_learn(struct tally *t, uint16_t port, ns_t now)
 {
-	struct tally_port *p = port_find(t, port);
-
-	if (p) {
-		p->last = now;
+	if (t->port_at[port]) {
+		t->ports[t->port_at[port] - 1].last = now;
 		return;
 	}
 	if (t->n_ports == t->cap_ports) {
@@ -133,15 +122,17 @@ static void port_learn(struct tally *t, uint16_t port, ns_t now)
 		t->ports = mem_realloc(t->ports, t->cap_ports * sizeof(*t->ports));
 	}
 	t->ports[t->n_ports++] = (struct tally_port){ port, now };
+	t->port_at[port] = (uint16_t)
+				   t->n_ports; /* at most 65,535: port 0 never listens */
 }
 
 enum tally_side_id tally_side_of(const struct tally *t, const struct diag_ports *ports,
 	const struct diag_end *local, ns_t now)
 {
 	bool ephemeral = diag_ports_has(ports, local->port);
-	const struct tally_port *p = port_find(t, local->port);
+	uint16_t at = t->port_at[local->port];
 
-	if (p && (!ephemeral || now - p->last <= REMEMBER_FOR))
+	if (at && (!ephemeral || now - t->ports[at - 1].last <= REMEMBER_FOR))
 		return SIDE_IN;
 	return ephemeral ? SIDE_OUT : SIDE_UNSURE;
 }
@@ -167,10 +158,25 @@ static void listeners_take(struct tally *t, const struct snap *snap, ns_t now)
 	t->n_listeners = snap->n_listeners;
 	for (uint32_t i = 0; i < snap->n_listeners; i++) {
 		t->listeners[i] = (struct tally_listener){ .l = snap->listeners[i] };
-		port_learn(t, snap->listeners[i].at.port, now);
+		if (snap->listeners[i].at.port)
+			port_learn(t, snap->listeners[i].at.port, now);
 	}
 	if (t->n_listeners)
 		qsort(t->listeners, t->n_listeners, sizeof(*t->listeners), by_port);
+}
+
+static uint32_t first_at_port(const struct tally *t, uint16_t port)
+{
+	uint32_t low = 0, high = t->n_listeners;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (t->listeners[mid].l.at.port < port)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /* The listener a connection came by: one bound to its very address before one bound to
@@ -179,10 +185,10 @@ static struct tally_listener *listener_of(struct tally *t, const struct diag_end
 {
 	struct tally_listener *found = NULL;
 
-	for (uint32_t i = 0; i < t->n_listeners; i++) {
+	for (uint32_t i = first_at_port(t, local->port); i < t->n_listeners; i++) {
 		struct tally_listener *l = &t->listeners[i];
 		if (l->l.at.port != local->port)
-			continue;
+			break;
 		if (diag_ip_eq(&l->l.at, local))
 			return l;
 		if (!found && diag_ip_is_any(&l->l.at))
@@ -333,6 +339,7 @@ static void count_side(
 void tally_init(struct tally *t)
 {
 	*t = (struct tally){ 0 };
+	t->port_at = mem_zalloc((UINT16_MAX + 1) * sizeof(*t->port_at));
 }
 
 void tally_fini(struct tally *t)
@@ -340,6 +347,7 @@ void tally_fini(struct tally *t)
 	mem_free(t->dests);
 	mem_free(t->listeners);
 	mem_free(t->ports);
+	mem_free(t->port_at);
 	mem_free(t->index);
 	*t = (struct tally){ 0 };
 }

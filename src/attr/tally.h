@@ -89,6 +89,7 @@ struct tally {
 	uint32_t usable, usable_first; /* ports, before any use */
 
 	struct tally_port *ports; /* memory over time */
+	uint16_t *port_at;        /* by port: its place in `ports` + 1 */
 	uint32_t n_ports, cap_ports, cap_dests, cap_listeners;
 	uint32_t *index; /* destinations by hash */
 	uint32_t cap_index;

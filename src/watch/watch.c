@@ -9,7 +9,7 @@
 #include "watch/report.h"
 #include "watch/screen.h"
 
-enum { STATUS_FAILED = 1, STATUS_MISUSE = 2, DEATHS_AT_ONCE = 256 };
+enum { STATUS_FAILED = 1, STATUS_MISUSE = 2, DEATHS_AT_ONCE = 256, TOP_OF_TEXT = 10 };
 
 #define EVERY_MIN (100 * NS_MS)
 
@@ -156,6 +156,13 @@ static bool look(struct watcher *w, struct problem *p)
 	return true;
 }
 
+static uint32_t top_of(const struct watch_options *o)
+{
+	if (o->top < UINT32_MAX)
+		return (uint32_t)o->top;
+	return o->json ? UINT32_MAX : TOP_OF_TEXT;
+}
+
 static void show(struct watcher *w, struct text *t, bool colour)
 {
 	const struct report_closes closes = {
@@ -176,7 +183,7 @@ static void show(struct watcher *w, struct text *t, bool colour)
 		.dump = &w->dump,
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
-		.top = w->opt->top < UINT32_MAX ? (uint32_t)w->opt->top : UINT32_MAX,
+		.top = top_of(w->opt),
 	};
 
 	text_reset(t);
