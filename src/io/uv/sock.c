@@ -32,7 +32,11 @@ void uv_sock_disarm(struct io_sock *s)
 /* Something armed fired that nobody wants: here the lazy io_want is paid for. */
 static void drop_unwanted(struct io_sock *s)
 {
-	uv_sock_disarm(s);
+	if (!s->wanted) {
+		uv_sock_disarm(s);
+		return;
+	}
+	s->armed = 0; /* one uv_poll_start changes it all */
 	uv_sock_arm(s);
 }
 

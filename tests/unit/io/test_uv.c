@@ -94,6 +94,48 @@ static void precise_timers_are_finer_than_a_millisecond(void **state)
 	io_loop_free(&loop);
 }
 
+struct slow {
+	struct io_defer defer;
+	struct timer timer;
+	struct io_loop *loop;
+};
+
+static void be_slow(struct io_defer *d)
+{
+	struct slow *s = CONTAINER_OF(d, struct slow, defer);
+	while (io_clock(s->loop) < s->timer.at + 2 * NS_MS)
+		;
+}
+
+static void on_slow_timer(struct timer *t)
+{
+	struct slow *s = CONTAINER_OF(t, struct slow, timer);
+	io_loop_stop(s->loop);
+}
+
+static void a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for(void **state)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct slow s = {
+		.defer.fn = be_slow, .timer.on_fire = on_slow_timer, .loop = loop
+	};
+	struct io_listener l = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+	struct problem p = { 0 };
+	(void)state;
+
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_OK);
+	l.sock.on_ready = (void (*)(struct io_sock *, unsigned))abort;
+	io_want(&l.sock, IO_READ); /* so that there is something to wait for, in vain */
+	io_timer_set(loop, &s.timer, io_now(loop) + 5 * NS_MS);
+	io_defer(loop, &s.defer);
+	alarm(30);
+	io_loop_run(loop);
+	alarm(0);
+	io_listener_close(&l);
+	io_loop_free(&loop);
+}
+
 static void a_shared_port_must_be_our_own(void **state)
 {
 	const struct io_listen_cfg shared = { .reuse_port = true };
@@ -226,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signals_call_back_on_the_loop),
 		cmocka_unit_test(precise_timers_are_finer_than_a_millisecond),
+		cmocka_unit_test(a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for),
 		cmocka_unit_test(a_shared_port_must_be_our_own),
 		cmocka_unit_test(any_address_takes_ipv4_too),
 		cmocka_unit_test(a_stale_socket_file_is_replaced),
