@@ -289,6 +289,7 @@ static void test_date(void **state)
 	assert_date(951868800, "Wed, 01 Mar 2000 00:00:00 GMT");
 	assert_date(4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"); /* 2100 has no 29 Feb */
 	assert_date(253402300799, "Fri, 31 Dec 9999 23:59:59 GMT");
+	assert_date(253402300800, "Fri, 31 Dec 9999 23:59:59 GMT");
 	assert_date(INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT");
 	assert_date(-1, "Thu, 01 Jan 1970 00:00:00 GMT");
 }
