@@ -385,13 +385,14 @@ static void print_owners(struct page *p)
 	if (!o)
 		return;
 	more(p, o->n, n);
-	if (o->unowned && o->unreadable) {
+	if (o->unowned) {
 		text_addf(p->t, "%s", p->dim);
 		text_add_count(p->t, o->unowned);
-		text_add(p->t,
-			" sockets belong to programs that /proc hides from this user "
-			"(run as root to name them)");
-		text_addf(p->t, "%s\n", p->off);
+		text_addf(p->t,
+			" sockets are held by programs that /proc does not show here (%s)%s\n",
+			o->unreadable ? "another user's, or in another namespace"
+				      : "in another namespace",
+			p->off);
 	}
 }
 
@@ -456,7 +457,7 @@ static void print_cluster(struct page *p, const struct closes *c, int side,
 		return;
 	if ((why != WHY_NO_ANSWER && why != WHY_IDLE) || !closes_cluster(ages, &at))
 		return;
-	text_add(p->t, " after ");
+	text_add(p->t, " after about ");
 	text_add_duration(p->t, at);
 }
 

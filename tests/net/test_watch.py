@@ -591,6 +591,44 @@ def test_the_manual_of_the_json_names_every_field_and_no_other(pair):
     assert {word for word in named - written if "_" in word} - elsewhere == set()
 
 
+def test_a_namespace_by_path_by_name_and_by_process(pair):
+    p = Pair(pair)
+    p.connect()
+    inode = os.stat(f"/proc/{p.client.pid}/ns/net").st_ino
+    path = f"/proc/{p.client.pid}/ns/net"
+    name = f"weir-test-{os.getpid()}"
+    names = [str(p.client.pid), path]
+    named = subprocess.run(["ip", "netns", "attach", name, str(p.client.pid)],
+                           capture_output=True, check=False).returncode == 0
+    if named:
+        names.append(name)
+    try:
+        for given in names:
+            done = subprocess.run([WEIR, "watch", "--once", "--json", "--netns", given],
+                                  capture_output=True, text=True, check=True)
+            report = json.loads(done.stdout)
+            assert report["namespace"] == {"name": given, "inode": inode}
+            assert report["sides"]["out"]["total"] == 1
+    finally:
+        if named:
+            subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def test_ten_rows_for_people_all_for_programs(pair, weir):
+    client, server = pair
+    for _ in range(12):
+        listener = server.listen()
+        c = client.new_socket()
+        c.connect((server.address, listener.getsockname()[1]))
+    assert len(client.watch()["destinations"]) == 12
+    two = client.watch("--top", "2")
+    assert (len(two["destinations"]), two["destinations_total"]) == (2, 12)
+    text = subprocess.run([weir, "watch", "--once", "--netns", str(client.pid)],
+                          capture_output=True, text=True, check=True).stdout
+    assert sum(line.startswith(server.address) for line in text.splitlines()) == 10
+    assert "and 2 more" in text
+
+
 # ---- misuse --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("argv, status, says", [
