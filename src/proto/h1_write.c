@@ -91,11 +91,13 @@ static void put_read_field(struct wire *w, const struct h1_field *f)
 		memcpy(to, f->name.ptr, all - 2);
 	} else {
 		memcpy(to, f->name.ptr, name);
-		memcpy(to + name, ": ", 2);
+		to[name] = ':';
+		to[name + 1] = ' ';
 		if (value) /* ptr may be NULL */
 			memcpy(to + name + 2, f->value.ptr, value);
 	}
-	memcpy(to + all - 2, "\r\n", 2);
+	to[all - 2] = '\r';
+	to[all - 1] = '\n';
 	w->len += all;
 }
 
