@@ -8,6 +8,7 @@
 #define SYN_TRIES 6   /* net.ipv4.tcp_syn_retries */
 #define DATA_TRIES 15 /* net.ipv4.tcp_retries2 */
 #define ORPHAN_TRIES 8
+#define SYN_ACK_TRIES 5
 #define RTO_FIRST (200 * NS_MS)
 #define RTO_MAX (120 * NS_S)
 #define UNREACHABLE_AFTER (3 * NS_S) /* ARP gives up */
@@ -95,6 +96,22 @@ static bool may_send(const struct end *e)
 	       e->state != END_CLOSED;
 }
 
+/*
+ * The window is shut, and who could open it is gone and has not been heard saying so (a lost
+ * RST): the window probe will be answered as any stray segment.
+ */
+static void probe(struct end *e)
+{
+	struct stream *s = &e->out;
+	ns_t at = e->conn->sim->now + RTO_FIRST;
+
+	if (end_peer(e)->state != END_CLOSED || s->written == s->sent ||
+		s->acked != s->sent || s->probing || !may_send(e))
+		return;
+	s->probing = true;
+	post_at(end_peer(e), EVENT_DATA, at, (struct event){ .value = 0 });
+}
+
 void tcp_pump(struct end *e)
 {
 	struct stream *s = &e->out;
@@ -111,6 +128,7 @@ void tcp_pump(struct end *e)
 		s->fin_sent = true;
 		send_event(e, EVENT_FIN, (struct event){ 0 });
 	}
+	probe(e);
 }
 
 static void send_ack(struct end *from)
@@ -146,8 +164,11 @@ void tcp_shutdown(struct end *e)
 
 void tcp_abort(struct end *e)
 {
+	struct end *peer = end_peer(e);
+
 	(void)send_rst(e);
 	end_enter(e, END_CLOSED);
+	probe(peer);
 }
 
 void tcp_close(struct end *e, enum io_close how)
@@ -279,10 +300,23 @@ static void on_syn(struct end *server, const struct event *ev)
 	send_event(server, EVENT_SYN_ACK, (struct event){ 0 });
 }
 
-static void on_syn_ack(struct end *client)
+/* For a client that closed while connecting. */
+static void refuse_syn_ack(struct end *client, const struct event *ev)
 {
-	if (client->state != END_SYN_SENT) { /* closed while connecting */
-		(void)send_rst(client);
+	struct event again = { .tries = (uint8_t)(ev->tries + 1) };
+
+	if (send_rst(client))
+		return;
+	if (ev->tries < SYN_ACK_TRIES)
+		post_at(client, EVENT_SYN_ACK, ev->at + backoff(NS_S, ev->tries), again);
+	else
+		tcp_reset_now(end_peer(client));
+}
+
+static void on_syn_ack(struct end *client, const struct event *ev)
+{
+	if (client->state != END_SYN_SENT) {
+		refuse_syn_ack(client, ev);
 		return;
 	}
 	end_enter(client, END_ESTABLISHED);
@@ -314,7 +348,7 @@ static void answer_stray(struct end *e, const struct event *ev)
 	struct event again = { .value = ev->value, .tries = (uint8_t)(ev->tries + 1) };
 	ns_t at = ev->at + backoff(RTO_FIRST, ev->tries);
 
-	if (send_rst(e) || sender->state == END_CLOSED)
+	if (sender->state == END_CLOSED || send_rst(e))
 		return;
 	if (ev->tries < max)
 		post_at(e, ev->kind, at, again);
@@ -396,7 +430,7 @@ void tcp_event(const struct event *ev)
 		on_syn(to, ev);
 		break;
 	case EVENT_SYN_ACK:
-		on_syn_ack(to);
+		on_syn_ack(to, ev);
 		break;
 	case EVENT_ACCEPT:
 		on_accept(to);

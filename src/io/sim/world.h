@@ -53,6 +53,7 @@ struct stream {
 	uint64_t acked, edge; /* as far as the sender knows */
 	uint64_t promised;    /* the edge last told to the sender */
 	bool fin_queued, fin_sent;
+	bool probing; /* the window is shut by an end that is gone */
 };
 
 struct sim_conn;

@@ -9,6 +9,7 @@ struct side {
 	enum err connected, end;
 	uint64_t got;
 	ns_t ready_at;
+	bool keeps; /* what comes is left where it is */
 };
 
 struct world {
@@ -31,6 +32,10 @@ static void on_side(struct io_sock *s, unsigned bits)
 	if (s->connecting) {
 		side->connected = io_connect_result(s);
 		io_want(s, side->connected == ERR_OK ? IO_READ : 0);
+		return;
+	}
+	if (side->keeps) {
+		io_want(s, 0);
 		return;
 	}
 	while ((side->end = io_read(s, buf, sizeof(buf), &n)) == ERR_OK)
@@ -481,6 +486,108 @@ static void a_run_is_a_function_of_its_seed(void **state)
 	assert_false(play(1) == play(2));
 }
 
+/* A crowd that connects, writes, reads, shuts and closes at random, both sides. */
+struct fuzz {
+	struct world *w;
+	struct rng rng;
+	uint64_t sent[2][CONNS],
+		got[2][CONNS]; /* by the client's side, by the server's */
+};
+
+static struct side *fuzz_side(struct fuzz *f, uint32_t who, uint32_t i)
+{
+	return who ? &f->w->server[i] : &f->w->client[i];
+}
+
+static void fuzz_write(struct fuzz *f, uint32_t who, uint32_t i)
+{
+	uint8_t buf[3000];
+	size_t len = 1 + rng_below(&f->rng, sizeof(buf)), n;
+	struct iovec v = { buf, len };
+
+	for (size_t k = 0; k < len; k++)
+		buf[k] = (uint8_t)((f->sent[who][i] + k) * 11 + who);
+	if (io_writev(&fuzz_side(f, who, i)->s, &v, 1, &n) == ERR_OK)
+		f->sent[who][i] += n;
+}
+
+static void fuzz_read(struct fuzz *f, uint32_t who, uint32_t i)
+{
+	uint8_t buf[3000];
+	size_t n;
+
+	(void)!io_read(&fuzz_side(f, who, i)->s, buf, 1 + rng_below(&f->rng, 3000), &n);
+
+	for (size_t k = 0; k < n; k++)
+		assert_int_equal(buf[k], (uint8_t)((f->got[who][i] + k) * 11 + !who));
+	f->got[who][i] += n;
+}
+
+static void fuzz_step(struct fuzz *f)
+{
+	uint32_t who = (uint32_t)rng_below(&f->rng, 2);
+	uint32_t i = (uint32_t)rng_below(&f->rng, CONNS);
+	struct io_sock *s = &fuzz_side(f, who, i)->s;
+	uint64_t what = rng_below(&f->rng, 100);
+
+	if (!io_is_open(s) || s->connecting) {
+		if (!who && !io_is_open(s) && f->sent[0][i] == 0 && what < 30)
+			(void)!start(f->w, i);
+	} else if (what < 45) {
+		fuzz_write(f, who, i);
+	} else if (what < 90) {
+		fuzz_read(f, who, i);
+	} else if (what < 94) {
+		(void)!io_shutdown(s);
+	} else if (what < 96) {
+		io_close(s, what == 94 ? IO_CLOSE_FIN : IO_CLOSE_RESET);
+	} else {
+		run_for(f->w, (ns_t)rng_below(&f->rng, 2 * NS_MS));
+	}
+}
+
+static void is_empty(struct world *w, const struct io_loop *host)
+{
+	struct sim_counts c = counts(w, host);
+	assert_int_equal(c.established + c.time_wait + c.fin_wait2 + c.close_wait, 0);
+	assert_int_equal(c.ports_used, 0);
+}
+
+static void fuzz(uint64_t seed)
+{
+	struct sim_cfg cfg = { .seed = seed,
+		.jitter = seed % 3 ? NS_MS : 0,
+		.lose_rst = seed % 2 ? 0.7 : 0,
+		.buf_bytes = seed % 5 ? 0 : 4096,
+		.ports = seed % 7 ? 0 : 40,
+		.write_max = seed % 4 ? 0 : 700 };
+	struct fuzz *f = mem_zalloc(sizeof(*f));
+
+	f->w = world_new(&cfg, seed % 2 ? 5 : 0);
+	rng_init(&f->rng, seed);
+	for (uint32_t i = 0; i < CONNS; i++) /* read by fuzz_read only */
+		f->w->server[i].keeps = f->w->client[i].keeps = true;
+	for (uint32_t i = 0; i < 20000; i++)
+		fuzz_step(f);
+	for (uint32_t i = 0; i < CONNS; i++) {
+		io_close(&f->w->client[i].s, IO_CLOSE_FIN);
+		io_close(&f->w->server[i].s, IO_CLOSE_FIN);
+	}
+	io_listener_close(&f->w->l);
+	assert_false(sim_run(f->w->sim, NS_NEVER));
+	is_empty(f->w, f->w->a); /* in any of the ways to get there */
+	is_empty(f->w, f->w->b);
+	world_free(f->w);
+	mem_free(f);
+}
+
+static void whatever_happens_nothing_is_left(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		fuzz(seed);
+}
+
 static void spin(struct io_defer *d);
 
 struct spinner {
@@ -555,6 +662,7 @@ int main(void)
 		cmocka_unit_test(a_cut_resets_what_is_between_two_hosts),
 		cmocka_unit_test(the_run_ends_when_nothing_is_left),
 		cmocka_unit_test(a_run_is_a_function_of_its_seed),
+		cmocka_unit_test(whatever_happens_nothing_is_left),
 		cmocka_unit_test(spinning_takes_time),
 		cmocka_unit_test(misuse_is_told),
 	};
