@@ -3,7 +3,8 @@
 void lab_sample_host(struct lab_sample *s, struct lab_host *h, ns_t now)
 {
 	if (lab_host_count(h, now) != ERR_OK)
-		return; /* a sample without this host: zeros, and the next one tells more */
+		return;
+	s->known[h->id] = true;
 	for (int side = 0; side < LAB_SIDES; side++) {
 		const struct tally_side
 			*t = &h->tally.side[side == LAB_IN ? SIDE_IN : SIDE_OUT];
@@ -57,6 +58,10 @@ static void sockets_json(struct json *j, const char *key, const struct lab_socke
 static void host_json(struct json *j, const struct lab_sample *s, enum lab_host_id id)
 {
 	const struct diag_counters *c = &s->counters[id];
+	if (!s->known[id]) {
+		json_null(j, lab_host_name(id));
+		return;
+	}
 	json_object(j, lab_host_name(id));
 	sockets_json(j, "in", &s->sockets[id][LAB_IN]);
 	sockets_json(j, "out", &s->sockets[id][LAB_OUT]);

@@ -61,7 +61,8 @@ struct lab_sockets {
 };
 
 struct lab_sample {
-	ns_t at; /* since the callers began */
+	ns_t at;               /* since the callers began */
+	bool known[LAB_HOSTS]; /* false: that host's sockets could not be counted */
 	struct lab_sockets sockets[LAB_HOSTS][LAB_SIDES];
 	struct diag_counters counters[LAB_HOSTS];
 	struct lab_server_gauges server;
