@@ -54,7 +54,7 @@ struct model {
 	uint32_t phase_count, phase_next;
 };
 
-/* The settings' latency and the phases' are moved in. */
+/* The latency is moved in. */
 struct model_cfg {
 	uint64_t limit, workers, seed;
 	enum origin_full full;

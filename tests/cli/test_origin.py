@@ -7,6 +7,7 @@ origin thinks is read from its admin endpoint, and waited for on a condition.
 import contextlib
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -687,6 +688,63 @@ def test_malformed_request_is_answered_and_the_slot_comes_back():
             assert read_to_end(s)[1] == "EOF"
         o.until_used(0)
         assert o.gauges()["requests"] == 0
+
+
+# ---- callers of all kinds ------------------------------------------------------------------
+
+REQUESTS = [
+    GET, GET_CLOSE, GET * 3, GET[:9], b"", b"GET / HTTP/1.0\r\n\r\n", b"bad\r\n\r\n",
+    b"HEAD / HTTP/1.1\r\nHost: api\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000,
+    b"POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 70000\r\n\r\n" + b"x" * 4000,
+    b"POST / HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+]
+
+
+def misbehave(o, r, socks):
+    """One step of a crowd: connect, send, read a little, leave in one of three ways, or change
+    the origin under everybody's feet."""
+    step = r.random()
+    if step < 0.4 and len(socks) < 200:
+        socks.append(o.connect())
+        socks[-1].setblocking(False)
+    elif step < 0.7 and socks:
+        r.choice(socks).send(r.choice(REQUESTS))
+    elif step < 0.8 and socks:
+        r.choice(socks).recv(r.choice([10, 1000, 500000]))
+    elif step < 0.97 and socks:
+        with socks.pop(r.randrange(len(socks))) as s:
+            how = r.choice(["close", "close", "RST", "half"])
+            if how == "RST":
+                hang_up(s, how)
+            elif how == "half":
+                s.shutdown(socket.SHUT_WR)
+    elif step < 0.98:
+        o.set(**r.choice([{"hangup": r.choice(["never", "at-write", "at-once"])},
+                          {"full": r.choice(["fasthttp", "503", "429", "reset", "stall"])},
+                          {"latency": "3ms", "workers": r.randrange(1, 9)},
+                          {"limit": r.randrange(1, 100), "workers": "none"}]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wild_crowd_leaves_nothing_behind(seed):
+    r = random.Random(seed)
+    options = ["--limit", "50", "--latency", "mix(30%: 0ms, 40%: 5ms, 30%: uniform(10ms, 60ms))",
+               "--body", r.choice(["0B", "40B", "100kB", "2MB"]), "--idle-for", "500ms"]
+    options += r.choice([[], ["--max-requests", "2"], ["--no-keep-alive"],
+                         ["--no-keep-alive", "--close-after", "5ms"]])
+    with Origin(*options) as o:
+        socks = []
+        for _ in range(3000):
+            with contextlib.suppress(OSError):
+                misbehave(o, r, socks)
+        for s in socks:
+            s.close()
+        g = o.until_used(0)
+        assert g["queue"] == 0
+        assert g["slots"]["idle"] == g["slots"]["running"] == g["slots"]["abandoned"] == 0
+        assert g["refused"] > 0 and g["requests"] >= g["answered"] > 0
 
 
 # ---- admin ---------------------------------------------------------------------------------
