@@ -252,6 +252,64 @@ static void a_lost_reset_leaves_the_other_end_open(void **state)
 	world_free(w);
 }
 
+static void a_shut_window_is_probed(void **state)
+{
+	struct sim_cfg cfg = { .seed = 1, .lose_rst = 1, .buf_bytes = 4096 };
+	struct world *w = world_new(&cfg, 0);
+	(void)state;
+
+	open_conns(w, 1);
+	io_want(&w->server[0].s, 0);
+	put(&w->client[0], 4096); /* all that the server will take unread */
+	run_for(w, NS_S);
+	put(&w->client[0], 100);
+	io_close(&w->server[0].s, IO_CLOSE_RESET); /* and the RST is lost */
+	run_for(w, 150 * NS_MS);
+	cfg.lose_rst = 0;
+	sim_set(w->sim, &cfg);
+	assert_int_equal(w->client[0].end, ERR_AGAIN);
+	run_for(w, NS_S);
+	assert_int_equal(w->client[0].end, ERR_RESET);
+	world_free(w);
+}
+
+static void a_client_that_gave_up_is_told_of_again(void **state)
+{
+	struct sim_cfg cfg = { .seed = 1, .lose_rst = 1 };
+	struct world *w = world_new(&cfg, 0);
+	(void)state;
+
+	assert_int_equal(start(w, 0), ERR_OK);
+	run_for(w, 150 * NS_US); /* the SYN is there, the SYN-ACK is not yet */
+	io_close(&w->client[0].s, IO_CLOSE_FIN);
+	run_for(w, NS_S / 2);
+	assert_int_equal(counts(w, w->a).resets_sent, 1);
+	cfg.lose_rst = 0;
+	sim_set(w->sim, &cfg);
+	assert_false(sim_run(w->sim, 100 * NS_S));
+	assert_int_equal(counts(w, w->a).resets_sent, 2);
+	assert_int_equal(w->accepted, 0);
+	world_free(w);
+}
+
+static void a_host_reaches_itself(void **state)
+{
+	struct world *w = world_new(&(struct sim_cfg){ .seed = 1 }, 0);
+	struct problem p = { 0 };
+	struct addr to;
+	(void)state;
+
+	assert_true(addr_parse(SLICE("127.0.0.1:80"), &to, &p));
+	w->client[0].s.on_ready = on_side;
+	assert_int_equal(io_connect(w->b, &w->client[0].s, &to, NULL), ERR_OK);
+	io_want(&w->client[0].s, IO_WRITE);
+	run_for(w, NS_S);
+	assert_int_equal(w->client[0].connected, ERR_OK);
+	assert_int_equal(w->accepted, 1);
+	assert_int_equal(counts(w, w->b).established, 2);
+	world_free(w);
+}
+
 static void what_is_never_acknowledged_fails_in_the_end(void **state)
 {
 	struct world *w = world_new(&(struct sim_cfg){ .seed = 1, .lose_rst = 1 }, 0);
@@ -530,19 +588,22 @@ static void fuzz_step(struct fuzz *f)
 	struct io_sock *s = &fuzz_side(f, who, i)->s;
 	uint64_t what = rng_below(&f->rng, 100);
 
-	if (!io_is_open(s) || s->connecting) {
-		if (!who && !io_is_open(s) && f->sent[0][i] == 0 && what < 30)
+	if (rng_below(&f->rng, 10) == 0) {
+		run_for(f->w, (ns_t)rng_below(&f->rng, NS_MS));
+	} else if (s->connecting) {
+		if (what < 2)
+			io_close(s, IO_CLOSE_FIN);
+	} else if (!io_is_open(s)) {
+		if (!who && f->sent[0][i] == 0 && f->got[0][i] == 0)
 			(void)!start(f->w, i);
 	} else if (what < 45) {
 		fuzz_write(f, who, i);
 	} else if (what < 90) {
 		fuzz_read(f, who, i);
-	} else if (what < 94) {
+	} else if (what < 97) {
 		(void)!io_shutdown(s);
-	} else if (what < 96) {
-		io_close(s, what == 94 ? IO_CLOSE_FIN : IO_CLOSE_RESET);
 	} else {
-		run_for(f->w, (ns_t)rng_below(&f->rng, 2 * NS_MS));
+		io_close(s, what < 99 ? IO_CLOSE_FIN : IO_CLOSE_RESET);
 	}
 }
 
@@ -574,6 +635,12 @@ static void fuzz(uint64_t seed)
 		io_close(&f->w->server[i].s, IO_CLOSE_FIN);
 	}
 	io_listener_close(&f->w->l);
+	uint64_t got = 0;
+	for (uint32_t i = 0; i < CONNS; i++)
+		got += f->got[0][i] + f->got[1][i];
+	if (got < 100 * 1000) /* it was no crowd */
+		fail_msg("seed %lu: only %lu bytes", (unsigned long)seed,
+			(unsigned long)got);
 	assert_false(sim_run(f->w->sim, NS_NEVER));
 	is_empty(f->w, f->w->a); /* in any of the ways to get there */
 	is_empty(f->w, f->w->b);
@@ -651,6 +718,9 @@ int main(void)
 		cmocka_unit_test(orphaned_fin_wait2_ends_after_a_minute),
 		cmocka_unit_test(a_reset_leaves_nothing_on_either_side),
 		cmocka_unit_test(a_lost_reset_leaves_the_other_end_open),
+		cmocka_unit_test(a_shut_window_is_probed),
+		cmocka_unit_test(a_client_that_gave_up_is_told_of_again),
+		cmocka_unit_test(a_host_reaches_itself),
 		cmocka_unit_test(what_is_never_acknowledged_fails_in_the_end),
 		cmocka_unit_test(ports_run_out_per_destination),
 		cmocka_unit_test(a_servers_time_wait_is_recycled),
