@@ -1,6 +1,6 @@
 /*
- * relay: what the three relays and the server of this benchmark share. They parse nothing:
- * for each client one connection to the server, bytes copied both ways.
+ * relay: what the three relays and the server of this benchmark share. They parse
+ * nothing: for each client one connection to the server, bytes copied both ways.
  */
 #ifndef WEIR_BENCH_RELAY_H
 #define WEIR_BENCH_RELAY_H

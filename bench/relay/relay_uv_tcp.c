@@ -1,4 +1,4 @@
-/* The relay on libuv's own streams: uv_read_start, uv_try_write, uv_write for the rest. */
+/* The relay on libuv's streams: uv_read_start, uv_try_write, uv_write for the rest. */
 #include <uv.h>
 
 #include "relay.h"

@@ -13,8 +13,8 @@
 #define FDS_SPARE 64
 
 /*
- * Room for `sockets` and the spare. `what` names them for people ("1,000 connections to the
- * server and 2,000 from clients"). False and a problem: does not fit.
+ * Room for `sockets` and the spare. `what` names them for people ("1,000 connections to
+ * the server and 2,000 from clients"). False and a problem: does not fit.
  */
 MUST_USE bool fds_ensure(uint64_t sockets, const char *what, struct problem *p);
 

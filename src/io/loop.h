@@ -9,7 +9,8 @@
  * RULES   1. A callback never runs inside the call that registered it.
  *         2. A loop and everything on it belongs to one thread.
  *         3. io_loop_free CHECKs that no socket, timer or defer is left: the leak test.
- *         4. What a deferred call or a due timer asks for "at once" happens in the next turn.
+ *         4. What a deferred call or a due timer asks for "at once" happens in the
+ *            next turn.
  */
 #ifndef WEIR_IO_LOOP_H
 #define WEIR_IO_LOOP_H

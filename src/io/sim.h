@@ -10,16 +10,17 @@
  *         its seed. RST semantics follow Linux: close with unread data sends RST; data
  *         that arrives at a closed socket is answered by RST; received bytes stay
  *         readable after an RST, then ERR_RESET.
- *         A connect to an address without a listener is refused after a round trip, to an
- *         address without a host unreachable after 3 s. A full backlog drops the SYN, which
- *         comes again after 1 s, 2 s, 4 s ... A SYN to a server's TIME_WAIT recycles it.
- *         unix: names belong to the whole world and have no latency. Segments have no size:
- *         what is written at once, and fits the other's buffer, travels as one.
+ *         A connect to an address without a listener is refused after a round trip, to
+ *         an address without a host unreachable after 3 s. A full backlog drops the SYN,
+ *         which comes again after 1 s, 2 s, 4 s ... A SYN to a server's TIME_WAIT recycles
+ *         it. unix: names belong to the whole world and have no latency. Segments have no
+ *         size: what is written at once, and fits the other's buffer, travels as one.
  * RULES   1. sim_run never blocks.
  *         2. sim_free CHECKs what io_loop_free does, for every host.
  *         3. Two turns of a host are at least 1 µs apart, so that spinning takes time.
  *         4. io_loop_new, _free, _run and _stop are for the real loop: CHECKed.
- * COST    some 10 to 30 million events a second; a connection is 1 KiB and its unread bytes.
+ * COST    some 10 to 30 million events a second; a connection takes 700 bytes and its
+ *         unread ones.
  */
 #ifndef WEIR_IO_SIM_H
 #define WEIR_IO_SIM_H
@@ -47,8 +48,10 @@ void sim_free(struct sim **sim);
  * io_loop_free it. */
 struct io_loop *sim_host(struct sim *sim, const char *ip);
 ns_t sim_now(const struct sim *sim);
-/* Runs events until virtual time `until`; then now == until. False: nothing is left to
- * happen by itself (with NS_NEVER now is the last event's time, and it is always false). */
+/*
+ * Runs events until virtual time `until`; then now == until. False: nothing is left that
+ * would happen by itself (always so with NS_NEVER; then now is the last event's time).
+ */
 bool sim_run(struct sim *sim, ns_t until);
 /* Changes the fault settings (latency, jitter, lose_rst, write_max, fd_max) from now on.
  */

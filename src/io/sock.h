@@ -52,8 +52,9 @@ static inline bool io_is_open(const struct io_sock *s)
 /*
  * Starts a connection, from `from` (address; port 0) when not NULL. ERR_OK: under way;
  * want IO_WRITE and ask io_connect_result when on_ready comes (it may be immediate, as
- * with unix:). Errors: ERR_NO_PORTS, ERR_NO_FDS, ERR_REFUSED (unix:), ERR_UNREACHABLE,
- * ERR_ACCESS; then the socket is not open. TCP_NODELAY is set.
+ * with unix:). Errors: ERR_NO_PORTS, ERR_NO_FDS, ERR_UNREACHABLE, ERR_ACCESS, ERR_REFUSED
+ * (always so with unix:), ERR_SOCKET (`from` is not an address of this host); then the
+ * socket is not open. TCP_NODELAY is set.
  */
 MUST_USE enum err io_connect(struct io_loop *loop, struct io_sock *s,
 	const struct addr *to, const struct addr *from);

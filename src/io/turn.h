@@ -1,6 +1,5 @@
 /*
- * turn: what happens at the end of a loop's turn, alike in both loops: hooks, then deferred
- * calls.
+ * turn: the end of a loop's turn, alike in both loops: hooks, then deferred calls.
  *
  * RULES   1. A hook or a deferred call may add, cancel and remove any, itself included.
  *         2. What is deferred meanwhile waits for the next turn, so a turn ends.

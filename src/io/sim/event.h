@@ -1,9 +1,10 @@
 /*
  * event: what will happen in the simulated world, ordered by time and then by creation.
  *
- * COST    a 4-ary heap of 24-byte entries; post and pop are O(log n), nothing is allocated
- *         once the high-water mark was reached. Events cannot be withdrawn: who has changed
- *         his mind ignores them when they come.
+ * RULES   1. Events cannot be withdrawn: who has changed his mind ignores them when they
+ *            come.
+ * COST    a 4-ary heap of 24-byte entries; post and pop are O(log n), nothing is
+ *         allocated once the high-water mark was reached.
  */
 #ifndef WEIR_IO_SIM_EVENT_H
 #define WEIR_IO_SIM_EVENT_H

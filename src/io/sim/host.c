@@ -1,6 +1,6 @@
 #include "io/sim/world.h"
 
-#define TURN_COST NS_US /* two turns of a host are so far apart, so spinning takes time */
+#define TURN_COST NS_US /* between two turns of a host: so spinning takes time */
 
 static struct twin *twin_of(struct list_node *n)
 {
@@ -147,8 +147,8 @@ static void call_ready(struct io_loop *host)
 		CHECK(t->sock->on_ready);
 		host->current = t;
 		t->sock->on_ready(t->sock, bits);
-		if (host->current) /* level-like: with more to do it comes again */
-			twin_touch(host->current);
+		if (host->current == t)
+			twin_touch(t); /* level-like: with more to do it comes again */
 		host->current = NULL;
 	}
 }

@@ -183,8 +183,8 @@ enum err io_shutdown(struct io_sock *s)
 	return ERR_OK;
 }
 
-/* unix: what Linux does in unix_release_sock: the other end sees the end of the stream, or
- * a reset if bytes for us were left, or if nobody accepted it. */
+/* unix: what Linux does in unix_release_sock: the other end sees the end of the stream,
+ * or a reset if bytes for us were left, or if nobody accepted it. */
 static void close_local(struct end *e)
 {
 	struct end *peer = end_peer(e);

@@ -97,8 +97,8 @@ static bool may_send(const struct end *e)
 }
 
 /*
- * The window is shut, and who could open it is gone and has not been heard saying so (a lost
- * RST): the window probe will be answered as any stray segment.
+ * The window is shut, and who could open it is gone and has not been heard saying so (a
+ * lost RST): the window probe will be answered as any stray segment.
  */
 static void probe(struct end *e)
 {
@@ -267,7 +267,7 @@ static bool tuple_is_taken(struct sim_conn *c)
 	if (!old || old == c)
 		return false;
 	bool was_time_wait = old->ends[1].state == END_TIME_WAIT;
-	/* TIME_WAIT is recycled. Else a challenge ACK makes the client reset the old one. */
+	/* TIME_WAIT is recycled; else a challenge ACK makes the client reset the old. */
 	tcp_reset_now(&old->ends[1]);
 	return !was_time_wait;
 }

@@ -12,8 +12,8 @@
  *         The other end's owner gone, nobody will read them, and the ring is freed.
  * RULES   1. end_enter is the only writer of end.state: it keeps the hosts' counts, gives
  *            ports back and drops the end's claim on the connection.
- *         2. A connection is freed with its last claim: live ends, owners, the accept queue
- *            and events on their way each hold one.
+ *         2. A connection is freed with its last claim: live ends, owners, the accept
+ *            queue and events on their way each hold one.
  */
 #ifndef WEIR_IO_SIM_WORLD_H
 #define WEIR_IO_SIM_WORLD_H

@@ -92,7 +92,7 @@ static int bind_unix(const struct addr *at, int *errnum)
 
 static int bind_tcp(struct addr *at, bool reuse_port, int *errnum)
 {
-	/* with SO_REUSEPORT the port of another program of this user would be shared silently */
+	/* with SO_REUSEPORT another program's port would be shared silently */
 	if (reuse_port && addr_port(at) != 0 && !port_is_free(at, errnum)) {
 		*errnum = EADDRINUSE;
 		return -1;

@@ -33,9 +33,9 @@ static void on_busy(uv_idle_t *idle)
 }
 
 /*
- * What is due runs at the end of the turn. An alarm that ran out before the poll (it was due
- * when it was set, or the last turn was slow) rings before it: the poll must not wait then,
- * for no other timer is there to end it.
+ * What is due runs at the end of the turn. An alarm that ran out before the poll (it was
+ * due when it was set, or the last turn was slow) rings before it: the poll must not wait
+ * then, for no other timer is there to end it.
  */
 static void on_alarm(uv_timer_t *t)
 {

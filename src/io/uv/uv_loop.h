@@ -1,10 +1,10 @@
 /*
  * uv_loop: what the files of the real loop share. Nobody outside io/uv includes it.
  *
- * MODEL   A turn of libuv is: its timers, poll with our I/O callbacks, check. Everything of
- *         ours that is not I/O runs in the check phase (uv_turn_end): due timers of the
- *         wheel, hooks, deferred calls. libuv's own timer, or the timerfd, only ends the
- *         poll in time.
+ * MODEL   A turn of libuv is: its timers, poll with our I/O callbacks, check. Everything
+ *         of ours that is not I/O runs in the check phase (on_turn_end in loop.c): due
+ *         timers of the wheel, hooks, deferred calls. libuv's own timer, or the timerfd,
+ *         only ends the poll in time.
  */
 #ifndef WEIR_IO_UV_UV_LOOP_H
 #define WEIR_IO_UV_UV_LOOP_H
@@ -34,8 +34,8 @@ struct io_loop {
 };
 
 /*
- * The watcher of a socket. Apart from it, because libuv needs it until the end of the turn
- * in which it was closed, and the socket's storage may be gone by then.
+ * The watcher of a socket. Apart from it, because libuv needs it until the end of the
+ * turn in which it was closed, and the socket's storage may be gone by then.
  */
 struct sock_poll {
 	uv_poll_t poll;

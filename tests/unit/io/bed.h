@@ -1,7 +1,7 @@
 /*
- * bed: what the conformance tests of the loop stand on: a client's and a server's loop that
- * can reach each other. One implementation for each loop (bed_uv.c, bed_sim.c); on the real
- * one both are the same loop.
+ * bed: what the conformance tests of the loop stand on: a client's and a server's loop
+ * that can reach each other. One implementation for each loop (bed_uv.c, bed_sim.c); on
+ * the real one both are the same loop.
  */
 #ifndef WEIR_TESTS_IO_BED_H
 #define WEIR_TESTS_IO_BED_H
@@ -22,7 +22,7 @@ void bed_init(struct bed *b);
 void bed_fini(struct bed *b); /* frees the loops: the leak test */
 /* An address to listen at, with a port to be chosen. */
 void bed_addr(struct bed *b, enum bed_kind kind, struct addr *out);
-/* Runs until done(arg), asked at the end of every turn; fails the test after 10 s of it. */
+/* Runs until done(arg), asked at the end of every turn; after 10 s the test fails. */
 void bed_until(struct bed *b, bool (*done)(const void *arg), const void *arg);
 /* Runs as long as anything may still happen at once: for what must not happen. */
 void bed_settle(struct bed *b);
