@@ -153,6 +153,8 @@ bool sconn_head_end(
 	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length)
 {
 	const struct server_cfg *cfg = &c->server->cfg;
+	if (w->over)
+		return false; /* not even the status line need be there */
 	uint16_t status = wire_status(w);
 	enum h1_body said;
 	enum h1_body sent = sconn_framing(c, status, framing, &said);
@@ -231,25 +233,26 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 {
 	struct wire w;
 	CHECK(a->body.len <= ANSWER_BODY_MAX);
-	if (a->close)
+	/* What is still to come of the request is not waited for. */
+	if (a->close || !c->body_done)
 		c->closing = true;
 	bool ok = sconn_begin(c, a->status, SLICE_NONE, &w);
 	if (ok) {
 		answer_fields(c, &w, a);
 		ok = sconn_head_end(c, &w, H1_BODY_LENGTH, a->body.len);
 	}
-	if (!ok) {
-		/* No buffer, or fields past all bounds: end as if the client had gone. */
+	struct slice rest = a->body;
+	if (ok)
+		rest = slice_cut(rest, sconn_data(c, rest), SIZE_MAX);
+	/* What the socket does not take waits in the buffer, behind the head. */
+	if (!ok || rest.len > WORKER_BUF_BYTES - c->out.end) {
+		/* No buffer, or one full of interim answers that this client does not read: end
+		 * as if it had gone. */
 		c->broken = true;
 		sconn_do_later(c);
 		return;
 	}
-	struct slice rest = a->body;
-	size_t taken = sconn_data(c, rest);
-	/* A head and at most ANSWER_BODY_MAX fit the buffer, whatever the socket takes. */
-	if (taken < rest.len && c->out.framing == H1_BODY_LENGTH) {
-		rest = slice_cut(rest, taken, SIZE_MAX);
-		CHECK(rest.len <= WORKER_BUF_BYTES - c->out.end);
+	if (rest.len) {
 		memcpy(c->out.buf + c->out.end, rest.ptr, rest.len);
 		c->out.end += (uint32_t)rest.len;
 		c->out.left = 0;
@@ -260,9 +263,7 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 void sconn_abort(struct sconn *c)
 {
 	CHECK(c->state == SCONN_BUSY);
-	/* A FIN after half an answer could pass for its end: reset, so that it looks broken. */
-	bool cut = c->out.sent_any && !c->out.done;
-	sconn_close(c, cut ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+	sconn_cut(c);
 }
 
 /* --- the engine's own answers --- */

@@ -5,6 +5,8 @@
 #define OUTBOUND_COPY_BYTES 4096
 /* "ffffffffffffffff\r\n" and the CRLF after the chunk. */
 #define OUTBOUND_CHUNK_ROOM 20
+/* Heads leave so much, so that the last chunk fits behind them before anything is flushed. */
+#define OUTBOUND_TAIL_ROOM 8
 
 static void buf_drop(char **buf, struct worker *w)
 {
@@ -133,7 +135,9 @@ bool outbound_head(struct outbound *out, struct worker *w, struct wire *wire)
 {
 	if (!outbound_has_buf(out, w))
 		return false;
-	wire_init(wire, out->buf + out->end, WORKER_BUF_BYTES - out->end);
+	size_t room = WORKER_BUF_BYTES - out->end;
+	room = room > OUTBOUND_TAIL_ROOM ? room - OUTBOUND_TAIL_ROOM : 0;
+	wire_init(wire, out->buf + out->end, room);
 	return true;
 }
 
@@ -182,12 +186,9 @@ static enum err outbound_write(
 }
 
 /* Opens a chunk of `len` bytes when none is open. ERR_AGAIN: no room until flushed. */
-static enum err outbound_open_chunk(
-	struct outbound *out, struct worker *w, struct conn *c, size_t len)
+static enum err outbound_open_chunk(struct outbound *out, struct conn *c, size_t len)
 {
 	size_t put;
-	if (!outbound_has_buf(out, w))
-		return ERR_NO_MEMORY;
 	if (WORKER_BUF_BYTES - out->end < OUTBOUND_CHUNK_ROOM) {
 		enum err e = outbound_write(out, c, SLICE_NONE, &put);
 		if (e != ERR_OK)
@@ -226,10 +227,13 @@ enum err outbound_data(struct outbound *out, struct worker *w, struct conn *c,
 		return ERR_OK;
 	}
 	bool bounded = out->framing == H1_BODY_LENGTH || out->framing == H1_BODY_CHUNKED;
+	/* A chunk's end goes into the buffer; the last flush may have given it back. */
+	if (out->framing == H1_BODY_CHUNKED && !outbound_has_buf(out, w))
+		return ERR_NO_MEMORY;
 	while (e == ERR_OK && *taken < data.len) {
 		struct slice run = slice_cut(data, *taken, SIZE_MAX);
 		if (out->framing == H1_BODY_CHUNKED && out->left == 0) {
-			e = outbound_open_chunk(out, w, c, run.len);
+			e = outbound_open_chunk(out, c, run.len);
 			if (e != ERR_OK)
 				break;
 		}

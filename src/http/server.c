@@ -24,12 +24,26 @@ static void sconn_deadline(struct sconn *c, ns_t for_ns)
 	io_timer_set(w->loop, &c->timer, ns_add(worker_now(w), for_ns));
 }
 
+/* An answer that its client does not read ends some day. */
+static void sconn_watch_writing(struct sconn *c, bool waits)
+{
+	ns_t write_for = c->server->cfg.write_for;
+	if (c->state != SCONN_BUSY || !write_for)
+		return;
+	if (!waits)
+		io_timer_stop(c->server->worker->loop, &c->timer);
+	else if (!timer_is_set(&c->timer))
+		sconn_deadline(c, write_for);
+}
+
 void sconn_rearm(struct sconn *c)
 {
 	unsigned bits = 0;
 	bool room = !inbound_is_full(&c->in);
 	switch (c->state) {
-	case SCONN_IDLE:
+	case SCONN_IDLE: /* full of pipelined requests, it waits for the end of the turn */
+		bits = room ? IO_READ : 0;
+		break;
 	case SCONN_HEAD:
 	case SCONN_LINGER:
 		bits = IO_READ;
@@ -49,6 +63,7 @@ void sconn_rearm(struct sconn *c)
 		bits |= IO_WRITE;
 	if (c->blocked && !c->broken)
 		bits |= IO_WRITE;
+	sconn_watch_writing(c, bits & IO_WRITE);
 	if (conn_is_open(&c->conn))
 		conn_want(&c->conn, bits);
 }
@@ -71,13 +86,15 @@ void sconn_close(struct sconn *c, enum io_close how)
 	io_defer(w->loop, &c->later);
 }
 
-static void server_accept_more(struct server *s)
+/* A sconn is free again: for whichever server of this worker had none. */
+static void worker_accept_more(struct worker *w)
 {
-	if (!s->accept_blocked || s->draining)
-		return;
-	s->accept_blocked = false;
-	for (uint32_t i = 0; i < s->listener_count; i++)
-		io_want(&s->listeners[i].io.sock, IO_READ);
+	struct list_node *n;
+	while ((n = list_pop_front(&w->accept_waits))) {
+		struct server *s = CONTAINER_OF(n, struct server, accept_wait);
+		for (uint32_t i = 0; i < s->listener_count; i++)
+			io_want(&s->listeners[i].io.sock, IO_READ);
+	}
 }
 
 static void sconn_free(struct sconn *c)
@@ -88,7 +105,7 @@ static void sconn_free(struct sconn *c)
 	list_remove(&s->conns[SCONN_CLOSED], &c->node);
 	io_defer_cancel(s->worker->loop, &c->later);
 	slab_give(&s->worker->sconns, c);
-	server_accept_more(s);
+	worker_accept_more(s->worker);
 }
 
 /* After the last answer: FIN, then read on until the client closes, so that no RST eats it. */
@@ -105,6 +122,12 @@ static void sconn_linger(struct sconn *c)
 
 /* --- the end of an exchange --- */
 
+void sconn_cut(struct sconn *c)
+{
+	bool whole = c->out.done && outbound_is_flushed(&c->out);
+	sconn_close(c, c->out.sent_any && !whole ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+}
+
 void sconn_finish(struct sconn *c, enum err why)
 {
 	struct worker *w = c->server->worker;
@@ -115,8 +138,7 @@ void sconn_finish(struct sconn *c, enum err why)
 	c->head = NULL;
 	inbound_unpin(&c->in, w);
 	if (why != ERR_OK || c->broken) {
-		bool cut = c->out.sent_any && !c->out.done;
-		sconn_close(c, cut ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+		sconn_cut(c);
 		return;
 	}
 	outbound_reset(&c->out, w);
@@ -200,7 +222,11 @@ static bool sconn_parse_head(struct sconn *c)
 static void sconn_body_fault(struct sconn *c, enum err why)
 {
 	struct worker *w = c->server->worker;
-	if (c->out.head_done || c->out.sent_any) {
+	if (c->out.done) {
+		c->body_paused = true; /* answered: what is left of the request is nobody's */
+		return;
+	}
+	if (c->out.head_done || !outbound_is_flushed(&c->out)) {
 		sconn_finish(c, why);
 		return;
 	}
@@ -268,6 +294,11 @@ static void sconn_on_gone(struct sconn *c)
 		sconn_close(c, IO_CLOSE_FIN);
 		return;
 	}
+	if (c->out.done && outbound_is_flushed(&c->out)) {
+		c->closing = true; /* it has had its answer, and went */
+		sconn_finish(c, ERR_OK);
+		return;
+	}
 	if (c->body_done && ops->on_hangup && !ops->on_hangup(c)) {
 		if (c->state == SCONN_CLOSED)
 			return;
@@ -308,9 +339,14 @@ static void sconn_on_readable(struct sconn *c)
 
 static void sconn_on_writable(struct sconn *c)
 {
+	uint64_t before = c->conn.tx_bytes;
 	enum err e = outbound_flush(&c->out, c->server->worker, &c->conn);
-	if (e == ERR_AGAIN)
+	if (c->state == SCONN_BUSY && (e == ERR_OK || c->conn.tx_bytes > before))
+		io_timer_stop(c->server->worker->loop, &c->timer); /* rearm starts anew */
+	if (e == ERR_AGAIN) {
+		sconn_rearm(c);
 		return;
+	}
 	if (e != ERR_OK) {
 		c->broken = true;
 		if (c->state == SCONN_BUSY)
@@ -354,10 +390,13 @@ static void on_timer(struct timer *t)
 	case SCONN_PAUSE:
 		sconn_linger(c);
 		break;
+	case SCONN_BUSY: /* write_for */
+		c->broken = true;
+		sconn_finish(c, ERR_CLIENT_GONE);
+		break;
 	case SCONN_IDLE:
 	case SCONN_REFUSE:
 	case SCONN_LINGER:
-	case SCONN_BUSY:
 	case SCONN_CLOSED:
 	case SCONN_STATES:
 		sconn_close(c, IO_CLOSE_FIN);
@@ -412,7 +451,8 @@ static bool server_accept_one(struct server_listener *l)
 	struct sconn *c = sconn_new(s);
 	if (!c) {
 		/* Full: the rest waits in the kernel's backlog until a connection ends. */
-		s->accept_blocked = true;
+		if (!list_on(&s->accept_wait))
+			list_push_back(&s->worker->accept_waits, &s->accept_wait);
 		for (uint32_t i = 0; i < s->listener_count; i++)
 			io_want(&s->listeners[i].io.sock, 0);
 		return false;
@@ -478,6 +518,8 @@ const struct addr *server_addr(const struct server *s, uint32_t nth)
 
 static void server_stop_listening(struct server *s)
 {
+	if (list_on(&s->accept_wait))
+		list_remove(&s->worker->accept_waits, &s->accept_wait);
 	for (uint32_t i = 0; i < s->listener_count; i++)
 		if (io_is_open(&s->listeners[i].io.sock))
 			io_listener_close(&s->listeners[i].io);
@@ -509,9 +551,12 @@ void server_free(struct server **sp)
 	for (int i = 0; i < SCONN_CLOSED; i++) {
 		while ((n = list_front(&s->conns[i]))) {
 			struct sconn *c = CONTAINER_OF(n, struct sconn, node);
-			if (c->state == SCONN_BUSY)
-				s->cfg.ops->on_end(c, ERR_STOPPING);
-			sconn_close(c, IO_CLOSE_FIN);
+			if (c->state != SCONN_BUSY) {
+				sconn_close(c, IO_CLOSE_FIN);
+				continue;
+			}
+			s->cfg.ops->on_end(c, ERR_STOPPING);
+			sconn_cut(c);
 		}
 	}
 	while ((n = list_front(&s->conns[SCONN_CLOSED])))

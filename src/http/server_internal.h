@@ -24,7 +24,8 @@ struct server {
 	struct server_listener listeners[SERVER_LISTENERS_MAX];
 	uint32_t listener_count;
 	struct list conns[SCONN_STATES]; /* by state: idle ones are found at once */
-	bool draining, accept_blocked;
+	struct list_node accept_wait;    /* on the worker's list: accepting rests */
+	bool draining;
 };
 
 struct sconn {
@@ -49,11 +50,13 @@ struct sconn {
 };
 
 void sconn_enter(struct sconn *c, enum sconn_state state);
-/* Recomputes what the socket should tell us. */
+/* Recomputes what the socket should tell us, and until when it must. */
 void sconn_rearm(struct sconn *c);
 /* The exchange ends for `why`; on_end is called. */
 void sconn_finish(struct sconn *c, enum err why);
 void sconn_close(struct sconn *c, enum io_close how);
+/* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. */
+void sconn_cut(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */
 void sconn_refuse(struct sconn *c, enum err why);
 

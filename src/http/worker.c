@@ -18,6 +18,7 @@ void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg
 	slab_init(&w->sconns, sconn_size(), clients);
 	slab_init(&w->cconns, cconn_size(), servers);
 	slab_init(&w->slots, sizeof(struct slot), 0);
+	list_init(&w->accept_waits);
 }
 
 void worker_fini(struct worker *w)
