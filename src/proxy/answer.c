@@ -20,6 +20,12 @@ void proxy_count_answer(struct proxy *p, uint16_t status)
 		p->answers[status]++;
 }
 
+void proxy_client_closed(struct proxy *p)
+{
+	if (p->on_client_close)
+		p->on_client_close(p);
+}
+
 void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
 {
 	struct text body, fields;
@@ -40,7 +46,9 @@ void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
 	const struct answer a = { .status = status,
 		.type = SLICE("text/plain"),
 		.fields = text_slice(&fields),
-		.body = text_slice(&body) };
+		.body = text_slice(&body),
+		/* After a request that is not understood nothing else is read. */
+		.close = err_fault(why) == FAULT_CLIENT };
 	sconn_answer(client, &a);
 	text_fini(&body);
 	text_fini(&fields);

@@ -240,7 +240,7 @@ static void on_end(struct sconn *client, enum err why)
 
 static void on_close(struct sconn *client)
 {
-	proxy_on_client_close(server_ctx(sconn_server(client)));
+	proxy_client_closed(server_ctx(sconn_server(client)));
 }
 
 void proxy_init_exchanges(struct proxy *p, uint32_t max)

@@ -326,7 +326,7 @@ static void on_end(struct sconn *client, enum err why)
 
 static void on_close(struct sconn *client)
 {
-	proxy_on_client_close(server_ctx(sconn_server(client)));
+	proxy_client_closed(server_ctx(sconn_server(client)));
 }
 
 const struct server_ops gather_ops = {

@@ -118,25 +118,6 @@ static bool resolve_all(struct run *run, struct problem *p)
 	return true;
 }
 
-static void fill_upstream(struct run *run)
-{
-	const struct proxy_options *o = run->proxy.opt;
-	struct upstream_cfg *u = &run->upstream;
-	u->limit = o->limit == UINT64_MAX ? SLOTS_NO_LIMIT : (uint32_t)o->limit;
-	u->unit = (enum slot_unit)o->limit_unit;
-	u->drain_share = o->drain_share;
-	u->queue_max = o->queue;
-	u->queue_for = o->queue_for;
-	u->connections = (enum upstream_connections)o->connections;
-	u->abandon = (enum upstream_abandon)o->abandon;
-	u->connect_for = o->connect_timeout;
-	u->drain_for = o->drain_for;
-	u->ghost_for = o->ghost_for;
-	u->settle_for = o->settle_for;
-	u->idle_for = o->idle_for;
-	u->idle_fin = o->close_idle == 1;
-}
-
 /* Descriptors: clients as asked for, and the upstream's limit or what is left. */
 static bool ensure_files(struct run *run, struct problem *p)
 {
@@ -166,6 +147,13 @@ static void on_stop_timer(struct timer *t)
 	stop_now(CONTAINER_OF(t, struct run, stop));
 }
 
+static void on_client_close(struct proxy *p)
+{
+	struct run *run = CONTAINER_OF(p, struct run, proxy);
+	if (timer_is_set(&run->stop) && server_conn_count(p->server) == 0)
+		stop_now(run);
+}
+
 static void on_signal(struct io_signals *s, int signum)
 {
 	struct run *run = CONTAINER_OF(s, struct run, signals);
@@ -178,34 +166,15 @@ static void on_signal(struct io_signals *s, int signum)
 	}
 	server_drain(run->proxy.server);
 	io_timer_set(loop, &run->stop, ns_add(io_now(loop), PROXY_STOP_FOR));
-	proxy_on_client_close(&run->proxy);
-}
-
-void proxy_on_client_close(struct proxy *p)
-{
-	struct run *run = CONTAINER_OF(p, struct run, proxy);
-	if (timer_is_set(&run->stop) && server_conn_count(p->server) == 0)
-		stop_now(run);
+	on_client_close(&run->proxy);
 }
 
 static void make(struct run *run, struct io_loop *loop)
 {
 	struct proxy *p = &run->proxy;
-	const struct proxy_options *o = p->opt;
-	const struct worker_cfg worker = { .clients = (uint32_t)o->clients,
-		.servers = (uint32_t)run->servers };
-	const struct server_cfg server = {
-		.ops = o->gather > 1 ? &gather_ops : &forward_ops,
-		.ctx = p,
-		.head_for = o->client_head_for,
-		.idle_for = o->client_idle_for,
-	};
-	worker_init(&p->worker, loop, &worker);
-	p->started_at = proxy_now(p);
-	p->words = words_new();
-	proxy_init_exchanges(p, (uint32_t)o->clients);
-	p->upstream = upstream_new(&p->worker, &run->upstream);
-	p->server = server_new(&p->worker, &server);
+	proxy_fill_upstream(p->opt, &run->upstream);
+	proxy_make(p, loop, &run->upstream, (uint32_t)run->servers);
+	p->on_client_close = on_client_close;
 	run->signals.on_signal = on_signal;
 	run->stop.on_fire = on_stop_timer;
 	io_signals_watch(loop, &run->signals);
@@ -213,16 +182,10 @@ static void make(struct run *run, struct io_loop *loop)
 
 static void unmake(struct run *run)
 {
-	struct proxy *p = &run->proxy;
-	struct io_loop *loop = p->worker.loop;
+	struct io_loop *loop = run->proxy.worker.loop;
 	io_signals_unwatch(&run->signals);
 	io_timer_stop(loop, &run->stop);
-	admin_free(&p->admin);
-	server_free(&p->server);
-	upstream_free(&p->upstream);
-	slab_fini(&p->forwards);
-	words_free(&p->words);
-	worker_fini(&p->worker);
+	proxy_unmake(&run->proxy);
 	io_loop_free(&loop);
 }
 
@@ -296,7 +259,6 @@ static int proxy_main(const void *options, const struct opt_texts *words)
 	} else if (!resolve_all(run, &p) || !ensure_files(run, &p)) {
 		status = fail(EXIT_FAILED, &p);
 	} else {
-		fill_upstream(run);
 		make(run, io_loop_new(&(struct io_loop_cfg){ 0 }));
 		if (open_addrs(run, &p)) {
 			say_start(run);

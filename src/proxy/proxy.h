@@ -41,6 +41,9 @@ struct proxy {
 	uint64_t exchanges_now, exchanges_total;
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
+	/* A client's connection has closed: while stopping, the last one ends the run. NULL:
+	 * nobody asks. */
+	void (*on_client_close)(struct proxy *p);
 };
 
 extern const struct verb proxy_verb;
@@ -57,15 +60,21 @@ extern const struct server_ops forward_ops;
 extern const struct server_ops gather_ops;
 void proxy_init_exchanges(struct proxy *p, uint32_t max);
 
-/* --- main.c --- */
-/* A client's connection has closed: while stopping, the last one ends the run. */
-void proxy_on_client_close(struct proxy *p);
+/* --- build.c --- */
+/* What the options say about the upstream; its endpoints are left alone. */
+void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u);
+/* p->opt is set; nothing listens yet. `servers`: connections to the upstream at most. */
+void proxy_make(struct proxy *p, struct io_loop *loop, const struct upstream_cfg *upstream,
+	uint32_t servers);
+/* Ends every exchange; the loop stays the caller's. */
+void proxy_unmake(struct proxy *p);
 
 /* --- answer.c: what the two kinds of exchange share --- */
 ns_t proxy_now(const struct proxy *p);
 /* The deadline of a request that starts now. */
 ns_t proxy_deadline(const struct proxy *p);
 void proxy_count_answer(struct proxy *p, uint16_t status);
+void proxy_client_closed(struct proxy *p);
 /* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. */
 void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why);
 /* Puts the request's head onto the call. False: it does not fit. */

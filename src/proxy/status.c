@@ -15,7 +15,7 @@ static void json_slots(struct json *j, const struct slots *s)
 
 static void json_answers(struct json *j, const struct proxy *p)
 {
-	char key[8];
+	char key[16];
 	json_object(j, "answers");
 	for (int i = 0; i < PROXY_STATUS_MAX; i++) {
 		if (!p->answers[i])

@@ -1,0 +1,54 @@
+/* The proxy put together on a given loop: main.c does it on the real one, the simulator's
+ * tests on theirs. */
+#include "proxy/proxy.h"
+
+/* A client that takes nothing of its answer for so long has gone, whatever its socket says. */
+#define PROXY_WRITE_FOR (30 * NS_S)
+
+void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
+{
+	u->limit = o->limit == UINT64_MAX ? SLOTS_NO_LIMIT : (uint32_t)o->limit;
+	u->unit = (enum slot_unit)o->limit_unit;
+	u->drain_share = o->drain_share;
+	u->queue_max = o->queue;
+	u->queue_for = o->queue_for;
+	u->connections = (enum upstream_connections)o->connections;
+	u->abandon = (enum upstream_abandon)o->abandon;
+	u->connect_for = o->connect_timeout;
+	u->drain_for = o->drain_for;
+	u->ghost_for = o->ghost_for;
+	u->settle_for = o->settle_for;
+	u->idle_for = o->idle_for;
+	u->idle_fin = o->close_idle == 1;
+}
+
+void proxy_make(struct proxy *p, struct io_loop *loop,
+	const struct upstream_cfg *upstream, uint32_t servers)
+{
+	const struct proxy_options *o = p->opt;
+	const struct worker_cfg worker = { .clients = (uint32_t)o->clients,
+		.servers = servers };
+	const struct server_cfg server = {
+		.ops = o->gather > 1 ? &gather_ops : &forward_ops,
+		.ctx = p,
+		.head_for = o->client_head_for,
+		.idle_for = o->client_idle_for,
+		.write_for = PROXY_WRITE_FOR,
+	};
+	worker_init(&p->worker, loop, &worker);
+	p->started_at = proxy_now(p);
+	p->words = words_new();
+	proxy_init_exchanges(p, (uint32_t)o->clients);
+	p->upstream = upstream_new(&p->worker, upstream);
+	p->server = server_new(&p->worker, &server);
+}
+
+void proxy_unmake(struct proxy *p)
+{
+	admin_free(&p->admin);
+	server_free(&p->server);
+	upstream_free(&p->upstream);
+	slab_fini(&p->forwards);
+	words_free(&p->words);
+	worker_fini(&p->worker);
+}
