@@ -38,7 +38,7 @@ struct h1_lex {
 	uint8_t step; /* enum h1_step */
 	uint8_t blank_lines;
 	bool response;
-	bool whole; /* this walk began at the first byte: head holds every slice */
+	bool whole; /* this walk began before the method or status: head holds every slice */
 	enum err why;
 	uint64_t doubled; /* bit per enum h1_field_id that came more than once */
 };

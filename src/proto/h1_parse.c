@@ -30,7 +30,7 @@ static struct h1_lex open_lex(const struct h1_scan *scan, struct slice in,
 		.fields_max = (uint16_t)(fields < H1_FIELDS_MAX ? fields : H1_FIELDS_MAX),
 		.step = scan->step,
 		.blank_lines = scan->blank_lines,
-		.whole = scan->at == 0 && scan->step == H1_STEP_START,
+		.whole = scan->step == H1_STEP_START,
 		.why = ERR_OK,
 	};
 }

@@ -126,6 +126,11 @@ static void expect_head(struct subject *s, const struct outcome *o)
 	expect_number(s, "fields", h->field_count);
 	expect_number(s, "length", h->content_length);
 	expect_fields(s, h);
+	if (!s->response && (h->status || h->reason.len))
+		fault(s, "a request has a status");
+	if (s->response && (h->method != H1_OTHER || h->method_text.len ||
+				   h->target.len || h->path.len || h->authority.len))
+		fault(s, "an answer has a method or a target");
 	uint64_t used = sample_number(s->sample, "used", s->sample->bytes.len);
 	if (used != o->used)
 		fault(s, "used %zu, not %llu", o->used, (unsigned long long)used);
