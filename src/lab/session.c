@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "io/cage.h"
 #include "lab/progress.h"
 #include "lab/report.h"
 #include "lab/tools.h"
@@ -164,6 +165,7 @@ static bool run_batch(struct session *s, struct lab_run *runs,
 			return false;
 	}
 	watch(s, runs, n);
+	cage_clear(); /* what a middleware may have started and left */
 	return true;
 }
 

@@ -1,0 +1,503 @@
+"""weir lab: real namespaces, real programs, scaled down to a few seconds."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, WEIR, cannot_make_namespaces, eventually
+
+pytestmark = pytest.mark.usefixtures("weir")
+
+SMALL = ("--act", "1", "--for", "3s", "--scale", "10%")
+REFUSAL = "The connection cannot be served because Server.Concurrency limit exceeded"
+SS_NAMES = {"ESTAB": "ESTABLISHED", "TIME-WAIT": "TIME_WAIT", "FIN-WAIT-1": "FIN_WAIT1",
+            "FIN-WAIT-2": "FIN_WAIT2", "CLOSE-WAIT": "CLOSE_WAIT", "LAST-ACK": "LAST_ACK",
+            "CLOSING": "CLOSING", "SYN-SENT": "SYN_SENT", "SYN-RECV": "SYN_RECV"}
+
+
+@pytest.fixture(autouse=True)
+def namespaces():
+    why = cannot_make_namespaces()
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture
+def place():
+    """A TMPDIR and a current folder of the test's own; nothing may be left in the first."""
+    folder = Path(tempfile.mkdtemp(prefix="weir-test-"))
+    (folder / "tmp").mkdir()
+    yield folder
+    left = list((folder / "tmp").iterdir())
+    shutil.rmtree(folder)
+    assert not left
+
+
+def lab(place, *words, program=WEIR, wrap=(), **more):
+    env = dict(os.environ, TMPDIR=str(place / "tmp"))
+    return subprocess.run([*wrap, program, "lab", *words], cwd=place, env=env, text=True,
+                          capture_output=True, timeout=120, check=False, **more)
+
+
+def start_lab(place, *words):
+    env = dict(os.environ, TMPDIR=str(place / "tmp"))
+    with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
+        return subprocess.Popen([WEIR, "lab", *words], cwd=place, env=env, stdout=out, stderr=err)
+
+
+# ---- what a run says --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """One scaled run of act 1, naive beside weir: its text and its samples.json."""
+    why = cannot_make_namespaces()
+    if why:
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "tmp").mkdir()
+    done = lab(folder, "run", "incident", *SMALL, "--only", "naive,weir", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert not list((folder / "tmp").iterdir())
+    return done, json.loads((folder / "report" / "samples.json").read_text()), \
+        (folder / "report" / "table.md").read_text()
+
+
+def rows_of(doc, act=0):
+    return {v["name"]: v for v in doc["acts"][act]["variants"]}
+
+
+def test_table_and_words(small):
+    done, doc, markdown = small
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    words = next(i for i, line in enumerate(lines) if REFUSAL in line)
+    rows = [i for i, line in enumerate(lines) if re.match(r"(naive|weir)( \(!\))?  ", line)]
+    assert len(rows) == 2 and words < rows[0]
+    naive = rows_of(doc)["naive"]["row"]
+    assert f"{naive['refused']:,}" in lines[rows[0]]
+    assert f"/ {naive['peak']['out']['time_wait']:,}" in lines[rows[0]]
+    assert any(line.startswith("naive: ") for line in lines)
+    assert any(line.startswith("weir: ") for line in lines)
+    assert markdown.startswith("<!-- weir lab -->")
+    assert REFUSAL in markdown and "| naive" in markdown and "| weir" in markdown
+
+
+def test_the_incident_and_the_cure_in_figures(small):
+    _, doc, _ = small
+    rows = rows_of(doc)
+    naive, weir = rows["naive"]["row"], rows["weir"]["row"]
+    assert naive["started"] == weir["started"] == 48  # 16/s for 3 s: the same arrivals
+    for row in naive, weir:
+        assert row["started"] == sum(row[k] for k in ("good", "late", "failed", "unanswered"))
+        assert row["slots_limit"] == 100 and row["slots_over"] == 0
+    assert naive["refused"] > 0 and naive["slots_peak"] == 100
+    assert naive["peak"]["out"]["time_wait"] > 50
+    assert naive["peak"]["in"]["time_wait"] == 0
+    # Those that were answered, it closed itself; refusals end in resets.
+    first = naive["closed_first"]
+    assert first["closes"] == 144
+    assert first["server"] == 0 and first["middleware"] > 0.3 and first["reset"] > 0.1
+    assert sum(v for k, v in first.items() if k != "closes") == pytest.approx(1, abs=1e-4)
+    assert weir["refused"] == 0
+    assert weir["peak"]["out"]["time_wait"] == weir["peak"]["out"]["fin_wait2"] == 0
+    assert weir["slots_peak"] <= 100
+    assert rows["naive"]["words"]["text"] == REFUSAL
+    assert rows["naive"]["words"]["status"] == 503
+    assert rows["weir"]["words"] is None
+
+
+def test_samples_are_two_a_second_and_agree_with_the_peaks(small):
+    _, doc, _ = small
+    for variant in doc["acts"][0]["variants"]:
+        samples = variant["samples"]
+        times = [s["t_ms"] for s in samples]
+        assert times == sorted(times)
+        assert len(samples) >= 2 * (times[-1] / 1000) * 0.5
+        for side in "in", "out":
+            peak = variant["row"]["peak"][side]
+            for state in "ESTABLISHED", "TIME_WAIT", "FIN_WAIT2":
+                seen = [s["hosts"]["middleware"][side].get(state, 0) for s in samples]
+                assert max(seen) == peak[state.lower()]
+        for s in samples:
+            assert s["server"]["used"] <= 100
+        assert variant["server"]["slots"]["peak"] == variant["row"]["slots_peak"]
+        assert variant["load"]["schema"] == "weir.load/1"
+
+
+# ---- the JSON and its page --------------------------------------------------------------------
+
+
+def documented():
+    """Paths that docs/json/lab.md names. `.name` stands beside the first of its row."""
+    paths = set()
+    for line in (ROOT / "docs" / "json" / "lab.md").read_text().splitlines():
+        if line.startswith("| `"):
+            first, *more = re.findall(r"`([^`]+)`", line.split("|")[1])
+            paths |= {first, *(first.rpartition(".")[0] + n if n.startswith(".") else n
+                               for n in more)}
+    return paths
+
+
+# Documents of other verbs, and maps whose keys are told in words.
+OPAQUE = {"acts[].variants[].load", "acts[].variants[].server", "acts[].variants[].middleware",
+          "acts[].variants[].samples[].server", "acts[].variants[].samples[].middleware",
+          "acts[].variants[].closes.in.first", "acts[].variants[].closes.in.why",
+          "acts[].variants[].closes.out.first", "acts[].variants[].closes.out.why",
+          "acts[].variants[].samples[].hosts.client",
+          "acts[].variants[].samples[].hosts.middleware",
+          "acts[].variants[].samples[].hosts.server"}
+
+
+def paths_of(value, at=""):
+    """Every leaf, array and opaque object of a document, as the page writes them."""
+    if at in OPAQUE or value is None:
+        return {at}
+    if isinstance(value, dict):
+        return set().union(*(paths_of(v, f"{at}.{k}".lstrip(".")) for k, v in value.items()))
+    if isinstance(value, list):
+        below = set().union(*(paths_of(v, at + "[]") for v in value)) if value else set()
+        return {at} | {p for p in below if p != at + "[]"}
+    return {at}
+
+
+def test_json_is_as_its_page_says(small):
+    _, doc, _ = small
+    page = documented()
+    host = {"in", "out", "counters", "cpu_ms"}
+    assert host <= page
+    page -= host
+    here = paths_of(doc)
+    here.discard("acts[].variants[].words" if "acts[].variants[].words.text" in here else "")
+    page.discard("acts[].variants[].words")
+    assert here - page == set()
+    assert page - here == set()
+
+
+def test_hosts_of_a_sample_are_as_the_page_says(small):
+    _, doc, _ = small
+    text = (ROOT / "docs" / "json" / "lab.md").read_text()
+    for sample in doc["acts"][0]["variants"][0]["samples"]:
+        for host in sample["hosts"].values():
+            assert set(host) == {"in", "out", "counters", "cpu_ms"}
+            for name in [*host["counters"], *host["in"], *host["out"]]:
+                assert f"`{name}`" in text or name in SS_NAMES.values()
+        for name in [*sample["server"], *sample["middleware"]]:
+            assert f"`{name}`" in text
+
+
+# ---- nothing is left --------------------------------------------------------------------------
+
+
+def processes():
+    """{pid: (parent, inode of its network namespace, command)} of all that can be seen."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] == "Z":
+                continue
+            net = os.stat(entry / "ns" / "net").st_ino
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it has just ended
+        found[int(entry.name)] = (int(fields[1]), net, command)
+    return found
+
+
+def tree_below(pid):
+    """Its descendants."""
+    all_now, below, grown = processes(), {pid}, True
+    while grown:
+        more = {p for p, (parent, _, _) in all_now.items() if parent in below} - below
+        below |= more
+        grown = bool(more)
+    return {p: all_now[p] for p in below - {pid} if p in all_now}
+
+
+def running(process):
+    """Waits until the callers of both variants are at work; the lab's tree."""
+    def both():
+        tree = tree_below(process.pid)
+        return tree if sum(" load " in c for _, _, c in tree.values()) == 2 else None
+    return eventually(both, within=60)
+
+
+def links():
+    return set(re.findall(r"^\d+: ([^:@]+)", subprocess.run(
+        ["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout, re.M))
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_killed_lab_leaves_nothing(place, sig):
+    home, before = os.stat("/proc/self/ns/net").st_ino, links()
+    process = start_lab(place, "run", "incident", *SMALL, "--for", "60s", "--only", "naive,weir")
+    tree = running(process)
+    nets = {net for _, net, _ in tree.values()} - {home}
+    assert len(nets) == 1 + 2 * 3  # the cage's own, and three hosts for each variant
+    process.send_signal(sig)
+    assert process.wait(timeout=30) == -sig
+
+    def all_gone():
+        """no process of the lab, nobody in its namespaces"""
+        now = processes()
+        return not any(p in now and now[p][2] == c for p, (_, _, c) in tree.items()) and \
+            not any(net in nets for _, net, _ in now.values())
+    eventually(all_gone)
+    assert links() == before
+    left = list((place / "tmp").iterdir())
+    if sig == signal.SIGKILL:  # nobody was left to remove it; the next start does
+        assert len(left) == 1 and re.fullmatch(rf"weir-lab-{process.pid}-\d+", left[0].name)
+        assert lab(place, "run", "incident", *SMALL, "--for", "1s", "--only", "weir",
+                   "--quiet").returncode == 0
+    assert not list((place / "tmp").iterdir())
+
+
+def test_a_living_labs_folder_is_left_alone(place):
+    process = start_lab(place, "run", "incident", *SMALL, "--for", "60s", "--only", "naive,weir")
+    try:
+        running(process)
+        folder, = (place / "tmp").iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert lab(place, "run", "incident", *SMALL, "--for", "1s", "--only", "weir", "--out",
+                   "other", "--quiet").returncode == 0
+        assert folder.exists()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+# ---- independent readings ---------------------------------------------------------------------
+
+
+def ss_by_side(pid, port):
+    """What `ss` counts in the namespace of a process: {side: {state: n}}; in: local port."""
+    out = subprocess.run(["nsenter", "-t", str(pid), "-n", "ss", "-Htan"], capture_output=True,
+                         text=True, check=True).stdout
+    sides = {"in": {}, "out": {}}
+    for line in out.splitlines():
+        state, _, _, local, _ = line.split()[:5]
+        if state == "LISTEN":
+            continue
+        by = sides["in" if local.endswith(f":{port}") else "out"]
+        by[SS_NAMES[state]] = by.get(SS_NAMES[state], 0) + 1
+    return sides
+
+
+def test_counts_agree_with_ss(place):
+    """The callers are frozen; when all they asked for is answered nothing moves any more, and the
+    lab's samples must be what ss says."""
+    process = start_lab(place, "run", "incident", *SMALL, "--for", "40s", "--only", "naive,weir")
+    tree = running(process)
+    callers = [p for p, (_, _, c) in tree.items() if " load " in c]
+    # of each variant: its folder is in the admin's path
+    middle = {re.search(r"unix:(\S+)/middleware", c).group(1): p
+              for p, (_, _, c) in tree.items() if " proxy " in c}
+    assert len(middle) == 2
+    eventually(lambda: all(ss_by_side(p, 9090)["out"].get("ESTABLISHED", 0) > 40
+                           for p in middle.values()))
+    for pid in callers:
+        os.kill(pid, signal.SIGSTOP)
+    still = {"since": 0.0, "what": None}
+
+    def frozen():
+        """the same for as long as three samples"""
+        now = {d: ss_by_side(p, 9090) for d, p in middle.items()}
+        if now != still["what"]:
+            still.update(since=time.monotonic(), what=now)
+        return time.monotonic() - still["since"] > 1.7
+    eventually(frozen, within=40)
+    for pid in callers:
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == 1  # the load gave no report, and it says so
+    doc = json.loads((place / "report" / "samples.json").read_text())
+    assert "the load gave no report" in (place / "out").read_text()
+    by_folder = {re.search(r"unix:(\S+)/middleware", " ".join(v["commands"]["middleware"])).group(1):
+                 v for v in doc["acts"][0]["variants"]}
+    assert set(by_folder) == set(still["what"])
+    for folder, counts in still["what"].items():
+        # The last sample is from after the callers' death.
+        hosts = by_folder[folder]["samples"][-2]["hosts"]["middleware"]
+        assert {side: hosts[side] for side in ("in", "out")} == counts
+
+
+# ---- the user's own program -------------------------------------------------------------------
+
+
+def test_own_middleware_stands_in_the_table(place):
+    command = f"exec {WEIR} proxy --listen $WEIR_LISTEN_HOST:$PORT --upstream $WEIR_UPSTREAM " \
+              "--gather $WEIR_GATHER --connections pretend --limit none --timeout none " \
+              "--queue-for none"
+    done = lab(place, "run", "incident", *SMALL, "--middleware", command, "--only",
+               "naive,yours", "--quiet", "--json")
+    assert done.returncode == 0, done.stderr
+    doc = json.loads(done.stdout)
+    assert doc == json.loads((place / "report" / "samples.json").read_text())
+    rows = rows_of(doc)
+    assert list(rows) == ["naive", "yours"]
+    assert rows["yours"]["commands"]["middleware"] == ["sh", "-c", command]
+    assert rows["yours"]["middleware"] is None
+    naive, yours = rows["naive"]["row"], rows["yours"]["row"]
+    assert yours["peak"]["out"]["time_wait"] == \
+        pytest.approx(naive["peak"]["out"]["time_wait"], rel=0.1)
+
+
+@pytest.mark.parametrize("command, says", [
+    ("echo cannot find app.js >&2; exit 3", ["yours", "exit status 3", "cannot find app.js"]),
+    ("no-such-program-here", ["yours", "exit status 127", "no-such-program-here"]),
+    ("kill -9 $$", ["killed by Killed"]),
+])
+def test_middleware_that_ends_at_once(place, command, says):
+    done = lab(place, "run", "incident", *SMALL, "--middleware", command, "--only", "yours",
+               "--quiet")
+    assert done.returncode == 1
+    for text in says:
+        assert text in done.stderr
+    assert done.stdout == ""
+
+
+def test_middleware_that_listens_where_nobody_comes(place):
+    command = f"exec {WEIR} origin --listen 127.0.0.1:$PORT"
+    done = lab(place, "run", "incident", *SMALL, "--middleware", command, "--only", "yours",
+               "--quiet")
+    assert done.returncode == 1
+    assert "does not listen where its callers come in, 10.77.1.1:9090" in done.stderr
+    assert "WEIR_LISTEN_HOST" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_node_shows_the_incident_as_naive_does(place):
+    done = lab(place, "run", "incident", *SMALL, "--only", "naive,node", "--quiet", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(json.loads(done.stdout))
+    naive, node = rows["naive"]["row"], rows["node"]["row"]
+    assert node["peak"]["out"]["time_wait"] == \
+        pytest.approx(naive["peak"]["out"]["time_wait"], rel=0.1)
+    assert node["closed_first"]["server"] == 0
+    assert rows["node"]["words"]["text"] == REFUSAL
+
+
+def test_a_real_fasthttp_shows_the_same_shape(place, fasthttp):
+    assert fasthttp  # it can be built here; the lab builds its own
+    done = lab(place, "run", "incident", *SMALL, "--origin", "fasthttp", "--only", "naive,weir",
+               "--quiet", "--json")
+    assert done.returncode == 0, done.stderr
+    doc = json.loads(done.stdout)
+    assert doc["origin"] == "fasthttp"
+    naive, weir = (rows_of(doc)[n]["row"] for n in ("naive", "weir"))
+    assert naive["refused"] > 0 and naive["slots_peak"] == 100
+    assert naive["peak"]["out"]["time_wait"] > 50
+    assert weir["refused"] == 0 and weir["slots_peak"] <= 100
+    assert rows_of(doc)["naive"]["words"]["text"] == REFUSAL
+
+
+# ---- who may, and what is said to who may not ---------------------------------------------------
+
+
+@pytest.fixture
+def nobody(place):
+    """A folder for an ordinary user, with weir in it, and how to become that user."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can become somebody else, by setpriv")
+    become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    place.chmod(0o755)
+    shutil.copy(WEIR, place / "weir")
+    for path in place, place / "tmp":
+        os.chown(path, 65534, 65534)
+    return become, str(place / "weir")
+
+
+def test_an_ordinary_user(place, nobody):
+    become, weir = nobody
+    probe = subprocess.run([*become, "unshare", "-Urn", "true"], capture_output=True, text=True,
+                           check=False)
+    if probe.returncode:
+        pytest.skip(f"this kernel lets no ordinary user make namespaces: {probe.stderr.strip()}")
+    done = lab(place, "run", "incident", *SMALL, "--only", "naive,weir", "--quiet", "--json",
+               program=weir, wrap=become)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(json.loads(done.stdout))
+    assert rows["naive"]["row"]["peak"]["out"]["time_wait"] > 50
+    assert rows["weir"]["row"]["refused"] == 0
+
+
+def test_no_right_to_namespaces(place):
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace to try it in")
+    # In a user namespace of its own, where no more of them may be made and CAP_SYS_ADMIN is gone.
+    script = "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv " \
+             "--bounding-set=-sys_admin --inh-caps=-sys_admin \"$@\""
+    done = lab(place, "run", "incident", *SMALL, "--only", "weir",
+               wrap=["unshare", "-Ur", "sh", "-c", script, "sh"])
+    assert done.returncode == 1
+    assert "cannot make namespaces here" in done.stderr
+    assert "as root" in done.stderr and "max_user_namespaces" in done.stderr
+    assert done.stdout == ""
+
+
+def test_too_few_descriptors(place):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 600))
+    done = lab(place, "run", "incident", "--act", "1", preexec_fn=few)
+    assert done.returncode == 1
+    assert re.search(r"may need \d+ open files, and the hard limit is 600: .*--scale \d+%",
+                     done.stderr)
+
+
+def test_soft_limit_is_raised(place):
+    def soft():
+        resource.setrlimit(resource.RLIMIT_NOFILE,
+                           (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    done = lab(place, "run", "incident", *SMALL, "--only", "weir", "--quiet", preexec_fn=soft)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words, says", [
+    (["run", "incidnet"], "did you mean 'incident'?"),
+    (["run"], "which scenario?"),
+    ([], "say what: run NAME"),
+    (["walk", "incident"], "there is no 'walk'"),
+    (["run", "incident", "--only", "niave"], "did you mean 'naive'?"),
+    (["run", "incident", "--only", "pool-50", "--act", "1"], "nothing is left to run"),
+    (["run", "incident", "--for", "30"], "'30' has no unit"),
+    (["run", "incident", "--scale", "0%"], "--scale 0%"),
+    (["run", "incident", "--act", "3"], "--act"),
+])
+def test_misuse(place, words, says):
+    done = lab(place, *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_foreign_files_are_not_replaced(place):
+    (place / "report").mkdir()
+    (place / "report" / "table.md").write_text("my notes\n")
+    done = lab(place, "run", "incident", *SMALL, "--only", "weir")
+    assert done.returncode == 1
+    assert "table.md is there and is not ours" in done.stderr
+    assert (place / "report" / "table.md").read_text() == "my notes\n"
+
+
+def test_list_and_show(place):
+    done = lab(place, "list")
+    assert done.returncode == 0
+    assert done.stdout.startswith("incident: ")
+    done = lab(place, "show", "incident", "--act", "1", "--origin", "fasthttp", "--scale", "10%")
+    assert done.returncode == 0
+    for text in ("naive:", "weir:", "--limit 100", "--connections pretend",
+                 "WEIR_LISTEN_PORT=9090", "./fasthttp"):
+        assert text in done.stdout
+    assert "act 2" not in done.stdout
