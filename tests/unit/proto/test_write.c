@@ -143,6 +143,12 @@ static void test_what_is_dropped(void **state)
 	h1_put_fields(&w, &head, 0);
 	assert_written("Cookie: c\r\nAccept: text/html\r\nVia: 1.0 b\r\n"
 		       "X-Tab: t\r\n");
+	for (size_t cap = 0, all = w.len; cap <= all; cap++) {
+		wire_init(&w, buf, cap);
+		h1_put_fields(&w, &head, 0);
+		assert_int_equal(w.over, cap < all);
+		assert_true(w.len <= cap);
+	}
 	start();
 	h1_put_fields(&w, &head, BIT(COOKIE) | BIT(VIA));
 	assert_written("Accept: text/html\r\nX-Tab: t\r\n");
