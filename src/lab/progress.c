@@ -6,6 +6,7 @@
 #include "base/units.h"
 
 #define LINE_EVERY (5 * NS_S)
+#define REDRAW_EVERY (250 * NS_MS)
 
 void lab_progress_init(struct lab_progress *p, bool quiet)
 {
@@ -57,11 +58,11 @@ void lab_progress_show(
 	struct lab_progress *p, const struct lab_run *const *runs, uint32_t n, ns_t now)
 {
 	struct text t;
-	if (p->quiet || !n || (!p->live && now < p->next_line))
+	if (p->quiet || !n || now < p->next_line)
 		return;
 	const struct lab_run *first = runs[0];
 	ns_t whole = batch_for(first), done = now - first->began;
-	p->next_line = now + LINE_EVERY;
+	p->next_line = now + (p->live ? REDRAW_EVERY : LINE_EVERY);
 	text_init(&t);
 	text_addf(&t, "act %u: %d s of %d s", first->act->number,
 		(int)(ns_min(done, whole) / NS_S), (int)(whole / NS_S));
