@@ -56,7 +56,7 @@ static void add_chunk(struct slab *s)
 		push_free(s, (void *)(chunk->objects + i * s->size));
 }
 
-void *slab_take(struct slab *s)
+void *slab_take_raw(struct slab *s)
 {
 	if (s->max && s->out >= s->max)
 		return NULL;
@@ -67,7 +67,13 @@ void *slab_take(struct slab *s)
 	mem_unpoison(obj, s->size);
 	s->free = obj->next;
 	s->out++;
-	return memset(obj, 0, s->size);
+	return obj;
+}
+
+void *slab_take(struct slab *s)
+{
+	void *obj = slab_take_raw(s);
+	return obj ? memset(obj, 0, s->size) : NULL;
 }
 
 void slab_give(struct slab *s, void *obj)

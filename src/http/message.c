@@ -20,7 +20,7 @@ static void buf_drop(char **buf, struct worker *w)
 enum err inbound_fill(struct inbound *in, struct worker *w, struct conn *c)
 {
 	if (!in->buf) {
-		in->buf = slab_take(&w->bufs);
+		in->buf = slab_take_raw(&w->bufs);
 		in->start = in->end = 0;
 		if (!in->buf)
 			return ERR_NO_MEMORY;
@@ -54,7 +54,7 @@ bool inbound_pin(
 	uint32_t rest = in->end - in->start - (uint32_t)used;
 	char *next = NULL;
 	if (rest) {
-		next = slab_take(&w->bufs);
+		next = slab_take_raw(&w->bufs);
 		if (!next)
 			return false;
 		memcpy(next, in->buf + in->start + used, rest);
@@ -125,7 +125,7 @@ void inbound_relax(struct inbound *in, struct worker *w, bool drop)
 static bool outbound_has_buf(struct outbound *out, struct worker *w)
 {
 	if (!out->buf) {
-		out->buf = slab_take(&w->bufs);
+		out->buf = slab_take_raw(&w->bufs);
 		out->start = out->end = 0;
 	}
 	return out->buf != NULL;

@@ -194,7 +194,7 @@ static bool sconn_parse_head(struct sconn *c)
 	enum err why = ERR_OK;
 	size_t used = 0;
 	if (!c->head)
-		c->head = slab_take(&w->heads);
+		c->head = slab_take_raw(&w->heads);
 	if (!c->head) {
 		sconn_refuse(c, ERR_NO_MEMORY);
 		return false;

@@ -54,6 +54,29 @@ static void test_bound(void **state)
 	slab_fini(&s);
 }
 
+/* Raw: counted and bounded alike, only that nobody wipes it. */
+static void test_raw(void **state)
+{
+	(void)state;
+	struct slab s;
+	slab_init(&s, 64, 2);
+	char *a = slab_take_raw(&s);
+	memset(a, 7, 64);
+	slab_give(&s, a);
+	assert_ptr_equal(slab_take_raw(&s), a);
+	assert_int_equal(a[63], 7);
+	slab_give(&s, a);
+	assert_ptr_equal(slab_take(&s), a);
+	check_zero(a, 64);
+	void *b = slab_take_raw(&s);
+	assert_non_null(b);
+	assert_null(slab_take_raw(&s));
+	assert_null(slab_take(&s));
+	slab_give(&s, a);
+	slab_give(&s, b);
+	slab_fini(&s);
+}
+
 /* Objects that are out at the same time never overlap, whatever the order. */
 static void test_random(void **state)
 {
