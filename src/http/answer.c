@@ -92,6 +92,7 @@ void sconn_continue(struct sconn *c)
 	c->continue_due = false;
 	if (sconn_begin(c, 100, SLICE("Continue"), &w))
 		sconn_interim(c, &w);
+	sconn_rearm(c); /* from now on the body is awaited */
 }
 
 /* --- heads --- */

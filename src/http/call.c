@@ -83,6 +83,8 @@ size_t call_data(struct call *c, struct slice data)
 	if (taken < data.len) {
 		cc->blocked = true;
 		cconn_rearm(cc);
+	} else if (!outbound_is_flushed(&cc->out)) {
+		cconn_do_later(cc); /* more may come in this turn; then it goes out */
 	}
 	return taken;
 }
@@ -110,6 +112,7 @@ void call_resume(struct call *c)
 	if (!cc || !cc->paused)
 		return;
 	cc->paused = false;
+	cc->resumed_at = worker_now(cc->up->worker);
 	cconn_do_later(cc);
 }
 

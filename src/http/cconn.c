@@ -28,6 +28,12 @@ static void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 		io_timer_set(w->loop, &cc->timer, ns_add(worker_now(w), for_ns));
 }
 
+/* How often a BUSY connection is looked at: see cconn_on_pace. */
+static ns_t cconn_look_for(const struct cconn *cc)
+{
+	return ns_min(cc->up->cfg.first_byte_for, cc->up->cfg.stall_for);
+}
+
 void cconn_do_later(struct cconn *cc)
 {
 	io_defer(cconn_worker(cc)->loop, &cc->later);
@@ -81,6 +87,9 @@ void cconn_free(struct cconn *cc)
 	list_remove(&cc->up->conns[CCONN_CLOSED], &cc->node);
 	io_timer_stop(w->loop, &cc->timer);
 	io_defer_cancel(w->loop, &cc->later);
+	if (queue_front(&cc->up->queue))
+		upstream_poke(
+			cc->up); /* its place in the slab may be what they wait for */
 	slab_give(&w->cconns, cc);
 }
 
@@ -117,15 +126,16 @@ static void cconn_reset_exchange(struct cconn *cc, struct call *call)
 	outbound_reset(&cc->out, cconn_worker(cc));
 	cc->in.scan = (struct h1_scan){ 0 };
 	call->conn = cc;
-	call->reused = cc->served > 0;
+	call->reused = cc->pooled;
 }
 
 void cconn_assign(struct cconn *cc, struct call *call)
 {
 	CHECK(cc->state == CCONN_IDLE);
+	cc->pooled = true;
 	cconn_reset_exchange(cc, call);
 	call->state = CALL_SENDING;
-	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
+	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
 	cconn_do_later(cc);
 }
 
@@ -229,8 +239,8 @@ static bool cconn_replay(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	struct call *call = cc->call;
-	if (!call || call->replayed || cc->served == 0 || cc->head_seen || u->stopping ||
-		cc->in.start != cc->in.end)
+	if (!call || call->replayed || !cc->pooled || call->first_byte_at ||
+		u->stopping || cc->in.start != cc->in.end)
 		return false;
 	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
 	if (cc->told && !(call->replayable && safe))
@@ -307,6 +317,10 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		call->ops->on_head(call, head);
 	if (cc->state == CCONN_CLOSED)
 		return;
+	if (cc->state == CCONN_DRAINING && head->body == H1_BODY_TUNNEL) {
+		cconn_close(cc, IO_CLOSE_RESET); /* nobody asked for one: it has no end */
+		return;
+	}
 	inbound_skip_head(&cc->in, head, used);
 	if (!final)
 		h1_decoder_init(&cc->in.body, H1_BODY_NONE, 0);
@@ -381,6 +395,22 @@ static void cconn_process(struct cconn *cc)
 	}
 }
 
+/*
+ * Bytes, and the request is not even written. From a server that has not served on this
+ * connection yet they are its refusal. Behind an earlier answer they are nobody's: they must
+ * not pass for the answer to this call, which goes to a fresh connection.
+ */
+static void cconn_on_unasked(struct cconn *cc)
+{
+	if (cc->served == 0) {
+		cc->unasked = true;
+		cconn_process(cc);
+		return;
+	}
+	inbound_relax(&cc->in, cconn_worker(cc), true);
+	cconn_fail(cc, ERR_RES_UNASKED);
+}
+
 static void cconn_on_readable(struct cconn *cc)
 {
 	enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
@@ -401,7 +431,10 @@ static void cconn_on_readable(struct cconn *cc)
 		cconn_close(cc, IO_CLOSE_RESET);
 		return;
 	}
-	cconn_process(cc);
+	if (!cc->told)
+		cconn_on_unasked(cc);
+	else
+		cconn_process(cc);
 }
 
 /* --- writing the request --- */
@@ -428,6 +461,8 @@ void cconn_flush(struct cconn *cc)
 /* Reads all that arrived before the end; on_eof and cconn_fail end the call. */
 static void cconn_read_out(struct cconn *cc)
 {
+	if (!cc->paused)
+		cconn_process(cc); /* what had been held back comes first */
 	while (cconn_is_active(cc) && !cc->paused) {
 		enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
 		if (e == ERR_EOF) {
@@ -457,6 +492,31 @@ static void cconn_tell_ready(struct cconn *cc)
 		cconn_flush(cc);
 }
 
+/* Whether the server has said something unasked, or has closed, is known before the first
+ * write. */
+static void cconn_look_and_tell(struct cconn *cc)
+{
+	enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
+	if (e == ERR_AGAIN)
+		cconn_tell_ready(cc);
+	else if (e == ERR_OK)
+		cconn_on_unasked(cc);
+	else if (e == ERR_EOF)
+		cconn_on_eof(cc);
+	else
+		cconn_fail(cc, e);
+}
+
+/* A pooled connection. If it has died, an idempotent call is replayed; another one is lost as
+ * soon as a byte of it is sent, so it looks first. */
+static void cconn_start_pooled(struct cconn *cc)
+{
+	if (h1_is_idempotent((enum h1_method)cc->method))
+		cconn_tell_ready(cc);
+	else
+		cconn_look_and_tell(cc);
+}
+
 static void cconn_connect_failed(struct cconn *cc, enum err why)
 {
 	struct call *call = cconn_detach(cc);
@@ -467,11 +527,9 @@ static void cconn_connect_failed(struct cconn *cc, enum err why)
 		call_finish(call, cc->up, why);
 }
 
-/* Connected: before the first write, look whether the server has said something unasked. */
 static void cconn_on_connected(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	struct worker *w = cconn_worker(cc);
 	u->stats.connects++;
 	if (!cc->call) {
 		/* Its caller left while we connected: a fresh connection for the pool. */
@@ -485,21 +543,8 @@ static void cconn_on_connected(struct cconn *cc)
 		return;
 	}
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
-	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
-	enum err e = inbound_fill(&cc->in, w, &cc->conn);
-	if (e == ERR_AGAIN) {
-		cconn_tell_ready(cc);
-		return;
-	}
-	cc->unasked = true;
-	if (e == ERR_OK) {
-		cconn_process(cc);
-		return;
-	}
-	if (e == ERR_EOF)
-		cconn_on_eof(cc);
-	else
-		cconn_fail(cc, e);
+	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
+	cconn_look_and_tell(cc);
 }
 
 static void cconn_on_writable(struct cconn *cc)
@@ -537,6 +582,42 @@ static void on_conn_ready(struct conn *conn, unsigned bits)
 		cconn_on_readable(cc);
 }
 
+/* Until when the server must have sent something. */
+static ns_t cconn_due(const struct cconn *cc, enum err *why)
+{
+	const struct upstream_cfg *cfg = &cc->up->cfg;
+	bool asked = cc->told && cc->out.done && outbound_is_flushed(&cc->out);
+	*why = ERR_IDLE;
+	if (cc->paused)
+		return NS_NEVER; /* it is the client that keeps us waiting */
+	if (cc->head_seen || cc->in.start != cc->in.end)
+		return ns_add(
+			ns_max(cc->conn.last_rx_at, cc->resumed_at), cfg->stall_for);
+	*why = ERR_FIRST_BYTE;
+	return asked ? ns_add(ns_max(cc->conn.last_tx_at, cc->call->sent_at),
+			       cfg->first_byte_for)
+		     : NS_NEVER;
+}
+
+/* The timer of a BUSY connection is not moved as bytes come and go: when it fires, the times
+ * noted by the connection tell. What the server is late with is abandoned by policy. */
+static void cconn_on_pace(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cc->call;
+	ns_t now = worker_now(u->worker);
+	enum err why;
+	ns_t due = cconn_due(cc, &why);
+	if (now < due) {
+		io_timer_set(u->worker->loop, &cc->timer,
+			ns_min(due, ns_add(now, cconn_look_for(cc))));
+		return;
+	}
+	u->stats.abandoned++;
+	cconn_abandon(cc);
+	call_finish(call, u, why);
+}
+
 static void on_timer(struct timer *t)
 {
 	struct cconn *cc = CONTAINER_OF(t, struct cconn, timer);
@@ -557,6 +638,8 @@ static void on_timer(struct timer *t)
 		cconn_close(cc, IO_CLOSE_FIN);
 		break;
 	case CCONN_BUSY:
+		cconn_on_pace(cc);
+		break;
 	case CCONN_CLOSED:
 	case CCONN_STATES:
 		break;
@@ -574,9 +657,12 @@ static void on_later(struct io_defer *d)
 	else if (cconn_is_active(cc) && cc->write_failed)
 		cconn_read_out(cc);
 	else if (cc->state == CCONN_BUSY && !cc->told && !cc->unasked)
-		cconn_tell_ready(cc);
-	else if (cconn_is_active(cc))
+		cconn_start_pooled(cc);
+	else if (cconn_is_active(cc)) {
+		if (!outbound_is_flushed(&cc->out))
+			cconn_flush(cc);
 		cconn_process(cc);
+	}
 }
 
 void cconn_abandon(struct cconn *cc)

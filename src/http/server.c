@@ -3,6 +3,8 @@
 
 #define SERVER_ACCEPTS_A_TURN 64
 #define SERVER_LINGER_FOR (2 * NS_S)
+/* Less of a body than this in a span of body_for is a drip. */
+#define SERVER_BODY_STEP_BYTES 1024
 
 size_t sconn_size(void)
 {
@@ -24,16 +26,57 @@ static void sconn_deadline(struct sconn *c, ns_t for_ns)
 	io_timer_set(w->loop, &c->timer, ns_add(worker_now(w), for_ns));
 }
 
-/* An answer that its client does not read ends some day. */
-static void sconn_watch_writing(struct sconn *c, bool waits)
+/* --- the pace of a client while its request is with the app --- */
+
+static void sconn_restart_window(struct sconn *c)
 {
-	ns_t write_for = c->server->cfg.write_for;
-	if (c->state != SCONN_BUSY || !write_for)
+	c->window_from = worker_now(c->server->worker);
+	c->window_rx = (uint32_t)c->conn.rx_bytes;
+}
+
+/* Notes since when the client has had something to do. The timer is not moved as bytes come
+ * and go: when it fires, the connection's last_rx_at and last_tx_at tell (sconn_on_pace). */
+static void sconn_watch_pace(struct sconn *c, bool writing)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	uint8_t awaited = 0;
+	if (c->state != SCONN_BUSY || c->broken)
 		return;
-	if (!waits)
-		io_timer_stop(c->server->worker->loop, &c->timer);
-	else if (!timer_is_set(&c->timer))
-		sconn_deadline(c, write_for);
+	if (writing)
+		awaited |= AWAIT_WRITE;
+	if (!c->body_done && !c->body_paused && !c->continue_due && !c->out.done)
+		awaited |= AWAIT_BODY;
+	if (awaited & ~c->awaited) {
+		c->waits_from = worker_now(c->server->worker);
+		sconn_restart_window(c);
+		if (!timer_is_set(&c->timer))
+			sconn_deadline(c, ns_min(cfg->write_for, cfg->body_for));
+	}
+	c->awaited = awaited;
+}
+
+/* ERR_OK: the client is in time, and *due says until when. */
+static enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	*due = NS_NEVER;
+	if (c->awaited & AWAIT_WRITE)
+		*due = ns_add(ns_max(c->waits_from, c->conn.last_tx_at), cfg->write_for);
+	if (now >= *due)
+		return ERR_SLOW_CLIENT;
+	if (!(c->awaited & AWAIT_BODY))
+		return ERR_OK;
+	*due = ns_min(
+		*due, ns_add(ns_max(c->waits_from, c->conn.last_rx_at), cfg->body_for));
+	if (now >= *due)
+		return ERR_REQ_TIMEOUT;
+	if (now >= ns_add(c->window_from, cfg->body_for)) {
+		if ((uint32_t)c->conn.rx_bytes - c->window_rx < SERVER_BODY_STEP_BYTES)
+			return ERR_REQ_TIMEOUT;
+		sconn_restart_window(c);
+	}
+	*due = ns_min(*due, ns_add(c->window_from, cfg->body_for));
+	return ERR_OK;
 }
 
 void sconn_rearm(struct sconn *c)
@@ -63,7 +106,7 @@ void sconn_rearm(struct sconn *c)
 		bits |= IO_WRITE;
 	if (c->blocked && !c->broken)
 		bits |= IO_WRITE;
-	sconn_watch_writing(c, bits & IO_WRITE);
+	sconn_watch_pace(c, bits & IO_WRITE);
 	if (conn_is_open(&c->conn))
 		conn_want(&c->conn, bits);
 }
@@ -178,6 +221,7 @@ static void sconn_begin_request(struct sconn *c, size_t used)
 	c->body_done = c->head->body == H1_BODY_NONE ||
 		       (c->head->body == H1_BODY_LENGTH && c->head->content_length == 0);
 	c->body_paused = c->blocked = false;
+	c->awaited = 0;
 	c->continue_due = c->head->expect_continue && !c->body_done;
 	if (!c->head->keep_alive || cfg->close_each || c->server->draining ||
 		(cfg->max_requests && c->served + 1 >= cfg->max_requests))
@@ -223,7 +267,8 @@ static void sconn_body_fault(struct sconn *c, enum err why)
 {
 	struct worker *w = c->server->worker;
 	if (c->out.done) {
-		c->body_paused = true; /* answered: what is left of the request is nobody's */
+		c->body_paused =
+			true; /* answered: what is left of the request is nobody's */
 		return;
 	}
 	if (c->out.head_done || !outbound_is_flushed(&c->out)) {
@@ -339,14 +384,9 @@ static void sconn_on_readable(struct sconn *c)
 
 static void sconn_on_writable(struct sconn *c)
 {
-	uint64_t before = c->conn.tx_bytes;
 	enum err e = outbound_flush(&c->out, c->server->worker, &c->conn);
-	if (c->state == SCONN_BUSY && (e == ERR_OK || c->conn.tx_bytes > before))
-		io_timer_stop(c->server->worker->loop, &c->timer); /* rearm starts anew */
-	if (e == ERR_AGAIN) {
-		sconn_rearm(c);
+	if (e == ERR_AGAIN)
 		return;
-	}
 	if (e != ERR_OK) {
 		c->broken = true;
 		if (c->state == SCONN_BUSY)
@@ -380,6 +420,24 @@ static void on_conn_ready(struct conn *conn, unsigned bits)
 		sconn_on_readable(c);
 }
 
+static void sconn_on_pace(struct sconn *c)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	struct worker *w = c->server->worker;
+	ns_t now = worker_now(w), due;
+	enum err why = sconn_check_pace(c, now, &due);
+	if (why == ERR_SLOW_CLIENT) {
+		c->broken = true;
+		sconn_finish(c, why);
+	} else if (why != ERR_OK) {
+		sconn_body_fault(c, why);
+	} else if (c->awaited) {
+		/* What is awaited from later on may be due before this is. */
+		ns_t look = ns_add(now, ns_min(cfg->write_for, cfg->body_for));
+		io_timer_set(w->loop, &c->timer, ns_min(due, look));
+	}
+}
+
 static void on_timer(struct timer *t)
 {
 	struct sconn *c = CONTAINER_OF(t, struct sconn, timer);
@@ -390,9 +448,8 @@ static void on_timer(struct timer *t)
 	case SCONN_PAUSE:
 		sconn_linger(c);
 		break;
-	case SCONN_BUSY: /* write_for */
-		c->broken = true;
-		sconn_finish(c, ERR_CLIENT_GONE);
+	case SCONN_BUSY:
+		sconn_on_pace(c);
 		break;
 	case SCONN_IDLE:
 	case SCONN_REFUSE:
@@ -490,6 +547,10 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 	s->cfg = *cfg;
 	if (!s->cfg.limits.head_bytes || s->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		s->cfg.limits.head_bytes = WORKER_BUF_BYTES;
+	if (!s->cfg.write_for)
+		s->cfg.write_for = NS_NEVER;
+	if (!s->cfg.body_for)
+		s->cfg.body_for = NS_NEVER;
 	for (size_t i = 0; i < SCONN_STATES; i++)
 		list_init(&s->conns[i]);
 	return s;

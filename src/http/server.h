@@ -52,10 +52,12 @@ struct server_cfg {
 	const struct server_ops *ops;
 	void *ctx; /* the app's; server_ctx */
 	struct h1_limits limits;
-	ns_t head_for; /* a head must be whole within so long; NS_NEVER: no bound */
-	ns_t idle_for; /* close an idle connection after so long */
-	ns_t write_for; /* a client that takes no byte of its answer for so long is gone; 0: no
-			   bound */
+	ns_t head_for;  /* a head must be whole within so long; NS_NEVER: no bound */
+	ns_t idle_for;  /* close an idle connection after so long */
+	ns_t write_for; /* a client that takes no byte of its answer for so long is cut
+			   (ERR_SLOW_CLIENT); 0: no bound */
+	ns_t body_for; /* of a body that is asked for, a byte must come within so long, and 1 KiB
+			   within each such span (ERR_REQ_TIMEOUT); 0: no bound */
 	uint64_t max_requests; /* close after so many; 0: no bound */
 	ns_t close_after; /* pause between a last answer and its close (origin's fault) */
 	bool close_each;  /* say close and close after each answer */

@@ -11,6 +11,8 @@ enum sconn_state {
 	SCONN_STATES
 };
 
+enum { AWAIT_BODY = 1, AWAIT_WRITE = 2 };
+
 #define SERVER_LISTENERS_MAX 16
 
 struct server_listener {
@@ -39,7 +41,11 @@ struct sconn {
 	struct io_defer later; /* what must not happen inside the app's call */
 	void *ctx, *conn_ctx;
 	enum sconn_state state;
+	ns_t waits_from;  /* since then all of `awaited` is the client's to do */
+	ns_t window_from; /* of body_for, with rx_bytes (its low bits) at its begin */
+	uint32_t window_rx;
 	uint32_t served;
+	uint8_t awaited;   /* AWAIT_*: what the client keeps us waiting for, while BUSY */
 	bool body_done;    /* the request is here whole */
 	bool body_paused;  /* on_body took only a part */
 	bool continue_due; /* Expect: 100-continue, not answered yet */

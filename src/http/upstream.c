@@ -54,13 +54,20 @@ void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 	cc->slot = NULL;
 }
 
-/* How many calls could be given a slot now. */
+static uint32_t upstream_fresh(const struct upstream *u)
+{
+	return u->worker->cconns.max - u->worker->cconns.out;
+}
+
+/* How many calls could be given a slot now. An idle connection has one in connection units;
+ * in request units it saves a connect, no more. */
 static uint32_t upstream_available(const struct upstream *u)
 {
-	uint32_t room = slots_room(&u->slots);
-	uint32_t idle = upstream_is_conn_unit(u) ? u->conns[CCONN_IDLE].len : 0;
-	uint32_t fresh = u->worker->cconns.max - u->worker->cconns.out;
-	return (room < fresh ? room : fresh) + idle;
+	uint32_t room = slots_room(&u->slots), fresh = upstream_fresh(u);
+	uint32_t idle = u->conns[CCONN_IDLE].len;
+	if (upstream_is_conn_unit(u))
+		return (room < fresh ? room : fresh) + idle;
+	return room < fresh + idle ? room : fresh + idle;
 }
 
 static struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
@@ -91,22 +98,25 @@ static void upstream_grant(struct upstream *u, struct call *call)
 	cconn_assign(cc, call);
 }
 
+/* Out of the queue already. on_end may abandon those that were not told yet. */
 static void batch_end(struct upstream *u, struct batch *b, enum err why)
 {
-	for (uint32_t i = 0; i < b->n; i++)
-		b->calls[i]->batch = NULL;
-	for (uint32_t i = 0; i < b->n; i++)
-		call_finish(b->calls[i], u, why);
+	while (b->ended < b->n)
+		call_finish(b->calls[b->ended++], u, why);
 	mem_free(b);
 }
 
-/* A replayed call wants a fresh connection: an idle one gives up its slot if it must. */
+/* A replayed call wants a fresh connection: an idle one gives up its place if it must. */
 static bool upstream_has_fresh(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
-	if (slots_room(&u->slots) > 0)
-		return u->worker->cconns.out < u->worker->cconns.max;
-	if (oldest && u->slots.in[SLOT_SETTLING].len == 0)
+	bool room = slots_room(&u->slots) > 0;
+	if (room && upstream_fresh(u) > 0)
+		return true;
+	bool helps = room || upstream_is_conn_unit(u);
+	/* One at a time: what was closed settles, or is freed when the turn ends. */
+	if (oldest && helps && u->slots.in[SLOT_SETTLING].len == 0 &&
+		u->conns[CCONN_CLOSED].len == 0)
 		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
 	return false;
 }
@@ -213,11 +223,14 @@ void upstream_requeue(struct upstream *u, struct call *call)
 void upstream_unqueue(struct upstream *u, struct call *call)
 {
 	struct batch *b = call->batch;
-	queue_remove(&u->queue, &b->ticket);
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (uint32_t i = b->ended; i < b->n; i++) {
 		b->calls[i]->batch = NULL;
 		b->calls[i]->state = CALL_OVER;
 	}
+	b->ended = b->n;
+	if (!ticket_is_waiting(&b->ticket))
+		return; /* inside batch_end, which frees it */
+	queue_remove(&u->queue, &b->ticket);
 	mem_free(b);
 	upstream_poke(u);
 }
@@ -232,6 +245,10 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	u->cfg = *cfg;
 	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
+	if (!u->cfg.first_byte_for)
+		u->cfg.first_byte_for = NS_NEVER;
+	if (!u->cfg.stall_for)
+		u->cfg.stall_for = NS_NEVER;
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	for (size_t i = 0; i < CCONN_STATES; i++)

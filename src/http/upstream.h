@@ -52,7 +52,11 @@ struct upstream_cfg {
 	enum upstream_connections connections;
 	enum upstream_abandon abandon;
 	ns_t connect_for, drain_for, ghost_for, settle_for, idle_for;
-	bool idle_fin; /* close idle connections by FIN, not by RST */
+	ns_t first_byte_for; /* from the request's last byte to the first of its answer, interim
+				ones aside (ERR_FIRST_BYTE); 0: no bound */
+	ns_t stall_for; /* between bytes of an answer, while we read (ERR_IDLE); 0: no
+				bound. Both end the call as an abandoned one. */
+	bool idle_fin;  /* close idle connections by FIN, not by RST */
 	struct h1_limits limits;
 };
 

@@ -16,6 +16,7 @@ enum cconn_state {
 struct batch {
 	struct ticket ticket;
 	uint32_t n;
+	uint32_t ended; /* so many have been told: while it ends, out of the queue */
 	struct call *calls[];
 };
 
@@ -50,10 +51,12 @@ struct cconn {
 	struct outbound out;
 	struct timer timer;
 	struct io_defer later;
+	ns_t resumed_at; /* reading goes on since then, after back-pressure */
 	enum cconn_state state;
 	uint32_t endpoint;
 	uint32_t served;
 	uint8_t method;    /* of the request on it */
+	bool pooled;       /* its call got it from the pool: it may be dead already */
 	bool told;         /* on_ready was called for this call */
 	bool head_seen;    /* the final answer's head */
 	bool keep;         /* that head allows reuse */

@@ -9,11 +9,6 @@ ns_t proxy_now(const struct proxy *p)
 	return worker_now(&p->worker);
 }
 
-ns_t proxy_deadline(const struct proxy *p)
-{
-	return ns_add(proxy_now(p), p->opt->timeout);
-}
-
 void proxy_count_answer(struct proxy *p, uint16_t status)
 {
 	if (status < PROXY_STATUS_MAX)
@@ -34,8 +29,10 @@ void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
 	text_init(&fields);
 	text_addf(&body, "weir: %s", err_text(why));
 	if (why == ERR_DEADLINE) {
+		ns_t budget;
+		(void)!proxy_budget(p, sconn_head(client), &budget);
 		text_add(&body, " of ");
-		text_add_duration(&body, p->opt->timeout);
+		text_add_duration(&body, budget);
 	}
 	text_addf(&body, " (%s)\n", err_label(why));
 	text_addf(&fields, "Weir-Reason: %s\r\n", err_label(why));
@@ -54,11 +51,27 @@ void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
 	text_fini(&fields);
 }
 
-enum err proxy_check_request(const struct h1_head *head)
+enum err proxy_check_request(
+	const struct proxy *p, const struct h1_head *head, ns_t *until)
 {
+	ns_t budget;
 	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
 		return ERR_REQ_METHOD;
-	return ERR_OK;
+	enum err e = proxy_budget(p, head, &budget);
+	if (e != ERR_OK)
+		return e;
+	*until = ns_add(proxy_now(p), budget);
+	return budget > 0 ? ERR_OK : ERR_DEADLINE;
+}
+
+void proxy_note_client(struct proxy *p, enum err why, bool answering)
+{
+	if (why == ERR_OK)
+		return;
+	p->reasons[why]++;
+	/* The engine answers by itself for what is wrong with a body. */
+	if (!answering && err_status(why) && why != ERR_STOPPING)
+		proxy_count_answer(p, err_status(why));
 }
 
 /* The path upstream: the base of its URL, then the caller's. */
@@ -75,7 +88,7 @@ static struct slice proxy_path(
 }
 
 bool proxy_put_request(struct proxy *p, struct call *call, const struct h1_head *head,
-	enum h1_body framing, uint64_t length)
+	enum h1_body framing, uint64_t length, ns_t until)
 {
 	char buf[PROXY_PATH_BYTES];
 	struct wire w;
@@ -84,7 +97,8 @@ bool proxy_put_request(struct proxy *p, struct call *call, const struct h1_head 
 	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
 		return false;
 	h1_put_field(&w, SLICE("Host"), host);
-	h1_put_fields(&w, head, 0);
+	h1_put_fields(&w, head, PROXY_TIME_FIELDS);
+	proxy_put_time_left(&w, p, head, until);
 	return call_head_end(call, &w, framing, length);
 }
 

@@ -2,9 +2,6 @@
  * tests on theirs. */
 #include "proxy/proxy.h"
 
-/* A client that takes nothing of its answer for so long has gone, whatever its socket says. */
-#define PROXY_WRITE_FOR (30 * NS_S)
-
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 {
 	u->limit = o->limit == UINT64_MAX ? SLOTS_NO_LIMIT : (uint32_t)o->limit;
@@ -15,6 +12,8 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->connections = (enum upstream_connections)o->connections;
 	u->abandon = (enum upstream_abandon)o->abandon;
 	u->connect_for = o->connect_timeout;
+	u->first_byte_for = o->first_byte_timeout;
+	u->stall_for = o->idle_timeout;
 	u->drain_for = o->drain_for;
 	u->ghost_for = o->ghost_for;
 	u->settle_for = o->settle_for;
@@ -33,7 +32,8 @@ void proxy_make(struct proxy *p, struct io_loop *loop,
 		.ctx = p,
 		.head_for = o->client_head_for,
 		.idle_for = o->client_idle_for,
-		.write_for = PROXY_WRITE_FOR,
+		.body_for = o->client_body_for,
+		.write_for = o->client_write_for,
 	};
 	worker_init(&p->worker, loop, &worker);
 	p->started_at = proxy_now(p);

@@ -11,6 +11,7 @@ struct forward {
 	struct sconn *client;
 	struct call call;
 	struct timer deadline;
+	ns_t until;
 	struct capture capture;
 	bool head_sent; /* the request's head is on the call */
 	bool answering; /* the answer's head is on its way to the client */
@@ -59,7 +60,8 @@ static void on_call_ready(struct call *call)
 	struct forward *f = call_forward(call);
 	const struct h1_head *head = sconn_head(f->client);
 	enum h1_body framing = (enum h1_body)head->body;
-	if (!proxy_put_request(f->proxy, call, head, framing, head->content_length)) {
+	if (!proxy_put_request(
+		    f->proxy, call, head, framing, head->content_length, f->until)) {
 		forward_fail(f, ERR_REQ_HEAD_LARGE);
 		return;
 	}
@@ -180,7 +182,8 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
 	p->exchanges_total++;
-	enum err why = proxy_check_request(head);
+	ns_t until = NS_NEVER;
+	enum err why = proxy_check_request(p, head, &until);
 	struct forward *f = why == ERR_OK ? slab_take(&p->forwards) : NULL;
 	if (!f) {
 		proxy_answer_reason(p, client, why == ERR_OK ? ERR_NO_MEMORY : why);
@@ -192,16 +195,16 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 	f->call.ops = &forward_call_ops;
 	f->call.method = (enum h1_method)head->method;
 	f->call.replayable = head->body == H1_BODY_NONE;
+	f->until = until;
 	f->deadline.on_fire = on_deadline;
 	sconn_set_ctx(client, f);
 	struct call *calls[] = { &f->call };
-	ns_t deadline = proxy_deadline(p);
-	why = upstream_submit(p->upstream, calls, 1, deadline);
+	why = upstream_submit(p->upstream, calls, 1, until);
 	if (why != ERR_OK) {
 		forward_fail(f, why);
 		return;
 	}
-	io_timer_set(p->worker.loop, &f->deadline, deadline);
+	io_timer_set(p->worker.loop, &f->deadline, until);
 }
 
 static size_t on_body(struct sconn *client, struct slice data)
@@ -231,9 +234,9 @@ static void on_drain(struct sconn *client)
 static void on_end(struct sconn *client, enum err why)
 {
 	struct forward *f = client_forward(client);
-	(void)why;
 	if (!f)
 		return;
+	proxy_note_client(f->proxy, why, f->answering || f->finished);
 	call_abandon(&f->call, f->proxy->upstream);
 	forward_free(f);
 }

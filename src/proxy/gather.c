@@ -181,7 +181,7 @@ static void on_part_ready(struct call *call)
 	const struct h1_head *head = sconn_head(g->client);
 	struct slice body = text_slice(&g->request_body);
 	enum h1_body framing = head->body == H1_BODY_NONE ? H1_BODY_NONE : H1_BODY_LENGTH;
-	if (!proxy_put_request(g->proxy, call, head, framing, body.len)) {
+	if (!proxy_put_request(g->proxy, call, head, framing, body.len, g->until)) {
 		call_abandon(call, g->proxy->upstream);
 		part_over(part, ERR_REQ_HEAD_LARGE);
 		return;
@@ -253,7 +253,8 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 	struct proxy *p = server_ctx(sconn_server(client));
 	uint32_t n = (uint32_t)p->opt->gather;
 	p->exchanges_total++;
-	enum err why = proxy_check_request(head);
+	ns_t until = NS_NEVER;
+	enum err why = proxy_check_request(p, head, &until);
 	if (why != ERR_OK) {
 		proxy_answer_reason(p, client, why);
 		return;
@@ -275,7 +276,7 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 		text_init(&part->body);
 	}
 	sconn_set_ctx(client, g);
-	g->until = proxy_deadline(p);
+	g->until = until;
 	io_timer_set(p->worker.loop, &g->deadline, g->until);
 	sconn_continue(client);
 }
@@ -317,9 +318,9 @@ static void on_drain(struct sconn *client)
 static void on_end(struct sconn *client, enum err why)
 {
 	struct gather *g = sconn_ctx(client);
-	(void)why;
 	if (!g)
 		return;
+	proxy_note_client(g->proxy, why, g->answering);
 	gather_abandon(g, ERR_CLIENT_GONE);
 	gather_free(g);
 }

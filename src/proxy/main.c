@@ -31,6 +31,29 @@ struct run {
 
 /* --- what the options mean --- */
 
+/* A bound of zero would be met by nothing. */
+static bool check_durations(const struct proxy_options *o, struct problem *p)
+{
+	const struct {
+		const char *name;
+		ns_t value;
+		const char *then;
+	} rows[] = {
+		{ "timeout", o->timeout, "every request would be too late" },
+		{ "first-byte-timeout", o->first_byte_timeout,
+			"every answer would be too late" },
+		{ "idle-timeout", o->idle_timeout, "every answer would be cut" },
+		{ "client-body-for", o->client_body_for, "every body would be refused" },
+		{ "client-write-for", o->client_write_for, "every client would be cut" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].value == 0)
+			return problem_set(p,
+				"--%s 0: %s; write a duration above zero, or none",
+				rows[i].name, rows[i].then);
+	return true;
+}
+
 static bool check_options(
 	const struct proxy_options *o, const struct opt_texts *words, struct problem *p)
 {
@@ -56,10 +79,7 @@ static bool check_options(
 			(unsigned long long)o->gather, (unsigned long long)o->limit);
 	if (o->clients == 0)
 		return problem_set(p, "--clients 0: nobody could come in");
-	if (o->timeout == 0)
-		return problem_set(p, "--timeout 0: every request would be too late; "
-				      "write a duration above zero, or none");
-	return true;
+	return check_durations(o, p);
 }
 
 static bool add_endpoint(struct run *run, const struct addr *addr, struct problem *p)

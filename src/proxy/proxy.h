@@ -64,24 +64,39 @@ void proxy_init_exchanges(struct proxy *p, uint32_t max);
 /* What the options say about the upstream; its endpoints are left alone. */
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u);
 /* p->opt is set; nothing listens yet. `servers`: connections to the upstream at most. */
-void proxy_make(struct proxy *p, struct io_loop *loop, const struct upstream_cfg *upstream,
-	uint32_t servers);
+void proxy_make(struct proxy *p, struct io_loop *loop,
+	const struct upstream_cfg *upstream, uint32_t servers);
 /* Ends every exchange; the loop stays the caller's. */
 void proxy_unmake(struct proxy *p);
 
 /* --- answer.c: what the two kinds of exchange share --- */
 ns_t proxy_now(const struct proxy *p);
-/* The deadline of a request that starts now. */
-ns_t proxy_deadline(const struct proxy *p);
+/* --- deadline.c --- */
+/* The time a request has: --timeout, or less if its fields say so (Weir-Timeout, Envoy's). */
+MUST_USE enum err proxy_budget(
+	const struct proxy *p, const struct h1_head *head, ns_t *budget);
+/* The fields that tell the server what is left, in place of the client's own. */
+void proxy_put_time_left(
+	struct wire *w, const struct proxy *p, const struct h1_head *head, ns_t until);
+/* Bits of enum h1_field_id: the fields that are about deadlines. */
+#define PROXY_TIME_FIELDS \
+	((uint64_t)1 << H1_FIELD_WEIR_TIMEOUT | \
+		(uint64_t)1 << H1_FIELD_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
+
 void proxy_count_answer(struct proxy *p, uint16_t status);
 void proxy_client_closed(struct proxy *p);
 /* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. */
 void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why);
-/* Puts the request's head onto the call. False: it does not fit. */
+/* Puts the request's head onto the call, and what is left until its deadline. False: it does
+ * not fit. */
 MUST_USE bool proxy_put_request(struct proxy *p, struct call *call,
-	const struct h1_head *head, enum h1_body framing, uint64_t length);
-/* What can be refused before any call: CONNECT, and targets with no path. ERR_OK: none. */
-enum err proxy_check_request(const struct h1_head *head);
+	const struct h1_head *head, enum h1_body framing, uint64_t length, ns_t until);
+/* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
+ * none, and *until is the request's deadline. */
+MUST_USE enum err proxy_check_request(
+	const struct proxy *p, const struct h1_head *head, ns_t *until);
+/* The client's side of an exchange is over: what it failed by is counted. */
+void proxy_note_client(struct proxy *p, enum err why, bool answering);
 void capture_begin(struct capture *c, uint16_t status);
 void capture_add(struct capture *c, struct slice data);
 /* The answer or failure is complete: into the ledger, refusals recognised. */

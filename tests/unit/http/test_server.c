@@ -378,7 +378,7 @@ static void test_reader_that_stopped(void **state)
 	assert_int_equal(s.app.ends, 0);
 	bed_run(&s.bed, 4 * NS_S);
 	assert_text(
-		&s.app.log, "req GET /fixed?5000000\nbody-end\nend client-gone\nclose\n");
+		&s.app.log, "req GET /fixed?5000000\nbody-end\nend slow-client\nclose\n");
 	assert_int_equal(s.bed.worker.bufs.out, 0);
 	raw_set_deaf(&r, false);
 	bed_run(&s.bed, NS_S);
