@@ -28,6 +28,12 @@ static void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 		io_timer_set(w->loop, &cc->timer, ns_add(worker_now(w), for_ns));
 }
 
+/* How often a BUSY connection is looked at: see cconn_on_pace. */
+static ns_t cconn_look_for(const struct cconn *cc)
+{
+	return ns_min(cc->up->cfg.first_byte_for, cc->up->cfg.stall_for);
+}
+
 void cconn_do_later(struct cconn *cc)
 {
 	io_defer(cconn_worker(cc)->loop, &cc->later);
@@ -129,7 +135,7 @@ void cconn_assign(struct cconn *cc, struct call *call)
 	cc->pooled = true;
 	cconn_reset_exchange(cc, call);
 	call->state = CALL_SENDING;
-	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
+	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
 	cconn_do_later(cc);
 }
 
@@ -537,7 +543,7 @@ static void cconn_on_connected(struct cconn *cc)
 		return;
 	}
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
-	cconn_enter(cc, CCONN_BUSY, NS_NEVER);
+	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
 	cconn_look_and_tell(cc);
 }
 
@@ -576,6 +582,42 @@ static void on_conn_ready(struct conn *conn, unsigned bits)
 		cconn_on_readable(cc);
 }
 
+/* Until when the server must have sent something. */
+static ns_t cconn_due(const struct cconn *cc, enum err *why)
+{
+	const struct upstream_cfg *cfg = &cc->up->cfg;
+	bool asked = cc->told && cc->out.done && outbound_is_flushed(&cc->out);
+	*why = ERR_IDLE;
+	if (cc->paused)
+		return NS_NEVER; /* it is the client that keeps us waiting */
+	if (cc->head_seen || cc->in.start != cc->in.end)
+		return ns_add(
+			ns_max(cc->conn.last_rx_at, cc->resumed_at), cfg->stall_for);
+	*why = ERR_FIRST_BYTE;
+	return asked ? ns_add(ns_max(cc->conn.last_tx_at, cc->call->sent_at),
+			       cfg->first_byte_for)
+		     : NS_NEVER;
+}
+
+/* The timer of a BUSY connection is not moved as bytes come and go: when it fires, the times
+ * noted by the connection tell. What the server is late with is abandoned by policy. */
+static void cconn_on_pace(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cc->call;
+	ns_t now = worker_now(u->worker);
+	enum err why;
+	ns_t due = cconn_due(cc, &why);
+	if (now < due) {
+		io_timer_set(u->worker->loop, &cc->timer,
+			ns_min(due, ns_add(now, cconn_look_for(cc))));
+		return;
+	}
+	u->stats.abandoned++;
+	cconn_abandon(cc);
+	call_finish(call, u, why);
+}
+
 static void on_timer(struct timer *t)
 {
 	struct cconn *cc = CONTAINER_OF(t, struct cconn, timer);
@@ -596,6 +638,8 @@ static void on_timer(struct timer *t)
 		cconn_close(cc, IO_CLOSE_FIN);
 		break;
 	case CCONN_BUSY:
+		cconn_on_pace(cc);
+		break;
 	case CCONN_CLOSED:
 	case CCONN_STATES:
 		break;

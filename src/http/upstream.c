@@ -245,6 +245,10 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	u->cfg = *cfg;
 	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
+	if (!u->cfg.first_byte_for)
+		u->cfg.first_byte_for = NS_NEVER;
+	if (!u->cfg.stall_for)
+		u->cfg.stall_for = NS_NEVER;
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	for (size_t i = 0; i < CCONN_STATES; i++)

@@ -51,6 +51,7 @@ struct cconn {
 	struct outbound out;
 	struct timer timer;
 	struct io_defer later;
+	ns_t resumed_at; /* reading goes on since then, after back-pressure */
 	enum cconn_state state;
 	uint32_t endpoint;
 	uint32_t served;
