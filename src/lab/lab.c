@@ -217,7 +217,7 @@ static int lab_main(const void *opts, const struct opt_texts *words)
 {
 	static const char *const actions[] = { "run", "list", "show" };
 	const struct lab_options *o = opts;
-	const char *names[16];
+	const char *names[16] = { NULL };
 	size_t n = 0;
 	const struct lab_scenario *s;
 	if (words->n == 1 && !strcmp(words->v[0], "list"))

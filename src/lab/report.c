@@ -14,6 +14,7 @@
 #define JSON_MARK "\"schema\": \"weir.lab/1\""
 #define MARKDOWN_MARK "<!-- weir lab -->"
 #define MARK_WITHIN_BYTES 4096
+#define PROSE_COLUMNS 100
 
 static const char *origin_name(const struct lab_options *o)
 {
@@ -82,10 +83,12 @@ static void add_notes(struct text *t, const struct lab_act_result *a, const char
 		text_addf(t, "%snot run: %s\n", bullet, a->missing.v[i]);
 }
 
-/* Breaks between words so that no line is longer than `width`. */
+/* Breaks between words so that no line is longer than `width`, nor than one reads well. */
 static void add_wrapped(struct text *t, const char *says, size_t width)
 {
 	size_t column = 0;
+	if (width > PROSE_COLUMNS)
+		width = PROSE_COLUMNS;
 	while (*says) {
 		size_t len = strcspn(says, " \n");
 		if (column && column + 1 + len > width) {

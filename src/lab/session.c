@@ -11,7 +11,7 @@
 
 #define POLL_EVERY (50 * NS_MS)
 #define SAMPLE_EVERY (500 * NS_MS)
-#define PAGE_COLUMNS 160 /* where the output is no terminal */
+#define PAGE_COLUMNS 170 /* where the output is no terminal: the widest table in one */
 
 struct session {
 	const struct lab_session *of;
@@ -198,7 +198,7 @@ static bool run_act(struct session *s, struct lab_act_result *a,
 	const struct lab_cast *cast, struct lab_trouble *why)
 {
 	struct lab_plan_of of[LAB_VARIANTS_MAX];
-	char *dirs[LAB_VARIANTS_MAX];
+	char *dirs[LAB_VARIANTS_MAX] = { NULL };
 	uint32_t at_once = parallel_of(s->of->options);
 	bool ok = true;
 	for (uint32_t i = 0; i < cast->n; i++) {

@@ -162,7 +162,7 @@ static const struct column columns[] = {
 
 #define COLUMNS ARRAY_LEN(columns)
 #define GAP 2       /* between columns */
-#define GROUP_GAP 4 /* between groups */
+#define GROUP_GAP 3 /* between groups */
 
 /* Bytes of text as columns of a terminal: UTF-8 continuation bytes take none. */
 static size_t columns_of(const char *text)
