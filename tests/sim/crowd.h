@@ -1,0 +1,38 @@
+/*
+ * crowd: clients that arrive as they like (Poisson), each with one request on a connection of
+ * its own, and what became of each. Bytes alone, no line of the engine.
+ */
+#ifndef WEIR_TESTS_SIM_CROWD_H
+#define WEIR_TESTS_SIM_CROWD_H
+
+#include "tests/sim/raw.h"
+
+struct crowd_cfg {
+	double rate;      /* arrivals a second */
+	ns_t for_ns;      /* so long */
+	double impatient; /* this share hangs up after 0..impatient_for */
+	ns_t impatient_for;
+	uint64_t seed;
+};
+
+struct crowd {
+	struct crowd_cfg cfg;
+	struct io_loop *loop;
+	struct addr to;
+	struct rng rng;
+	struct timer arrivals;
+	struct list clients;
+	ns_t ends_at;
+	uint64_t arrived, open;
+	/* every arrival ends as one of these */
+	uint64_t good, left, broken; /* 200; hung up by itself; connection broken */
+	uint64_t errors[600];        /* whole answers but 200, by status */
+	uint64_t twice;              /* bytes behind a whole answer: must stay 0 */
+};
+
+void crowd_init(struct crowd *c, struct io_loop *loop, const struct addr *to,
+	const struct crowd_cfg *cfg);
+void crowd_fini(struct crowd *c);
+uint64_t crowd_errors(const struct crowd *c); /* all statuses together */
+
+#endif
