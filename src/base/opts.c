@@ -1,7 +1,7 @@
 #include "base/opts.h"
 
 #define CHOICES_MAX 16
-#define OPTIONS_MAX 128
+#define OPTIONS_MAX OPT_ROWS_MAX
 #define NAME_BYTES 64
 #define HELP_COLUMN_MAX 34 /* longer option names get a line of their own */
 
@@ -79,12 +79,12 @@ static bool add_text(struct opt_texts *texts, const char *value, struct problem 
 	return true;
 }
 
-/* Only a default is a word; on the command line a flag has none. */
+/* Defaults, files and the environment say it by a word; on the command line a flag has none. */
 static bool parse_flag(struct slice s, bool *out, struct problem *p)
 {
-	*out = slice_eq(s, SLICE("yes"));
-	return *out || slice_eq(s, SLICE("no")) ||
-	       problem_set(p, "'%.*s': a flag's default is yes or no", SLICE_ARG(s));
+	*out = slice_eq(s, SLICE("yes")) || slice_eq(s, SLICE("true"));
+	return *out || slice_eq(s, SLICE("no")) || slice_eq(s, SLICE("false")) ||
+	       problem_set(p, "'%.*s': write yes or no", SLICE_ARG(s));
 }
 
 static bool set_value(
@@ -116,6 +116,11 @@ static bool set_value(
 		return parse_choice(o, s, field, p);
 	}
 	NEVER_HERE();
+}
+
+bool opts_set(const struct opt *o, const char *value, void *options, struct problem *p)
+{
+	return set_value(o, value, (char *)options + o->offset, p);
 }
 
 /* Texts get theirs only after the command line was read, if it gave none: the user's
@@ -184,7 +189,17 @@ struct reader {
 	int argc, at;
 	char *options;
 	struct problem *problem;
+	struct opt_froms froms;
 };
+
+/* From a stronger source texts replace, they do not join. */
+static void mark_from(struct reader *r, const struct opt *o, enum opt_from from)
+{
+	uint8_t *before = &r->froms.of[o - r->verb->opts];
+	if (o->kind == OPT_texts && *before < from)
+		((struct opt_texts *)(void *)(r->options + o->offset))->n = 0;
+	*before = (uint8_t)from;
+}
 
 static bool set_flag(struct reader *r, const struct opt *o, const char *equals, bool on)
 {
@@ -193,6 +208,7 @@ static bool set_flag(struct reader *r, const struct opt *o, const char *equals, 
 			"--%s takes no value: write --%s or --no-%s", o->name, o->name,
 			o->name);
 	*(bool *)(void *)(r->options + o->offset) = on;
+	mark_from(r, o, OPT_FROM_ARGV);
 	return true;
 }
 
@@ -206,6 +222,7 @@ static bool set_option(struct reader *r, const struct opt *o, const char *equals
 	if (!value)
 		return problem_set(
 			r->problem, "--%s needs a value (%s)", o->name, o->meta);
+	mark_from(r, o, OPT_FROM_ARGV);
 	if (set_value(o, value, r->options + o->offset, &why))
 		return true;
 	return problem_set(r->problem, "--%s: %s", o->name, why.text);
@@ -230,6 +247,38 @@ static bool read_option(struct reader *r, const char *arg)
 	return unknown_option(r->verb, name, r->problem);
 }
 
+/* --- the environment --- */
+
+void opts_env_name(const char *prefix, const struct opt *o, char *buf, size_t cap)
+{
+	snprintf(buf, cap, "%s%s", prefix, o->name);
+	for (char *at = buf; *at; at++) {
+		if (*at == '-')
+			*at = '_';
+		else if (*at >= 'a' && *at <= 'z')
+			*at = (char)(*at - 'a' + 'A');
+	}
+}
+
+static bool read_environment(struct reader *r)
+{
+	for (size_t i = 0; r->verb->env && i < r->verb->opt_count; i++) {
+		const struct opt *o = &r->verb->opts[i];
+		char name[2 * NAME_BYTES];
+		struct problem why = { "" };
+		if (o->kind == OPT_group)
+			continue;
+		opts_env_name(r->verb->env, o, name, sizeof(name));
+		const char *value = getenv(name);
+		if (!value || !value[0])
+			continue;
+		mark_from(r, o, OPT_FROM_ENV);
+		if (!opts_set(o, value, r->options, &why))
+			return problem_set(r->problem, "%s: %s", name, why.text);
+	}
+	return true;
+}
+
 static bool is_help(const char *arg)
 {
 	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
@@ -238,12 +287,14 @@ static bool is_help(const char *arg)
 enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 	void *options, struct opt_texts *words, struct problem *p)
 {
-	struct reader r = { verb, argv, argc, 0, options, p };
+	struct reader r = { verb, argv, argc, 0, options, p, { { 0 } } };
 	bool only_words = false;
 
 	*words = (struct opt_texts){ .n = 0 };
 	memset(options, 0, verb->options_size);
+	CHECK(verb->opt_count <= OPT_ROWS_MAX);
 	set_defaults(verb, options, false);
+	bool good_env = read_environment(&r);
 	while (r.at < argc) {
 		const char *arg = argv[r.at++];
 		if (only_words || arg[0] != '-' || arg[1] == '\0') {
@@ -266,7 +317,11 @@ enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 		if (!read_option(&r, arg))
 			return OPTS_BAD;
 	}
+	if (!good_env)
+		return OPTS_BAD;
 	set_defaults(verb, options, true);
+	if (verb->froms_offset)
+		memcpy((char *)options + verb->froms_offset, &r.froms, sizeof(r.froms));
 	return OPTS_RUN;
 }
 

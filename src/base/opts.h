@@ -24,6 +24,10 @@
  *                                  is the index
  * The default is text and is parsed like the user's; "" means zero, NULL or false.
  *
+ * A verb with an `env` takes each option from the environment as well: the prefix and the
+ * name in capitals, - as _ (WEIR_PROXY_QUEUE_FOR). An empty variable counts as none. What
+ * stands on the command line wins.
+ *
  * OWNS   text fields point into argv or into the table.
  */
 #ifndef WEIR_BASE_OPTS_H
@@ -33,6 +37,7 @@
 #include "base/units.h"
 
 #define OPT_TEXTS_MAX 16
+#define OPT_ROWS_MAX 128 /* of one table, groups too */
 
 struct opt_texts {
 	const char *v[OPT_TEXTS_MAX];
@@ -68,6 +73,14 @@ struct opt {
 	size_t offset;
 };
 
+/* Where a value came from: of two the stronger stands. */
+enum opt_from { OPT_FROM_DEFAULT, OPT_FROM_FILE, OPT_FROM_ENV, OPT_FROM_ARGV };
+
+/* By row of the table. */
+struct opt_froms {
+	uint8_t of[OPT_ROWS_MAX]; /* enum opt_from */
+};
+
 /*
  * What a verb shows the command line. Words that are not options go to `words`, at most
  * OPT_TEXTS_MAX. main: options are parsed and hold defaults; returns the exit status.
@@ -80,6 +93,9 @@ struct verb {
 	const struct opt *opts;
 	size_t opt_count;
 	size_t options_size; /* sizeof(struct <verb>_options) */
+	const char *env;     /* "WEIR_PROXY_"; NULL: the environment is not read */
+	/* Of a struct opt_froms in the options, to be filled; 0: there is none. */
+	size_t froms_offset;
 	int (*main)(const void *options, const struct opt_texts *words);
 };
 
@@ -92,6 +108,12 @@ enum opts_outcome { OPTS_RUN, OPTS_HELP, OPTS_BAD };
  */
 MUST_USE enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 	void *options, struct opt_texts *words, struct problem *p);
+/* One value as text into the options: a flag takes yes, no, true or false; texts are added
+ * to. False and a problem that does not name the option. */
+MUST_USE bool opts_set(
+	const struct opt *o, const char *value, void *options, struct problem *p);
+/* "WEIR_PROXY_QUEUE_FOR", cut at `cap`. */
+void opts_env_name(const char *prefix, const struct opt *o, char *buf, size_t cap);
 /* The --help page, at most `width` columns wide. */
 void opts_help(const struct verb *verb, struct text *out, size_t width);
 
