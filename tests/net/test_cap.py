@@ -13,7 +13,8 @@ from verbs import ROOT, WEIR, Verb, eventually, gauges_at_zero
 
 CLOSES = 100_000
 LIMIT = 250
-MUTANT = os.environ.get("WEIR_MUTANT", str(Path(WEIR).parent / "weir-mutant-free-at-deadline"))
+MUTANT = os.environ.get(
+    "WEIR_MUTANT", str(Path(WEIR).parent / "tests/sim/weir-mutant-free-at-deadline"))
 
 GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
 

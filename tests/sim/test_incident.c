@@ -310,7 +310,7 @@ static int bench(void)
 {
 	struct stage *s = mem_alloc(sizeof(*s));
 	struct sim_counts counts;
-	ns_t until = 600 * NS_S;
+	ns_t until = 7200 * NS_S;
 	stage_set(s, &scenes[1], 1, until);
 	double began = real_s();
 	stage_run(s, until);
