@@ -34,19 +34,42 @@ struct conf {
 
 /* --- complaints --- */
 
+static uint32_t kept(const struct conf *c)
+{
+	return c->complained < CONF_COMPLAINTS_MAX ? c->complained : CONF_COMPLAINTS_MAX;
+}
+
+/* One value may be looked at for several that inherit it. */
+static bool complained_already(
+	const struct conf *c, struct conf_place at, const char *text)
+{
+	for (uint32_t i = 0; i < kept(c); i++) {
+		const struct complaint *it = &c->complaints[i];
+		if (it->at.line == at.line && it->at.column == at.column &&
+			strcmp(it->text, text) == 0)
+			return true;
+	}
+	return false;
+}
+
 void conf_complain(struct conf *c, struct conf_place at, const char *fmt, ...)
 {
 	va_list args;
-	uint32_t n = c->complained++;
+	uint32_t n = c->complained;
+	char text[COMPLAINT_BYTES];
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (complained_already(c, at, text))
+		return;
+	c->complained++;
 	if (n >= CONF_COMPLAINTS_MAX)
 		return;
 	if (!c->complaints)
 		c->complaints = mem_zalloc(CONF_COMPLAINTS_MAX * sizeof(*c->complaints));
 	c->complaints[n].at = at;
 	c->complaints[n].order = n;
-	va_start(args, fmt);
-	vsnprintf(c->complaints[n].text, COMPLAINT_BYTES, fmt, args);
-	va_end(args);
+	memcpy(c->complaints[n].text, text, sizeof(text));
 }
 
 uint32_t conf_complaints(const struct conf *c)
@@ -79,23 +102,15 @@ bool conf_want(struct conf *c, const struct conf_node *node, enum conf_kind kind
 	return false;
 }
 
-void conf_check_keys(
-	struct conf *c, const struct conf_node *map, const char *const *names, size_t n)
+void conf_unknown_key(
+	struct conf *c, const struct conf_node *child, const char *const *names, size_t n)
 {
-	CONF_EACH(map, child)
-	{
-		bool known = false;
-		for (size_t i = 0; i < n && !known; i++)
-			known = strcmp(names[i], child->key) == 0;
-		if (known)
-			continue;
-		const char *meant = units_nearest(slice_of(child->key), names, n);
-		if (meant)
-			conf_complain(c, child->key_at,
-				"unknown key '%s': did you mean %s?", child->key, meant);
-		else
-			conf_complain(c, child->key_at, "unknown key '%s'", child->key);
-	}
+	const char *meant = units_nearest(slice_of(child->key), names, n);
+	if (meant)
+		conf_complain(c, child->key_at, "unknown key '%s': did you mean %s?",
+			child->key, meant);
+	else
+		conf_complain(c, child->key_at, "unknown key '%s'", child->key);
 }
 
 /* --- showing them --- */
@@ -161,8 +176,7 @@ static void show_line(const struct conf *c, struct conf_place at, struct text *o
 
 void conf_show(const struct conf *c, struct text *out)
 {
-	uint32_t n = c->complained < CONF_COMPLAINTS_MAX ? c->complained
-							 : CONF_COMPLAINTS_MAX;
+	uint32_t n = kept(c);
 	if (n == 0)
 		return;
 	struct complaint *sorted = mem_alloc(n * sizeof(*sorted));
