@@ -57,14 +57,15 @@ const char *conf_name(const struct conf *c);
 /* The value of that key, or NULL. */
 const struct conf_node *conf_get(const struct conf_node *map, const char *key);
 
+/* The same at the same place counts once. */
 void conf_complain(struct conf *c, struct conf_place at, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 /* Complains unless the node is of this kind; `what` ("a list of routes") is in its place. */
 MUST_USE bool conf_want(struct conf *c, const struct conf_node *node, enum conf_kind kind,
 	const char *what);
-/* Complains of every key that is none of `names`, with the one that was likely meant. */
-void conf_check_keys(
-	struct conf *c, const struct conf_node *map, const char *const *names, size_t n);
+/* Complains of a key that is none of `names`, with the one that was likely meant. */
+void conf_unknown_key(struct conf *c, const struct conf_node *child,
+	const char *const *names, size_t n);
 
 uint32_t conf_complaints(const struct conf *c);
 /* "file:line:column: what is wrong", each followed by the line itself and a caret. */
