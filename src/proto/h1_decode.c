@@ -68,7 +68,8 @@ static uint8_t step_size(struct h1_decoder *d, char c)
 {
 	if (!h1_is(c, H1_CLASS_HEX))
 		return d->digits ? after_element(c) : S_BAD;
-	if (d->digits == SIZE_DIGITS_MAX)
+	/* As for lengths, 2^63 is more than other software can hold. */
+	if (d->digits == SIZE_DIGITS_MAX || d->left >> 59)
 		return S_BAD;
 	d->digits++;
 	d->left = d->left << 4 | hex_value(c);
