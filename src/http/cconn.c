@@ -175,6 +175,7 @@ void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
 	CHECK(cc); /* admission looked */
 	cc->up = u;
 	cc->slot = slot;
+	cc->in.bulky = true;
 	cc->conn.on_ready = on_conn_ready;
 	cc->timer.on_fire = on_timer;
 	cc->later.fn = on_later;

@@ -17,27 +17,63 @@ static void buf_drop(char **buf, struct worker *w)
 
 /* --- inbound --- */
 
+static void inbound_drop_buf(struct inbound *in, struct worker *w)
+{
+	if (in->buf)
+		slab_give(in->cap == WORKER_BULK_BYTES ? &w->bulks : &w->bufs, in->buf);
+	in->buf = NULL;
+	in->start = in->end = in->cap = 0;
+}
+
+/* So much of the message is certain to come yet, and nothing else before it. */
+static uint64_t inbound_due(const struct inbound *in)
+{
+	return in->bulky ? UINT64_MAX : in->body.left;
+}
+
+static bool inbound_has_buf(struct inbound *in, struct worker *w)
+{
+	if (in->buf)
+		return true;
+	in->start = in->end = 0;
+	in->cap = WORKER_BULK_BYTES;
+	if (inbound_due(in) > WORKER_BUF_BYTES)
+		in->buf = slab_take_raw(&w->bulks);
+	if (in->buf)
+		return true;
+	in->cap = WORKER_BUF_BYTES;
+	in->buf = slab_take_raw(&w->bufs);
+	return in->buf != NULL;
+}
+
+/* Free bytes behind `end` that may be read into: rule 4. */
+static size_t inbound_room(const struct inbound *in)
+{
+	uint64_t room = in->cap - in->end, pending = in->end - in->start;
+	uint64_t due = inbound_due(in);
+	if (in->cap == WORKER_BUF_BYTES)
+		return room;
+	due = due > pending ? due - pending : 0;
+	return room < due ? room : due;
+}
+
 enum err inbound_fill(struct inbound *in, struct worker *w, struct conn *c)
 {
-	if (!in->buf) {
-		in->buf = slab_take_raw(&w->bufs);
-		in->start = in->end = 0;
-		if (!in->buf)
-			return ERR_NO_MEMORY;
-	}
-	if (in->end == WORKER_BUF_BYTES && in->start > 0) {
+	if (!inbound_has_buf(in, w))
+		return ERR_NO_MEMORY;
+	if (in->end == in->cap && in->start > 0) {
 		memmove(in->buf, in->buf + in->start, in->end - in->start);
 		in->end -= in->start;
 		in->start = 0;
 	}
-	if (in->end == WORKER_BUF_BYTES)
+	size_t got = 0, room = inbound_room(in);
+	if (room == 0)
 		return ERR_NO_MEMORY;
-	size_t got = 0;
-	enum err e = conn_read(c, in->buf + in->end, WORKER_BUF_BYTES - in->end, &got);
+	enum err e = conn_read(c, in->buf + in->end, room, &got);
 	if (e == ERR_OK)
 		in->end += (uint32_t)got;
 	else if (in->start == in->end)
-		buf_drop(&in->buf, w);
+		inbound_drop_buf(in, w);
 	return e;
 }
 
@@ -51,6 +87,7 @@ bool inbound_pin(
 	struct inbound *in, struct worker *w, const struct h1_head *head, size_t used)
 {
 	CHECK(!in->pinned && in->start + used <= in->end);
+	CHECK(in->cap == WORKER_BUF_BYTES);
 	uint32_t rest = in->end - in->start - (uint32_t)used;
 	char *next = NULL;
 	if (rest) {
@@ -61,6 +98,7 @@ bool inbound_pin(
 	}
 	in->pinned = in->buf;
 	in->buf = next;
+	in->cap = next ? WORKER_BUF_BYTES : 0;
 	in->start = 0;
 	in->end = rest;
 	inbound_begin_body(in, head);
@@ -114,10 +152,8 @@ void inbound_relax(struct inbound *in, struct worker *w, bool drop)
 		buf_drop(&in->pinned, w);
 		in->start = in->end;
 	}
-	if (in->start == in->end) {
-		buf_drop(&in->buf, w);
-		in->start = in->end = 0;
-	}
+	if (in->start == in->end)
+		inbound_drop_buf(in, w);
 }
 
 /* --- outbound --- */

@@ -8,6 +8,9 @@
  *         2. While `pinned`, the head's slices stay valid, whatever body passes.
  *         3. Payload that the taker refuses stays in the buffer and stops the reading:
  *            back-pressure costs one buffer a direction.
+ *         4. Where more than a buffer of payload is certain to come, a bulk buffer is read
+ *            into, while there are any: fewer and larger system calls. It ends with that
+ *            payload, so it never holds a head, unless the inbound is `bulky`.
  */
 #ifndef WEIR_HTTP_MESSAGE_H
 #define WEIR_HTTP_MESSAGE_H
@@ -19,6 +22,8 @@ struct inbound {
 	char *buf;    /* bytes [start, end) are not consumed yet */
 	char *pinned; /* the buffer that holds a head in use */
 	uint32_t start, end;
+	uint32_t cap; /* of buf: WORKER_BUF_BYTES or WORKER_BULK_BYTES; 0: no buf */
+	bool bulky;   /* its heads are never pinned: bulk buffers do for them too */
 	struct h1_scan scan;
 	struct h1_decoder body;
 };
@@ -33,7 +38,7 @@ static inline struct slice inbound_bytes(const struct inbound *in)
 }
 static inline bool inbound_is_full(const struct inbound *in)
 {
-	return in->buf && in->end == WORKER_BUF_BYTES && in->start == 0;
+	return in->buf && in->end == in->cap && in->start == 0;
 }
 /* `used` bytes were a head: consume them, keep them valid, and get ready for its body.
  * False: no buffer left for what follows the head. */

@@ -4,6 +4,7 @@
 #include "http/internal.h"
 
 #define WORKER_CONNS 10000
+#define WORKER_BULKS 128 /* 16 MiB at most */
 
 void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg *cfg)
 {
@@ -14,6 +15,7 @@ void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg
 	w->date_s = -1;
 	/* At worst each side of each connection holds one buffer a direction and a head. */
 	slab_init(&w->bufs, WORKER_BUF_BYTES, 3 * clients + 2 * servers);
+	slab_init(&w->bulks, WORKER_BULK_BYTES, WORKER_BULKS);
 	slab_init(&w->heads, sizeof(struct h1_head), clients);
 	slab_init(&w->sconns, sconn_size(), clients);
 	slab_init(&w->cconns, cconn_size(), servers);
@@ -27,6 +29,7 @@ void worker_fini(struct worker *w)
 	slab_fini(&w->cconns);
 	slab_fini(&w->sconns);
 	slab_fini(&w->heads);
+	slab_fini(&w->bulks);
 	slab_fini(&w->bufs);
 }
 

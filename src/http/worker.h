@@ -13,10 +13,12 @@
 #include "proto/h1.h"
 
 #define WORKER_BUF_BYTES 16384 /* one message head must fit */
+#define WORKER_BULK_BYTES 131072
 
 struct worker {
 	struct io_loop *loop;
 	struct slab bufs;   /* WORKER_BUF_BYTES each */
+	struct slab bulks;  /* WORKER_BULK_BYTES each; few: who gets none uses bufs */
 	struct slab heads;  /* struct h1_head of requests being handled */
 	struct slab sconns; /* connections from clients */
 	struct slab cconns; /* connections to servers */

@@ -153,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_take_give),
 		TEST(test_bound),
+		TEST(test_raw),
 		TEST(test_random),
 		TEST(test_poison),
 		TEST(test_rules),
