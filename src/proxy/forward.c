@@ -13,6 +13,7 @@ struct forward {
 	struct timer deadline;
 	ns_t until;
 	struct capture capture;
+	bool held;      /* of the request's body, something waits for the server */
 	bool head_sent; /* the request's head is on the call */
 	bool answering; /* the answer's head is on its way to the client */
 	bool finished;  /* the client has been answered whole, by the upstream or by us */
@@ -175,7 +176,10 @@ static const struct call_ops forward_call_ops = {
 
 static void on_deadline(struct timer *t)
 {
-	forward_fail(CONTAINER_OF(t, struct forward, deadline), ERR_DEADLINE);
+	struct forward *f = CONTAINER_OF(t, struct forward, deadline);
+	/* With the server ready for more of it, the request itself is late. */
+	bool late = f->head_sent && !f->held && !sconn_body_done(f->client);
+	forward_fail(f, late && !f->answering ? ERR_REQ_TIMEOUT : ERR_DEADLINE);
 }
 
 static void on_request(struct sconn *client, const struct h1_head *head)
@@ -213,7 +217,9 @@ static size_t on_body(struct sconn *client, struct slice data)
 	/* Answered already, by us or early by the server: the rest is drained. */
 	if (!f || f->finished || f->call.state == CALL_OVER)
 		return data.len;
-	return f->head_sent ? call_data(&f->call, data) : 0;
+	size_t taken = f->head_sent ? call_data(&f->call, data) : 0;
+	f->held = taken < data.len;
+	return taken;
 }
 
 static void on_body_end(struct sconn *client)

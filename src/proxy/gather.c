@@ -198,6 +198,11 @@ static void on_part_drain(struct call *call)
 static void on_part_head(struct call *call, const struct h1_head *head)
 {
 	struct part *part = call_part(call);
+	if (head->status == 101) { /* nobody asked for it */
+		call_abandon(call, part->gather->proxy->upstream);
+		part_over(part, ERR_RES_SYNTAX);
+		return;
+	}
 	if (head->status < 200)
 		return;
 	part->status = head->status;
@@ -231,13 +236,6 @@ static const struct call_ops part_ops = {
 
 /* --- the client --- */
 
-static void on_deadline(struct timer *t)
-{
-	struct gather *g = CONTAINER_OF(t, struct gather, deadline);
-	gather_abandon(g, ERR_DEADLINE);
-	gather_answer(g);
-}
-
 /* None of the calls was admitted: a short answer of our own. */
 static void gather_refuse(struct gather *g, enum err why)
 {
@@ -246,6 +244,17 @@ static void gather_refuse(struct gather *g, enum err why)
 	gather_free(g);
 	sconn_set_ctx(client, NULL);
 	proxy_answer_reason(p, client, why);
+}
+
+static void on_deadline(struct timer *t)
+{
+	struct gather *g = CONTAINER_OF(t, struct gather, deadline);
+	if (!g->submitted) {
+		gather_refuse(g, ERR_REQ_TIMEOUT);
+		return;
+	}
+	gather_abandon(g, ERR_DEADLINE);
+	gather_answer(g);
 }
 
 static void on_request(struct sconn *client, const struct h1_head *head)
