@@ -13,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
-PATIENCE = 30  # seconds until a condition must hold: generous, a sanitized build is slow
+# seconds until a condition must hold: generous, a sanitized build is slow
+PATIENCE = int(os.environ.get("WEIR_PATIENCE", "30"))
 FASTHTTP_SOURCE = ROOT / "lab" / "servers" / "fasthttp" / "main.go"
 
 
