@@ -213,8 +213,12 @@ void sconn_end(struct sconn *c)
 		c->out.done = true;
 		return;
 	}
-	outbound_end(&c->out, sconn_worker(c));
 	c->blocked = false;
+	if (!outbound_end(&c->out, sconn_worker(c))) {
+		c->broken = true; /* the client must not take it for whole */
+		sconn_do_later(c);
+		return;
+	}
 	if (!c->body_done)
 		c->closing = true;
 	sconn_try_flush(c);

@@ -95,7 +95,10 @@ void call_end(struct call *c)
 	CHECK(c->state == CALL_SENDING && cc && !cc->out.done);
 	if (cc->write_failed)
 		return;
-	outbound_end(&cc->out, cc->up->worker);
+	if (!outbound_end(&cc->out, cc->up->worker)) {
+		call_write_failed(cc, ERR_NO_MEMORY);
+		return;
+	}
 	cc->blocked = false;
 	cconn_flush(cc);
 }

@@ -470,7 +470,7 @@ static void cconn_read_out(struct cconn *cc)
 			cconn_on_eof(cc);
 			return;
 		}
-		if (e == ERR_AGAIN)
+		if (e == ERR_AGAIN && cc->failed != ERR_NO_MEMORY)
 			return; /* the end is still to come */
 		if (e != ERR_OK) {
 			cc->up->stats.closed_reset++;

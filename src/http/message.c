@@ -288,16 +288,18 @@ enum err outbound_data(struct outbound *out, struct worker *w, struct conn *c,
 	return e == ERR_AGAIN ? ERR_OK : e;
 }
 
-void outbound_end(struct outbound *out, struct worker *w)
+bool outbound_end(struct outbound *out, struct worker *w)
 {
 	CHECK(out->head_done && !out->done);
 	if (out->framing == H1_BODY_LENGTH || out->framing == H1_BODY_CHUNKED)
 		CHECK(out->left == 0);
 	if (out->framing == H1_BODY_CHUNKED) {
-		CHECK(outbound_has_buf(out, w));
+		if (!outbound_has_buf(out, w))
+			return false;
 		outbound_put(out, H1_LAST_CHUNK, sizeof(H1_LAST_CHUNK) - 1);
 	}
 	out->done = true;
+	return true;
 }
 
 enum err outbound_flush(struct outbound *out, struct worker *w, struct conn *c)

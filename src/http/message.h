@@ -77,8 +77,9 @@ void outbound_head_end(struct outbound *out, const struct wire *wire,
  */
 MUST_USE enum err outbound_data(struct outbound *out, struct worker *w, struct conn *c,
 	struct slice data, size_t *taken);
-/* The payload is complete: last chunk if chunked. CHECKs that a Content-Length was kept. */
-void outbound_end(struct outbound *out, struct worker *w);
+/* The payload is complete: last chunk if chunked. CHECKs that a Content-Length was kept. False:
+ * no buffer left for that chunk; the message stays unfinished. */
+MUST_USE bool outbound_end(struct outbound *out, struct worker *w);
 /* ERR_OK: nothing waits; ERR_AGAIN: blocked. */
 MUST_USE enum err outbound_flush(struct outbound *out, struct worker *w, struct conn *c);
 static inline bool outbound_is_flushed(const struct outbound *out)

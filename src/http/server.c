@@ -167,7 +167,7 @@ static void sconn_linger(struct sconn *c)
 
 void sconn_cut(struct sconn *c)
 {
-	bool whole = c->out.done && outbound_is_flushed(&c->out);
+	bool whole = c->out.done && outbound_is_flushed(&c->out) && !c->broken;
 	sconn_close(c, c->out.sent_any && !whole ? IO_CLOSE_RESET : IO_CLOSE_FIN);
 }
 

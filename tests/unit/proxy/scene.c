@@ -62,6 +62,19 @@ static void answer_trickle(struct raw *r, uint64_t n)
 	io_timer_set(loop, &r->timer, ns_add(io_now(loop), 200 * NS_MS));
 }
 
+static void on_last_chunk(struct timer *t)
+{
+	raw_say(CONTAINER_OF(t, struct raw, timer), "0\r\n\r\n");
+}
+
+static void answer_pieces(struct raw *r)
+{
+	struct io_loop *loop = r->server->listener.sock.loop;
+	raw_say(r, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+	r->timer.on_fire = on_last_chunk;
+	io_timer_set(loop, &r->timer, ns_add(io_now(loop), 20 * NS_MS));
+}
+
 /* Bytes of the request that is whole at `at`, 0: none is. */
 static size_t request_len(const struct raw *r, size_t at)
 {
@@ -97,6 +110,8 @@ static void server_answer(struct raw *r, const char *request)
 		raw_say(r, OK);
 	else if (strncmp(target, " /big", 5) == 0)
 		answer_payload(r, n);
+	else if (strncmp(target, " /pieces", 8) == 0)
+		answer_pieces(r);
 	else if (strncmp(target, " /trickle", 9) == 0)
 		answer_trickle(r, n);
 }

@@ -7,6 +7,7 @@
  *             /stall       nothing, until scene_say
  *             /say?TEXT    nothing either; the test says the rest
  *             /big?N       200 and N bytes
+ *             /pieces      200, chunked, and its last chunk 20 ms after the first
  *             /trickle?N   200 and N bytes, one each 200 ms
  *         What it received stands in the raws of `server`.
  */
