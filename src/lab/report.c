@@ -64,15 +64,32 @@ static void add_words(struct text *t, const struct lab_act_result *a)
 	text_addf(t, " times to %s): \"%s\"", who, w.text);
 }
 
+/* Rows whose callers were late, on one line: it is the machine that was too busy for all. */
+static void add_invalid(
+	struct text *t, const struct lab_act_result *a, const char *bullet)
+{
+	const char *why = NULL;
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (a->runs[i].note || a->rows[i].valid)
+			continue;
+		text_addf(t, "%s%s", why ? ", " : bullet, why ? "" : "(!) ");
+		text_add(t, a->rows[i].name);
+		why = why ? why : a->rows[i].invalid_why;
+	}
+	if (why)
+		text_addf(t,
+			": not valid: %s. Fewer variants at once (--parallel 1) or a smaller "
+			"--scale fit it\n",
+			why);
+}
+
 static void add_notes(struct text *t, const struct lab_act_result *a, const char *bullet)
 {
+	add_invalid(t, a, bullet);
 	for (uint32_t i = 0; i < a->n; i++) {
 		const struct lab_row *row = &a->rows[i];
 		if (a->runs[i].note)
 			text_addf(t, "%s(!) %s\n", bullet, a->runs[i].note);
-		else if (!row->valid)
-			text_addf(t, "%s(!) %s: not valid: %s\n", bullet, row->name,
-				row->invalid_why);
 		if (row->slots_over > 0)
 			text_addf(t,
 				"%s%s: the server itself counted more than its limit %lld "
@@ -121,7 +138,12 @@ void lab_report_text(struct text *t, const struct lab_act_result *a, size_t widt
 	text_add(t, "\n\n");
 	lab_table_text(t, a->rows, a->n, width);
 	text_add_char(t, '\n');
-	add_notes(t, a, "");
+	text_reset(&line);
+	add_notes(&line, a, "");
+	for (char *at = line.ptr, *end; at && (end = strchr(at, '\n')); at = end + 1) {
+		*end = '\0';
+		add_wrapped(t, at, width);
+	}
 	for (uint32_t i = 0; i < a->story.n; i++)
 		add_wrapped(t, a->story.says[i], width);
 	text_fini(&line);
