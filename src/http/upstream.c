@@ -54,9 +54,22 @@ void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 	cc->slot = NULL;
 }
 
+static uint32_t room_under(uint32_t max, uint32_t used)
+{
+	return max > used ? max - used : 0;
+}
+
+/* How many connections more there may be. */
 static uint32_t upstream_fresh(const struct upstream *u)
 {
-	return u->worker->cconns.max - u->worker->cconns.out;
+	const struct slab *all = &u->worker->cconns;
+	uint32_t fresh = room_under(all->max, all->out), own = 0;
+	if (!u->cfg.sockets_max)
+		return fresh;
+	for (int i = 0; i < CCONN_STATES; i++)
+		own += u->conns[i].len;
+	own = room_under(u->cfg.sockets_max, own);
+	return own < fresh ? own : fresh;
 }
 
 /* How many calls could be given a slot now. An idle connection has one in connection units;
@@ -131,13 +144,34 @@ static bool upstream_can_admit(struct upstream *u, const struct batch *b)
 static void upstream_admit(struct upstream *u)
 {
 	struct ticket *t;
-	while ((t = queue_front(&u->queue)) && upstream_can_admit(u, TICKET_BATCH(t))) {
+	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
+		bool never = b->n > u->slots.limit; /* it was lowered meanwhile */
+		if (!never && !upstream_can_admit(u, b))
+			return;
 		queue_remove(&u->queue, t);
+		if (never) {
+			batch_end(u, b, ERR_SHED);
+			continue;
+		}
 		for (uint32_t i = 0; i < b->n; i++)
 			upstream_grant(u, b->calls[i]);
 		mem_free(b);
 	}
+}
+
+/* Idle connections above the limit, if it was lowered, and all of a retired upstream: the
+ * oldest first. What settles is on its way already. */
+static void upstream_trim(struct upstream *u)
+{
+	uint32_t going = u->slots.in[SLOT_SETTLING].len, surplus = 0;
+	struct list_node *oldest;
+	if (upstream_is_conn_unit(u))
+		surplus = room_under(slots_used(&u->slots) - going, u->slots.limit);
+	if (u->retired)
+		surplus = UINT32_MAX;
+	while (surplus-- > 0 && (oldest = list_back(&u->conns[CCONN_IDLE])))
+		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
 }
 
 static void on_pump(struct io_defer *d)
@@ -150,6 +184,7 @@ static void on_pump(struct io_defer *d)
 		slab_give(&u->worker->slots, slot);
 	while ((t = queue_expire(&u->queue, now)))
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
+	upstream_trim(u);
 	upstream_admit(u);
 	io_timer_set(u->worker->loop, &u->timer,
 		ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue)));
@@ -195,10 +230,10 @@ static enum err upstream_enqueue(
 enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
 {
-	CHECK(n > 0 && n <= u->slots.limit && n <= UPSTREAM_GATHER_MAX);
+	CHECK(n > 0 && n <= UPSTREAM_GATHER_MAX);
 	if (u->stopping)
 		return ERR_STOPPING;
-	if (slots_is_drained_up(&u->slots))
+	if (n > u->slots.limit || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
 	if (queue_front(&u->queue) || upstream_available(u) < n)
 		return upstream_enqueue(u, calls, n, deadline);
@@ -237,11 +272,8 @@ void upstream_unqueue(struct upstream *u, struct call *call)
 
 /* --- life --- */
 
-struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
+static void upstream_set_cfg(struct upstream *u, const struct upstream_cfg *cfg)
 {
-	struct upstream *u = mem_zalloc(sizeof(*u));
-	CHECK(cfg->endpoint_count > 0 && cfg->endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
-	u->worker = w;
 	u->cfg = *cfg;
 	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
@@ -249,6 +281,14 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 		u->cfg.first_byte_for = NS_NEVER;
 	if (!u->cfg.stall_for)
 		u->cfg.stall_for = NS_NEVER;
+}
+
+struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
+{
+	struct upstream *u = mem_zalloc(sizeof(*u));
+	CHECK(cfg->endpoint_count > 0 && cfg->endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
+	u->worker = w;
+	upstream_set_cfg(u, cfg);
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	for (size_t i = 0; i < CCONN_STATES; i++)
@@ -265,6 +305,38 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	u->timer.on_fire = on_timer;
 	u->pump.fn = on_pump;
 	return u;
+}
+
+void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
+{
+	struct upstream_cfg next = *cfg;
+	CHECK(cfg->unit == u->slots.unit);
+	memcpy(next.endpoints, u->cfg.endpoints, sizeof(next.endpoints));
+	next.endpoint_count = u->cfg.endpoint_count;
+	upstream_set_cfg(u, &next);
+	u->retired = false;
+	u->slots.limit = cfg->limit;
+	u->slots.drain_share = cfg->drain_share;
+	u->queue.max = cfg->queue_max;
+	u->queue.wait_for = cfg->queue_for;
+	upstream_poke(u);
+}
+
+void upstream_retire(struct upstream *u)
+{
+	u->retired = true;
+	upstream_poke(u);
+}
+
+bool upstream_is_spent(const struct upstream *u)
+{
+	for (int i = 0; i < CCONN_STATES; i++)
+		if (u->conns[i].len)
+			return false;
+	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
+		if (u->slots.in[i].len)
+			return false;
+	return !queue_front(&u->queue);
 }
 
 static void upstream_close_all(struct upstream *u)

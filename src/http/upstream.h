@@ -57,6 +57,8 @@ struct upstream_cfg {
 	ns_t stall_for; /* between bytes of an answer, while we read (ERR_IDLE); 0: no
 				bound. Both end the call as an abandoned one. */
 	bool idle_fin;  /* close idle connections by FIN, not by RST */
+	uint32_t
+		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct h1_limits limits;
 };
 
@@ -98,10 +100,22 @@ struct call {
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
 /* Closes all; calls in progress get on_end(ERR_STOPPING). */
 void upstream_free(struct upstream **u);
+/*
+ * New bounds while it runs; endpoints and unit must be what they are. A limit below what is
+ * used is met by taking none: idle connections go first. Calls that wait together for more
+ * than the limit end with ERR_SHED.
+ */
+void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
+/* Nobody will submit to it any more: nothing is kept idle. upstream_reconfigure takes it
+ * back. */
+void upstream_retire(struct upstream *u);
+/* Nothing is left of it: no call, no connection, no slot charged. */
+bool upstream_is_spent(const struct upstream *u);
 
 /*
- * Asks for slots for `n` calls together (n <= limit, CHECKed). ERR_OK: each will get on_ready
- * or on_end, never inside this call. ERR_QUEUE_FULL, ERR_SHED: none of them was taken.
+ * Asks for slots for `n` calls together. ERR_OK: each will get on_ready or on_end, never
+ * inside this call. ERR_QUEUE_FULL, ERR_SHED (also when n is above the limit): none of them
+ * was taken.
  * A call that has waited past `deadline` or the queue's bound ends with ERR_QUEUE_TIMEOUT.
  */
 MUST_USE enum err upstream_submit(

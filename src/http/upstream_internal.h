@@ -38,6 +38,7 @@ struct upstream {
 	struct upstream_stats stats;
 	uint32_t next_endpoint;
 	bool stopping;
+	bool retired; /* nothing is kept idle */
 };
 
 struct cconn {
