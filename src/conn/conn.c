@@ -1,5 +1,10 @@
 #include "conn/conn.h"
 
+static enum err tcp_connected(struct conn *c)
+{
+	return io_connect_result(&c->sock);
+}
+
 static enum err tcp_read(struct conn *c, void *buf, size_t cap, size_t *got)
 {
 	return io_read(&c->sock, buf, cap, got);
@@ -15,28 +20,57 @@ static enum err tcp_shutdown(struct conn *c)
 	return io_shutdown(&c->sock);
 }
 
+static void tcp_farewell(struct conn *c)
+{
+	(void)c; /* FIN or RST say it */
+}
+
 static void tcp_close(struct conn *c, enum io_close how)
 {
 	io_close(&c->sock, how);
 }
 
+static void tcp_want(struct conn *c)
+{
+	io_want(&c->sock, c->wanted);
+}
+
+static void tcp_on_sock_ready(struct conn *c, unsigned bits)
+{
+	c->on_ready(c, bits);
+}
+
+static const char *tcp_detail(const struct conn *c)
+{
+	(void)c;
+	return "";
+}
+
 static const struct conn_filter tcp_filter = {
 	.name = "tcp",
+	.connected = tcp_connected,
 	.read = tcp_read,
 	.writev = tcp_writev,
 	.shutdown = tcp_shutdown,
+	.farewell = tcp_farewell,
 	.close = tcp_close,
+	.want = tcp_want,
+	.on_sock_ready = tcp_on_sock_ready,
+	.detail = tcp_detail,
 };
 
 static void on_sock_ready(struct io_sock *s, unsigned bits)
 {
 	struct conn *c = CONTAINER_OF(s, struct conn, sock);
-	c->on_ready(c, bits);
+	c->filter->on_sock_ready(c, bits);
 }
 
 static void conn_start(struct conn *c, struct io_loop *loop)
 {
 	c->filter = &tcp_filter;
+	c->tls = NULL;
+	c->wanted = 0;
+	c->cut = false;
 	c->sock.on_ready = on_sock_ready;
 	c->opened_at = io_now(loop);
 	c->last_rx_at = c->last_tx_at = 0;
@@ -54,7 +88,13 @@ enum err conn_connect(struct conn *c, struct io_loop *loop, const struct addr *t
 
 enum err conn_connected(struct conn *c)
 {
-	return io_connect_result(&c->sock);
+	return c->filter->connected(c);
+}
+
+bool conn_is_shaking(struct conn *c)
+{
+	return conn_is_open(c) && !c->sock.connecting &&
+	       c->filter->connected(c) == ERR_AGAIN;
 }
 
 enum err conn_accept(struct conn *c, struct io_listener *l, struct addr *peer)
@@ -87,8 +127,10 @@ enum err conn_writev(struct conn *c, const struct iovec *iov, int n, size_t *put
 
 void conn_want(struct conn *c, unsigned bits)
 {
-	if (c->sock.wanted != bits)
-		io_want(&c->sock, bits);
+	if (c->wanted == bits)
+		return;
+	c->wanted = (uint8_t)bits;
+	c->filter->want(c);
 }
 
 enum err conn_shutdown(struct conn *c)
@@ -96,8 +138,20 @@ enum err conn_shutdown(struct conn *c)
 	return c->filter->shutdown(c);
 }
 
+void conn_farewell(struct conn *c)
+{
+	c->filter->farewell(c);
+}
+
 void conn_close(struct conn *c, enum io_close how)
 {
-	if (conn_is_open(c))
-		c->filter->close(c, how);
+	if (!conn_is_open(c))
+		return;
+	c->wanted = 0;
+	c->filter->close(c, how);
+}
+
+const char *conn_detail(const struct conn *c)
+{
+	return c->filter ? c->filter->detail(c) : "";
 }

@@ -1,10 +1,14 @@
 /*
- * conn: a connection as a chain of filters over one socket. Today the chain is the socket
- * itself (conn/tcp.c); TLS is a second filter with the same five calls.
+ * conn: a connection as a filter over one socket: bare (conn.c), or TLS (conn/tls.h), which
+ * is put on after conn_connect or conn_accept. The owner's calls are the same.
  *
- * MODEL   Results and readiness are those of io/sock.h. What the kernel will not tell later
- *         (when it opened, when bytes last moved, how many) is noted as it happens.
+ * MODEL   Results and readiness are those of io/sock.h, of the owner's own bytes. What the
+ *         kernel will not tell later (when it opened, when bytes last moved, how many) is
+ *         noted as it happens.
  * RULES   1. After conn_close no callback follows; the owner may free the storage at once.
+ *         2. What conn_writev did not take is offered again, the same bytes before any
+ *            others, or the connection is closed: TLS may have sealed them in a record that
+ *            waits for room in the socket.
  * OWNS    embedded in the caller's object, zeroed before first use.
  */
 #ifndef WEIR_CONN_CONN_H
@@ -13,19 +17,30 @@
 #include "io/sock.h"
 
 struct conn;
+struct tls;
 
 struct conn_filter {
 	const char *name;
+	enum err (*connected)(struct conn *c);
 	enum err (*read)(struct conn *c, void *buf, size_t cap, size_t *got);
 	enum err (*writev)(struct conn *c, const struct iovec *iov, int n, size_t *put);
 	enum err (*shutdown)(struct conn *c);
+	void (*farewell)(struct conn *c);
 	void (*close)(struct conn *c, enum io_close how);
+	void (*want)(struct conn *c); /* conn.wanted has changed */
+	void (*on_sock_ready)(
+		struct conn *c, unsigned bits); /* may end in conn.on_ready */
+	const char *(*detail)(const struct conn *c);
 };
 
 struct conn {
 	struct io_sock sock;
 	const struct conn_filter *filter;
+	struct tls *tls; /* the TLS filter's; NULL: none */
 	void (*on_ready)(struct conn *c, unsigned bits);
+	uint8_t wanted; /* by the owner; sock.wanted is what that needs of the socket */
+	bool cut; /* read gave ERR_EOF, but TLS's close_notify had not come: who ended the
+		     stream is unknown, so a message that lasts until the end is not whole */
 	ns_t opened_at, last_rx_at, last_tx_at; /* last_*: 0 until bytes moved */
 	uint64_t rx_bytes, tx_bytes;
 };
@@ -33,7 +48,11 @@ struct conn {
 /* Starts connecting; as io_connect, then ask conn_connected from on_ready. */
 MUST_USE enum err conn_connect(struct conn *c, struct io_loop *loop,
 	const struct addr *to, const struct addr *from);
+/* ERR_OK: connected (with TLS: its handshake is over). ERR_AGAIN: not yet, on_ready comes.
+ * Else why not. */
 MUST_USE enum err conn_connected(struct conn *c);
+/* The socket is connected, TLS's handshake is under way. */
+bool conn_is_shaking(struct conn *c);
 /* Takes a waiting connection of the listener; as io_accept. */
 MUST_USE enum err conn_accept(struct conn *c, struct io_listener *l, struct addr *peer);
 
@@ -48,9 +67,17 @@ MUST_USE enum err conn_writev(
 void conn_want(struct conn *c, unsigned bits); /* the whole set */
 static inline unsigned conn_wanted(const struct conn *c)
 {
-	return c->sock.wanted;
+	return c->wanted;
 }
+/* No more will be written: TLS's close_notify, then FIN. */
 MUST_USE enum err conn_shutdown(struct conn *c);
+/* Before a reset of a connection at rest: says that this end is no accident (close_notify).
+ * Without TLS: nothing. */
+void conn_farewell(struct conn *c);
+/* IO_CLOSE_FIN says the farewell by itself. */
 void conn_close(struct conn *c, enum io_close how);
+/* What there is to say about the last error beyond err_text ("certificate of api: has
+ * expired"); "" when nothing. Valid until conn_close. */
+const char *conn_detail(const struct conn *c);
 
 #endif

@@ -1,0 +1,89 @@
+/*
+ * tls: TLS 1.2 and 1.3 by OpenSSL 3, as a filter of a connection (conn/conn.h).
+ *
+ * WHAT    tls_connect or tls_accept puts the filter on; from then on the calls of conn.h
+ *         carry the owner's plain bytes. Certificates are checked here, HTTP is not known.
+ * MODEL   A tls_client is how we speak as a client (whom to trust, our own certificate); a
+ *         tls_peer is one server as that client knows it: the name its certificate must have,
+ *         and the session that the next connection resumes. A tls_server is a certificate
+ *         with its key, and the keys of the tickets given out.
+ *         A connection is CONNECTING (the socket), SHAKING, OPEN or FAILED. While it shakes,
+ *         reads and writes give ERR_AGAIN; on_ready comes when it is over, well or not.
+ * RULES   1. on_ready comes as io/sock.h has it, also for bytes that OpenSSL holds while the
+ *            socket is silent.
+ *         2. Bytes count as written when the record they are in is with the kernel, whole; a
+ *            peer can make nothing of less.
+ *         3. A failed write leaves reading as it is: what the peer said can still be read.
+ *         4. IO_CLOSE_RESET says no close_notify (an answer cut short must look so): who
+ *            resets a connection at rest calls conn_farewell first.
+ *         5. The peer's FIN without its close_notify gives ERR_EOF and sets conn.cut.
+ *         6. Nothing is renegotiated, compressed, or sent early (0-RTT).
+ * OWNS    tls_client, tls_peer and tls_server outlive the connections on them (CHECKed). A
+ *         connection's state is freed by conn_close.
+ * COST    some 10 KiB a connection at rest, nearly all of it OpenSSL's; buffers of 16 KiB a
+ *         direction come with the bytes and go with them. One record a write of up to 16 KiB;
+ *         up to 4 KiB in front of other bytes are copied once to share their record.
+ * CONTEXT the loop's thread.
+ */
+#ifndef WEIR_CONN_TLS_H
+#define WEIR_CONN_TLS_H
+
+#include "conn/conn.h"
+
+struct tls_counts {
+	uint64_t handshakes, resumed, failed; /* handshakes: those that went well */
+};
+
+/* --- toward a server --- */
+
+struct tls_client;
+struct tls_peer;
+
+struct tls_client_cfg {
+	const char *ca_file;   /* PEM: trusted roots; NULL: the system's */
+	const char *cert_file; /* PEM: our certificate and its chain; NULL: none */
+	const char *key_file;  /* PEM: its key */
+	bool insecure;         /* any certificate will do: who answers may be anybody */
+	ns_t handshake_for; /* from the connect to the end of the handshake; 0: no bound */
+};
+
+/* The files are read now. NULL: the problem says which is at fault and why. */
+MUST_USE struct tls_client *tls_client_new(
+	const struct tls_client_cfg *cfg, struct problem *p);
+void tls_client_free(struct tls_client **c); /* its peers are freed before */
+const struct tls_counts *tls_client_counts(const struct tls_client *c);
+
+/* `authority`: a name or an IP address, with or without a port: "api.example.com:8443". */
+struct tls_peer *tls_peer_new(struct tls_client *c, struct slice authority);
+void tls_peer_free(struct tls_peer **p);
+
+/* After conn_connect gave ERR_OK, before conn_want. Then conn_connected gives ERR_TLS_*
+ * also, and conn_detail what there is to say about it. */
+void tls_connect(struct conn *c, struct tls_peer *peer);
+
+/* --- from a client --- */
+
+struct tls_server;
+
+struct tls_server_cfg {
+	const char *cert_file; /* PEM: the certificate, then its chain */
+	const char *key_file;  /* PEM */
+	ns_t handshake_for;    /* 0: no bound */
+};
+
+MUST_USE struct tls_server *tls_server_new(
+	const struct tls_server_cfg *cfg, struct problem *p);
+void tls_server_free(struct tls_server **s);
+const struct tls_counts *tls_server_counts(const struct tls_server *s);
+
+/* After conn_accept gave ERR_OK, before conn_want. A failed handshake shows in conn_read. */
+void tls_accept(struct conn *c, struct tls_server *s);
+
+/*
+ * Reads the files of both anew (either may be NULL), for connections to come; those that are
+ * there go on as they are. False: one is at fault, nothing has changed, and the problem says
+ * why.
+ */
+MUST_USE bool tls_reload(struct tls_server *s, struct tls_client *c, struct problem *p);
+
+#endif

@@ -1,0 +1,70 @@
+/* tls: shared by tls.c (one connection) and tls_ctx.c (certificates, sessions). */
+#ifndef WEIR_CONN_TLS_INTERNAL_H
+#define WEIR_CONN_TLS_INTERNAL_H
+
+#include <openssl/ssl.h>
+
+#include "conn/tls.h"
+
+struct tls_client {
+	struct tls_client_cfg cfg;
+	SSL_CTX *ctx;
+	BIO_METHOD *bio;
+	struct list peers;
+	struct tls_counts counts;
+};
+
+struct tls_peer {
+	struct list_node node; /* on client.peers */
+	struct tls_client *client;
+	char *host; /* no port, no brackets, no last dot */
+	bool is_ip;
+	SSL_SESSION *session; /* resumed by the next connection; NULL: none */
+	uint32_t conns;
+};
+
+struct tls_server {
+	struct tls_server_cfg cfg;
+	SSL_CTX *ctx;
+	BIO_METHOD *bio;
+	struct tls_counts counts;
+	uint32_t conns;
+};
+
+enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
+
+struct tls {
+	struct conn *conn;
+	SSL *ssl;
+	struct tls_peer *peer;     /* toward a server; else NULL */
+	struct tls_server *server; /* from a client; else NULL */
+	enum tls_state state;
+	enum err failed; /* why it is FAILED */
+	enum err read_end,
+		sock_end; /* what reading ended with: the owner's, the socket's */
+	enum err write_end;
+	bool more;             /* the owner can read without the socket's help */
+	bool write_wants_read; /* OpenSSL must read before it writes on */
+	bool corked;           /* another record follows at once: keep this one back */
+	bool fin_due;          /* FIN once `out` is empty */
+	uint32_t record_max;   /* payload of a record */
+	size_t owed;     /* bytes sealed, and not told to the owner as written yet */
+	struct text out; /* sealed bytes the socket did not take, from out_at on */
+	size_t out_at;
+	char *detail;
+	struct timer timer;    /* the handshake's end */
+	struct io_defer later; /* for `more` */
+};
+
+/* --- tls.c --- */
+BIO_METHOD *tls_bio_new(void);
+
+/* --- tls_ctx.c --- */
+/* An SSL for a connection of this peer or server: name, session and verification are set. */
+SSL *tls_peer_ssl(struct tls_peer *peer);
+/* Its session is not resumed again. */
+void tls_peer_forget(struct tls_peer *peer);
+/* The first of OpenSSL's errors, as people read it; the queue is left empty. */
+const char *tls_reason(void);
+
+#endif

@@ -1,0 +1,240 @@
+/* Who is believed, what is resumed, and how files are read. */
+#include "tests/unit/conn/bed.h"
+
+static void refused_cert(const struct cert_is *is, const char *host, const char *detail)
+{
+	struct bed b;
+	struct cert cert;
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	certs_make(&b.certs, &cert, is);
+	use_cert(&b, &cert);
+	use_client(&b, &(struct tls_client_cfg){ .handshake_for = NS_S }, host);
+	expect_refused(&b, ERR_TLS_VERIFY, detail);
+	/* the server has been told, and its end is over */
+	assert_true(b.s.end == ERR_TLS_HANDSHAKE || b.s.end == ERR_TLS_BROKEN);
+	/* who asks for no proof gets none */
+	bed_again(&b);
+	use_client(&b, &(struct tls_client_cfg){ .insecure = true }, host);
+	party_say(&b.c, 10);
+	bed_connect(&b);
+	bed_run(&b, NS_S);
+	assert_all_arrived(&b);
+	cert_fini(&cert);
+	bed_fini(&b);
+}
+
+static void test_certificates_that_do_not_verify(void **state)
+{
+	(void)state;
+	refused_cert(&(struct cert_is){ .names = "DNS:" HOST, .days = -1 }, HOST,
+		"certificate of api.test: certificate has expired");
+	refused_cert(&(struct cert_is){ .names = "DNS:www.test", .days = 9 }, HOST,
+		"certificate of api.test: hostname mismatch");
+	refused_cert(&(struct cert_is){ .names = "DNS:www.test", .days = 9 },
+		"10.0.0.2:443", "certificate of 10.0.0.2: IP address mismatch");
+	refused_cert(
+		&(struct cert_is){ .names = "DNS:" HOST, .days = 9, .by_other = true },
+		HOST, "certificate of api.test: unable to get local issuer certificate");
+	refused_cert(
+		&(struct cert_is){ .names = "DNS:" HOST, .days = 9, .by_itself = true },
+		HOST, "certificate of api.test: self-signed certificate");
+	refused_cert(&(struct cert_is){ .names = "DNS:*.test.example", .days = 9 },
+		"a.b.test.example", "certificate of a.b.test.example: hostname mismatch");
+}
+
+static void accepted(const char *names, const char *authority, const char *sni)
+{
+	struct bed b;
+	struct cert cert;
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	certs_make(&b.certs, &cert, &(struct cert_is){ .names = names, .days = 9 });
+	use_cert(&b, &cert);
+	use_client(&b, &(struct tls_client_cfg){ .handshake_for = NS_S }, authority);
+	party_say(&b.c, 10);
+	bed_connect(&b);
+	bed_run(&b, NS_S);
+	assert_all_arrived(&b);
+	const char *name = SSL_get_servername(
+		b.s.conn.tls->ssl, TLSEXT_NAMETYPE_host_name);
+	if (sni)
+		assert_string_equal(name, sni);
+	else
+		assert_null(name); /* RFC 6066 3: no IP addresses there */
+	cert_fini(&cert);
+	bed_fini(&b);
+}
+
+static void test_names_that_verify(void **state)
+{
+	(void)state;
+	accepted("DNS:" HOST, HOST, HOST);
+	accepted("DNS:" HOST, HOST ":8443", HOST);
+	accepted("DNS:" HOST, HOST ".:8443", HOST);
+	accepted("DNS:*.api.test", "www.api.test", "www.api.test");
+	accepted("IP:10.0.0.2", "10.0.0.2:443", NULL);
+	accepted("IP:fd00::1", "[fd00::1]:443", NULL);
+}
+
+static void test_a_certificate_that_is_asked_of_us(void **state)
+{
+	struct bed b;
+	struct cert mine;
+	(void)state;
+	for (int tls12 = 0; tls12 < 2; tls12++) {
+		bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+		SSL_CTX_set_verify(b.server->ctx,
+			SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		assert_int_equal(
+			SSL_CTX_load_verify_file(b.server->ctx, b.certs.ca.ptr), 1);
+		if (tls12)
+			only_tls12(&b);
+		party_say(&b.c, 10);
+		bed_connect(&b);
+		bed_run(&b, NS_S);
+		assert_int_equal(b.c.end, ERR_TLS_HANDSHAKE);
+		assert_non_null(strstr(b.c.detail, "TLS with api.test: "));
+		assert_non_null(strstr(b.c.detail, "alert"));
+		bed_again(&b);
+		certs_make(&b.certs, &mine,
+			&(struct cert_is){ .names = "DNS:me", .days = 9 });
+		use_client(&b,
+			&(struct tls_client_cfg){
+				.cert_file = mine.cert.ptr, .key_file = mine.key.ptr },
+			HOST);
+		party_say(&b.c, 10);
+		bed_connect(&b);
+		bed_run(&b, NS_S);
+		assert_all_arrived(&b);
+		cert_fini(&mine);
+		bed_fini(&b);
+	}
+}
+
+static void test_sessions_are_resumed(void **state)
+{
+	struct bed b;
+	(void)state;
+	for (int tls12 = 0; tls12 < 2; tls12++) {
+		bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+		if (tls12)
+			only_tls12(&b);
+		for (uint32_t i = 0; i < 5; i++) {
+			party_say(&b.c, 10);
+			bed_connect(&b);
+			bed_run(&b, NS_S);
+			assert_all_arrived(&b);
+			assert_int_equal(b.client->counts.handshakes, i + 1);
+			assert_int_equal(b.client->counts.resumed, i);
+			assert_int_equal(b.server->counts.resumed, i);
+			if (i % 2) /* however it was closed */
+				party_close(&b.c, IO_CLOSE_RESET);
+			bed_again(&b);
+		}
+		bed_fini(&b);
+	}
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char buf[8192];
+	FILE *f = fopen(from, "re");
+	assert_non_null(f);
+	size_t n = fread(buf, 1, sizeof(buf) - 1, f);
+	buf[n] = '\0';
+	fclose(f);
+	write_file(to, buf);
+}
+
+static long serial_seen(struct bed *b)
+{
+	bed_again(b);
+	party_say(&b->c, 10);
+	bed_connect(b);
+	bed_run(b, NS_S);
+	assert_all_arrived(b);
+	X509 *cert = SSL_get1_peer_certificate(b->c.conn.tls->ssl);
+	long serial = ASN1_INTEGER_get(X509_get0_serialNumber(cert));
+	X509_free(cert);
+	return serial;
+}
+
+static void test_a_reload_is_whole_or_not_at_all(void **state)
+{
+	struct bed b;
+	struct cert next;
+	struct problem p = { "" };
+	(void)state;
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	long first = serial_seen(&b);
+	certs_make(&b.certs, &next, &(struct cert_is){ .names = "DNS:" HOST, .days = 9 });
+
+	copy_file(next.cert.ptr, b.good.cert.ptr); /* its key is not there yet */
+	assert_false(tls_reload(b.server, b.client, &p));
+	assert_non_null(strstr(p.text, b.good.key.ptr));
+	assert_non_null(strstr(p.text, "is not the key of the certificate"));
+	assert_int_equal(serial_seen(&b), first);
+
+	copy_file(next.key.ptr, b.good.key.ptr);
+	write_file(b.certs.ca.ptr, "no certificate");
+	p.text[0] = '\0';
+	assert_false(tls_reload(b.server, b.client, &p)); /* the server's part is good */
+	assert_non_null(strstr(p.text, b.certs.ca.ptr));
+	assert_int_equal(serial_seen(&b), first);
+
+	uint64_t resumed = b.server->counts.resumed;
+	assert_true(tls_reload(b.server, NULL, &p));
+	(void)serial_seen(&b); /* by a ticket of before, so no certificate was sent */
+	assert_int_equal(b.server->counts.resumed, resumed + 1);
+	tls_peer_forget(b.peer);
+	assert_int_not_equal(serial_seen(&b), first);
+	cert_fini(&next);
+	bed_fini(&b);
+}
+
+static void expect_no_client(
+	const struct tls_client_cfg *cfg, const char *a, const char *why)
+{
+	struct problem p = { "" };
+	assert_null(tls_client_new(cfg, &p));
+	if (!strstr(p.text, a) || !strstr(p.text, why))
+		fail_msg("%s", p.text);
+}
+
+static void test_files_that_are_no_good(void **state)
+{
+	struct bed b;
+	struct problem p = { "" };
+	(void)state;
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	const char *cert = b.good.cert.ptr, *key = b.good.key.ptr;
+	expect_no_client(&(struct tls_client_cfg){ .ca_file = "/no/such.pem" },
+		"/no/such.pem", "No such file");
+	expect_no_client(
+		&(struct tls_client_cfg){ .ca_file = key }, key, "no certificate");
+	expect_no_client(&(struct tls_client_cfg){ .cert_file = cert, .key_file = cert },
+		cert, "no private key");
+	assert_null(tls_server_new(&(struct tls_server_cfg){ key, key, 0 }, &p));
+	assert_non_null(strstr(p.text, "no certificate"));
+	bed_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_certificates_that_do_not_verify),
+		TEST(test_names_that_verify),
+		TEST(test_a_certificate_that_is_asked_of_us),
+		TEST(test_sessions_are_resumed),
+		TEST(test_a_reload_is_whole_or_not_at_all),
+		TEST(test_files_that_are_no_good),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
