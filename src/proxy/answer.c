@@ -92,7 +92,9 @@ bool proxy_put_request(struct proxy *p, struct call *call, const struct h1_head 
 {
 	char buf[PROXY_PATH_BYTES];
 	struct wire w;
-	struct slice host = p->opt->preserve_host ? head->authority : call_endpoint(call);
+	/* A caller of HTTP/1.0 may have sent none. */
+	bool keep = p->opt->preserve_host && head->authority.len;
+	struct slice host = keep ? head->authority : call_endpoint(call);
 	struct slice path = proxy_path(p, head, buf, sizeof(buf));
 	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
 		return false;

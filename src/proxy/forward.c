@@ -119,9 +119,14 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	}
 	uint64_t length = head_length(head, &framing);
 	capture_begin(&f->capture, head->status);
+	/* What is left of the request is taken, but no other one after it. */
+	if (!sconn_body_done(f->client))
+		sconn_set_close(f->client);
 	bool ok = sconn_begin(f->client, head->status, head->reason, &w);
 	if (ok) {
 		h1_put_fields(&w, head, 0);
+		if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
+			h1_put_field(&w, SLICE("Date"), worker_date(&f->proxy->worker));
 		ok = sconn_head_end(f->client, &w, framing, length);
 	}
 	if (!ok) {
