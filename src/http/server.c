@@ -3,6 +3,8 @@
 
 #define SERVER_ACCEPTS_A_TURN 64
 #define SERVER_LINGER_FOR (2 * NS_S)
+/* While it drains: an idle connection's next request may be on its way. */
+#define SERVER_GRACE_FOR (NS_S / 2)
 /* Less of a body than this in a span of body_for is a drip. */
 #define SERVER_BODY_STEP_BYTES 1024
 
@@ -136,7 +138,7 @@ static void worker_accept_more(struct worker *w)
 	while ((n = list_pop_front(&w->accept_waits))) {
 		struct server *s = CONTAINER_OF(n, struct server, accept_wait);
 		for (uint32_t i = 0; i < s->listener_count; i++)
-			io_want(&s->listeners[i].io.sock, IO_READ);
+			io_want(&s->listeners[i]->io.sock, IO_READ);
 	}
 }
 
@@ -188,7 +190,8 @@ void sconn_finish(struct sconn *c, enum err why)
 	c->served++;
 	if (!c->closing && c->body_done) {
 		sconn_enter(c, SCONN_IDLE);
-		sconn_deadline(c, c->server->cfg.idle_for);
+		sconn_deadline(c,
+			c->server->draining ? SERVER_GRACE_FOR : c->server->cfg.idle_for);
 		/* A pipelined request waits for the end of the turn: no recursion. */
 		if (c->in.end > c->in.start)
 			io_defer(w->loop, &c->later);
@@ -438,12 +441,26 @@ static void sconn_on_pace(struct sconn *c)
 	}
 }
 
+/* Empty lines behind a request are no beginning of another: RFC 9112 2.2. A 408 then could
+ * pass for the answer to the request that follows. */
+static bool sconn_has_begun_head(const struct sconn *c)
+{
+	struct slice in = inbound_bytes(&c->in);
+	for (size_t i = 0; i < in.len; i++)
+		if (in.ptr[i] != '\r' && in.ptr[i] != '\n')
+			return true;
+	return false;
+}
+
 static void on_timer(struct timer *t)
 {
 	struct sconn *c = CONTAINER_OF(t, struct sconn, timer);
 	switch (c->state) {
 	case SCONN_HEAD:
-		sconn_refuse(c, ERR_REQ_TIMEOUT);
+		if (sconn_has_begun_head(c))
+			sconn_refuse(c, ERR_REQ_TIMEOUT);
+		else
+			sconn_close(c, IO_CLOSE_FIN);
 		break;
 	case SCONN_PAUSE:
 		sconn_linger(c);
@@ -511,7 +528,7 @@ static bool server_accept_one(struct server_listener *l)
 		if (!list_on(&s->accept_wait))
 			list_push_back(&s->worker->accept_waits, &s->accept_wait);
 		for (uint32_t i = 0; i < s->listener_count; i++)
-			io_want(&s->listeners[i].io.sock, 0);
+			io_want(&s->listeners[i]->io.sock, 0);
 		return false;
 	}
 	if (conn_accept(&c->conn, &l->io, &peer) != ERR_OK) {
@@ -540,6 +557,15 @@ static void on_listener_ready(struct io_sock *sock, unsigned bits)
 			break;
 }
 
+void server_set_times(struct server *s, const struct server_cfg *cfg)
+{
+	s->cfg.head_for = cfg->head_for;
+	s->cfg.idle_for = cfg->idle_for;
+	s->cfg.close_after = cfg->close_after;
+	s->cfg.write_for = cfg->write_for ? cfg->write_for : NS_NEVER;
+	s->cfg.body_for = cfg->body_for ? cfg->body_for : NS_NEVER;
+}
+
 struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 {
 	struct server *s = mem_zalloc(sizeof(*s));
@@ -547,10 +573,7 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 	s->cfg = *cfg;
 	if (!s->cfg.limits.head_bytes || s->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		s->cfg.limits.head_bytes = WORKER_BUF_BYTES;
-	if (!s->cfg.write_for)
-		s->cfg.write_for = NS_NEVER;
-	if (!s->cfg.body_for)
-		s->cfg.body_for = NS_NEVER;
+	server_set_times(s, cfg);
 	for (size_t i = 0; i < SCONN_STATES; i++)
 		list_init(&s->conns[i]);
 	return s;
@@ -559,45 +582,93 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 bool server_listen(struct server *s, const struct addr *at, struct problem *p)
 {
 	const struct io_listen_cfg cfg = { .reuse_port = false };
-	if (s->listener_count == SERVER_LISTENERS_MAX)
+	if (s->listener_count == ARRAY_LEN(s->listeners))
 		return problem_set(
 			p, "at most %d addresses to listen on", SERVER_LISTENERS_MAX);
-	struct server_listener *l = &s->listeners[s->listener_count];
+	struct server_listener *l = mem_zalloc(sizeof(*l));
 	l->server = s;
+	l->asked = *at;
 	l->io.sock.on_ready = on_listener_ready;
-	if (io_listen(s->worker->loop, &l->io, at, &cfg, p) != ERR_OK)
+	if (io_listen(s->worker->loop, &l->io, at, &cfg, p) != ERR_OK) {
+		mem_free(l);
 		return false;
-	s->listener_count++;
+	}
+	s->listeners[s->listener_count++] = l;
 	io_want(&l->io.sock, IO_READ);
+	return true;
+}
+
+/* Who has connected already is taken: closing would reset them. */
+static void server_unlisten(struct server *s, uint32_t nth, bool take)
+{
+	struct server_listener *l = s->listeners[nth];
+	while (take && server_accept_one(l))
+		;
+	io_listener_close(&l->io);
+	mem_free(l);
+	s->listener_count--;
+	for (uint32_t i = nth; i < s->listener_count; i++)
+		s->listeners[i] = s->listeners[i + 1];
+}
+
+static bool addr_is_among(const struct addr *a, const struct addr *among, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (addr_eq(a, &among[i]))
+			return true;
+	return false;
+}
+
+static bool server_has_asked(const struct server *s, const struct addr *at)
+{
+	for (uint32_t i = 0; i < s->listener_count; i++)
+		if (addr_eq(&s->listeners[i]->asked, at))
+			return true;
+	return false;
+}
+
+bool server_listen_only(
+	struct server *s, const struct addr *at, uint32_t n, struct problem *p)
+{
+	uint32_t before = s->listener_count;
+	for (uint32_t i = 0; i < n; i++) {
+		if (server_has_asked(s, &at[i]) || server_listen(s, &at[i], p))
+			continue;
+		while (s->listener_count > before)
+			server_unlisten(s, s->listener_count - 1, false);
+		return false;
+	}
+	for (uint32_t i = before; i-- > 0;)
+		if (!addr_is_among(&s->listeners[i]->asked, at, n))
+			server_unlisten(s, i, true);
 	return true;
 }
 
 const struct addr *server_addr(const struct server *s, uint32_t nth)
 {
-	return nth < s->listener_count ? &s->listeners[nth].io.at : NULL;
+	return nth < s->listener_count ? &s->listeners[nth]->io.at : NULL;
 }
 
-static void server_stop_listening(struct server *s)
+static void server_stop_listening(struct server *s, bool take)
 {
+	while (s->listener_count)
+		server_unlisten(s, s->listener_count - 1, take);
 	if (list_on(&s->accept_wait))
 		list_remove(&s->worker->accept_waits, &s->accept_wait);
-	for (uint32_t i = 0; i < s->listener_count; i++)
-		if (io_is_open(&s->listeners[i].io.sock))
-			io_listener_close(&s->listeners[i].io);
 }
 
 void server_drain(struct server *s)
 {
-	static const enum sconn_state closable[] = { SCONN_IDLE, SCONN_HEAD };
 	s->draining = true;
-	server_stop_listening(s);
-	for (size_t i = 0; i < ARRAY_LEN(closable); i++) {
-		LIST_EACH (&s->conns[closable[i]], n, after) {
-			sconn_close(CONTAINER_OF(n, struct sconn, node), IO_CLOSE_FIN);
-		}
+	server_stop_listening(s, true);
+	LIST_EACH (&s->conns[SCONN_IDLE], n, after) {
+		sconn_deadline(CONTAINER_OF(n, struct sconn, node), SERVER_GRACE_FOR);
 	}
 	LIST_EACH (&s->conns[SCONN_BUSY], n, after) {
-		CONTAINER_OF(n, struct sconn, node)->closing = true;
+		struct sconn *c = CONTAINER_OF(n, struct sconn, node);
+		/* Too late to tell: the next answer will. */
+		if (!c->out.head_done)
+			c->closing = true;
 	}
 }
 
@@ -608,7 +679,7 @@ void server_free(struct server **sp)
 	if (!s)
 		return;
 	s->draining = true;
-	server_stop_listening(s);
+	server_stop_listening(s, false);
 	for (int i = 0; i < SCONN_CLOSED; i++) {
 		while ((n = list_front(&s->conns[i]))) {
 			struct sconn *c = CONTAINER_OF(n, struct sconn, node);

@@ -71,7 +71,16 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg);
 MUST_USE bool server_listen(struct server *s, const struct addr *at, struct problem *p);
 const struct addr *server_addr(
 	const struct server *s, uint32_t nth); /* NULL past the last */
-/* Stops accepting, closes idle connections; busy ones end with their exchange. */
+/* Listens at these addresses and no others. Those that are there already stay open; what has
+ * connected to one that goes is still served. False: nothing has changed. */
+MUST_USE bool server_listen_only(
+	struct server *s, const struct addr *at, uint32_t n, struct problem *p);
+/* Takes the durations (..._for) of cfg, for what begins from now on. */
+void server_set_times(struct server *s, const struct server_cfg *cfg);
+/*
+ * Stops accepting; what has connected is served to the end of its exchange. Clients are told
+ * by their next answer, if they ask again soon; connections idle for long are closed.
+ */
 void server_drain(struct server *s);
 /* Closes everything now (on_end with ERR_STOPPING for open exchanges) and frees. */
 void server_free(struct server **s);

@@ -18,12 +18,14 @@ enum { AWAIT_BODY = 1, AWAIT_WRITE = 2 };
 struct server_listener {
 	struct io_listener io;
 	struct server *server;
+	struct addr asked; /* as server_listen was given it: port 0 stays 0 */
 };
 
 struct server {
 	struct worker *worker;
 	struct server_cfg cfg;
-	struct server_listener listeners[SERVER_LISTENERS_MAX];
+	/* While one set gives way to another, both. */
+	struct server_listener *listeners[2 * SERVER_LISTENERS_MAX];
 	uint32_t listener_count;
 	struct list conns[SCONN_STATES]; /* by state: idle ones are found at once */
 	struct list_node accept_wait;    /* on the worker's list: accepting rests */

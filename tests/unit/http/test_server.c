@@ -545,7 +545,13 @@ static void test_slow_heads(void **state)
 	assert_true(slice_starts(text_slice(&r.in), SLICE("HTTP/1.1 408 ")));
 	assert_int_equal(r.end, ERR_EOF);
 	raw_fini(&r);
-	/* one that says nothing at all is closed without a word */
+	/* one that says nothing at all, or empty lines only, is closed without a word */
+	scene_ask(&s, &r, GET("/now") "\r\n");
+	assert_in(&r, OK("3", "now"));
+	bed_run(&s.bed, 2100 * NS_MS);
+	assert_in(&r, OK("3", "now"));
+	assert_int_equal(r.end, ERR_EOF);
+	raw_fini(&r);
 	scene_connect(&s, &r);
 	bed_run(&s.bed, 2100 * NS_MS);
 	assert_in(&r, "");
@@ -693,27 +699,39 @@ static void test_refused_at_accept(void **state)
 	scene_fini(&s);
 }
 
+/* Nothing listens any more; a head that is on its way, a request behind an answer whose head was out
+ * already, and a connection idle for a moment are served, each told that it was the last. */
 static void test_drain(void **state)
 {
 	(void)state;
 	struct scene s;
-	struct raw idle, head, busy;
+	struct raw idle, asks, head, busy;
 	scene_init(&s, NULL, NULL);
 	scene_connect(&s, &idle);
+	scene_connect(&s, &asks);
 	scene_connect(&s, &head);
 	raw_say(&head, "GET ");
 	scene_connect(&s, &busy);
 	raw_say(&busy, GET("/later?50"));
 	bed_run(&s.bed, 5 * NS_MS);
 	server_drain(s.app.server);
+	assert_null(server_addr(s.app.server, 0));
 	bed_run(&s.bed, 5 * NS_MS);
-	assert_int_equal(idle.end, ERR_EOF);
-	assert_int_equal(head.end, ERR_EOF);
-	assert_int_equal(busy.end, ERR_AGAIN);
+	assert_int_equal(idle.end, ERR_AGAIN);
+	raw_say(&asks, GET("/now"));
+	raw_say(&head, "/now HTTP/1.1\r\nHost: h\r\n\r\n");
 	bed_run(&s.bed, 100 * NS_MS);
 	assert_in(&busy, OK_CLOSE("0", ""));
 	assert_int_equal(busy.end, ERR_EOF);
+	assert_int_equal(asks.end, ERR_EOF);
+	assert_int_equal(head.end, ERR_EOF);
+	assert_non_null(strstr(asks.in.ptr, "Connection: close"));
+	assert_non_null(strstr(head.in.ptr, "Connection: close"));
+	assert_int_equal(idle.end, ERR_AGAIN);
+	bed_run(&s.bed, 500 * NS_MS);
+	assert_int_equal(idle.end, ERR_EOF);
 	raw_fini(&idle);
+	raw_fini(&asks);
 	raw_fini(&head);
 	raw_fini(&busy);
 	bed_run(&s.bed, 10 * NS_MS);
