@@ -23,9 +23,9 @@ static void show(const struct load_result *r, bool json)
 
 	text_init(&out);
 	if (json)
-		report_json(&out, r);
+		load_report_json(&out, r);
 	else
-		report_text(&out, r);
+		load_report_text(&out, r);
 	fwrite(out.ptr, 1, out.len, stdout);
 	text_fini(&out);
 	const char *why = report_invalid_why(r);

@@ -274,7 +274,7 @@ static void add_connections(struct text *t, const struct load_result *r)
 	text_add_char(t, '\n');
 }
 
-void report_text(struct text *out, const struct load_result *r)
+void load_report_text(struct text *out, const struct load_result *r)
 {
 	const char *why = report_invalid_why(r);
 
@@ -367,7 +367,7 @@ static void json_steps(struct json *j, const struct tally *a)
 	json_end(j);
 }
 
-void report_json(struct text *out, const struct load_result *r)
+void load_report_json(struct text *out, const struct load_result *r)
 {
 	struct json j;
 

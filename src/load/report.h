@@ -24,7 +24,7 @@ struct load_result {
 
 /* NULL: the run is valid. Else why it is not, for people. */
 const char *report_invalid_why(const struct load_result *r);
-void report_text(struct text *out, const struct load_result *r);
-void report_json(struct text *out, const struct load_result *r);
+void load_report_text(struct text *out, const struct load_result *r);
+void load_report_json(struct text *out, const struct load_result *r);
 
 #endif

@@ -324,7 +324,7 @@ static void put_warnings(struct json *j, const struct report *r)
 	json_int(j, "warnings_left_out", r->warnings.left_out);
 }
 
-void report_json(struct text *t, const struct report *r, bool pretty)
+void watch_report_json(struct text *t, const struct report *r, bool pretty)
 {
 	struct json j;
 

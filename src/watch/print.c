@@ -555,7 +555,8 @@ static void print_warnings(struct page *p)
 	}
 }
 
-void report_text(struct text *t, const struct report *r, const struct report_style *style)
+void watch_report_text(
+	struct text *t, const struct report *r, const struct report_style *style)
 {
 	bool c = style->colour;
 	struct page p = {

@@ -58,10 +58,10 @@ struct report_style {
 	bool colour;
 };
 
-void report_text(
+void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style);
 /* One object, schema "weir.watch/1": docs/json/watch.md. */
-void report_json(struct text *t, const struct report *r, bool pretty);
+void watch_report_json(struct text *t, const struct report *r, bool pretty);
 
 const char *warning_level_name(enum warning_level l);
 

@@ -189,9 +189,9 @@ static void show(struct watcher *w, struct text *t, bool colour)
 	text_reset(t);
 	report_warn(&r);
 	if (w->opt->json)
-		report_json(t, &r, w->opt->once);
+		watch_report_json(t, &r, w->opt->once);
 	else
-		report_text(t, &r, &(struct report_style){ .colour = colour });
+		watch_report_text(t, &r, &(struct report_style){ .colour = colour });
 }
 
 /* Deaths. */
