@@ -81,6 +81,7 @@ void raw_init(struct raw *r)
 	r->sock.on_ready = on_ready;
 	text_init(&r->in);
 	text_init(&r->out);
+	text_init(&r->said);
 }
 
 void raw_connect(struct raw *r, struct io_loop *loop, const struct addr *to)
@@ -97,6 +98,8 @@ void raw_send(struct raw *r, struct slice bytes)
 	if (!io_is_open(&r->sock))
 		return;
 	text_add_slice(&r->out, bytes);
+	if (r->keeps)
+		text_add_slice(&r->said, bytes);
 	if (!r->sock.connecting)
 		raw_write(r);
 	raw_rearm(r);
@@ -135,6 +138,7 @@ void raw_fini(struct raw *r)
 	io_close(&r->sock, IO_CLOSE_RESET);
 	text_fini(&r->in);
 	text_fini(&r->out);
+	text_fini(&r->said);
 }
 
 bool raw_got(const struct raw *r, const char *text)

@@ -20,6 +20,8 @@ struct raw {
 	struct list_node node; /* on its server's list */
 	struct raw_server *server;
 	struct text in, out;
+	struct text said; /* all that raw_send was given, if it keeps that */
+	bool keeps;
 	size_t out_at;
 	size_t parsed; /* the script's: how far it has looked at `in` */
 	uint64_t rx_bytes;

@@ -11,7 +11,7 @@ static const struct opt opts[] = {
 #undef GROUP
 };
 
-static void parse(struct proxy_options *out, const char *options)
+void stage_options(struct proxy_options *out, const char *options)
 {
 	static const struct verb verb = { .name = "proxy",
 		.opts = opts,
@@ -40,7 +40,7 @@ void stage_init(struct stage *s, const struct sim_cfg *sim, const char *options,
 	s->crowd_host = sim_host(s->sim, "10.0.0.1");
 	s->proxy_host = sim_host(s->sim, "10.0.0.2");
 	s->api_host = sim_host(s->sim, "10.0.0.3");
-	parse(&s->opt, options);
+	stage_options(&s->opt, options);
 	proxy_fill_upstream(&s->opt, &s->upstream);
 	raw_addr("10.0.0.3:80", &s->upstream.endpoints[0]);
 	s->upstream.endpoint_count = 1;

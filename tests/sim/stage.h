@@ -19,6 +19,8 @@ struct stage {
 	struct crowd crowd;
 };
 
+/* Options as behind `weir proxy`, in one line. CHECKs that they are good. */
+void stage_options(struct proxy_options *out, const char *options);
 /* `options` in one line, as behind `weir proxy`; listen and upstream are the stage's. */
 void stage_init(struct stage *s, const struct sim_cfg *sim, const char *options,
 	const struct api_cfg *api, const struct crowd_cfg *crowd);
