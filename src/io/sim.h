@@ -60,6 +60,15 @@ void sim_set(struct sim *sim, const struct sim_cfg *cfg);
  */
 uint32_t sim_cut(struct sim *sim, const struct io_loop *a, const struct io_loop *b);
 
+/*
+ * What io/dns.h finds for a name from now on: addresses in digits with commas between, for
+ * `ttl`; NULL: no such name, for `ttl`. A name never set is none. An answer takes a round
+ * trip.
+ */
+void sim_dns_set(struct sim *sim, const char *name, const char *ips, ns_t ttl);
+/* Nobody answers for the name: a lookup fails after 4 s. */
+void sim_dns_silence(struct sim *sim, const char *name);
+
 struct sim_counts {
 	uint32_t established, time_wait, fin_wait2, close_wait, ports_used;
 	uint64_t connects, accepts, resets_sent, events;

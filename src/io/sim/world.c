@@ -24,6 +24,7 @@ struct sim *sim_new(const struct sim_cfg *cfg)
 	list_init(&sim->hosts);
 	list_init(&sim->conns);
 	list_init(&sim->unix_listeners);
+	list_init(&sim->names);
 	slab_init(&sim->conn_slab, sizeof(struct sim_conn), 0);
 	return sim;
 }
@@ -109,6 +110,7 @@ void sim_free(struct sim **handle)
 	}
 	while ((n = list_pop_front(&sim->hosts)))
 		free_host(CONTAINER_OF(n, struct io_loop, node));
+	sim_dns_fini(sim);
 	events_fini(&sim->queue);
 	slab_fini(&sim->conn_slab);
 	mem_free(sim->wakes);

@@ -136,6 +136,7 @@ struct sim {
 	ns_t now;
 	struct event_queue queue;
 	struct list hosts, conns, unix_listeners;
+	struct list names; /* dns.c */
 	struct io_loop **wakes; /* all hosts, a heap by their next turn */
 	struct slab conn_slab;
 	int next_fd;
@@ -188,6 +189,9 @@ void tcp_close(struct end *e, enum io_close how);
 void tcp_reset_now(struct end *e); /* as if an RST arrived this instant */
 void tcp_abort(struct end *e);     /* sends an RST and forgets the connection */
 void tcp_event(const struct event *ev);
+
+/* dns.c */
+void sim_dns_fini(struct sim *sim);
 
 /* listen.c */
 struct sim_listener *listener_find(
