@@ -23,6 +23,14 @@ void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg
 	list_init(&w->accept_waits);
 }
 
+void worker_set_bounds(struct worker *w, const struct worker_cfg *cfg)
+{
+	CHECK(cfg->clients && cfg->servers);
+	w->bufs.max = 3 * cfg->clients + 2 * cfg->servers;
+	w->heads.max = w->sconns.max = cfg->clients;
+	w->cconns.max = cfg->servers;
+}
+
 void worker_fini(struct worker *w)
 {
 	slab_fini(&w->slots);

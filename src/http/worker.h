@@ -35,6 +35,8 @@ struct worker_cfg {
 };
 
 void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg *cfg);
+/* Other bounds for what is taken from now on; what is out above them stays out. */
+void worker_set_bounds(struct worker *w, const struct worker_cfg *cfg);
 void worker_fini(struct worker *w); /* CHECKs that every buffer and object is back */
 static inline ns_t worker_now(const struct worker *w)
 {

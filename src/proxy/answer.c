@@ -21,16 +21,17 @@ void proxy_client_closed(struct proxy *p)
 		p->on_client_close(p);
 }
 
-void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
+void proxy_answer_reason(
+	struct proxy *p, struct sconn *client, const struct route *r, enum err why)
 {
 	struct text body, fields;
 	uint16_t status = err_status(why) ? err_status(why) : 502;
 	text_init(&body);
 	text_init(&fields);
 	text_addf(&body, "weir: %s", err_text(why));
-	if (why == ERR_DEADLINE) {
+	if (why == ERR_DEADLINE && r) {
 		ns_t budget;
-		(void)!proxy_budget(p, sconn_head(client), &budget);
+		(void)!proxy_budget(r, sconn_head(client), &budget);
 		text_add(&body, " of ");
 		text_add_duration(&body, budget);
 	}
@@ -52,15 +53,15 @@ void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why)
 }
 
 enum err proxy_check_request(
-	const struct proxy *p, const struct h1_head *head, ns_t *until)
+	const struct route *r, const struct h1_head *head, ns_t *until)
 {
 	ns_t budget;
 	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
 		return ERR_REQ_METHOD;
-	enum err e = proxy_budget(p, head, &budget);
+	enum err e = proxy_budget(r, head, &budget);
 	if (e != ERR_OK)
 		return e;
-	*until = ns_add(proxy_now(p), budget);
+	*until = ns_add(proxy_now(r->plan->proxy), budget);
 	return budget > 0 ? ERR_OK : ERR_DEADLINE;
 }
 
@@ -76,31 +77,31 @@ void proxy_note_client(struct proxy *p, enum err why, bool answering)
 
 /* The path upstream: the base of its URL, then the caller's. */
 static struct slice proxy_path(
-	const struct proxy *p, const struct h1_head *head, char *buf, size_t cap)
+	const struct route *r, const struct h1_head *head, char *buf, size_t cap)
 {
-	if (p->base.len == 0 || head->form == H1_FORM_ASTERISK)
+	if (r->base.len == 0 || head->form == H1_FORM_ASTERISK)
 		return head->path;
 	struct wire w;
 	wire_init(&w, buf, cap);
-	wire_put_slice(&w, p->base);
+	wire_put_slice(&w, r->base);
 	wire_put_slice(&w, head->path);
 	return (struct slice){ w.ptr, w.over ? 0 : w.len };
 }
 
-bool proxy_put_request(struct proxy *p, struct call *call, const struct h1_head *head,
-	enum h1_body framing, uint64_t length, ns_t until)
+bool proxy_put_request(const struct route *r, struct call *call,
+	const struct h1_head *head, enum h1_body framing, uint64_t length, ns_t until)
 {
 	char buf[PROXY_PATH_BYTES];
 	struct wire w;
 	/* A caller of HTTP/1.0 may have sent none. */
-	bool keep = p->opt->preserve_host && head->authority.len;
+	bool keep = r->preserve_host && head->authority.len;
 	struct slice host = keep ? head->authority : call_endpoint(call);
-	struct slice path = proxy_path(p, head, buf, sizeof(buf));
+	struct slice path = proxy_path(r, head, buf, sizeof(buf));
 	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
 		return false;
 	h1_put_field(&w, SLICE("Host"), host);
 	h1_put_fields(&w, head, PROXY_TIME_FIELDS);
-	proxy_put_time_left(&w, p, head, until);
+	proxy_put_time_left(&w, r->plan->proxy, head, until);
 	return call_head_end(call, &w, framing, length);
 }
 
@@ -120,13 +121,14 @@ void capture_add(struct capture *c, struct slice data)
 	c->len = (uint16_t)(c->len + n);
 }
 
-void proxy_note(struct proxy *p, enum err why, const struct capture *c)
+void proxy_note(const struct route *r, enum err why, const struct capture *c)
 {
+	struct proxy *p = r->plan->proxy;
 	struct slice text = { c->text, c->len };
 	if (c->status) {
 		bool refusal = refusal_match(c->status, text) != NULL;
 		if (refusal)
-			upstream_note_refusal(p->upstream);
+			upstream_note_refusal(r->upstream);
 		words_add(p->words, ERR_OK, c->status, text, refusal, proxy_now(p));
 	} else if (why != ERR_OK && err_fault(why) == FAULT_UPSTREAM) {
 		words_add(p->words, why, 0, SLICE_NONE, false, proxy_now(p));

@@ -21,33 +21,53 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->idle_fin = o->close_idle == 1;
 }
 
-void proxy_make(struct proxy *p, struct io_loop *loop,
-	const struct upstream_cfg *upstream, uint32_t servers)
+void proxy_fill_server(const struct proxy_options *o, struct server_cfg *s)
 {
-	const struct proxy_options *o = p->opt;
+	s->head_for = o->client_head_for;
+	s->idle_for = o->client_idle_for;
+	s->body_for = o->client_body_for;
+	s->write_for = o->client_write_for;
+}
+
+static void on_reap(struct timer *t)
+{
+	plan_reap(CONTAINER_OF(t, struct proxy, reap));
+}
+
+void proxy_start(
+	struct proxy *p, struct io_loop *loop, struct plan *plan, uint32_t servers)
+{
+	const struct proxy_options *o = plan->opt;
 	const struct worker_cfg worker = { .clients = (uint32_t)o->clients,
 		.servers = servers };
-	const struct server_cfg server = {
-		.ops = o->gather > 1 ? &gather_ops : &forward_ops,
-		.ctx = p,
-		.head_for = o->client_head_for,
-		.idle_for = o->client_idle_for,
-		.body_for = o->client_body_for,
-		.write_for = o->client_write_for,
-	};
+	struct server_cfg server = { .ops = &proxy_ops, .ctx = p };
+	proxy_fill_server(o, &server);
 	worker_init(&p->worker, loop, &worker);
 	p->started_at = proxy_now(p);
 	p->words = words_new();
+	list_init(&p->targets);
+	list_init(&p->retired);
+	p->reap.on_fire = on_reap;
 	proxy_init_exchanges(p, (uint32_t)o->clients);
-	p->upstream = upstream_new(&p->worker, upstream);
+	plan_open(p, plan);
 	p->server = server_new(&p->worker, &server);
+}
+
+void proxy_make(struct proxy *p, struct io_loop *loop,
+	const struct upstream_cfg *upstream, uint32_t servers)
+{
+	proxy_start(p, loop, plan_of(p->opt, upstream), servers);
 }
 
 void proxy_unmake(struct proxy *p)
 {
 	admin_free(&p->admin);
 	server_free(&p->server);
-	upstream_free(&p->upstream);
+	/* The exchanges are over: the plans before this one are gone. */
+	plan_unref(p->plan);
+	p->plan = NULL;
+	io_timer_stop(p->worker.loop, &p->reap);
+	plan_free_targets(p);
 	slab_fini(&p->forwards);
 	words_free(&p->words);
 	worker_fini(&p->worker);

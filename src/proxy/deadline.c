@@ -27,9 +27,9 @@ static ns_t ms_value(struct slice value)
 	return ms ? (ns_t)ms * NS_MS : NS_NEVER;
 }
 
-enum err proxy_budget(const struct proxy *p, const struct h1_head *head, ns_t *budget)
+enum err proxy_budget(const struct route *r, const struct h1_head *head, ns_t *budget)
 {
-	*budget = p->opt->timeout;
+	*budget = r->timeout;
 	if (LIKELY(!(head->seen & PROXY_TIME_FIELDS)))
 		return ERR_OK;
 	for (uint16_t i = 0; i < head->field_count; i++) {

@@ -7,6 +7,7 @@
 #include "proxy/proxy.h"
 
 struct forward {
+	struct exchange x;
 	struct proxy *proxy;
 	struct sconn *client;
 	struct call call;
@@ -33,7 +34,7 @@ static void forward_free(struct forward *f)
 {
 	struct proxy *p = f->proxy;
 	io_timer_stop(p->worker.loop, &f->deadline);
-	p->exchanges_now--;
+	exchange_end(p, &f->x);
 	slab_give(&p->forwards, f);
 }
 
@@ -43,10 +44,10 @@ static void forward_fail(struct forward *f, enum err why)
 	struct proxy *p = f->proxy;
 	struct sconn *client = f->client;
 	io_timer_stop(p->worker.loop, &f->deadline);
-	call_abandon(&f->call, p->upstream);
+	call_abandon(&f->call, f->x.route->upstream);
 	f->finished = true;
 	if (!f->answering) {
-		proxy_answer_reason(p, client, why);
+		proxy_answer_reason(p, client, f->x.route, why);
 		return;
 	}
 	p->reasons[why]++;
@@ -62,7 +63,7 @@ static void on_call_ready(struct call *call)
 	const struct h1_head *head = sconn_head(f->client);
 	enum h1_body framing = (enum h1_body)head->body;
 	if (!proxy_put_request(
-		    f->proxy, call, head, framing, head->content_length, f->until)) {
+		    f->x.route, call, head, framing, head->content_length, f->until)) {
 		forward_fail(f, ERR_REQ_HEAD_LARGE);
 		return;
 	}
@@ -158,7 +159,7 @@ static void on_call_flush(struct call *call)
 static void on_call_end(struct call *call, enum err why)
 {
 	struct forward *f = call_forward(call);
-	proxy_note(f->proxy, why, &f->capture);
+	proxy_note(f->x.route, why, &f->capture);
 	if (why != ERR_OK) {
 		forward_fail(f, why);
 		return;
@@ -185,35 +186,6 @@ static void on_deadline(struct timer *t)
 	/* With the server ready for more of it, the request itself is late. */
 	bool late = f->head_sent && !f->held && !sconn_body_done(f->client);
 	forward_fail(f, late && !f->answering ? ERR_REQ_TIMEOUT : ERR_DEADLINE);
-}
-
-static void on_request(struct sconn *client, const struct h1_head *head)
-{
-	struct proxy *p = server_ctx(sconn_server(client));
-	p->exchanges_total++;
-	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(p, head, &until);
-	struct forward *f = why == ERR_OK ? slab_take(&p->forwards) : NULL;
-	if (!f) {
-		proxy_answer_reason(p, client, why == ERR_OK ? ERR_NO_MEMORY : why);
-		return;
-	}
-	p->exchanges_now++;
-	f->proxy = p;
-	f->client = client;
-	f->call.ops = &forward_call_ops;
-	f->call.method = (enum h1_method)head->method;
-	f->call.replayable = head->body == H1_BODY_NONE;
-	f->until = until;
-	f->deadline.on_fire = on_deadline;
-	sconn_set_ctx(client, f);
-	struct call *calls[] = { &f->call };
-	why = upstream_submit(p->upstream, calls, 1, until);
-	if (why != ERR_OK) {
-		forward_fail(f, why);
-		return;
-	}
-	io_timer_set(p->worker.loop, &f->deadline, until);
 }
 
 static size_t on_body(struct sconn *client, struct slice data)
@@ -248,25 +220,46 @@ static void on_end(struct sconn *client, enum err why)
 	if (!f)
 		return;
 	proxy_note_client(f->proxy, why, f->answering || f->finished);
-	call_abandon(&f->call, f->proxy->upstream);
+	call_abandon(&f->call, f->x.route->upstream);
 	forward_free(f);
 }
 
-static void on_close(struct sconn *client)
+static const struct server_ops forward_ops = {
+	.on_body = on_body,
+	.on_body_end = on_body_end,
+	.on_drain = on_drain,
+	.on_end = on_end,
+};
+
+void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	struct route *r)
 {
-	proxy_client_closed(server_ctx(sconn_server(client)));
+	ns_t until = NS_NEVER;
+	enum err why = proxy_check_request(r, head, &until);
+	struct forward *f = why == ERR_OK ? slab_take(&p->forwards) : NULL;
+	if (!f) {
+		proxy_answer_reason(p, client, r, why == ERR_OK ? ERR_NO_MEMORY : why);
+		return;
+	}
+	exchange_begin(p, &f->x, &forward_ops, r);
+	f->proxy = p;
+	f->client = client;
+	f->call.ops = &forward_call_ops;
+	f->call.method = (enum h1_method)head->method;
+	f->call.replayable = head->body == H1_BODY_NONE;
+	f->until = until;
+	f->deadline.on_fire = on_deadline;
+	sconn_set_ctx(client, f);
+	struct call *calls[] = { &f->call };
+	why = upstream_submit(r->upstream, calls, 1, until);
+	if (why != ERR_OK) {
+		forward_fail(f, why);
+		return;
+	}
+	io_timer_set(p->worker.loop, &f->deadline, until);
 }
 
 void proxy_init_exchanges(struct proxy *p, uint32_t max)
 {
 	slab_init(&p->forwards, sizeof(struct forward), max);
 }
-
-const struct server_ops forward_ops = {
-	.on_request = on_request,
-	.on_body = on_body,
-	.on_body_end = on_body_end,
-	.on_drain = on_drain,
-	.on_end = on_end,
-	.on_close = on_close,
-};

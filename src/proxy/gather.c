@@ -26,6 +26,7 @@ struct part {
 };
 
 struct gather {
+	struct exchange x;
 	struct proxy *proxy;
 	struct sconn *client;
 	struct timer deadline;
@@ -50,7 +51,7 @@ static void gather_free(struct gather *g)
 		text_fini(&g->parts[i].body);
 	text_fini(&g->request_body);
 	text_fini(&g->merged);
-	g->proxy->exchanges_now--;
+	exchange_end(g->proxy, &g->x);
 	mem_free(g);
 }
 
@@ -60,7 +61,7 @@ static void gather_abandon(struct gather *g, enum err why)
 		struct part *part = &g->parts[i];
 		if (part->over)
 			continue;
-		call_abandon(&part->call, g->proxy->upstream);
+		call_abandon(&part->call, g->x.route->upstream);
 		part->over = true;
 		part->why = why;
 	}
@@ -158,7 +159,7 @@ static void part_over(struct part *part, enum err why)
 	part->why = why;
 	capture_begin(&c, part->status);
 	capture_add(&c, text_slice(&part->body));
-	proxy_note(g->proxy, why, &c);
+	proxy_note(g->x.route, why, &c);
 	if (--g->left == 0)
 		gather_answer(g);
 }
@@ -181,8 +182,8 @@ static void on_part_ready(struct call *call)
 	const struct h1_head *head = sconn_head(g->client);
 	struct slice body = text_slice(&g->request_body);
 	enum h1_body framing = head->body == H1_BODY_NONE ? H1_BODY_NONE : H1_BODY_LENGTH;
-	if (!proxy_put_request(g->proxy, call, head, framing, body.len, g->until)) {
-		call_abandon(call, g->proxy->upstream);
+	if (!proxy_put_request(g->x.route, call, head, framing, body.len, g->until)) {
+		call_abandon(call, g->x.route->upstream);
 		part_over(part, ERR_REQ_HEAD_LARGE);
 		return;
 	}
@@ -199,7 +200,7 @@ static void on_part_head(struct call *call, const struct h1_head *head)
 {
 	struct part *part = call_part(call);
 	if (head->status == 101) { /* nobody asked for it */
-		call_abandon(call, part->gather->proxy->upstream);
+		call_abandon(call, part->gather->x.route->upstream);
 		part_over(part, ERR_RES_SYNTAX);
 		return;
 	}
@@ -213,7 +214,7 @@ static size_t on_part_data(struct call *call, struct slice data)
 {
 	struct part *part = call_part(call);
 	if (part->body.len + data.len > GATHER_PART_BYTES) {
-		call_abandon(call, part->gather->proxy->upstream);
+		call_abandon(call, part->gather->x.route->upstream);
 		part_over(part, ERR_GATHER);
 		return data.len;
 	}
@@ -241,9 +242,9 @@ static void gather_refuse(struct gather *g, enum err why)
 {
 	struct sconn *client = g->client;
 	struct proxy *p = g->proxy;
-	gather_free(g);
+	proxy_answer_reason(p, client, g->x.route, why);
 	sconn_set_ctx(client, NULL);
-	proxy_answer_reason(p, client, why);
+	gather_free(g);
 }
 
 static void on_deadline(struct timer *t)
@@ -255,39 +256,6 @@ static void on_deadline(struct timer *t)
 	}
 	gather_abandon(g, ERR_DEADLINE);
 	gather_answer(g);
-}
-
-static void on_request(struct sconn *client, const struct h1_head *head)
-{
-	struct proxy *p = server_ctx(sconn_server(client));
-	uint32_t n = (uint32_t)p->opt->gather;
-	p->exchanges_total++;
-	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(p, head, &until);
-	if (why != ERR_OK) {
-		proxy_answer_reason(p, client, why);
-		return;
-	}
-	struct gather *g = mem_zalloc(sizeof(*g) + n * sizeof(g->parts[0]));
-	p->exchanges_now++;
-	g->proxy = p;
-	g->client = client;
-	g->n = g->left = n;
-	g->deadline.on_fire = on_deadline;
-	text_init(&g->request_body);
-	text_init(&g->merged);
-	for (uint32_t i = 0; i < n; i++) {
-		struct part *part = &g->parts[i];
-		part->gather = g;
-		part->call.ops = &part_ops;
-		part->call.method = (enum h1_method)head->method;
-		part->call.replayable = true;
-		text_init(&part->body);
-	}
-	sconn_set_ctx(client, g);
-	g->until = until;
-	io_timer_set(p->worker.loop, &g->deadline, g->until);
-	sconn_continue(client);
 }
 
 static size_t on_body(struct sconn *client, struct slice data)
@@ -312,7 +280,7 @@ static void on_body_end(struct sconn *client)
 	for (uint32_t i = 0; i < g->n; i++)
 		calls[i] = &g->parts[i].call;
 	g->submitted = true;
-	enum err why = upstream_submit(g->proxy->upstream, calls, g->n, g->until);
+	enum err why = upstream_submit(g->x.route->upstream, calls, g->n, g->until);
 	if (why != ERR_OK)
 		gather_refuse(g, why);
 }
@@ -334,16 +302,41 @@ static void on_end(struct sconn *client, enum err why)
 	gather_free(g);
 }
 
-static void on_close(struct sconn *client)
-{
-	proxy_client_closed(server_ctx(sconn_server(client)));
-}
-
-const struct server_ops gather_ops = {
-	.on_request = on_request,
+static const struct server_ops gather_ops = {
 	.on_body = on_body,
 	.on_body_end = on_body_end,
 	.on_drain = on_drain,
 	.on_end = on_end,
-	.on_close = on_close,
 };
+
+void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	struct route *r)
+{
+	uint32_t n = r->gather;
+	ns_t until = NS_NEVER;
+	enum err why = proxy_check_request(r, head, &until);
+	if (why != ERR_OK) {
+		proxy_answer_reason(p, client, r, why);
+		return;
+	}
+	struct gather *g = mem_zalloc(sizeof(*g) + n * sizeof(g->parts[0]));
+	exchange_begin(p, &g->x, &gather_ops, r);
+	g->proxy = p;
+	g->client = client;
+	g->n = g->left = n;
+	g->deadline.on_fire = on_deadline;
+	text_init(&g->request_body);
+	text_init(&g->merged);
+	for (uint32_t i = 0; i < n; i++) {
+		struct part *part = &g->parts[i];
+		part->gather = g;
+		part->call.ops = &part_ops;
+		part->call.method = (enum h1_method)head->method;
+		part->call.replayable = true;
+		text_init(&part->body);
+	}
+	sconn_set_ctx(client, g);
+	g->until = until;
+	io_timer_set(p->worker.loop, &g->deadline, g->until);
+	sconn_continue(client);
+}

@@ -13,30 +13,24 @@
 #define WEIR_PROXY_PROXY_H
 
 #include "admin/admin.h"
-#include "base/opts.h"
 #include "http/server.h"
-#include "http/upstream.h"
 #include "obs/words.h"
-
-struct proxy_options {
-#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
-#define GROUP(title)
-#include "proxy/options.def"
-#undef OPT
-#undef GROUP
-};
+#include "proxy/plan.h"
 
 #define PROXY_STATUS_MAX 600
 
 struct proxy {
-	const struct proxy_options *opt;
+	const struct proxy_options *opt; /* of the plan */
 	struct worker worker;
 	struct server *server;
-	struct upstream *upstream;
+	struct plan *plan;            /* by which new requests are routed */
+	struct upstream *upstream;    /* of the plan's first route; with one, the only */
+	struct list targets, retired; /* upstreams: plan.h */
+	struct timer reap;            /* looks after the retired */
+	uint64_t reloads, reloads_failed;
 	struct admin *admin;
 	struct words *words;
 	struct slab forwards;
-	struct slice base; /* path prefix of the upstream's URL, "" or "/v1" */
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
 	uint64_t answers[PROXY_STATUS_MAX];
@@ -55,17 +49,37 @@ struct capture {
 	char text[WORDS_TEXT_BYTES];
 };
 
+/* The head of struct forward and struct gather, and the sconn's ctx. */
+struct exchange {
+	const struct server_ops *ops; /* forward's or gather's */
+	struct route *route;
+};
+
+/* --- exchange.c --- */
+extern const struct server_ops proxy_ops; /* routes, then forwards or gathers */
+/* It has a route from now on, whose plan stays until the end. */
+void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
+	struct route *r);
+void exchange_end(struct proxy *p, struct exchange *x);
+
 /* --- forward.c, gather.c --- */
-extern const struct server_ops forward_ops;
-extern const struct server_ops gather_ops;
+void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	struct route *r);
+void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	struct route *r);
 void proxy_init_exchanges(struct proxy *p, uint32_t max);
 
 /* --- build.c --- */
 /* What the options say about the upstream; its endpoints are left alone. */
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u);
-/* p->opt is set; nothing listens yet. `servers`: connections to the upstream at most. */
+/* Takes the plan; nothing listens yet. `servers`: connections to upstreams at most. */
+void proxy_start(
+	struct proxy *p, struct io_loop *loop, struct plan *plan, uint32_t servers);
+/* The same with one upstream and one route; p->opt is set. */
 void proxy_make(struct proxy *p, struct io_loop *loop,
 	const struct upstream_cfg *upstream, uint32_t servers);
+/* What the options say about clients. */
+void proxy_fill_server(const struct proxy_options *o, struct server_cfg *s);
 /* Ends every exchange; the loop stays the caller's. */
 void proxy_unmake(struct proxy *p);
 
@@ -74,7 +88,7 @@ ns_t proxy_now(const struct proxy *p);
 /* --- deadline.c --- */
 /* The time a request has: --timeout, or less if its fields say so (Weir-Timeout, Envoy's). */
 MUST_USE enum err proxy_budget(
-	const struct proxy *p, const struct h1_head *head, ns_t *budget);
+	const struct route *r, const struct h1_head *head, ns_t *budget);
 /* The fields that tell the server what is left, in place of the client's own. */
 void proxy_put_time_left(
 	struct wire *w, const struct proxy *p, const struct h1_head *head, ns_t until);
@@ -85,22 +99,32 @@ void proxy_put_time_left(
 
 void proxy_count_answer(struct proxy *p, uint16_t status);
 void proxy_client_closed(struct proxy *p);
-/* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. */
-void proxy_answer_reason(struct proxy *p, struct sconn *client, enum err why);
+/* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. NULL: the
+ * request has no route. */
+void proxy_answer_reason(
+	struct proxy *p, struct sconn *client, const struct route *r, enum err why);
 /* Puts the request's head onto the call, and what is left until its deadline. False: it does
  * not fit. */
-MUST_USE bool proxy_put_request(struct proxy *p, struct call *call,
+MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
 	const struct h1_head *head, enum h1_body framing, uint64_t length, ns_t until);
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(
-	const struct proxy *p, const struct h1_head *head, ns_t *until);
+	const struct route *r, const struct h1_head *head, ns_t *until);
 /* The client's side of an exchange is over: what it failed by is counted. */
 void proxy_note_client(struct proxy *p, enum err why, bool answering);
 void capture_begin(struct capture *c, uint16_t status);
 void capture_add(struct capture *c, struct slice data);
 /* The answer or failure is complete: into the ledger, refusals recognised. */
-void proxy_note(struct proxy *p, enum err why, const struct capture *c);
+void proxy_note(const struct route *r, enum err why, const struct capture *c);
+
+/* --- reload.c --- */
+/* Listens where the plan says, and at the admin's address. False: nothing has changed. */
+MUST_USE bool proxy_listen(struct proxy *p, const struct plan *plan, struct problem *why);
+/* Reads the configuration anew and goes on with it, all or nothing; says on stderr which. */
+bool proxy_reload(struct proxy *p, const struct proxy_options *given);
+/* "2 upstreams, 3 routes" */
+void text_add_config(struct text *t, const struct config *c);
 
 /* --- status.c --- */
 extern const struct admin_ops proxy_admin_ops;

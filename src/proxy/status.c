@@ -3,13 +3,71 @@
 
 #include "proxy/proxy.h"
 
-static void json_slots(struct json *j, const struct slots *s)
+/* What one upstream shows, or all of them together. */
+struct gauges {
+	uint32_t used, in[SLOT_STATES], peak;
+	uint64_t waiting, waiting_peak;
+	struct upstream_stats stats;
+	uint64_t limit; /* UINT64_MAX: none */
+};
+
+static void gauges_add(struct gauges *g, const struct upstream *u)
+{
+	const struct slots *slots = upstream_slots(u);
+	const struct queue *queue = upstream_queue(u);
+	const struct upstream_stats *s = upstream_stats(u);
+	g->used += slots_used(slots);
+	g->peak += slots->peak;
+	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
+		g->in[i] += slots->in[i].len;
+	g->waiting += queue->waiting;
+	g->waiting_peak += queue->peak;
+	g->stats.sent += s->sent;
+	g->stats.answered += s->answered;
+	g->stats.failed += s->failed;
+	g->stats.abandoned += s->abandoned;
+	g->stats.drained += s->drained;
+	g->stats.refused += s->refused;
+	g->stats.replayed += s->replayed;
+	g->stats.connects += s->connects;
+	g->stats.connects_failed += s->connects_failed;
+	g->stats.closed_by_peer += s->closed_by_peer;
+	g->stats.closed_reset += s->closed_reset;
+	g->stats.closed_idle += s->closed_idle;
+	g->stats.closed_done += s->closed_done;
+	g->stats.closed_error += s->closed_error;
+	g->stats.sockets += s->sockets;
+	if (slots->limit == SLOTS_NO_LIMIT)
+		g->limit = UINT64_MAX;
+	else if (g->limit != UINT64_MAX)
+		g->limit += slots->limit;
+}
+
+static const char *unit_text(const struct upstream *u)
+{
+	return upstream_slots(u)->unit == SLOT_UNIT_CONNECTION ? "connection" : "request";
+}
+
+static void json_limit(struct json *j, const struct gauges *g, const char *unit)
+{
+	if (g->limit == UINT64_MAX)
+		json_null(j, "limit");
+	else
+		json_int(j, "limit", (int64_t)g->limit);
+	json_cstr(j, "limit_unit", unit);
+}
+
+static void json_slots(struct json *j, const struct gauges *g)
 {
 	json_object(j, "slots");
-	json_int(j, "used", slots_used(s));
+	json_int(j, "used", g->used);
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
-		json_int(j, slot_state_label((enum slot_state)i), s->in[i].len);
-	json_int(j, "peak", s->peak);
+		json_int(j, slot_state_label((enum slot_state)i), g->in[i]);
+	json_int(j, "peak", g->peak);
+	json_end(j);
+	json_object(j, "queue");
+	json_int(j, "waiting", (int64_t)g->waiting);
+	json_int(j, "peak", (int64_t)g->waiting_peak);
 	json_end(j);
 }
 
@@ -53,36 +111,81 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_end(j);
 }
 
+/* Of the same name there are two for a while when a reload has changed the addresses. */
+static void json_upstream(struct json *j, const struct target *t, bool retired)
+{
+	struct gauges g = { 0 };
+	gauges_add(&g, t->up);
+	json_object(j, NULL);
+	json_cstr(j, "name", t->name);
+	json_bool(j, "retired", retired);
+	json_limit(j, &g, unit_text(t->up));
+	json_slots(j, &g);
+	json_int(j, "sockets", g.stats.sockets);
+	json_calls(j, &g.stats);
+	json_end(j);
+}
+
+static void json_upstreams(struct json *j, const struct proxy *p)
+{
+	json_array(j, "upstreams");
+	LIST_EACH (&p->targets, n, after)
+		json_upstream(j, CONTAINER_OF(n, struct target, node), false);
+	LIST_EACH (&p->retired, n, after)
+		json_upstream(j, CONTAINER_OF(n, struct target, node), true);
+	json_end(j);
+}
+
+static const char *common_unit(const struct proxy *p)
+{
+	const char *unit = NULL;
+	LIST_EACH (&p->targets, n, after) {
+		const char *it = unit_text(CONTAINER_OF(n, struct target, node)->up);
+		if (unit && strcmp(unit, it) != 0)
+			return NULL;
+		unit = it;
+	}
+	return unit;
+}
+
+static void json_config(struct json *j, const struct proxy *p)
+{
+	const struct config *c = p->plan->config;
+	json_object(j, "config");
+	json_cstr(j, "file", c && c->conf ? conf_name(c->conf) : NULL);
+	json_int(j, "routes", p->plan->route_count);
+	json_int(j, "reloads", (int64_t)p->reloads);
+	json_int(j, "reloads_failed", (int64_t)p->reloads_failed);
+	json_end(j);
+}
+
 static void proxy_status(void *ctx, struct json *j)
 {
 	struct proxy *p = ctx;
-	const struct slots *slots = upstream_slots(p->upstream);
-	const struct queue *queue = upstream_queue(p->upstream);
-	const struct upstream_stats *stats = upstream_stats(p->upstream);
+	struct gauges all = { 0 };
+	LIST_EACH (&p->targets, n, after)
+		gauges_add(&all, CONTAINER_OF(n, struct target, node)->up);
+	uint64_t limit = all.limit; /* what the retired may still hold is no promise */
+	LIST_EACH (&p->retired, n, after)
+		gauges_add(&all, CONTAINER_OF(n, struct target, node)->up);
+	all.limit = limit;
 	json_cstr(j, "schema", "weir.proxy/1");
 	json_int(j, "pid", getpid());
 	json_ms(j, "uptime_ms", proxy_now(p) - p->started_at);
-	if (slots->limit == SLOTS_NO_LIMIT)
-		json_null(j, "limit");
-	else
-		json_int(j, "limit", slots->limit);
-	json_cstr(j, "limit_unit",
-		slots->unit == SLOT_UNIT_CONNECTION ? "connection" : "request");
-	json_slots(j, slots);
-	json_object(j, "queue");
-	json_int(j, "waiting", (int64_t)queue->waiting);
-	json_int(j, "peak", (int64_t)queue->peak);
-	json_end(j);
+	json_config(j, p);
+	json_limit(j, &all, common_unit(p));
+	json_slots(j, &all);
 	json_object(j, "sockets");
 	json_int(j, "client", server_conn_count(p->server));
-	json_int(j, "upstream", stats->sockets);
+	json_int(j, "upstream", all.stats.sockets);
 	json_end(j);
 	json_object(j, "exchanges");
 	json_int(j, "now", (int64_t)p->exchanges_now);
 	json_int(j, "total", (int64_t)p->exchanges_total);
 	json_end(j);
 	json_answers(j, p);
-	json_calls(j, stats);
+	json_calls(j, &all.stats);
+	json_upstreams(j, p);
 	json_ms(j, "lag_max_ms", io_loop_lag_max(p->worker.loop));
 	io_loop_lag_reset(p->worker.loop);
 	words_json(j, "words", p->words, p->started_at);

@@ -1,0 +1,269 @@
+/* What the values mean, alone and together. */
+#include "http/upstream.h"
+#include "io/addr.h"
+#include "proto/h1.h"
+#include "proxy/config_internal.h"
+
+#define LIMIT_MAX 1000000
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.[]:"
+
+static struct config_option option(const struct config_level *at, const char *name)
+{
+	return (struct config_option){ at, name, 0 };
+}
+
+/* A bound of zero would be met by nothing. */
+static void check_bound(struct config *c, const struct config_level *at, const char *name,
+	ns_t value, const char *then)
+{
+	if (value == 0)
+		config_complain(c, option(at, name),
+			" 0: %s; write a duration above zero, or none", then);
+}
+
+/* --- the process --- */
+
+static bool check_addr(const char *text, struct problem *p)
+{
+	struct slice s = slice_of(text), host;
+	struct addr ignored;
+	uint16_t port;
+	if (slice_starts(s, SLICE("unix:")))
+		return addr_parse(s, &ignored, p);
+	return addr_split(s, &host, &port, p);
+}
+
+static void check_listen(struct config *c)
+{
+	const struct opt_texts *listen = &c->at.opt.listen;
+	if (!listen->n)
+		config_complain(c, option(&c->at, "listen"),
+			" is missing: where do clients come in? For example :8080");
+	for (uint32_t i = 0; i < listen->n; i++) {
+		struct config_option at = { &c->at, "listen", i };
+		struct problem why = { "" };
+		if (!check_addr(listen->v[i], &why))
+			config_complain(c, at, ": %s", why.text);
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(listen->v[i], listen->v[k]) == 0)
+				config_complain(
+					c, at, ": %s is there twice", listen->v[i]);
+	}
+}
+
+static void check_process(struct config *c)
+{
+	const struct config_level *at = &c->at;
+	const struct proxy_options *o = &at->opt;
+	struct problem why = { "" };
+	check_listen(c);
+	if (o->admin && !check_addr(o->admin, &why))
+		config_complain(c, option(at, "admin"), ": %s", why.text);
+	if (o->clients == 0 || o->clients > LIMIT_MAX)
+		config_complain(c, option(at, "clients"),
+			": between 1 and 1,000,000 (with 0 nobody could come in)");
+	check_bound(c, at, "client-body-for", o->client_body_for,
+		"every body would be refused");
+	check_bound(c, at, "client-write-for", o->client_write_for,
+		"every client would be cut");
+}
+
+/* --- an upstream --- */
+
+/* All endpoints of an upstream are the same API: one path, under one name of theirs. */
+static void check_urls(struct config *c, const struct config_upstream *u)
+{
+	const struct opt_texts *urls = &u->at.opt.upstream;
+	struct slice path = SLICE_NONE;
+	for (uint32_t i = 0; i < urls->n; i++) {
+		struct config_option at = { &u->at, "upstream", i };
+		struct problem why = { "" };
+		struct addr_url url;
+		if (!addr_url_parse(slice_of(urls->v[i]), &url, &why)) {
+			config_complain(c, at, ": %s", why.text);
+			continue;
+		}
+		if (url.tls)
+			config_complain(c, at,
+				" %s: https is not there yet; put a TLS terminator "
+				"between, or use http://",
+				urls->v[i]);
+		if (i > 0 && !slice_eq(path, url.path))
+			config_complain(c, at, " %s: all endpoints must have one path",
+				urls->v[i]);
+		path = url.path;
+	}
+}
+
+static void check_upstream(struct config *c, const struct config_upstream *u)
+{
+	const struct config_level *at = &u->at;
+	const struct proxy_options *o = &at->opt;
+	bool in_file = c->conf && conf_get(conf_root(c->conf), "upstreams");
+	if (!o->upstream.n && !in_file)
+		config_complain(c, option(at, "upstream"),
+			" is missing: where is the API? For example "
+			"http://api.example.com");
+	check_urls(c, u);
+	if (o->limit != UINT64_MAX && (o->limit == 0 || o->limit > LIMIT_MAX))
+		config_complain(c, option(at, "limit"),
+			": between 1 and 1,000,000, or none (0 would let nothing "
+			"through)");
+	check_bound(c, at, "first-byte-timeout", o->first_byte_timeout,
+		"every answer would be too late");
+	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
+}
+
+/* --- a route --- */
+
+static struct conf_place route_place(const struct config_route *r, const char *key)
+{
+	return conf_get(r->at.maps[0], key)->at;
+}
+
+static void check_host(struct config *c, const struct config_route *r)
+{
+	const char *name = strncmp(r->host, "*.", 2) == 0 ? r->host + 2 : r->host;
+	size_t n = strspn(name, HOST_CHARS);
+	if (n == 0 || name[n] || name[0] == '.')
+		conf_complain(c->conf, route_place(r, "host"),
+			"host: '%s' is neither a name nor \"*.name\"", r->host);
+	else if (name[0] != '[' && strchr(name, ':'))
+		conf_complain(c->conf, route_place(r, "host"),
+			"host: '%s' has a port: write the name alone, it is matched "
+			"whatever the port",
+			r->host);
+}
+
+static void check_path(struct config *c, const struct config_route *r)
+{
+	const char *star = strchr(r->path, '*');
+	if (r->path[0] != '/')
+		conf_complain(c->conf, route_place(r, "path"),
+			"path: '%s' does not begin with /", r->path);
+	else if (strpbrk(r->path, "?# \t"))
+		conf_complain(c->conf, route_place(r, "path"),
+			"path: '%s': a path alone is matched, with no ? or # or blank",
+			r->path);
+	else if (star && (star[1] || star[-1] != '/'))
+		conf_complain(c->conf, route_place(r, "path"),
+			"path: '%s': a * stands at the end, behind a /, as in /v1/*",
+			r->path);
+}
+
+static void check_method(struct config *c, const struct config_route *r, uint32_t nth)
+{
+	static const char *const known[] = { "GET", "HEAD", "POST", "PUT", "DELETE",
+		"OPTIONS", "TRACE", "PATCH" };
+	const char *method = r->methods[nth];
+	struct slice s = slice_of(method);
+	const struct conf_node *node = conf_get(r->at.maps[0], "method");
+	char upper[16] = "";
+	if (node->kind == CONF_LIST)
+		for (node = node->first; nth > 0 && node->next; nth--)
+			node = node->next;
+	if (!h1_is_token(s)) {
+		conf_complain(c->conf, node->at, "method: '%s' is no method", method);
+		return;
+	}
+	for (size_t i = 0; i < s.len && i < sizeof(upper) - 1; i++)
+		upper[i] = (char)(s.ptr[i] >= 'a' && s.ptr[i] <= 'z' ? s.ptr[i] - 32
+								     : s.ptr[i]);
+	if (h1_method_of(s) != H1_OTHER)
+		return;
+	const char *meant = units_nearest(slice_of(upper), known, ARRAY_LEN(known));
+	if (meant)
+		conf_complain(c->conf, node->at, "method: unknown '%s': did you mean %s?",
+			method, meant);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool has_method(const struct config_route *r, const char *method)
+{
+	for (uint32_t i = 0; i < r->method_count; i++)
+		if (strcmp(r->methods[i], method) == 0)
+			return true;
+	return r->method_count == 0;
+}
+
+/* Whether `before` takes all that `r` would: seen for equal or absent patterns only. */
+static bool route_covers(const struct config_route *before, const struct config_route *r)
+{
+	if ((before->host && !is_same(before->host, r->host)) ||
+		(before->path && !is_same(before->path, r->path)))
+		return false;
+	if (before->method_count && !r->method_count)
+		return false;
+	for (uint32_t i = 0; i < r->method_count; i++)
+		if (!has_method(before, r->methods[i]))
+			return false;
+	return true;
+}
+
+static void check_reach(struct config *c, uint32_t at)
+{
+	const struct config_route *r = &c->routes[at];
+	for (uint32_t i = 0; i < at; i++) {
+		if (!route_covers(&c->routes[i], r))
+			continue;
+		conf_complain(c->conf, r->at.maps[0]->at,
+			"no request comes this far: the route in line %u takes them all",
+			c->routes[i].at.maps[0]->at.line);
+		return;
+	}
+}
+
+static void check_route(struct config *c, uint32_t nth)
+{
+	const struct config_route *r = &c->routes[nth];
+	const struct proxy_options *o = &r->at.opt;
+	if (r->host)
+		check_host(c, r);
+	if (r->path)
+		check_path(c, r);
+	for (uint32_t i = 0; i < r->method_count; i++)
+		check_method(c, r, i);
+	if (o->gather == 0 || o->gather > UPSTREAM_GATHER_MAX)
+		config_complain(c, option(&r->at, "gather"), ": between 1 and %d calls",
+			UPSTREAM_GATHER_MAX);
+	else if (o->gather > o->limit && o->limit > 0)
+		config_complain(c, option(&r->at, "gather"),
+			" %llu can never be admitted under a limit of %llu: raise the "
+			"limit or gather fewer",
+			(unsigned long long)o->gather, (unsigned long long)o->limit);
+	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
+	check_reach(c, nth);
+}
+
+void config_check(struct config *c)
+{
+	check_process(c);
+	for (uint32_t i = 0; i < c->upstream_count; i++)
+		check_upstream(c, &c->upstreams[i]);
+	for (uint32_t i = 0; i < c->route_count; i++)
+		check_route(c, i);
+}
+
+/* --- matching --- */
+
+bool config_host_matches(const char *pattern, struct slice host)
+{
+	struct slice p = slice_of(pattern);
+	if (!slice_starts(p, SLICE("*.")))
+		return slice_eq_nocase(p, host);
+	p = slice_cut(p, 1, SIZE_MAX);
+	return host.len > p.len &&
+	       slice_eq_nocase(slice_cut(host, host.len - p.len, SIZE_MAX), p);
+}
+
+bool config_path_matches(const char *pattern, struct slice path)
+{
+	struct slice p = slice_of(pattern);
+	if (p.len == 0 || p.ptr[p.len - 1] != '*')
+		return slice_eq(p, path);
+	return slice_starts(path, slice_cut(p, 0, p.len - 1));
+}

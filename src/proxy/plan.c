@@ -1,0 +1,345 @@
+#include "proxy/plan.h"
+
+#include "io/fds.h"
+#include "proxy/proxy.h"
+
+#define REAP_EVERY (100 * NS_MS)
+
+/* --- from a config --- */
+
+static bool add_endpoint(struct upstream_cfg *u, const struct addr *addr)
+{
+	for (uint32_t i = 0; i < u->endpoint_count; i++)
+		if (addr_eq(&u->endpoints[i], addr))
+			return true;
+	if (u->endpoint_count == UPSTREAM_ENDPOINTS_MAX)
+		return false;
+	u->endpoints[u->endpoint_count++] = *addr;
+	return true;
+}
+
+static void resolve_url(struct config *c, struct plan_upstream *u, uint32_t nth)
+{
+	const char *text = u->cfg->at.opt.upstream.v[nth];
+	struct config_option at = { &u->cfg->at, "upstream", nth };
+	struct addr found[UPSTREAM_ENDPOINTS_MAX];
+	struct problem why = { "" };
+	struct addr_url url;
+	uint32_t n = 0;
+	if (!addr_url_parse(slice_of(text), &url, &why) ||
+		!addr_url_resolve(&url, found, ARRAY_LEN(found), &n, &why)) {
+		config_complain(c, at, " %s: %s", text, why.text);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (!add_endpoint(&u->up, &found[i])) {
+			config_complain(c, at, ": more than %d addresses",
+				UPSTREAM_ENDPOINTS_MAX);
+			return;
+		}
+}
+
+/* The path of its URL, without the / at its end. */
+static struct slice base_of(const struct proxy_options *o)
+{
+	struct addr_url url;
+	struct problem why = { "" };
+	if (!o->upstream.n || !addr_url_parse(slice_of(o->upstream.v[0]), &url, &why))
+		return SLICE_NONE;
+	if (url.path.len && url.path.ptr[url.path.len - 1] == '/')
+		url.path.len--;
+	return url.path;
+}
+
+static void route_fill(struct route *r, const struct proxy_options *o)
+{
+	r->base = base_of(o);
+	r->timeout = o->timeout;
+	r->gather = (uint32_t)o->gather;
+	r->preserve_host = o->preserve_host;
+}
+
+static void resolve_addrs(struct config *c, struct plan *plan)
+{
+	const struct proxy_options *o = &c->at.opt;
+	uint32_t n;
+	for (uint32_t i = 0; i < o->listen.n; i++) {
+		struct problem why = { "" };
+		if (!addr_resolve(
+			    slice_of(o->listen.v[i]), &plan->listen[i], 1, &n, &why))
+			config_complain(c, (struct config_option){ &c->at, "listen", i },
+				": %s", why.text);
+	}
+	struct problem why = { "" };
+	if (o->admin && !addr_resolve(slice_of(o->admin), &plan->admin, 1, &n, &why))
+		config_complain(c, (struct config_option){ &c->at, "admin", 0 }, ": %s",
+			why.text);
+}
+
+static struct plan *plan_alloc(
+	const struct proxy_options *o, uint32_t upstreams, uint32_t routes)
+{
+	struct plan *plan = mem_zalloc(sizeof(*plan));
+	plan->refs = 1;
+	plan->opt = o;
+	plan->upstreams = mem_zalloc(upstreams * sizeof(*plan->upstreams));
+	plan->upstream_count = upstreams;
+	plan->routes = mem_zalloc(routes * sizeof(*plan->routes));
+	plan->route_count = routes;
+	return plan;
+}
+
+static void plan_free(struct plan *plan)
+{
+	config_free(&plan->config);
+	mem_free(plan->upstreams);
+	mem_free(plan->routes);
+	mem_free(plan);
+}
+
+struct plan *plan_new(struct config *c)
+{
+	struct plan *plan = plan_alloc(&c->at.opt, c->upstream_count, c->route_count);
+	resolve_addrs(c, plan);
+	for (uint32_t i = 0; i < c->upstream_count; i++) {
+		struct plan_upstream *u = &plan->upstreams[i];
+		u->cfg = &c->upstreams[i];
+		proxy_fill_upstream(&u->cfg->at.opt, &u->up);
+		for (uint32_t k = 0; k < u->cfg->at.opt.upstream.n; k++)
+			resolve_url(c, u, k);
+	}
+	for (uint32_t i = 0; i < c->route_count; i++) {
+		const struct config_route *from = &c->routes[i];
+		struct route *r = &plan->routes[i];
+		r->plan = plan;
+		r->cfg = from;
+		r->index = from->upstream;
+		r->takes_all = !from->host && !from->path && !from->method_count;
+		route_fill(r, &from->at.opt);
+	}
+	if (!config_is_good(c)) {
+		plan_free(plan);
+		return NULL;
+	}
+	plan->config = c;
+	return plan;
+}
+
+struct plan *plan_of(const struct proxy_options *o, const struct upstream_cfg *upstream)
+{
+	struct plan *plan = plan_alloc(o, 1, 1);
+	plan->upstreams->up = *upstream;
+	plan->routes->plan = plan;
+	plan->routes->takes_all = true;
+	route_fill(plan->routes, o);
+	return plan;
+}
+
+/* --- descriptors --- */
+
+static bool is_capped(const struct upstream_cfg *u)
+{
+	return u->limit != SLOTS_NO_LIMIT && u->unit == SLOT_UNIT_CONNECTION;
+}
+
+static uint32_t largest_gather(const struct plan *plan, uint32_t upstream)
+{
+	uint32_t most = 1;
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		if (plan->routes[i].index == upstream && plan->routes[i].gather > most)
+			most = plan->routes[i].gather;
+	return most;
+}
+
+/* A cap in connections is what that upstream gets; the others share what is left. */
+bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
+{
+	uint64_t clients = plan->opt->clients, fit = fds_fit(), sum = 0;
+	uint64_t left = fit > clients ? fit - clients : 0;
+	uint32_t open_ended = 0;
+	char what[128];
+	for (uint32_t i = 0; i < plan->upstream_count; i++) {
+		const struct upstream_cfg *u = &plan->upstreams[i].up;
+		open_ended += !is_capped(u);
+		if (is_capped(u))
+			left = left > u->limit ? left - u->limit : 0;
+	}
+	uint64_t each = open_ended ? left / open_ended : 0;
+	for (uint32_t i = 0; i < plan->upstream_count; i++) {
+		struct upstream_cfg *u = &plan->upstreams[i].up;
+		uint32_t least = largest_gather(plan, i);
+		uint64_t share = each < clients ? each : clients;
+		u->sockets_max = is_capped(u)    ? u->limit
+				 : share > least ? (uint32_t)share
+						 : least;
+		sum += u->sockets_max;
+	}
+	*servers = sum;
+	snprintf(what, sizeof(what),
+		"--clients %llu and %llu connections to the upstream%s",
+		(unsigned long long)clients, (unsigned long long)sum,
+		plan->upstream_count > 1 ? "s" : "");
+	return fds_ensure(clients + sum, what, p);
+}
+
+/* --- targets --- */
+
+static bool same_endpoints(const struct upstream_cfg *a, const struct upstream_cfg *b)
+{
+	if (a->endpoint_count != b->endpoint_count)
+		return false;
+	for (uint32_t i = 0; i < a->endpoint_count; i++) {
+		bool found = false;
+		for (uint32_t k = 0; k < b->endpoint_count && !found; k++)
+			found = addr_eq(&a->endpoints[i], &b->endpoints[k]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static struct target *target_find(
+	struct list *l, const char *name, const struct upstream_cfg *cfg)
+{
+	LIST_EACH (l, n, after) {
+		struct target *t = CONTAINER_OF(n, struct target, node);
+		if (strcmp(t->name, name) == 0 && t->cfg.unit == cfg->unit &&
+			same_endpoints(&t->cfg, cfg))
+			return t;
+	}
+	return NULL;
+}
+
+static struct target *target_take(
+	struct proxy *p, const char *name, const struct upstream_cfg *cfg)
+{
+	struct target *t = target_find(&p->targets, name, cfg);
+	if (!t && (t = target_find(&p->retired, name, cfg))) {
+		list_remove(&p->retired, &t->node);
+		list_push_back(&p->targets, &t->node);
+	}
+	if (t) {
+		upstream_reconfigure(t->up, cfg);
+	} else {
+		t = mem_zalloc(sizeof(*t));
+		t->name = mem_strdup(name);
+		t->up = upstream_new(&p->worker, cfg);
+		list_push_back(&p->targets, &t->node);
+	}
+	t->cfg = *cfg;
+	t->plans++;
+	return t;
+}
+
+static void target_free(struct list *l, struct target *t)
+{
+	list_remove(l, &t->node);
+	upstream_free(&t->up);
+	mem_free(t->name);
+	mem_free(t);
+}
+
+static void target_give(struct proxy *p, struct target *t)
+{
+	if (--t->plans > 0)
+		return;
+	list_remove(&p->targets, &t->node);
+	list_push_back(&p->retired, &t->node);
+	upstream_retire(t->up);
+	if (!timer_is_set(&p->reap))
+		io_timer_set(p->worker.loop, &p->reap, ns_add(proxy_now(p), REAP_EVERY));
+}
+
+bool plan_reap(struct proxy *p)
+{
+	LIST_EACH (&p->retired, n, after) {
+		struct target *t = CONTAINER_OF(n, struct target, node);
+		if (upstream_is_spent(t->up))
+			target_free(&p->retired, t);
+	}
+	if (p->retired.len)
+		io_timer_set(p->worker.loop, &p->reap, ns_add(proxy_now(p), REAP_EVERY));
+	return p->retired.len > 0;
+}
+
+void plan_free_targets(struct proxy *p)
+{
+	struct list_node *n;
+	while ((n = list_front(&p->targets)))
+		target_free(&p->targets, CONTAINER_OF(n, struct target, node));
+	while ((n = list_front(&p->retired)))
+		target_free(&p->retired, CONTAINER_OF(n, struct target, node));
+}
+
+/* --- life --- */
+
+void plan_open(struct proxy *p, struct plan *plan)
+{
+	struct plan *before = p->plan;
+	plan->proxy = p;
+	for (uint32_t i = 0; i < plan->upstream_count; i++) {
+		struct plan_upstream *u = &plan->upstreams[i];
+		u->target = target_take(p, u->cfg ? u->cfg->name : "default", &u->up);
+	}
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		plan->routes[i].upstream = plan->upstreams[plan->routes[i].index]
+						   .target->up;
+	p->plan = plan;
+	p->opt = plan->opt;
+	p->upstream = plan->routes->upstream;
+	if (before)
+		plan_unref(before);
+}
+
+void plan_ref(struct plan *plan)
+{
+	plan->refs++;
+}
+
+void plan_unref(struct plan *plan)
+{
+	if (--plan->refs > 0)
+		return;
+	for (uint32_t i = 0; i < plan->upstream_count; i++)
+		if (plan->upstreams[i].target)
+			target_give(plan->proxy, plan->upstreams[i].target);
+	plan_free(plan);
+}
+
+/* --- routing --- */
+
+/* "host", "host:port", "[v6]:port". */
+static struct slice host_of(struct slice authority)
+{
+	size_t from = authority.len && authority.ptr[0] == '['
+			      ? slice_find(authority, ']')
+			      : 0;
+	struct slice rest = slice_cut(authority, from, SIZE_MAX);
+	return slice_cut(authority, 0, from + slice_find(rest, ':'));
+}
+
+static struct slice path_of(struct slice target)
+{
+	struct slice path = slice_cut(target, 0, slice_find(target, '?'));
+	return path.len ? path : SLICE("/");
+}
+
+static bool route_takes(const struct config_route *r, const struct h1_head *head)
+{
+	bool method = r->method_count == 0;
+	for (uint32_t i = 0; i < r->method_count && !method; i++)
+		method = slice_eq(slice_of(r->methods[i]), head->method_text);
+	return method &&
+	       (!r->host || config_host_matches(r->host, host_of(head->authority))) &&
+	       (!r->path || config_path_matches(r->path, path_of(head->path)));
+}
+
+struct route *plan_route(const struct plan *plan, const struct h1_head *head)
+{
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		struct route *r = &plan->routes[i];
+		if (LIKELY(r->takes_all) || route_takes(r->cfg, head))
+			return r;
+	}
+	return NULL;
+}

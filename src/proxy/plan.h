@@ -1,0 +1,86 @@
+/*
+ * plan: one configuration made ready: upstreams with their addresses, and the routes that
+ * requests find them by.
+ *
+ * MODEL   A target is an upstream as a live object (http/upstream.h), with its connections and
+ *         slots. A plan names targets; after a reload the next plan goes on with those whose
+ *         name, addresses and limit-unit have stayed, so that a cap holds across it. A target
+ *         that no plan names any more is retired: it ends when the server has nothing of it
+ *         left.
+ *         A request holds the plan it was routed by until it ends.
+ * RULES   1. Nothing of a plan changes once it is open.
+ *         2. Of one name, addresses and unit there is one target, a retired one taken back
+ *            included.
+ * OWNS    the plan owns its config; the proxy owns the targets.
+ */
+#ifndef WEIR_PROXY_PLAN_H
+#define WEIR_PROXY_PLAN_H
+
+#include "http/upstream.h"
+#include "io/addr.h"
+#include "proxy/config.h"
+
+struct proxy;
+struct plan;
+
+struct target {
+	struct list_node node; /* on the proxy's targets or retired */
+	char *name;
+	struct upstream *up;
+	struct upstream_cfg cfg; /* what it runs by now */
+	uint32_t plans;          /* that name it */
+};
+
+struct plan_upstream {
+	const struct config_upstream *cfg; /* NULL: made without a config */
+	struct upstream_cfg up;
+	struct target *target;
+};
+
+/* What a request needs of its route, at hand. */
+struct route {
+	struct plan *plan;
+	const struct config_route *cfg; /* NULL: takes every request */
+	struct upstream *upstream;
+	struct slice base; /* path prefix of the upstream's URL, "" or "/v1" */
+	ns_t timeout;
+	uint32_t gather;
+	bool preserve_host;
+	bool takes_all;
+	uint32_t index; /* of the upstream */
+};
+
+struct plan {
+	uint32_t refs; /* requests, and 1 while it is the proxy's */
+	struct proxy *proxy;
+	struct config *config; /* NULL: proxy_make's */
+	const struct proxy_options *opt;
+	struct addr listen[OPT_TEXTS_MAX], admin;
+	struct plan_upstream *upstreams;
+	uint32_t upstream_count;
+	struct route *routes;
+	uint32_t route_count;
+};
+
+/* Takes the config and looks its names up (blocks). NULL: config_show tells why; the config
+ * stays the caller's. */
+MUST_USE struct plan *plan_new(struct config *c);
+/* One upstream and one route, by the options alone. */
+MUST_USE struct plan *plan_of(
+	const struct proxy_options *o, const struct upstream_cfg *upstream);
+/* Shares the connections the descriptors allow among the upstreams; how many in all. Then
+ * room for them. False and a problem: they do not fit. */
+MUST_USE bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p);
+/* From now on the proxy routes by it; the plan before is let go. */
+void plan_open(struct proxy *p, struct plan *plan);
+void plan_ref(struct plan *plan);
+void plan_unref(struct plan *plan); /* frees the last one's; the proxy may be stopping */
+
+/* NULL: none takes it. */
+struct route *plan_route(const struct plan *plan, const struct h1_head *head);
+
+/* Retired targets that nothing is left of end here; true: there are others still. */
+bool plan_reap(struct proxy *p);
+void plan_free_targets(struct proxy *p);
+
+#endif

@@ -1,0 +1,93 @@
+/* Where it listens, and SIGHUP: another configuration while it runs, all or nothing. */
+#include "proxy/proxy.h"
+
+static bool same_admin(const struct plan *a, const struct plan *b)
+{
+	return addr_eq(&a->admin, &b->admin);
+}
+
+bool proxy_listen(struct proxy *p, const struct plan *plan, struct problem *why)
+{
+	struct admin *admin = NULL;
+	bool stays = p->admin && same_admin(p->plan, plan);
+	if (!stays && plan->admin.len &&
+		!(admin = admin_new(&p->worker, &plan->admin, &proxy_admin_ops, p, why)))
+		return false;
+	if (!server_listen_only(p->server, plan->listen, plan->opt->listen.n, why)) {
+		admin_free(&admin);
+		return false;
+	}
+	if (stays)
+		return true;
+	admin_free(&p->admin);
+	p->admin = admin;
+	return true;
+}
+
+static void add_plural(struct text *t, uint32_t n, const char *what)
+{
+	text_addf(t, "%u %s%s", n, what, n == 1 ? "" : "s");
+}
+
+void text_add_config(struct text *t, const struct config *c)
+{
+	add_plural(t, c->upstream_count, "upstream");
+	text_add(t, ", ");
+	add_plural(t, c->route_count, "route");
+}
+
+/* Nothing can fail here. Connections of retired upstreams, still open, count on top. */
+static void take_over(struct proxy *p, struct plan *plan, uint64_t servers)
+{
+	struct server_cfg times = { .ops = NULL };
+	const struct worker_cfg bounds = { .clients = (uint32_t)plan->opt->clients,
+		.servers = (uint32_t)servers + p->worker.cconns.out };
+	plan_open(p, plan);
+	worker_set_bounds(&p->worker, &bounds);
+	p->forwards.max = bounds.clients;
+	proxy_fill_server(plan->opt, &times);
+	server_set_times(p->server, &times);
+}
+
+static struct plan *next_plan(
+	struct proxy *p, struct config *c, uint64_t *servers, struct problem *why)
+{
+	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
+	if (!plan)
+		return NULL;
+	if (plan_share_files(plan, servers, why) && proxy_listen(p, plan, why))
+		return plan;
+	plan_unref(plan);
+	return NULL;
+}
+
+bool proxy_reload(struct proxy *p, const struct proxy_options *given)
+{
+	struct config *c = config_read(given);
+	struct problem why = { "" };
+	struct text said;
+	uint64_t servers = 0;
+	text_init(&said);
+	struct plan *plan = next_plan(p, c, &servers, &why);
+	if (plan) {
+		take_over(p, plan, servers);
+		p->reloads++;
+		text_add(&said, "weir proxy: reloaded: ");
+		text_add_config(&said, c);
+		text_add_char(&said, '\n');
+	} else {
+		p->reloads_failed++;
+		if (why.text[0]) {
+			text_addf(&said, "weir proxy: %s\n", why.text);
+		} else {
+			config_show(c, &said);
+			config_free(&c);
+		}
+		text_add(&said,
+			"weir proxy: not reloaded: it goes on with the configuration it "
+			"has\n");
+	}
+	fprintf(stderr, "%s", said.ptr);
+	text_fini(&said);
+	return plan != NULL;
+}
