@@ -199,6 +199,11 @@ static struct tls_counts *tls_counts(struct tls *t)
 	return t->peer ? &t->peer->client->counts : &t->server->counts;
 }
 
+static ns_t tls_handshake_for(const struct tls *t)
+{
+	return t->peer ? t->peer->client->handshake_for : t->server->handshake_for;
+}
+
 static const char *tls_who(const struct tls *t)
 {
 	return t->peer ? t->peer->host : "a client";
@@ -276,8 +281,7 @@ static void on_timer(struct timer *timer)
 	struct text why;
 	text_init(&why);
 	text_add(&why, "no handshake within ");
-	text_add_duration(&why, t->peer ? t->peer->client->cfg.handshake_for
-					: t->server->cfg.handshake_for);
+	text_add_duration(&why, tls_handshake_for(t));
 	tls_set_detail(t, "TLS with", why.ptr);
 	text_fini(&why);
 	tls_fail(t, ERR_TLS_TIMEOUT);
@@ -312,12 +316,12 @@ static void tls_shake(struct tls *t)
 		tls_shake_failed(t);
 }
 
-static void tls_begin_shake(struct tls *t, ns_t handshake_for)
+static void tls_begin_shake(struct tls *t)
 {
 	struct io_loop *loop = t->conn->sock.loop;
 	t->state = TLS_SHAKING;
-	if (handshake_for > 0)
-		io_timer_set(loop, &t->timer, ns_add(io_now(loop), handshake_for));
+	if (tls_handshake_for(t) > 0)
+		io_timer_set(loop, &t->timer, ns_add(io_now(loop), tls_handshake_for(t)));
 }
 
 /* False: the socket is still at it. */
@@ -327,7 +331,7 @@ static bool tls_sock_connected(struct tls *t)
 	if (e == ERR_AGAIN)
 		return false;
 	if (e == ERR_OK)
-		tls_begin_shake(t, t->peer->client->cfg.handshake_for);
+		tls_begin_shake(t);
 	else
 		tls_fail(t, e);
 	return true;
@@ -563,10 +567,8 @@ static void tls_free(struct tls *t)
 	SSL_free(t->ssl);
 	text_fini(&t->out);
 	mem_free(t->detail);
-	if (t->peer)
-		t->peer->conns--;
-	else
-		t->server->conns--;
+	tls_peer_unref(&t->peer);
+	tls_server_unref(&t->server);
 	mem_free(t);
 }
 
@@ -640,7 +642,7 @@ void tls_connect(struct conn *c, struct tls_peer *peer)
 	struct tls *t = tls_put_on(c, tls_peer_ssl(peer), peer->client->bio);
 	SSL_set_connect_state(t->ssl);
 	t->peer = peer;
-	peer->conns++;
+	peer->refs++;
 	tls_arm(t);
 }
 
@@ -649,7 +651,7 @@ void tls_accept(struct conn *c, struct tls_server *s)
 	struct tls *t = tls_put_on(c, SSL_new(s->ctx), s->bio);
 	SSL_set_accept_state(t->ssl);
 	t->server = s;
-	s->conns++;
-	tls_begin_shake(t, s->cfg.handshake_for);
+	s->refs++;
+	tls_begin_shake(t);
 	tls_arm(t);
 }

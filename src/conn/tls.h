@@ -18,7 +18,9 @@
  *            resets a connection at rest calls conn_farewell first.
  *         5. The peer's FIN without its close_notify gives ERR_EOF and sets conn.cut.
  *         6. Nothing is renegotiated, compressed, or sent early (0-RTT).
- * OWNS    tls_client, tls_peer and tls_server outlive the connections on them (CHECKed). A
+ * OWNS    tls_client, tls_peer and tls_server are counted: a connection holds what it was
+ *         begun with, a peer its client; _unref gives up the maker's hold. So a reload makes
+ *         new ones and puts them in the old ones' place, when all could be made. A
  *         connection's state is freed by conn_close.
  * COST    some 10 KiB a connection at rest, nearly all of it OpenSSL's; buffers of 16 KiB a
  *         direction come with the bytes and go with them. One record a write of up to 16 KiB;
@@ -50,12 +52,16 @@ struct tls_client_cfg {
 /* The files are read now. NULL: the problem says which is at fault and why. */
 MUST_USE struct tls_client *tls_client_new(
 	const struct tls_client_cfg *cfg, struct problem *p);
-void tls_client_free(struct tls_client **c); /* its peers are freed before */
+void tls_client_unref(struct tls_client **c);
+/* `c` takes over from `before`: the counts go on. */
+void tls_client_succeed(struct tls_client *c, const struct tls_client *before);
 const struct tls_counts *tls_client_counts(const struct tls_client *c);
 
 /* `authority`: a name or an IP address, with or without a port: "api.example.com:8443". */
 struct tls_peer *tls_peer_new(struct tls_client *c, struct slice authority);
-void tls_peer_free(struct tls_peer **p);
+void tls_peer_unref(struct tls_peer **p);
+/* Its client's. */
+const struct tls_counts *tls_peer_counts(const struct tls_peer *p);
 
 /* After conn_connect gave ERR_OK, before conn_want. Then conn_connected gives ERR_TLS_*
  * also, and conn_detail what there is to say about it. */
@@ -73,17 +79,13 @@ struct tls_server_cfg {
 
 MUST_USE struct tls_server *tls_server_new(
 	const struct tls_server_cfg *cfg, struct problem *p);
-void tls_server_free(struct tls_server **s);
+void tls_server_ref(struct tls_server *s);
+void tls_server_unref(struct tls_server **s);
+/* `s` takes over from `before`: tickets that clients hold stay good, the counts go on. */
+void tls_server_succeed(struct tls_server *s, const struct tls_server *before);
 const struct tls_counts *tls_server_counts(const struct tls_server *s);
 
 /* After conn_accept gave ERR_OK, before conn_want. A failed handshake shows in conn_read. */
 void tls_accept(struct conn *c, struct tls_server *s);
-
-/*
- * Reads the files of both anew (either may be NULL), for connections to come; those that are
- * there go on as they are. False: one is at fault, nothing has changed, and the problem says
- * why.
- */
-MUST_USE bool tls_reload(struct tls_server *s, struct tls_client *c, struct problem *p);
 
 #endif

@@ -144,23 +144,27 @@ struct tls_client *tls_client_new(const struct tls_client_cfg *cfg, struct probl
 	if (!ctx)
 		return NULL;
 	struct tls_client *c = mem_zalloc(sizeof(*c));
-	c->cfg = *cfg;
+	c->refs = 1;
 	c->ctx = ctx;
 	c->bio = tls_bio_new();
-	list_init(&c->peers);
+	c->handshake_for = cfg->handshake_for;
 	return c;
 }
 
-void tls_client_free(struct tls_client **cp)
+void tls_client_unref(struct tls_client **cp)
 {
 	struct tls_client *c = *cp;
-	if (!c)
+	*cp = NULL;
+	if (!c || --c->refs > 0)
 		return;
-	CHECK(c->peers.len == 0);
 	SSL_CTX_free(c->ctx);
 	BIO_meth_free(c->bio);
 	mem_free(c);
-	*cp = NULL;
+}
+
+void tls_client_succeed(struct tls_client *c, const struct tls_client *before)
+{
+	c->counts = before->counts;
 }
 
 const struct tls_counts *tls_client_counts(const struct tls_client *c)
@@ -192,10 +196,11 @@ static bool is_ip(const char *host)
 struct tls_peer *tls_peer_new(struct tls_client *c, struct slice authority)
 {
 	struct tls_peer *peer = mem_zalloc(sizeof(*peer));
+	peer->refs = 1;
 	peer->client = c;
+	c->refs++;
 	peer->host = slice_dup(host_of(authority));
 	peer->is_ip = is_ip(peer->host);
-	list_push_back(&c->peers, &peer->node);
 	return peer;
 }
 
@@ -205,17 +210,21 @@ void tls_peer_forget(struct tls_peer *peer)
 	peer->session = NULL;
 }
 
-void tls_peer_free(struct tls_peer **pp)
+void tls_peer_unref(struct tls_peer **pp)
 {
 	struct tls_peer *peer = *pp;
-	if (!peer)
+	*pp = NULL;
+	if (!peer || --peer->refs > 0)
 		return;
-	CHECK(peer->conns == 0);
 	tls_peer_forget(peer);
-	list_remove(&peer->client->peers, &peer->node);
+	tls_client_unref(&peer->client);
 	mem_free(peer->host);
 	mem_free(peer);
-	*pp = NULL;
+}
+
+const struct tls_counts *tls_peer_counts(const struct tls_peer *p)
+{
+	return &p->client->counts;
 }
 
 SSL *tls_peer_ssl(struct tls_peer *peer)
@@ -273,60 +282,39 @@ struct tls_server *tls_server_new(const struct tls_server_cfg *cfg, struct probl
 	if (!ctx)
 		return NULL;
 	struct tls_server *s = mem_zalloc(sizeof(*s));
-	s->cfg = *cfg;
+	s->refs = 1;
 	s->ctx = ctx;
 	s->bio = tls_bio_new();
+	s->handshake_for = cfg->handshake_for;
 	return s;
 }
 
-void tls_server_free(struct tls_server **sp)
+void tls_server_ref(struct tls_server *s)
+{
+	s->refs++;
+}
+
+void tls_server_unref(struct tls_server **sp)
 {
 	struct tls_server *s = *sp;
-	if (!s)
+	*sp = NULL;
+	if (!s || --s->refs > 0)
 		return;
-	CHECK(s->conns == 0);
 	SSL_CTX_free(s->ctx);
 	BIO_meth_free(s->bio);
 	mem_free(s);
-	*sp = NULL;
+}
+
+void tls_server_succeed(struct tls_server *s, const struct tls_server *before)
+{
+	unsigned char keys[TICKET_KEYS_BYTES];
+	CHECK(SSL_CTX_get_tlsext_ticket_keys(before->ctx, keys, sizeof(keys)) == 1);
+	CHECK(SSL_CTX_set_tlsext_ticket_keys(s->ctx, keys, sizeof(keys)) == 1);
+	OPENSSL_cleanse(keys, sizeof(keys));
+	s->counts = before->counts;
 }
 
 const struct tls_counts *tls_server_counts(const struct tls_server *s)
 {
 	return &s->counts;
-}
-
-/* --- reload --- */
-
-/* Tickets that clients hold stay good. */
-static void keep_ticket_keys(SSL_CTX *to, SSL_CTX *from)
-{
-	unsigned char keys[TICKET_KEYS_BYTES];
-	CHECK(SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1);
-	CHECK(SSL_CTX_set_tlsext_ticket_keys(to, keys, sizeof(keys)) == 1);
-	OPENSSL_cleanse(keys, sizeof(keys));
-}
-
-bool tls_reload(struct tls_server *s, struct tls_client *c, struct problem *p)
-{
-	SSL_CTX *server = s ? server_ctx(&s->cfg, p) : NULL;
-	SSL_CTX *client = c && (!s || server) ? client_ctx(&c->cfg, p) : NULL;
-	if ((s && !server) || (c && !client)) {
-		SSL_CTX_free(server);
-		return false;
-	}
-	if (s) {
-		keep_ticket_keys(server, s->ctx);
-		SSL_CTX_free(s->ctx);
-		s->ctx = server;
-	}
-	if (c) {
-		SSL_CTX_free(c->ctx);
-		c->ctx = client;
-		/* Whom they were agreed on with may not be trusted any more. */
-		LIST_EACH (&c->peers, n, after) {
-			tls_peer_forget(CONTAINER_OF(n, struct tls_peer, node));
-		}
-	}
-	return true;
 }

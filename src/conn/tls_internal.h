@@ -7,28 +7,27 @@
 #include "conn/tls.h"
 
 struct tls_client {
-	struct tls_client_cfg cfg;
+	uint32_t refs; /* the maker's, and one a peer */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
-	struct list peers;
+	ns_t handshake_for;
 	struct tls_counts counts;
 };
 
 struct tls_peer {
-	struct list_node node; /* on client.peers */
+	uint32_t refs; /* the maker's, and one a connection */
 	struct tls_client *client;
 	char *host; /* no port, no brackets, no last dot */
 	bool is_ip;
 	SSL_SESSION *session; /* resumed by the next connection; NULL: none */
-	uint32_t conns;
 };
 
 struct tls_server {
-	struct tls_server_cfg cfg;
+	uint32_t refs; /* the maker's, and one a connection */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
+	ns_t handshake_for;
 	struct tls_counts counts;
-	uint32_t conns;
 };
 
 enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };

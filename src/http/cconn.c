@@ -101,6 +101,7 @@ void cconn_close_idle(struct cconn *cc)
 		io_queued(&cc->conn.sock, &unread, &unacked) == ERR_OK && unread == 0 &&
 		unacked == 0)
 		how = IO_CLOSE_RESET;
+	conn_farewell(&cc->conn);
 	cc->up->stats.closed_idle++;
 	cconn_close(cc, how);
 }
@@ -166,6 +167,8 @@ static void cconn_start(struct cconn *cc)
 		return;
 	}
 	u->stats.sockets++;
+	if (u->endpoints[cc->endpoint].tls)
+		tls_connect(&cc->conn, u->endpoints[cc->endpoint].tls);
 	cconn_rearm(cc);
 }
 
@@ -255,6 +258,16 @@ static bool cconn_replay(struct cconn *cc)
 	return true;
 }
 
+/* The connection will be closed before the call is told. */
+static void cconn_keep_detail(struct cconn *cc, struct call *call)
+{
+	struct upstream *u = cc->up;
+	if (!call)
+		return;
+	snprintf(u->detail, sizeof(u->detail), "%s", conn_detail(&cc->conn));
+	call->detail = slice_of(u->detail);
+}
+
 /* The connection failed or ended with an answer outstanding (or none). */
 static void cconn_fail(struct cconn *cc, enum err why)
 {
@@ -263,6 +276,7 @@ static void cconn_fail(struct cconn *cc, enum err why)
 		return;
 	struct call *call = cconn_detach(cc);
 	u->stats.closed_error += call != NULL;
+	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(u, cc);
 	cconn_close(cc, why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE
 				? IO_CLOSE_FIN
@@ -283,7 +297,9 @@ static void cconn_on_eof(struct cconn *cc)
 		cconn_fail(cc, cc->in.start != cc->in.end ? ERR_RES_TRUNCATED : ERR_EOF);
 		return;
 	}
-	if (h1_decoder_eof(&cc->in.body) == H1_DONE) {
+	/* Under TLS anybody on the way can forge a FIN, but not the close_notify before it. */
+	bool cut = cc->conn.cut && cc->in.body.body == H1_BODY_CLOSE;
+	if (!cut && h1_decoder_eof(&cc->in.body) == H1_DONE) {
 		cc->keep = false;
 		cconn_answer_done(cc);
 		if (cc->state == CCONN_PARTING)
@@ -522,6 +538,7 @@ static void cconn_connect_failed(struct cconn *cc, enum err why)
 {
 	struct call *call = cconn_detach(cc);
 	cc->up->stats.connects_failed++;
+	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(cc->up, cc);
 	cconn_close(cc, IO_CLOSE_FIN);
 	if (call)
@@ -624,7 +641,8 @@ static void on_timer(struct timer *t)
 	struct cconn *cc = CONTAINER_OF(t, struct cconn, timer);
 	switch (cc->state) {
 	case CCONN_CONNECTING:
-		cconn_connect_failed(cc, ERR_CONNECT_TIMEOUT);
+		if (!conn_is_shaking(&cc->conn)) /* TLS ends that by itself */
+			cconn_connect_failed(cc, ERR_CONNECT_TIMEOUT);
 		break;
 	case CCONN_IDLE:
 		cconn_close_idle(cc);

@@ -98,6 +98,9 @@ void sconn_rearm(struct sconn *c)
 		if (!c->broken && !c->hung_up && !c->body_paused && room)
 			bits |= IO_READ;
 		break;
+	case SCONN_AWAY:
+		bits = IO_WRITE;
+		break;
 	case SCONN_REFUSE:
 	case SCONN_PAUSE:
 	case SCONN_CLOSED:
@@ -145,7 +148,7 @@ static void worker_accept_more(struct worker *w)
 static void sconn_free(struct sconn *c)
 {
 	struct server *s = c->server;
-	if (s->cfg.ops->on_close)
+	if (s->cfg.ops->on_close && !c->unserved)
 		s->cfg.ops->on_close(c);
 	list_remove(&s->conns[SCONN_CLOSED], &c->node);
 	io_defer_cancel(s->worker->loop, &c->later);
@@ -385,8 +388,21 @@ static void sconn_on_readable(struct sconn *c)
 	sconn_next(c);
 }
 
+/* The handshake of a connection that is not served has ended, well or not. */
+static void sconn_turn_away(struct sconn *c)
+{
+	struct server *s = c->server;
+	if (conn_connected(&c->conn) == ERR_OK)
+		s->cfg.ops->on_turned_away(s, &c->conn);
+	sconn_close(c, IO_CLOSE_FIN);
+}
+
 static void sconn_on_writable(struct sconn *c)
 {
+	if (c->state == SCONN_AWAY) {
+		sconn_turn_away(c);
+		return;
+	}
 	enum err e = outbound_flush(&c->out, c->server->worker, &c->conn);
 	if (e == ERR_AGAIN)
 		return;
@@ -470,6 +486,7 @@ static void on_timer(struct timer *t)
 		break;
 	case SCONN_IDLE:
 	case SCONN_REFUSE:
+	case SCONN_AWAY:
 	case SCONN_LINGER:
 	case SCONN_CLOSED:
 	case SCONN_STATES:
@@ -535,13 +552,17 @@ static bool server_accept_one(struct server_listener *l)
 		slab_give(&s->worker->sconns, c);
 		return false;
 	}
-	if (s->cfg.ops->on_accept && !s->cfg.ops->on_accept(s, &c->conn, &peer)) {
+	if (s->cfg.tls)
+		tls_accept(&c->conn, s->cfg.tls);
+	c->unserved = s->cfg.ops->on_accept && !s->cfg.ops->on_accept(s, &c->conn, &peer);
+	bool speaks = conn_is_shaking(&c->conn) && s->cfg.ops->on_turned_away;
+	if (c->unserved && !speaks) {
 		conn_close(&c->conn, IO_CLOSE_FIN);
 		slab_give(&s->worker->sconns, c);
 		return true;
 	}
-	c->state = SCONN_IDLE;
-	list_push_back(&s->conns[SCONN_IDLE], &c->node);
+	c->state = c->unserved ? SCONN_AWAY : SCONN_IDLE;
+	list_push_back(&s->conns[c->state], &c->node);
 	sconn_deadline(c, ns_min(s->cfg.head_for, s->cfg.idle_for));
 	sconn_rearm(c);
 	return true;
@@ -571,6 +592,8 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 	struct server *s = mem_zalloc(sizeof(*s));
 	s->worker = w;
 	s->cfg = *cfg;
+	if (cfg->tls)
+		tls_server_ref(cfg->tls);
 	if (!s->cfg.limits.head_bytes || s->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		s->cfg.limits.head_bytes = WORKER_BUF_BYTES;
 	server_set_times(s, cfg);
@@ -649,6 +672,15 @@ const struct addr *server_addr(const struct server *s, uint32_t nth)
 	return nth < s->listener_count ? &s->listeners[nth]->io.at : NULL;
 }
 
+void server_set_tls(struct server *s, struct tls_server *tls)
+{
+	CHECK(s->cfg.tls && tls);
+	tls_server_ref(tls);
+	tls_server_succeed(tls, s->cfg.tls);
+	tls_server_unref(&s->cfg.tls);
+	s->cfg.tls = tls;
+}
+
 static void server_stop_listening(struct server *s, bool take)
 {
 	while (s->listener_count)
@@ -693,6 +725,7 @@ void server_free(struct server **sp)
 	}
 	while ((n = list_front(&s->conns[SCONN_CLOSED])))
 		sconn_free(CONTAINER_OF(n, struct sconn, node));
+	tls_server_unref(&s->cfg.tls);
 	mem_free(s);
 	*sp = NULL;
 }

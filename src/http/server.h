@@ -18,6 +18,7 @@
 #define WEIR_HTTP_SERVER_H
 
 #include "base/json.h"
+#include "conn/tls.h"
 #include "http/message.h"
 
 struct server;
@@ -30,6 +31,11 @@ struct server_ops {
 	 * the request has arrived unread). NULL: all are served.
 	 */
 	bool (*on_accept)(struct server *s, struct conn *c, const struct addr *peer);
+	/*
+	 * Under TLS nothing can be written in on_accept: who was not served there gets its
+	 * words here, when the handshake is over; closed as above. NULL: closed at once.
+	 */
+	void (*on_turned_away)(struct server *s, struct conn *c);
 	void (*on_request)(struct sconn *c, const struct h1_head *head);
 	/* Payload; returns how many bytes were taken. Fewer: sconn_body_resume goes on. */
 	size_t (*on_body)(struct sconn *c, struct slice data);
@@ -50,7 +56,8 @@ struct server_ops {
 
 struct server_cfg {
 	const struct server_ops *ops;
-	void *ctx; /* the app's; server_ctx */
+	void *ctx;              /* the app's; server_ctx */
+	struct tls_server *tls; /* NULL: plain. The server holds it. */
 	struct h1_limits limits;
 	ns_t head_for;  /* a head must be whole within so long; NS_NEVER: no bound */
 	ns_t idle_for;  /* close an idle connection after so long */
@@ -77,6 +84,8 @@ MUST_USE bool server_listen_only(
 	struct server *s, const struct addr *at, uint32_t n, struct problem *p);
 /* Takes the durations (..._for) of cfg, for what begins from now on. */
 void server_set_times(struct server *s, const struct server_cfg *cfg);
+/* Another certificate for connections to come; of a server made with one. */
+void server_set_tls(struct server *s, struct tls_server *tls);
 /*
  * Stops accepting; what has connected is served to the end of its exchange. Clients are told
  * by their next answer, if they ask again soon; connections idle for long are closed.

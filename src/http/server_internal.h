@@ -54,7 +54,8 @@ struct sconn {
 	bool closing;      /* no further request on this connection */
 	bool blocked;      /* sconn_data took only a part: on_drain is owed */
 	bool broken; /* the client's socket failed or hung up: nothing more can be sent */
-	bool hung_up; /* seen, and the app chose to ignore it */
+	bool hung_up;  /* seen, and the app chose to ignore it */
+	bool unserved; /* on_accept did not want it: no on_close */
 };
 
 void sconn_enter(struct sconn *c, enum sconn_state state);

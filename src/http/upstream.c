@@ -201,6 +201,7 @@ static void call_prepare(struct call *c, ns_t now)
 	c->state = CALL_QUEUED;
 	c->replayed = c->answered = c->reused = false;
 	c->status = 0;
+	c->detail = SLICE_NONE;
 	c->batch = NULL;
 	c->conn = NULL;
 	c->queued_at = now;
@@ -283,6 +284,28 @@ static void upstream_set_cfg(struct upstream *u, const struct upstream_cfg *cfg)
 		u->cfg.stall_for = NS_NEVER;
 }
 
+/* Connections that are there go on with the peer they were begun with. */
+static void endpoint_set_tls(struct endpoint *e, struct tls_client *tls)
+{
+	struct tls_peer *peer = tls ? tls_peer_new(tls, text_slice(&e->host)) : NULL;
+	tls_peer_unref(&e->tls);
+	e->tls = peer;
+}
+
+static void endpoint_init(
+	struct endpoint *e, const struct upstream_cfg *cfg, uint32_t nth)
+{
+	e->addr = cfg->endpoints[nth];
+	text_init(&e->host);
+	if (cfg->names[nth].len)
+		text_add_slice(&e->host, cfg->names[nth]);
+	else if (addr_is_unix(&e->addr))
+		text_add(&e->host, "localhost");
+	else
+		text_add_addr(&e->host, &e->addr);
+	endpoint_set_tls(e, cfg->tls);
+}
+
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 {
 	struct upstream *u = mem_zalloc(sizeof(*u));
@@ -293,15 +316,8 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
-	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
-		struct endpoint *e = &u->endpoints[i];
-		e->addr = cfg->endpoints[i];
-		text_init(&e->host);
-		if (addr_is_unix(&e->addr))
-			text_add(&e->host, "localhost");
-		else
-			text_add_addr(&e->host, &e->addr);
-	}
+	for (uint32_t i = 0; i < cfg->endpoint_count; i++)
+		endpoint_init(&u->endpoints[i], cfg, i);
 	u->timer.on_fire = on_timer;
 	u->pump.fn = on_pump;
 	return u;
@@ -314,6 +330,8 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	memcpy(next.endpoints, u->cfg.endpoints, sizeof(next.endpoints));
 	next.endpoint_count = u->cfg.endpoint_count;
 	upstream_set_cfg(u, &next);
+	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
+		endpoint_set_tls(&u->endpoints[i], cfg->tls);
 	u->retired = false;
 	u->slots.limit = cfg->limit;
 	u->slots.drain_share = cfg->drain_share;
@@ -374,8 +392,10 @@ void upstream_free(struct upstream **up)
 	CHECK(slots_used(&u->slots) == 0);
 	io_timer_stop(u->worker->loop, &u->timer);
 	io_defer_cancel(u->worker->loop, &u->pump);
-	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
+	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++) {
+		tls_peer_unref(&u->endpoints[i].tls);
 		text_fini(&u->endpoints[i].host);
+	}
 	mem_free(u);
 	*up = NULL;
 }
@@ -383,6 +403,12 @@ void upstream_free(struct upstream **up)
 const struct upstream_stats *upstream_stats(const struct upstream *u)
 {
 	return &u->stats;
+}
+
+const struct tls_counts *upstream_tls_counts(const struct upstream *u)
+{
+	const struct tls_peer *peer = u->endpoints[0].tls;
+	return peer ? tls_peer_counts(peer) : NULL;
 }
 
 void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes)

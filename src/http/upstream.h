@@ -23,6 +23,7 @@
 #define WEIR_HTTP_UPSTREAM_H
 
 #include "base/json.h"
+#include "conn/tls.h"
 #include "flow/queue.h"
 #include "flow/slots.h"
 #include "http/message.h"
@@ -43,15 +44,20 @@ enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE };
 
 struct upstream_cfg {
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
+	/* Of each endpoint, host[:port] as the user wrote it: its Host, and with TLS whose
+	 * certificate it must show. Empty: its address. Copied. */
+	struct slice names[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count;
-	uint32_t limit; /* SLOTS_NO_LIMIT */
+	struct tls_client *tls; /* NULL: plain. Each endpoint's peer holds it. */
+	uint32_t limit;         /* SLOTS_NO_LIMIT */
 	enum slot_unit unit;
 	double drain_share;
 	uint64_t queue_max;
 	ns_t queue_for;
 	enum upstream_connections connections;
 	enum upstream_abandon abandon;
-	ns_t connect_for, drain_for, ghost_for, settle_for, idle_for;
+	ns_t connect_for; /* of the socket: TLS has its own bound (conn/tls.h) */
+	ns_t drain_for, ghost_for, settle_for, idle_for;
 	ns_t first_byte_for; /* from the request's last byte to the first of its answer, interim
 				ones aside (ERR_FIRST_BYTE); 0: no bound */
 	ns_t stall_for; /* between bytes of an answer, while we read (ERR_IDLE); 0: no
@@ -95,13 +101,16 @@ struct call {
 	struct batch *batch; /* while QUEUED */
 	struct cconn *conn;
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
+	struct slice
+		detail; /* in on_end: what there is to say beyond err_text; or empty */
 };
 
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
 /* Closes all; calls in progress get on_end(ERR_STOPPING). */
 void upstream_free(struct upstream **u);
 /*
- * New bounds while it runs; endpoints and unit must be what they are. A limit below what is
+ * New bounds while it runs, and TLS settings; endpoints and unit must be what they are, and
+ * TLS be on or off as it is. A limit below what is
  * used is met by taking none: idle connections go first. Calls that wait together for more
  * than the limit end with ERR_SHED.
  */
@@ -149,6 +158,8 @@ struct upstream_stats {
 	uint32_t sockets;            /* open now */
 };
 const struct upstream_stats *upstream_stats(const struct upstream *u);
+/* NULL: no TLS. */
+const struct tls_counts *upstream_tls_counts(const struct upstream *u);
 /* Bytes so far, those of open connections too (walks them). */
 void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes);
 const struct slots *upstream_slots(const struct upstream *u);

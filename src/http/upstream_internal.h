@@ -22,8 +22,9 @@ struct batch {
 
 struct endpoint {
 	struct addr addr;
-	struct text host; /* for the Host field */
-	uint32_t conns;   /* open or opening: the least used gets the next */
+	struct text host;     /* for the Host field */
+	struct tls_peer *tls; /* NULL: plain */
+	uint32_t conns;       /* open or opening: the least used gets the next */
 };
 
 struct upstream {
@@ -36,6 +37,7 @@ struct upstream {
 	struct timer timer;              /* the next slot or ticket whose time is over */
 	struct io_defer pump;
 	struct upstream_stats stats;
+	char detail[320]; /* of the call that ends now */
 	uint32_t next_endpoint;
 	bool stopping;
 	bool retired; /* nothing is kept idle */

@@ -154,7 +154,7 @@ void use_cert(struct bed *b, const struct cert *cert)
 {
 	const struct tls_server_cfg cfg = { cert->cert.ptr, cert->key.ptr, 10 * NS_S };
 	struct problem p = { "" };
-	tls_server_free(&b->server);
+	tls_server_unref(&b->server);
 	b->server = tls_server_new(&cfg, &p);
 	if (!b->server)
 		fail_msg("%s", p.text);
@@ -162,8 +162,8 @@ void use_cert(struct bed *b, const struct cert *cert)
 
 void use_client(struct bed *b, const struct tls_client_cfg *cfg, const char *host)
 {
-	tls_peer_free(&b->peer);
-	tls_client_free(&b->client);
+	tls_peer_unref(&b->peer);
+	tls_client_unref(&b->client);
 	b->client = new_client(b, cfg);
 	b->peer = tls_peer_new(b->client, slice_of(host));
 }
@@ -217,9 +217,9 @@ void bed_fini(struct bed *b)
 	party_fini(&b->c);
 	party_fini(&b->s);
 	io_listener_close(&b->listener);
-	tls_peer_free(&b->peer);
-	tls_client_free(&b->client);
-	tls_server_free(&b->server);
+	tls_peer_unref(&b->peer);
+	tls_client_unref(&b->client);
+	tls_server_unref(&b->server);
 	cert_fini(&b->good);
 	certs_fini(&b->certs);
 	sim_free(&b->sim);

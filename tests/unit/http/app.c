@@ -131,16 +131,21 @@ static void on_timer(struct timer *t)
 		answer(j);
 }
 
+static void say_no(struct server *s, struct conn *c)
+{
+	struct iovec iov = { (char[]){ "no slot\n" }, 8 };
+	size_t put;
+	(void)s;
+	assert_int_equal(conn_writev(c, &iov, 1, &put), ERR_OK);
+}
+
 static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 {
 	struct app *a = server_ctx(s);
 	(void)peer;
-	if (!a->refuse)
-		return true;
-	struct iovec iov = { (char[]){ "no slot\n" }, 8 };
-	size_t put;
-	assert_int_equal(conn_writev(c, &iov, 1, &put), ERR_OK);
-	return false;
+	if (a->refuse && !conn_is_shaking(c))
+		say_no(s, c);
+	return !a->refuse;
 }
 
 static void on_request(struct sconn *c, const struct h1_head *head)
@@ -235,6 +240,7 @@ static void on_close(struct sconn *c)
 
 static const struct server_ops app_ops = {
 	.on_accept = on_accept,
+	.on_turned_away = say_no,
 	.on_request = on_request,
 	.on_body = on_body,
 	.on_body_end = on_body_end,
