@@ -220,7 +220,10 @@ enum err io_writev(struct io_sock *s, const struct iovec *iov, int n, size_t *pu
 
 	*put = 0;
 	do {
-		sent = sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* one run, the common case: no vector for the kernel to copy in */
+		sent = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len,
+					MSG_NOSIGNAL | MSG_DONTWAIT)
+			      : sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return err_from_errno(errno);
