@@ -164,7 +164,9 @@ static void show_line(const struct conf *c, struct conf_place at, struct text *o
 {
 	struct slice line = source_line(c, at.line);
 	size_t column = at.column > 0 ? at.column - 1 : 0;
-	size_t skip = column > SHOWN_CHARS - 20 ? column - (SHOWN_CHARS - 20) : 0;
+	bool fits = char_offset(line, SHOWN_CHARS) == line.len;
+	size_t skip = !fits && column > SHOWN_CHARS - 20 ? column - (SHOWN_CHARS - 20)
+							 : 0;
 	line = slice_cut(line, char_offset(line, skip), SIZE_MAX);
 	line = slice_cut(line, 0, char_offset(line, SHOWN_CHARS));
 	if (slice_trim(line).len == 0)

@@ -56,10 +56,12 @@ void config_complain(struct config *c, struct config_option option, const char *
 	} else if (from == OPT_FROM_ARGV || !c->conf) {
 		problem_set(&c->problem, "--%s%s", option.name, text);
 	} else {
+		bool url = conf_get(at->maps[0], "url") &&
+			   !strcmp(option.name, "upstream");
 		if (from == OPT_FROM_FILE)
 			node = level_node(at, option.name, option.item);
 		conf_complain(c->conf, node ? node->at : at->maps[0]->at, "%s%s",
-			option.name, text);
+			url ? "url" : option.name, text);
 	}
 }
 

@@ -41,6 +41,7 @@ struct proxy {
 };
 
 extern const struct verb proxy_verb;
+extern const struct verb check_verb; /* check.c */
 
 /* The text of an error answer as it passes, for the ledger. */
 struct capture {
