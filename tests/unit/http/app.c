@@ -93,6 +93,26 @@ static void half(struct job *j)
 	sconn_abort(c);
 }
 
+static void pad(struct job *j)
+{
+	struct text value;
+	struct wire w;
+	text_init(&value);
+	for (uint64_t i = 0; i < j->arg; i++)
+		text_add_char(&value, app_pattern(i));
+	assert_true(sconn_begin(j->conn, 200, SLICE_NONE, &w));
+	h1_put_field(&w, SLICE("Pad"), text_slice(&value));
+	text_fini(&value);
+	if (sconn_head_end(j->conn, &w, H1_BODY_CHUNKED, 0)) {
+		sconn_end(j->conn);
+		return;
+	}
+	struct sconn *c = j->conn;
+	j->app->open--;
+	job_free(j);
+	sconn_abort(c);
+}
+
 static void answer(struct job *j)
 {
 	struct wire w;
@@ -107,6 +127,9 @@ static void answer(struct job *j)
 		j->streaming = true;
 	} else if (targets(j->conn, "/half")) {
 		half(j);
+		return;
+	} else if (targets(j->conn, "/pad")) {
+		pad(j);
 		return;
 	} else if (targets(j->conn, "/none")) {
 		assert_true(begin(j, 204, H1_BODY_NONE, 0));

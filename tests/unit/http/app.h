@@ -12,6 +12,7 @@
  *   /never         not answered
  *   /none          204
  *   /interim       103, then 200
+ *   /pad?N         an empty chunked answer with a field of N bytes; aborts if it does not fit
  *
  * It keeps a log of every callback: "req GET /now\n" "body abc\n" "body-end\n" "drain\n"
  * "hangup\n" "end ok\n" "close\n".

@@ -50,11 +50,16 @@ static void on_ready(struct call *c)
 	j->readies++;
 	if (note(j, ON_READY, "ready", 0))
 		return;
-	if (j->body.len)
+	if (j->body.len || j->chunked)
 		framing = j->chunked ? H1_BODY_CHUNKED : H1_BODY_LENGTH;
 	assert_true(call_begin(c, slice_of(j->method), slice_of(j->path), &w));
 	h1_put_field(&w, SLICE("Host"), call_endpoint(c));
-	assert_true(call_head_end(c, &w, framing, j->body.len));
+	if (j->pad.len)
+		h1_put_field(&w, SLICE("Pad"), text_slice(&j->pad));
+	if (!call_head_end(c, &w, framing, j->body.len)) {
+		job_abandon(j);
+		return;
+	}
 	j->sent = 0;
 	job_send(j);
 }
@@ -122,6 +127,7 @@ void job_init(struct job *j, struct upstream *u, const char *method, const char 
 {
 	*j = (struct job){ .up = u, .method = method, .path = path, .why = ERR_AGAIN };
 	text_init(&j->body);
+	text_init(&j->pad);
 	text_init(&j->log);
 	text_init(&j->in);
 }
@@ -129,6 +135,7 @@ void job_init(struct job *j, struct upstream *u, const char *method, const char 
 void job_fini(struct job *j)
 {
 	text_fini(&j->body);
+	text_fini(&j->pad);
 	text_fini(&j->log);
 	text_fini(&j->in);
 }

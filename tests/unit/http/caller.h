@@ -14,6 +14,7 @@ struct job {
 	struct upstream *up;
 	const char *method, *path;
 	struct text body; /* of the request; empty: none */
+	struct text pad;  /* value of a further field; empty: none */
 	bool chunked;
 	size_t sent;
 	enum job_event abandon_on;  /* it abandons itself there */

@@ -107,6 +107,31 @@ static void test_methods_and_statuses_without_body(void **state)
 	scene_fini(&s);
 }
 
+/* Heads up to the size of the buffer, and then the last chunk: whole, or nothing at all. */
+static void test_heads_that_fill_the_buffer(void **state)
+{
+	(void)state;
+	struct scene s;
+	uint32_t fit = 0;
+	scene_init(&s, NULL, NULL);
+	for (unsigned pad = WORKER_BUF_BYTES - 120; pad < WORKER_BUF_BYTES; pad++) {
+		struct raw r;
+		char ask[80];
+		snprintf(
+			ask, sizeof(ask), "GET /pad?%u HTTP/1.1\r\nHost: h\r\n\r\n", pad);
+		scene_ask(&s, &r, ask);
+		if (r.in.len) {
+			assert_memory_equal(r.in.ptr + r.in.len - 7, "\r\n0\r\n\r\n", 7);
+			fit++;
+		} else {
+			assert_int_equal(r.end, ERR_EOF);
+		}
+		raw_fini(&r);
+	}
+	assert_in_range(fit, 10, 110);
+	scene_fini(&s);
+}
+
 static void test_http10(void **state)
 {
 	(void)state;
@@ -839,6 +864,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_get),
 		TEST(test_methods_and_statuses_without_body),
+		TEST(test_heads_that_fill_the_buffer),
 		TEST(test_http10),
 		TEST(test_expect_continue),
 		TEST(test_every_split_point),

@@ -348,6 +348,35 @@ static void test_upload(void **state)
 	}
 }
 
+/* Heads up to the size of the buffer, and then the last chunk: fits, or is refused. */
+static void test_heads_that_fill_the_buffer(void **state)
+{
+	(void)state;
+	struct scene s;
+	uint32_t fit = 0;
+	scene_init(&s, NULL, NULL);
+	for (size_t pad = WORKER_BUF_BYTES - 120; pad < WORKER_BUF_BYTES; pad++) {
+		struct job j;
+		job_init(&j, s.up, "PUT", "/");
+		j.chunked = true;
+		fill(&j.pad, pad);
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 10 * NS_MS);
+		assert_true(j.abandoned || j.why == ERR_OK);
+		fit += j.why == ERR_OK;
+		job_fini(&j);
+		bed_run(&s.bed, 30 * NS_MS);
+	}
+	assert_in_range(fit, 10, 110);
+	LIST_EACH (&s.server.conns, n, after) {
+		struct raw *r = CONTAINER_OF(n, struct raw, node);
+		if (r->in.len) /* whole or nothing */
+			assert_memory_equal(
+				r->in.ptr + r->in.len - 7, "\r\n0\r\n\r\n", 7);
+	}
+	scene_fini(&s);
+}
+
 static void test_reader_that_sips(void **state)
 {
 	(void)state;
@@ -512,9 +541,9 @@ static void submit_now(struct raw *r)
 		assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
 }
 
-static void test_post_meets_a_fin(void **state)
+/* `unasked`: what the server says meanwhile; NULL: it closes. */
+static void meet(const char *method, const char *unasked)
 {
-	(void)state;
 	struct scene s;
 	struct job a, b;
 	struct raw trigger;
@@ -524,11 +553,14 @@ static void test_post_meets_a_fin(void **state)
 	raw_init(&trigger);
 	raw_connect(&trigger, s.bed.far, raw_server_addr(&near));
 	job_init(&a, s.up, "GET", "/");
-	job_init(&b, s.up, "POST", "/");
+	job_init(&b, s.up, method, "/");
 	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
 	bed_run(&s.bed, 10 * NS_MS);
 	raw_say(&trigger, "now");
-	raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_FIN);
+	if (unasked)
+		raw_say(raw_server_nth(&s.server, 0), unasked);
+	else
+		raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_FIN);
 	bed_run(&s.bed, 100 * NS_MS);
 	assert_text(&b.log, "ready head:200 data:5 end:ok");
 	assert_int_equal(upstream_stats(s.up)->replayed, 1);
@@ -538,6 +570,17 @@ static void test_post_meets_a_fin(void **state)
 	raw_fini(&trigger);
 	raw_server_fini(&near);
 	scene_fini(&s);
+}
+
+static void test_call_meets_the_end_of_its_connection(void **state)
+{
+	(void)state;
+	meet("POST", NULL);
+	meet("GET", NULL);
+	/* nor is what comes unasked its answer */
+	meet("POST", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+	meet("GET", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+	meet("GET", "HTTP/1.1 200");
 }
 
 /* Bytes on an idle connection: it is not used again, and they are no answer to anybody. */
@@ -1176,11 +1219,12 @@ int main(void)
 		TEST(test_answers_at_every_cut),
 		TEST(test_endless_head),
 		TEST(test_upload),
+		TEST(test_heads_that_fill_the_buffer),
 		TEST(test_reader_that_sips),
 		TEST(test_early_answer),
 		TEST(test_refusals_are_heard),
 		TEST(test_server_that_closes_after_each_answer),
-		TEST(test_post_meets_a_fin),
+		TEST(test_call_meets_the_end_of_its_connection),
 		TEST(test_unasked_bytes),
 		TEST(test_connects_that_fail),
 		TEST(test_out_of_ports_and_descriptors),
