@@ -71,7 +71,7 @@ static void one(
 
 static void assert_says(struct scene *s, const char *words)
 {
-	report_text(&s->out, &s->result);
+	load_report_text(&s->out, &s->result);
 	if (!strstr(s->out.ptr, words))
 		fail_msg("no \"%s\" in:\n%s", words, s->out.ptr);
 	text_reset(&s->out);
@@ -79,7 +79,7 @@ static void assert_says(struct scene *s, const char *words)
 
 static void assert_silent(struct scene *s, const char *words)
 {
-	report_text(&s->out, &s->result);
+	load_report_text(&s->out, &s->result);
 	if (strstr(s->out.ptr, words))
 		fail_msg("\"%s\" in:\n%s", words, s->out.ptr);
 	text_reset(&s->out);
@@ -115,7 +115,7 @@ static void test_words_come_verbatim_and_first(void **state)
 	assert_says(s, "503 Service Unavailable");
 	assert_says(s, "fasthttp");
 	assert_says(s, "connection reset by the peer");
-	report_text(&s->out, &s->result);
+	load_report_text(&s->out, &s->result);
 	assert_true(strstr(s->out.ptr, "Concurrency") < strstr(s->out.ptr, "requests\n"));
 }
 
@@ -180,7 +180,7 @@ static void test_json(void **state)
 	one(s, 0, 404, 3 * NS_MS, SLICE("no such \xff thing"));
 	tally_start(s->tally, &times);
 	tally_finish(s->tally, 3 * NS_S);
-	report_json(&s->out, &s->result);
+	load_report_json(&s->out, &s->result);
 	json_t *doc = json_loadb(s->out.ptr, s->out.len, 0, NULL);
 	assert_non_null(doc);
 	assert_string_equal(
@@ -214,7 +214,7 @@ static void test_nothing_started(void **state)
 	s->result.interrupted = true;
 	tally_finish(s->tally, 0);
 	assert_says(s, "interrupted");
-	report_json(&s->out, &s->result);
+	load_report_json(&s->out, &s->result);
 	json_t *doc = json_loadb(s->out.ptr, s->out.len, 0, NULL);
 	assert_non_null(doc);
 	assert_int_equal(count_of(doc, "started"), 0);
