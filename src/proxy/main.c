@@ -67,6 +67,7 @@ static void make(struct run *run, struct plan *plan, uint64_t servers)
 static void unmake(struct run *run)
 {
 	struct io_loop *loop = run->proxy.worker.loop;
+	run->stopping = false; /* the loop has ended: nobody stops it again */
 	io_signals_unwatch(&run->signals);
 	io_timer_stop(loop, &run->stop);
 	proxy_unmake(&run->proxy);

@@ -1,0 +1,502 @@
+"""weir proxy by its file, the environment and the command line; routes; reload; drain."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from verbs import PATIENCE, WEIR, Verb, ask, eventually, gauges_at_zero
+
+
+class Api:
+    """A server that says its name and what it was asked; `hold` keeps its answers back."""
+
+    def __init__(self, name):
+        self.name, self.served, self.now, self.most = name, 0, 0, 0
+        self.lock, self.free = threading.Lock(), threading.Event()
+        self.free.set()
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                with api.lock:
+                    api.served += 1
+                    api.now += 1
+                    api.most = max(api.most, api.now)
+                api.free.wait(PATIENCE)
+                with api.lock:
+                    api.now -= 1
+                said = json.dumps({"name": api.name, "path": self.path, "body": len(body),
+                                   "host": self.headers["Host"]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            do_GET = do_POST = do_PUT = answer
+
+            def log_message(self, *args):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, request, client_address):
+                pass  # a proxy that was told to stop at once resets its calls
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self.free.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def apis():
+    made = [Api("first"), Api("second")]
+    yield made
+    for api in made:
+        api.close()
+
+
+class Proxy(Verb):
+    """A proxy that has all from a file, its addresses too."""
+
+    def __init__(self, folder, text, *options, env=None):
+        self.name = "proxy"
+        self.file = Path(folder) / "weir.yaml"
+        self.admin = Path(folder) / "admin.sock"
+        self.write(text)
+        self.process = subprocess.Popen(
+            [WEIR, "proxy", "--config", self.file, *options], stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
+        self.line = self._first_line()
+        self.port = int(self.line.split("127.0.0.1:")[1].split(",")[0].split()[0])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def write(self, text):
+        head = f"listen: ['127.0.0.1:0']\nadmin: 'unix:{self.admin}'\n"
+        self.file.write_text(text if "listen:" in text else head + text)
+
+    def reload(self, text=None, taken=True):
+        """SIGHUP; returns when it has been acted on."""
+        if text is not None:
+            self.write(text)
+        which = "reloads" if taken else "reloads_failed"
+        before = self.status()["config"][which]
+        self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.status()["config"][which] > before)
+
+    def get(self, path="/", method="GET", host="x", body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        c.request(method, path, body=body, headers={"Host": host})
+        r = c.getresponse()
+        said = r.read().decode()
+        c.close()
+        return r, said
+
+
+def name_of(answer):
+    response, said = answer
+    assert response.status == 200, said
+    return json.loads(said)["name"]
+
+
+# --- the file ---
+
+def test_the_file_has_everything(apis, tmp_path):
+    text = (f"upstream: {apis[0].url}/base\nlimit: 7\nlimit-unit: request\n"
+            "timeout: 3s\npreserve-host: yes\n")
+    with Proxy(tmp_path, text) as p:
+        assert "limit 7 requests" in p.line and "timeout 3 s" in p.line
+        said = json.loads(p.get("/x", host="caller.local")[1])
+        assert (said["path"], said["host"]) == ("/base/x", "caller.local")
+        s = p.status()
+        assert s["limit"] == 7 and s["limit_unit"] == "request"
+        assert s["config"]["file"] == str(p.file)
+        assert [u["name"] for u in s["upstreams"]] == ["default"]
+
+
+def test_the_stronger_source_stands(apis, tmp_path):
+    text = f"upstreams: {{ api: {{ url: {apis[0].url}, limit: 5, queue-for: 3s }} }}\nlimit: 4\n"
+    with Proxy(tmp_path, text) as p:
+        assert p.status()["limit"] == 5
+    with Proxy(tmp_path, text, env={"WEIR_PROXY_LIMIT": "6"}) as p:
+        assert p.status()["limit"] == 6
+    with Proxy(tmp_path, text, env={"WEIR_PROXY_LIMIT": ""}) as p:
+        assert p.status()["limit"] == 5
+    with Proxy(tmp_path, text, "--limit", "7", env={"WEIR_PROXY_LIMIT": "6"}) as p:
+        assert p.status()["limit"] == 7
+        p.reload(text.replace("limit: 5", "limit: 9"))
+        assert p.status()["limit"] == 7
+
+
+def test_the_environment_alone(apis, tmp_path):
+    env = {"WEIR_PROXY_UPSTREAM": apis[1].url, "WEIR_PROXY_PRESERVE_HOST": "yes",
+           "WEIR_PROXY_NOTHING": "ignored"}
+    os.environ.update(env)
+    try:
+        with Verb("proxy", tmp_path) as p:
+            c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+            c.request("GET", "/", headers={"Host": "kept"})
+            assert json.loads(c.getresponse().read())["host"] == "kept"
+            c.close()
+    finally:
+        for name in env:
+            del os.environ[name]
+
+
+def misuse(*argv, env=None):
+    done = subprocess.run([WEIR, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                          env=dict(os.environ, **(env or {})))
+    return done.returncode, done.stderr
+
+
+def test_a_wrong_environment_is_told_by_its_name():
+    argv = ("proxy", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1")
+    for value, says in (("5", "WEIR_PROXY_TIMEOUT: '5' has no unit"),
+                        ("0", "WEIR_PROXY_TIMEOUT 0: every request would be too late")):
+        code, said = misuse(*argv, env={"WEIR_PROXY_TIMEOUT": value})
+        assert code == 2 and says in said
+
+
+def test_a_wrong_file_is_told_whole(tmp_path):
+    file = tmp_path / "w.yaml"
+    file.write_text("listen: ':x'\nlimt: 3\nupstream: ftp://a\n")
+    code, said = misuse("proxy", "--config", str(file))
+    assert code == 2
+    places = [line.split(" ")[0] for line in said.splitlines() if line.startswith(str(file))]
+    assert places == [f"{file}:1:9:", f"{file}:2:1:", f"{file}:3:11:"]
+    code, said = misuse("proxy", "--config", str(tmp_path / "none.yaml"))
+    assert code == 2 and "No such file" in said
+    file.write_text("upstreams: { a: { url: http://127.0.0.1:1 } }\nlisten: ':0'\n")
+    code, said = misuse("proxy", "--config", str(file), "--upstream", "http://127.0.0.1:2")
+    assert code == 2 and "--upstream: there are `upstreams` in the file" in said
+
+
+def test_a_name_that_does_not_resolve_has_its_place(tmp_path):
+    file = tmp_path / "w.yaml"
+    file.write_text("listen: '127.0.0.1:0'\n"
+                    "upstreams:\n  a: { url: [http://127.0.0.1:1, http://nowhere.invalid] }\n")
+    code, said = misuse("proxy", "--config", str(file))
+    assert code == 1 and f"{file}:3:34: url http://nowhere.invalid: " in said
+
+
+# --- routes ---
+
+ROUTES = """
+upstreams:
+  one: {{ url: {} }}
+  two: {{ url: {}/deep, timeout: 5s }}
+routes:
+  - {{ host: exact.local, path: /only, upstream: one }}
+  - {{ host: "*.wide.local", upstream: two }}
+  - {{ path: /v1/*, method: [GET, POST], upstream: two }}
+  - {{ path: /many, upstream: one, gather: 3 }}
+  - {{ path: /both/*, upstream: one }}
+"""
+
+
+@pytest.mark.parametrize("host,path,method,name", [
+    ("exact.local", "/only", "GET", "first"),
+    ("EXACT.local:8080", "/only?q=1", "GET", "first"),
+    ("exact.local", "/only/more", "GET", None),
+    ("a.wide.local", "/", "GET", "second"),
+    ("a.b.WIDE.local:80", "/x", "PUT", "second"),
+    ("wide.local", "/", "GET", None),
+    ("notwide.local", "/", "GET", None),
+    ("x", "/v1/", "GET", "second"),
+    ("x", "/v1/a/b?c", "POST", "second"),
+    ("x", "/v1/a", "PUT", None),
+    ("x", "/v1", "GET", None),
+    ("x", "/both/", "PUT", "first"),
+    ("[::1]:80", "/both/", "GET", "first"),
+    ("x", "/", "GET", None),
+])
+def test_the_first_route_that_fits(apis, tmp_path, host, path, method, name):
+    with Proxy(tmp_path, ROUTES.format(apis[0].url, apis[1].url)) as p:
+        assert "2 upstreams, 5 routes" in p.line
+        response, said = p.get(path, method, host)
+        if name is None:
+            assert response.status == 404
+            assert response.getheader("Weir-Reason") == "no-route"
+            assert "no route takes" in said
+            assert p.status()["reasons"] == {"no-route": 1}
+            assert p.status()["answers"] == {"404": 1}
+        else:
+            assert json.loads(said)["name"] == name
+            assert json.loads(said)["path"] == ("/deep" if name == "second" else "") + path
+        by_name = {u["name"]: u["calls"]["answered"] for u in p.status()["upstreams"]}
+        assert by_name == {"one": int(name == "first"), "two": int(name == "second")}
+
+
+def test_a_route_has_its_own_gather_and_timeout(apis, tmp_path):
+    text = ROUTES.format(apis[0].url, apis[1].url) + \
+        "  - { path: /slow, upstream: two, timeout: 50ms }\n"
+    with Proxy(tmp_path, text) as p:
+        parts = json.loads(p.get("/many")[1])["parts"]
+        assert [json.loads(part["body"])["name"] for part in parts] == ["first"] * 3
+        apis[1].free.clear()
+        response, said = p.get("/slow")
+        assert response.status == 504 and "50 ms" in said
+        apis[1].free.set()
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_bodies_after_no_route_are_dropped(apis, tmp_path):
+    with Proxy(tmp_path, ROUTES.format(apis[0].url, apis[1].url)) as p:
+        c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+        for _ in range(2):  # on one connection
+            c.request("POST", "/nowhere", body=b"x" * 100_000)
+            r = c.getresponse()
+            assert r.status == 404
+            r.read()
+        c.request("GET", "/v1/a")
+        assert json.loads(c.getresponse().read())["name"] == "second"
+        c.close()
+
+
+# --- reload ---
+
+def test_a_reload_changes_routes_and_limits_and_keeps_the_socket(apis, tmp_path):
+    both = "upstreams:\n  api: {{ url: {}, limit: {} }}\n"
+    with Proxy(tmp_path, both.format(apis[0].url, 10)) as p:
+        assert name_of(p.get()) == "first"
+        connects = p.status()["connects"]
+        p.reload(both.format(apis[0].url, 3))
+        s = p.status()
+        assert s["limit"] == 3 and s["calls"]["answered"] == 1
+        assert name_of(p.get()) == "first"
+        assert p.status()["connects"] == connects  # the pooled connection has stayed
+        p.reload(both.format(apis[1].url, 3))
+        assert name_of(p.get()) == "second"
+        # nothing is left of the other one
+        eventually(lambda: len(p.status()["upstreams"]) == 1)
+
+
+@pytest.mark.parametrize("text,says", [
+    ("limit: 0\n", "weir.yaml:3:8: limit: between 1"),
+    ("}\n", "weir.yaml:3:1: "),
+    ("upstream: http://nowhere.invalid\n", "upstream http://nowhere.invalid"),
+    ("listen: ['127.0.0.1:0', '192.0.2.1:1']\nupstream: http://127.0.0.1:1\n", "192.0.2.1"),
+])
+def test_a_wrong_reload_changes_nothing(apis, tmp_path, text, says):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 4\n") as p:
+        if "listen:" in text:
+            text += f"admin: 'unix:{p.admin}'\n"
+        p.reload(text, taken=False)
+        assert p.status()["limit"] == 4 and p.status()["config"]["reloads"] == 0
+        assert name_of(p.get()) == "first"
+    assert says in p.said
+    assert "not reloaded: it goes on with the configuration it has" in p.said
+
+
+def test_listeners_and_admin_come_and_go(apis, tmp_path):
+    one, two = tmp_path / "one.sock", tmp_path / "two.sock"
+    text = "listen: [{}]\nadmin: 'unix:{}'\nupstream: " + apis[0].url + "\n"
+
+    def reaches(path):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            try:
+                s.connect(str(path))
+            except OSError:
+                return False
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return s.recv(100).startswith(b"HTTP/1.1 200")
+
+    with Proxy(tmp_path, text.format("'127.0.0.1:0', 'unix:%s'" % one, tmp_path / "admin.sock")) as p:
+        assert reaches(one) and not two.exists()
+        inode = one.stat().st_ino
+        held = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+        held.request("GET", "/")
+        held.getresponse().read()
+        p.reload(text.format("'unix:%s', 'unix:%s'" % (one, two), tmp_path / "admin.sock"))
+        assert reaches(two) and reaches(one) and one.stat().st_ino == inode
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", p.port), timeout=PATIENCE)
+        held.request("GET", "/")  # who is connected stays so
+        assert held.getresponse().status == 200
+        held.close()
+        other = tmp_path / "other.sock"
+        p.file.write_text(text.format("'unix:%s'" % two, other))
+        p.process.send_signal(signal.SIGHUP)
+        eventually(other.exists)
+        assert ask(other)["config"]["reloads"] == 2
+        eventually(lambda: not one.exists() and not (tmp_path / "admin.sock").exists())
+        p.admin = other
+
+
+def test_requests_in_flight_end_by_what_they_began_with(apis, tmp_path):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 5\n") as p:
+        apis[0].free.clear()
+        answers = []
+        asked = threading.Thread(target=lambda: answers.append(p.get()))
+        asked.start()
+        eventually(lambda: apis[0].now == 1)
+        p.reload(f"upstream: {apis[1].url}\n")
+        assert name_of(p.get()) == "second"
+        old = [u for u in p.status()["upstreams"] if u["slots"]["busy"]]
+        assert len(old) == 1 and old[0]["limit"] == 5
+        apis[0].free.set()
+        asked.join(PATIENCE)
+        assert name_of(answers[0]) == "first"
+        eventually(lambda: len(p.status()["upstreams"]) == 1)
+
+
+def test_the_cap_holds_across_a_reload(apis, tmp_path):
+    text = "upstream: " + apis[0].url + "\nlimit: {}\nqueue-for: 20s\n"
+    with Proxy(tmp_path, text.format(6)) as p:
+        apis[0].free.clear()
+        threads = [threading.Thread(target=p.get) for _ in range(12)]
+        for t in threads:
+            t.start()
+        eventually(lambda: apis[0].now == 6 and p.status()["queue"]["waiting"] == 6)
+        p.reload(text.format(2))
+        s = p.status()
+        assert s["limit"] == 2 and s["slots"]["used"] == 6 and s["queue"]["waiting"] == 6
+        with apis[0].lock:
+            apis[0].most = 0
+        p.reload(text.format(8))
+        eventually(lambda: apis[0].now == 8)
+        apis[0].free.set()
+        for t in threads:
+            t.join(PATIENCE)
+        assert apis[0].most <= 8
+        p.reload(text.format(1))
+        eventually(lambda: p.status()["slots"]["used"] <= 1)
+
+
+class Callers:
+    """Keep-alive clients that ask one request after another; what went wrong is kept. A
+    connection that the proxy announced to close is opened anew; when nobody listens any more,
+    a caller ends."""
+
+    def __init__(self, port, n=8):
+        self.port, self.good, self.bad = port, 0, []
+        self.halt, self.lock = threading.Event(), threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, number):
+        body = b"x" * 3000 if number % 2 else None
+        while not self.halt.is_set():
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            try:
+                c.connect()
+            except ConnectionRefusedError:
+                return
+            while not self.halt.is_set() and self.ask(c, body):
+                pass
+            c.close()
+
+    def ask(self, c, body):
+        try:
+            c.request("POST" if body else "GET", "/", body=body)
+            r = c.getresponse()
+            said = r.read()
+            good = r.status == 200 and json.loads(said)["body"] == len(body or b"")
+        except (OSError, http.client.HTTPException, ValueError) as why:
+            r, good, said = None, False, repr(why)
+        with self.lock:
+            self.good += good
+            if not good:
+                self.bad.append(said)
+        return good and r.getheader("Connection") != "close"
+
+    def end(self):
+        self.halt.set()
+        for t in self.threads:
+            t.join(PATIENCE)
+
+
+def test_no_request_is_lost_by_reloads_under_load(apis, tmp_path):
+    texts = [f"upstreams: {{ api: {{ url: {apis[0].url}, limit: 6 }} }}\n",
+             f"upstreams: {{ api: {{ url: {apis[1].url}, limit: 6 }} }}\n",
+             f"upstreams: {{ api: {{ url: {apis[1].url}, limit: 3 }} }}\nclients: 50\n"]
+    with Proxy(tmp_path, texts[0]) as p:
+        callers = Callers(p.port)
+        for i in range(1, 30):
+            before = callers.good
+            p.reload(texts[i % 3])
+            eventually(lambda: callers.good > before + 8 or callers.bad)
+        callers.end()
+        assert callers.bad == [] and callers.good > 200
+        eventually(lambda: gauges_at_zero(p) and len(p.status()["upstreams"]) == 1)
+    assert apis[0].most <= 6 and apis[1].most <= 6 + 6  # two of one name while one retires
+
+
+# --- stopping ---
+
+def test_no_request_is_lost_by_a_drain_under_load(apis, tmp_path):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 6\n") as p:
+        callers = Callers(p.port)
+        eventually(lambda: callers.good > 100)
+        p.process.send_signal(signal.SIGTERM)
+        assert p.process.wait(PATIENCE) == 0
+        callers.end()
+        assert callers.bad == []
+        assert apis[0].served == callers.good
+
+
+def test_a_drain_waits_for_requests_up_to_its_timeout(apis, tmp_path):
+    for bound, status in (("20s", 200), ("100ms", None)):
+        with Proxy(tmp_path, f"upstream: {apis[0].url}\ndrain-timeout: {bound}\n") as p:
+            apis[0].free.clear()
+            c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+            c.request("GET", "/")
+            eventually(lambda: apis[0].now == 1)
+            p.process.send_signal(signal.SIGTERM)
+            if status:
+                refused = eventually(lambda: not connects(p.port))
+                assert refused and p.process.poll() is None
+                apis[0].free.set()
+                r = c.getresponse()
+                assert r.status == status and r.getheader("Connection") == "close"
+                r.read()
+            else:
+                with pytest.raises((OSError, http.client.HTTPException)):
+                    c.getresponse()
+                apis[0].free.set()
+            c.close()
+            assert p.process.wait(PATIENCE) == 0
+        eventually(lambda: apis[0].now == 0)
+
+
+def connects(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_second_signal_ends_it_at_once(apis, tmp_path):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\ndrain-timeout: none\n") as p:
+        apis[0].free.clear()
+        c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+        c.request("GET", "/")
+        eventually(lambda: apis[0].now == 1)
+        p.process.send_signal(signal.SIGTERM)
+        eventually(lambda: not connects(p.port))
+        p.process.send_signal(signal.SIGHUP)  # too late for that
+        p.process.send_signal(signal.SIGINT)
+        assert p.process.wait(PATIENCE) == 0
+        c.close()
