@@ -7,7 +7,8 @@
 #define MOVES_MAX 400
 #define NUMBERS 512 /* of requests; more than moves */
 #define ASKED_MAX 64
-#define REST_FOR (120 * NS_S) /* past every deadline in options[] */
+#define REST_FOR \
+	(NUMBERS * 6 * NS_S) /* past every deadline, one request after the other */
 
 /* --- what may be chosen --- */
 
@@ -161,6 +162,10 @@ static void scene_init(struct scene *s, struct slice *in)
 	s->upstream.endpoint_count = 1;
 	s->proxy.opt = &s->opt;
 	proxy_make(&s->proxy, s->proxy_host, &s->upstream, 8);
+	if (net >> 5 & 1) /* slabs that run out: 1 to 8 buffers, 1 to 4 heads */
+		s->proxy.worker.bufs.max = 1 + (net >> 6) * 2u + (net & 1);
+	if ((net >> 5 & 3) == 2)
+		s->proxy.worker.heads.max = 1 + (net >> 7);
 	raw_addr("10.0.0.2:8080", &s->listen);
 	CHECK(server_listen(s->proxy.server, &s->listen, &p));
 	s->server.on_accept = on_accept;
