@@ -52,6 +52,7 @@ struct tls_client_cfg {
 /* The files are read now. NULL: the problem says which is at fault and why. */
 MUST_USE struct tls_client *tls_client_new(
 	const struct tls_client_cfg *cfg, struct problem *p);
+void tls_client_ref(struct tls_client *c);
 void tls_client_unref(struct tls_client **c);
 /* `c` takes over from `before`: the counts go on. */
 void tls_client_succeed(struct tls_client *c, const struct tls_client *before);

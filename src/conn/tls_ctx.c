@@ -151,6 +151,11 @@ struct tls_client *tls_client_new(const struct tls_client_cfg *cfg, struct probl
 	return c;
 }
 
+void tls_client_ref(struct tls_client *c)
+{
+	c->refs++;
+}
+
 void tls_client_unref(struct tls_client **cp)
 {
 	struct tls_client *c = *cp;

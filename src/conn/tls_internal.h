@@ -7,7 +7,7 @@
 #include "conn/tls.h"
 
 struct tls_client {
-	uint32_t refs; /* the maker's, and one a peer */
+	uint32_t refs; /* the maker's, those of tls_client_ref, and one a peer */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	ns_t handshake_for;

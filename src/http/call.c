@@ -122,5 +122,5 @@ void call_resume(struct call *c)
 struct slice call_endpoint(const struct call *c)
 {
 	const struct cconn *cc = c->conn;
-	return text_slice(&cc->up->endpoints[cc->endpoint].host);
+	return text_slice(&cc->endpoint->host);
 }

@@ -16,7 +16,7 @@ static struct worker *cconn_worker(const struct cconn *cc)
 
 /* --- states --- */
 
-static void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
+void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 {
 	struct worker *w = cconn_worker(cc);
 	list_remove(&cc->up->conns[cc->state], &cc->node);
@@ -55,12 +55,15 @@ void cconn_rearm(struct cconn *cc)
 	conn_want(&cc->conn, bits);
 }
 
-static void cconn_count_close(struct cconn *cc)
+void cconn_close_socket(struct cconn *cc, enum io_close how)
 {
 	struct upstream_stats *stats = &cc->up->stats;
+	if (!conn_is_open(&cc->conn))
+		return;
 	stats->rx_bytes += cc->conn.rx_bytes;
 	stats->tx_bytes += cc->conn.tx_bytes;
 	stats->sockets--;
+	conn_close(&cc->conn, how);
 }
 
 void cconn_close(struct cconn *cc, enum io_close how)
@@ -70,11 +73,9 @@ void cconn_close(struct cconn *cc, enum io_close how)
 		return;
 	CHECK(!cc->call);
 	upstream_slot_settle(cc->up, cc);
-	if (conn_is_open(&cc->conn)) {
-		cconn_count_close(cc);
-		conn_close(&cc->conn, how);
-	}
-	cc->up->endpoints[cc->endpoint].conns--;
+	race_leave(cc);
+	cconn_close_socket(cc, how);
+	endpoint_give(cc);
 	inbound_relax(&cc->in, w, true);
 	outbound_reset(&cc->out, w);
 	cconn_enter(cc, CCONN_CLOSED, NS_NEVER);
@@ -106,8 +107,7 @@ void cconn_close_idle(struct cconn *cc)
 	cconn_close(cc, how);
 }
 
-/* Takes the call off the connection. */
-static struct call *cconn_detach(struct cconn *cc)
+struct call *cconn_detach(struct cconn *cc)
 {
 	struct call *call = cc->call;
 	cc->call = NULL;
@@ -118,7 +118,7 @@ static struct call *cconn_detach(struct cconn *cc)
 
 /* --- a call comes onto a connection --- */
 
-static void cconn_reset_exchange(struct cconn *cc, struct call *call)
+void cconn_take_call(struct cconn *cc, struct call *call)
 {
 	cc->call = call;
 	cc->method = call->method;
@@ -134,7 +134,7 @@ void cconn_assign(struct cconn *cc, struct call *call)
 {
 	CHECK(cc->state == CCONN_IDLE);
 	cc->pooled = true;
-	cconn_reset_exchange(cc, call);
+	cconn_take_call(cc, call);
 	call->state = CALL_SENDING;
 	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
 	cconn_do_later(cc);
@@ -144,56 +144,27 @@ static void on_conn_ready(struct conn *conn, unsigned bits);
 static void on_timer(struct timer *t);
 static void on_later(struct io_defer *d);
 
-/* The endpoint with the fewest connections; ties go round. */
-static uint32_t upstream_pick_endpoint(struct upstream *u)
+void cconn_init(struct cconn *cc)
 {
-	uint32_t n = u->cfg.endpoint_count, best = u->next_endpoint % n;
-	for (uint32_t i = 1; i < n; i++) {
-		uint32_t at = (u->next_endpoint + i) % n;
-		if (u->endpoints[at].conns < u->endpoints[best].conns)
-			best = at;
-	}
-	u->next_endpoint = (best + 1) % n;
-	return best;
-}
-
-static void cconn_start(struct cconn *cc)
-{
-	struct upstream *u = cc->up;
-	cc->failed = conn_connect(
-		&cc->conn, u->worker->loop, &u->endpoints[cc->endpoint].addr, NULL);
-	if (cc->failed != ERR_OK) {
-		cconn_do_later(cc);
-		return;
-	}
-	u->stats.sockets++;
-	if (u->endpoints[cc->endpoint].tls)
-		tls_connect(&cc->conn, u->endpoints[cc->endpoint].tls);
-	cconn_rearm(cc);
-}
-
-void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
-{
-	struct cconn *cc = slab_take(&u->worker->cconns);
-	CHECK(cc); /* admission looked */
-	cc->up = u;
-	cc->slot = slot;
 	cc->in.bulky = true;
 	cc->conn.on_ready = on_conn_ready;
 	cc->timer.on_fire = on_timer;
 	cc->later.fn = on_later;
-	cc->state = CCONN_CONNECTING;
-	list_push_front(&u->conns[CCONN_CONNECTING], &cc->node);
-	cconn_reset_exchange(cc, call);
-	call->state = CALL_CONNECTING;
-	cc->endpoint = upstream_pick_endpoint(u);
-	u->endpoints[cc->endpoint].conns++;
-	io_timer_set(u->worker->loop, &cc->timer,
-		ns_add(worker_now(u->worker), u->cfg.connect_for));
-	cconn_start(cc);
 }
 
 /* --- the end of a call --- */
+
+/* Into the pool, unless its address is the server's no longer. */
+static void cconn_pool(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
+	cconn_rearm(cc);
+	if (cc->endpoint->live)
+		upstream_poke(u);
+	else
+		cconn_close_idle(cc);
+}
 
 /* The connection stays: it is pooled, or closed in the manner asked for. */
 static void cconn_release(struct cconn *cc)
@@ -221,9 +192,7 @@ static void cconn_release(struct cconn *cc)
 	}
 	if (upstream_is_conn_unit(u))
 		slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
-	cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
-	cconn_rearm(cc);
-	upstream_poke(u);
+	cconn_pool(cc);
 }
 
 static void cconn_answer_done(struct cconn *cc)
@@ -259,7 +228,7 @@ static bool cconn_replay(struct cconn *cc)
 }
 
 /* The connection will be closed before the call is told. */
-static void cconn_keep_detail(struct cconn *cc, struct call *call)
+void cconn_keep_detail(struct cconn *cc, struct call *call)
 {
 	struct upstream *u = cc->up;
 	if (!call)
@@ -534,30 +503,17 @@ static void cconn_start_pooled(struct cconn *cc)
 		cconn_look_and_tell(cc);
 }
 
-static void cconn_connect_failed(struct cconn *cc, enum err why)
-{
-	struct call *call = cconn_detach(cc);
-	cc->up->stats.connects_failed++;
-	cconn_keep_detail(cc, call);
-	upstream_slot_call_over(cc->up, cc);
-	cconn_close(cc, IO_CLOSE_FIN);
-	if (call)
-		call_finish(call, cc->up, why);
-}
-
 static void cconn_on_connected(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	u->stats.connects++;
+	attempt_won(cc);
 	if (!cc->call) {
 		/* Its caller left while we connected: a fresh connection for the pool. */
 		if (upstream_is_conn_unit(u))
 			slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
 		else
 			upstream_slot_call_over(u, cc);
-		cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
-		cconn_rearm(cc);
-		upstream_poke(u);
+		cconn_pool(cc);
 		return;
 	}
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
@@ -575,7 +531,7 @@ static void cconn_on_writable(struct cconn *cc)
 			cconn_on_connected(cc);
 			return;
 		}
-		cconn_connect_failed(cc, e);
+		attempt_failed(cc, e);
 		return;
 	}
 	enum err e = outbound_flush(&cc->out, cconn_worker(cc), &cc->conn);
@@ -641,8 +597,7 @@ static void on_timer(struct timer *t)
 	struct cconn *cc = CONTAINER_OF(t, struct cconn, timer);
 	switch (cc->state) {
 	case CCONN_CONNECTING:
-		if (!conn_is_shaking(&cc->conn)) /* TLS ends that by itself */
-			cconn_connect_failed(cc, ERR_CONNECT_TIMEOUT);
+		attempt_on_timer(cc);
 		break;
 	case CCONN_IDLE:
 		cconn_close_idle(cc);
@@ -672,7 +627,9 @@ static void on_later(struct io_defer *d)
 	if (cc->state == CCONN_CLOSED)
 		cconn_free(cc);
 	else if (cc->state == CCONN_CONNECTING && cc->failed != ERR_OK)
-		cconn_connect_failed(cc, cc->failed);
+		attempt_failed(cc, cc->failed);
+	else if (cc->state == CCONN_CONNECTING && !conn_is_open(&cc->conn))
+		attempt_start(cc);
 	else if (cconn_is_active(cc) && cc->write_failed)
 		cconn_read_out(cc);
 	else if (cc->state == CCONN_BUSY && !cc->told && !cc->unasked)
@@ -688,8 +645,10 @@ void cconn_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	cconn_detach(cc);
-	if (cc->state == CCONN_CONNECTING)
+	if (cc->state == CCONN_CONNECTING) {
+		race_end(cc);
 		return; /* it will join the pool */
+	}
 	if (!cc->told && !cc->unasked) {
 		cc->keep = true;
 		cc->out.done = true; /* nothing was begun, nothing is owed */

@@ -78,17 +78,25 @@ static uint32_t upstream_available(const struct upstream *u)
 {
 	uint32_t room = slots_room(&u->slots), fresh = upstream_fresh(u);
 	uint32_t idle = u->conns[CCONN_IDLE].len;
+	if (!u->endpoint_count)
+		return 0;
 	if (upstream_is_conn_unit(u))
 		return (room < fresh ? room : fresh) + idle;
 	return room < fresh + idle ? room : fresh + idle;
 }
 
-static struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
+struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
 {
 	struct slot *slot = slab_take(&u->worker->slots);
 	CHECK(slot); /* unbounded slab: the limit is what bounds it */
 	slots_take(&u->slots, slot, state);
 	return slot;
+}
+
+bool upstream_has_spare(const struct upstream *u)
+{
+	bool room = !upstream_is_conn_unit(u) || slots_room(&u->slots) > 0;
+	return room && upstream_fresh(u) > 0 && !queue_front(&u->queue);
 }
 
 /* --- admission --- */
@@ -234,6 +242,8 @@ enum err upstream_submit(
 	CHECK(n > 0 && n <= UPSTREAM_GATHER_MAX);
 	if (u->stopping)
 		return ERR_STOPPING;
+	if (u->unresolved)
+		return ERR_RESOLVE;
 	if (n > u->slots.limit || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
 	if (queue_front(&u->queue) || upstream_available(u) < n)
@@ -271,11 +281,26 @@ void upstream_unqueue(struct upstream *u, struct call *call)
 	upstream_poke(u);
 }
 
+void upstream_set_unresolved(struct upstream *u)
+{
+	struct ticket *t;
+	CHECK(u->endpoint_count == 0);
+	u->unresolved = true;
+	while ((t = queue_front(&u->queue))) {
+		queue_remove(&u->queue, t);
+		batch_end(u, TICKET_BATCH(t), ERR_RESOLVE);
+	}
+}
+
 /* --- life --- */
 
 static void upstream_set_cfg(struct upstream *u, const struct upstream_cfg *cfg)
 {
+	struct tls_client *before = u->cfg.tls;
 	u->cfg = *cfg;
+	if (u->cfg.tls)
+		tls_client_ref(u->cfg.tls);
+	tls_client_unref(&before);
 	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
 	if (!u->cfg.first_byte_for)
@@ -284,42 +309,29 @@ static void upstream_set_cfg(struct upstream *u, const struct upstream_cfg *cfg)
 		u->cfg.stall_for = NS_NEVER;
 }
 
-/* Connections that are there go on with the peer they were begun with. */
-static void endpoint_set_tls(struct endpoint *e, struct tls_client *tls)
+static void upstream_first_endpoints(struct upstream *u)
 {
-	struct tls_peer *peer = tls ? tls_peer_new(tls, text_slice(&e->host)) : NULL;
-	tls_peer_unref(&e->tls);
-	e->tls = peer;
-}
-
-static void endpoint_init(
-	struct endpoint *e, const struct upstream_cfg *cfg, uint32_t nth)
-{
-	e->addr = cfg->endpoints[nth];
-	text_init(&e->host);
-	if (cfg->names[nth].len)
-		text_add_slice(&e->host, cfg->names[nth]);
-	else if (addr_is_unix(&e->addr))
-		text_add(&e->host, "localhost");
-	else
-		text_add_addr(&e->host, &e->addr);
-	endpoint_set_tls(e, cfg->tls);
+	struct upstream_endpoint list[UPSTREAM_ENDPOINTS_MAX];
+	CHECK(u->cfg.endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
+	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
+		list[i] = (struct upstream_endpoint){ u->cfg.endpoints[i], u->cfg.names[i] };
+	if (u->cfg.endpoint_count)
+		upstream_set_endpoints(u, list, u->cfg.endpoint_count);
 }
 
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 {
 	struct upstream *u = mem_zalloc(sizeof(*u));
-	CHECK(cfg->endpoint_count > 0 && cfg->endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
 	u->worker = w;
 	upstream_set_cfg(u, cfg);
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
-	for (uint32_t i = 0; i < cfg->endpoint_count; i++)
-		endpoint_init(&u->endpoints[i], cfg, i);
+	list_init(&u->gone);
 	u->timer.on_fire = on_timer;
 	u->pump.fn = on_pump;
+	upstream_first_endpoints(u);
 	return u;
 }
 
@@ -330,8 +342,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	memcpy(next.endpoints, u->cfg.endpoints, sizeof(next.endpoints));
 	next.endpoint_count = u->cfg.endpoint_count;
 	upstream_set_cfg(u, &next);
-	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
-		endpoint_set_tls(&u->endpoints[i], cfg->tls);
+	endpoints_set_tls(u);
 	u->retired = false;
 	u->slots.limit = cfg->limit;
 	u->slots.drain_share = cfg->drain_share;
@@ -392,10 +403,8 @@ void upstream_free(struct upstream **up)
 	CHECK(slots_used(&u->slots) == 0);
 	io_timer_stop(u->worker->loop, &u->timer);
 	io_defer_cancel(u->worker->loop, &u->pump);
-	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++) {
-		tls_peer_unref(&u->endpoints[i].tls);
-		text_fini(&u->endpoints[i].host);
-	}
+	endpoints_fini(u);
+	tls_client_unref(&u->cfg.tls);
 	mem_free(u);
 	*up = NULL;
 }
@@ -407,7 +416,7 @@ const struct upstream_stats *upstream_stats(const struct upstream *u)
 
 const struct tls_counts *upstream_tls_counts(const struct upstream *u)
 {
-	const struct tls_peer *peer = u->endpoints[0].tls;
+	const struct tls_peer *peer = u->endpoint_count ? u->endpoints[0]->tls : NULL;
 	return peer ? tls_peer_counts(peer) : NULL;
 }
 

@@ -47,8 +47,8 @@ struct upstream_cfg {
 	/* Of each endpoint, host[:port] as the user wrote it: its Host, and with TLS whose
 	 * certificate it must show. Empty: its address. Copied. */
 	struct slice names[UPSTREAM_ENDPOINTS_MAX];
-	uint32_t endpoint_count;
-	struct tls_client *tls; /* NULL: plain. Each endpoint's peer holds it. */
+	uint32_t endpoint_count; /* 0: upstream_set_endpoints will tell */
+	struct tls_client *tls; /* NULL: plain. The upstream holds it. */
 	uint32_t limit;         /* SLOTS_NO_LIMIT */
 	enum slot_unit unit;
 	double drain_share;
@@ -100,6 +100,7 @@ struct call {
 	uint16_t status;     /* of the final answer; 0: none */
 	struct batch *batch; /* while QUEUED */
 	struct cconn *conn;
+	uint32_t tried, tried_of; /* endpoints: a bit each; of which set of them */
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
 	struct slice
 		detail; /* in on_end: what there is to say beyond err_text; or empty */
@@ -120,6 +121,21 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
 void upstream_retire(struct upstream *u);
 /* Nothing is left of it: no call, no connection, no slot charged. */
 bool upstream_is_spent(const struct upstream *u);
+
+struct upstream_endpoint {
+	struct addr addr;
+	struct slice name; /* as upstream_cfg.names; copied */
+};
+/*
+ * Where the server is from now on (n > 0; doubles are left out). New connections go there;
+ * idle ones to addresses that are no longer among them are closed, running calls end as they
+ * would. Slots are not touched: the limit is one over all endpoints, old ones included.
+ * Before the first time, calls wait.
+ */
+void upstream_set_endpoints(
+	struct upstream *u, const struct upstream_endpoint *list, uint32_t n);
+/* No address is known and none was found: calls end with ERR_RESOLVE until one is set. */
+void upstream_set_unresolved(struct upstream *u);
 
 /*
  * Asks for slots for `n` calls together. ERR_OK: each will get on_ready or on_end, never

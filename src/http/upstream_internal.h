@@ -21,16 +21,22 @@ struct batch {
 };
 
 struct endpoint {
+	struct list_node node; /* on upstream.gone, unless live */
 	struct addr addr;
 	struct text host;     /* for the Host field */
 	struct tls_peer *tls; /* NULL: plain */
 	uint32_t conns;       /* open or opening: the least used gets the next */
+	bool live;            /* new connections may go there */
+	ns_t avoid_until;     /* could not be reached: the others come first */
 };
 
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
-	struct endpoint endpoints[UPSTREAM_ENDPOINTS_MAX];
+	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
+	uint32_t endpoint_count;                            /* 0: not known yet */
+	uint32_t endpoints_set;                             /* counts up as they change */
+	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
 	struct queue queue;
 	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
@@ -40,7 +46,8 @@ struct upstream {
 	char detail[320]; /* of the call that ends now */
 	uint32_t next_endpoint;
 	bool stopping;
-	bool retired; /* nothing is kept idle */
+	bool unresolved; /* there is no endpoint, and none to be waited for */
+	bool retired;    /* nothing is kept idle */
 };
 
 struct cconn {
@@ -56,9 +63,12 @@ struct cconn {
 	struct io_defer later;
 	ns_t resumed_at; /* reading goes on since then, after back-pressure */
 	enum cconn_state state;
-	uint32_t endpoint;
+	struct endpoint *endpoint; /* NULL: CLOSED */
+	struct cconn *rival; /* CONNECTING: the next of those for one call; NULL: alone */
+	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
 	uint32_t served;
 	uint8_t method;    /* of the request on it */
+	bool raced;        /* CONNECTING: has set the next attempt going beside it */
 	bool pooled;       /* its call got it from the pool: it may be dead already */
 	bool told;         /* on_ready was called for this call */
 	bool head_seen;    /* the final answer's head */
@@ -83,15 +93,48 @@ void upstream_requeue(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
 void upstream_unqueue(struct upstream *u, struct call *call);
 
+struct slot *upstream_take_slot(struct upstream *u, enum slot_state state);
+/* There is room for a connection that nobody waits for. */
+bool upstream_has_spare(const struct upstream *u);
+
+/* --- endpoint.c --- */
+void endpoint_take(struct cconn *cc, struct endpoint *e);
+void endpoint_give(struct cconn *cc);
+/* It could not be reached: the others come first for a while. */
+void endpoint_avoid(struct upstream *u, struct endpoint *e);
+/* One the call has not tried yet: reachable as far as known, then with the fewest
+ * connections; ties go round. NULL: all were tried. */
+struct endpoint *endpoint_pick(struct upstream *u, struct call *call);
+/* cfg.tls has changed: for connections to come. */
+void endpoints_set_tls(struct upstream *u);
+void endpoints_fini(struct upstream *u);
+
+/* --- connect.c --- */
+void attempt_start(struct cconn *cc);
+void attempt_on_timer(struct cconn *cc);
+void attempt_failed(struct cconn *cc, enum err why);
+void attempt_won(struct cconn *cc); /* it has the call now, if anybody waits */
+/* Closes all other attempts for its call. */
+void race_end(struct cconn *cc);
+void race_leave(struct cconn *cc);
+
 /* --- cconn.c --- */
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* An idle connection gets a call. */
 void cconn_assign(struct cconn *cc, struct call *call);
+void cconn_init(struct cconn *cc);
+void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns);
+/* The call is on the connection from here on, and off it. */
+void cconn_take_call(struct cconn *cc, struct call *call);
+struct call *cconn_detach(struct cconn *cc);
+/* What the connection can say about its end, for the call's on_end. */
+void cconn_keep_detail(struct cconn *cc, struct call *call);
 void cconn_rearm(struct cconn *cc);
 void cconn_flush(struct cconn *cc);
 /* Its call is abandoned: by policy it drains or is closed. */
 void cconn_abandon(struct cconn *cc);
+void cconn_close_socket(struct cconn *cc, enum io_close how);
 /* Closes for good; the slot settles unless it became a ghost before. */
 void cconn_close(struct cconn *cc, enum io_close how);
 /* Closes an idle connection so that it leaves no TIME_WAIT where that is safe. */

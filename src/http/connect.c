@@ -1,0 +1,212 @@
+/*
+ * How a call gets a new connection: to one address after the other, and to several at once
+ * when one keeps it waiting (RFC 8305). Nothing of the call is sent before, so any may win.
+ *
+ * MODEL   An attempt is a CONNECTING cconn. Those for one call are a ring (cconn.rival), of
+ *         which one has the call; the first to be connected gets it, and the others are
+ *         closed.
+ * RULES   1. An attempt that fails goes on with the next address by itself, in its slot.
+ *         2. In connection units each attempt has a slot: a second one is made only with
+ *            room, and with nobody waiting for it. In request units the call's slot is the
+ *            only one, and goes with the call.
+ *         3. An address is tried once a call.
+ */
+#include "http/upstream_internal.h"
+
+/* RFC 8305 5: the Connection Attempt Delay. */
+#define CONNECT_RACE_AFTER (250 * NS_MS)
+
+/* --- the ring --- */
+
+static void race_join(struct cconn *cc, struct cconn *fresh)
+{
+	fresh->rival = cc->rival ? cc->rival : cc;
+	cc->rival = fresh;
+}
+
+void race_leave(struct cconn *cc)
+{
+	struct cconn *before = cc->rival;
+	if (!before)
+		return;
+	while (before->rival != cc)
+		before = before->rival;
+	before->rival = cc->rival == before ? NULL : cc->rival;
+	cc->rival = NULL;
+}
+
+/* The attempt that has the call; NULL: nobody waits any more. */
+static struct cconn *race_holder(struct cconn *cc)
+{
+	struct cconn *at = cc;
+	while (!at->call && at->rival && at->rival != cc)
+		at = at->rival;
+	return at->call ? at : NULL;
+}
+
+static void race_pass(struct cconn *from, struct cconn *to)
+{
+	cconn_take_call(to, cconn_detach(from));
+	if (upstream_is_conn_unit(from->up))
+		return;
+	to->slot = from->slot;
+	from->slot = NULL;
+}
+
+void race_end(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	ns_t late = worker_now(u->worker) - CONNECT_RACE_AFTER;
+	while (cc->rival) {
+		struct cconn *loser = cc->rival;
+		if (loser->attempt_at <= late)
+			endpoint_avoid(u, loser->endpoint);
+		cconn_close(loser, IO_CLOSE_RESET);
+	}
+}
+
+/* --- an attempt --- */
+
+static struct cconn *attempt_new(struct upstream *u, struct slot *slot)
+{
+	struct cconn *cc = slab_take(&u->worker->cconns);
+	CHECK(cc); /* admission looked */
+	cc->up = u;
+	cc->slot = slot;
+	cconn_init(cc);
+	cc->state = CCONN_CONNECTING;
+	list_push_front(&u->conns[CCONN_CONNECTING], &cc->node);
+	return cc;
+}
+
+static ns_t attempt_due(const struct cconn *cc)
+{
+	return ns_add(cc->attempt_at, cc->up->cfg.connect_for);
+}
+
+/* Looks again when another address could be tried beside it. */
+static void attempt_wait(struct cconn *cc)
+{
+	struct worker *w = cc->up->worker;
+	ns_t due = attempt_due(cc);
+	if (!cc->raced && cc->up->endpoint_count > 1)
+		due = ns_min(due, ns_add(worker_now(w), CONNECT_RACE_AFTER));
+	io_timer_set(w->loop, &cc->timer, due);
+}
+
+void attempt_start(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	cc->attempt_at = worker_now(u->worker);
+	cc->failed = conn_connect(&cc->conn, u->worker->loop, &cc->endpoint->addr, NULL);
+	if (cc->failed != ERR_OK) {
+		cconn_do_later(cc);
+		return;
+	}
+	u->stats.sockets++;
+	if (cc->endpoint->tls)
+		tls_connect(&cc->conn, cc->endpoint->tls);
+	attempt_wait(cc);
+	cconn_rearm(cc);
+}
+
+void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
+{
+	struct cconn *cc = attempt_new(u, slot);
+	cconn_take_call(cc, call);
+	call->state = CALL_CONNECTING;
+	call->tried = 0;
+	endpoint_take(cc, endpoint_pick(u, call));
+	attempt_start(cc);
+}
+
+/* Another address at once, beside those that keep the call waiting. */
+static void race_more(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct cconn *holder = race_holder(cc);
+	if (!holder || u->stopping || !upstream_has_spare(u))
+		return;
+	struct endpoint *e = endpoint_pick(u, holder->call);
+	if (!e)
+		return;
+	bool counts = upstream_is_conn_unit(u);
+	struct cconn *fresh = attempt_new(
+		u, counts ? upstream_take_slot(u, SLOT_CONNECTING) : NULL);
+	cc->raced = true;
+	race_join(cc, fresh);
+	endpoint_take(fresh, e);
+	attempt_start(fresh);
+}
+
+void attempt_on_timer(struct cconn *cc)
+{
+	if (!conn_is_open(&cc->conn) || conn_is_shaking(&cc->conn))
+		return; /* TLS ends that by itself */
+	if (worker_now(cc->up->worker) >= attempt_due(cc)) {
+		attempt_failed(cc, ERR_CONNECT_TIMEOUT);
+		return;
+	}
+	if (!cc->raced)
+		race_more(cc);
+	attempt_wait(cc);
+}
+
+/* Whether another address could do better: not so if this host is at fault, or if the server
+ * was reached and its TLS is what failed. */
+static bool is_of_address(enum err why)
+{
+	return why == ERR_REFUSED || why == ERR_UNREACHABLE ||
+	       why == ERR_CONNECT_TIMEOUT || why == ERR_NO_PORTS || why == ERR_ACCESS;
+}
+
+/* The next address, in the same slot; in a later turn, so that no socket is opened inside a
+ * callback of the one before. */
+static bool attempt_go_on(struct cconn *cc, enum err why)
+{
+	struct upstream *u = cc->up;
+	struct cconn *holder = race_holder(cc);
+	if (!is_of_address(why))
+		return false;
+	endpoint_avoid(u, cc->endpoint);
+	struct endpoint *e = holder && !u->stopping ? endpoint_pick(u, holder->call)
+						    : NULL;
+	if (!e)
+		return false;
+	cconn_close_socket(cc, IO_CLOSE_FIN);
+	endpoint_give(cc);
+	endpoint_take(cc, e);
+	cc->failed = ERR_OK;
+	cconn_do_later(cc);
+	return true;
+}
+
+void attempt_failed(struct cconn *cc, enum err why)
+{
+	struct upstream *u = cc->up;
+	u->stats.connects_failed++;
+	if (attempt_go_on(cc, why))
+		return;
+	if (cc->rival) { /* the others go on */
+		if (cc->call)
+			race_pass(cc, cc->rival);
+		cconn_close(cc, IO_CLOSE_FIN);
+		return;
+	}
+	struct call *call = cconn_detach(cc);
+	cconn_keep_detail(cc, call);
+	upstream_slot_call_over(u, cc);
+	cconn_close(cc, IO_CLOSE_FIN);
+	if (call)
+		call_finish(call, u, why);
+}
+
+void attempt_won(struct cconn *cc)
+{
+	struct cconn *holder = race_holder(cc);
+	cc->up->stats.connects++;
+	cc->endpoint->avoid_until = 0;
+	if (holder && holder != cc)
+		race_pass(holder, cc);
+	race_end(cc);
+}

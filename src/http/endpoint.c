@@ -1,0 +1,175 @@
+/* Where the server is: the addresses that calls may go to, which change while it runs. */
+#include "http/upstream_internal.h"
+
+/* So long an address that could not be reached comes last. */
+#define ENDPOINT_AVOID_FOR (10 * NS_S)
+
+static void endpoint_set_tls(struct endpoint *e, struct tls_client *tls)
+{
+	struct tls_peer *peer = tls ? tls_peer_new(tls, text_slice(&e->host)) : NULL;
+	tls_peer_unref(&e->tls);
+	e->tls = peer;
+}
+
+static void endpoint_add_host(struct text *host, const struct upstream_endpoint *from)
+{
+	if (from->name.len)
+		text_add_slice(host, from->name);
+	else if (addr_is_unix(&from->addr))
+		text_add(host, "localhost");
+	else
+		text_add_addr(host, &from->addr);
+}
+
+static struct endpoint *endpoint_new(
+	struct upstream *u, const struct upstream_endpoint *from)
+{
+	struct endpoint *e = mem_zalloc(sizeof(*e));
+	e->addr = from->addr;
+	text_init(&e->host);
+	endpoint_add_host(&e->host, from);
+	endpoint_set_tls(e, u->cfg.tls);
+	list_push_back(&u->gone, &e->node);
+	return e;
+}
+
+static void endpoint_free_if_done(struct upstream *u, struct endpoint *e)
+{
+	if (e->live || e->conns > 0)
+		return;
+	list_remove(&u->gone, &e->node);
+	tls_peer_unref(&e->tls);
+	text_fini(&e->host);
+	mem_free(e);
+}
+
+void endpoint_take(struct cconn *cc, struct endpoint *e)
+{
+	cc->endpoint = e;
+	e->conns++;
+}
+
+void endpoint_give(struct cconn *cc)
+{
+	struct endpoint *e = cc->endpoint;
+	cc->endpoint = NULL;
+	e->conns--;
+	endpoint_free_if_done(cc->up, e);
+}
+
+void endpoint_avoid(struct upstream *u, struct endpoint *e)
+{
+	e->avoid_until = ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR);
+}
+
+static bool comes_before(const struct endpoint *a, const struct endpoint *b, ns_t now)
+{
+	bool bad_a = a->avoid_until > now, bad_b = b->avoid_until > now;
+	return bad_a != bad_b ? bad_b : a->conns < b->conns;
+}
+
+struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
+{
+	ns_t now = worker_now(u->worker);
+	uint32_t n = u->endpoint_count, best = n;
+	if (call->tried_of != u->endpoints_set) { /* they are others by now */
+		call->tried_of = u->endpoints_set;
+		call->tried = 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (u->next_endpoint + i) % n;
+		if (call->tried & 1u << at)
+			continue;
+		if (best == n || comes_before(u->endpoints[at], u->endpoints[best], now))
+			best = at;
+	}
+	if (best == n)
+		return NULL;
+	call->tried |= 1u << best;
+	u->next_endpoint = (best + 1) % n;
+	return u->endpoints[best];
+}
+
+/* The one there is for it, be it on its way out. */
+static struct endpoint *endpoint_find(
+	const struct upstream *u, const struct upstream_endpoint *from)
+{
+	struct endpoint *found = NULL;
+	struct text host;
+	text_init(&host);
+	endpoint_add_host(&host, from);
+	for (uint32_t i = 0; i < u->endpoint_count && !found; i++) {
+		struct endpoint *e = u->endpoints[i];
+		if (addr_eq(&e->addr, &from->addr) &&
+			slice_eq(text_slice(&e->host), text_slice(&host)))
+			found = e;
+	}
+	LIST_EACH (&u->gone, n, after) {
+		struct endpoint *e = CONTAINER_OF(n, struct endpoint, node);
+		if (!found && addr_eq(&e->addr, &from->addr) &&
+			slice_eq(text_slice(&e->host), text_slice(&host)))
+			found = e;
+	}
+	text_fini(&host);
+	return found;
+}
+
+static void close_idle_of_gone(struct upstream *u)
+{
+	LIST_EACH (&u->conns[CCONN_IDLE], n, after) {
+		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+		if (!cc->endpoint->live)
+			cconn_close_idle(cc);
+	}
+}
+
+static void endpoints_replace(
+	struct upstream *u, const struct upstream_endpoint *list, uint32_t n)
+{
+	struct endpoint *next[UPSTREAM_ENDPOINTS_MAX], *before[UPSTREAM_ENDPOINTS_MAX];
+	uint32_t kept = 0, count = u->endpoint_count;
+	for (uint32_t i = 0; i < n; i++) {
+		struct endpoint *e = endpoint_find(u, &list[i]);
+		next[i] = e ? e : endpoint_new(u, &list[i]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		before[i] = u->endpoints[i];
+		before[i]->live = false;
+		list_push_back(&u->gone, &before[i]->node);
+	}
+	u->endpoint_count = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (next[i]->live) /* twice in the list */
+			continue;
+		next[i]->live = true;
+		list_remove(&u->gone, &next[i]->node);
+		u->endpoints[u->endpoint_count++] = next[i];
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		kept += before[i]->live;
+		endpoint_free_if_done(u, before[i]);
+	}
+	u->endpoints_set += kept != count || kept != u->endpoint_count;
+}
+
+void upstream_set_endpoints(
+	struct upstream *u, const struct upstream_endpoint *list, uint32_t n)
+{
+	CHECK(n > 0 && n <= UPSTREAM_ENDPOINTS_MAX);
+	endpoints_replace(u, list, n);
+	u->unresolved = false;
+	close_idle_of_gone(u);
+	upstream_poke(u);
+}
+
+void endpoints_set_tls(struct upstream *u)
+{
+	for (uint32_t i = 0; i < u->endpoint_count; i++)
+		endpoint_set_tls(u->endpoints[i], u->cfg.tls);
+}
+
+void endpoints_fini(struct upstream *u)
+{
+	endpoints_replace(u, NULL, 0);
+	CHECK(u->gone.len == 0);
+}
