@@ -20,9 +20,9 @@ static void buf_drop(char **buf, struct worker *w)
 static void inbound_drop_buf(struct inbound *in, struct worker *w)
 {
 	if (in->buf)
-		slab_give(in->cap == WORKER_BULK_BYTES ? &w->bulks : &w->bufs, in->buf);
+		slab_give(in->bulk ? &w->bulks : &w->bufs, in->buf);
 	in->buf = NULL;
-	in->start = in->end = in->cap = 0;
+	in->start = in->end = 0;
 }
 
 /* So much of the message is certain to come yet, and nothing else before it. */
@@ -36,22 +36,20 @@ static bool inbound_has_buf(struct inbound *in, struct worker *w)
 	if (in->buf)
 		return true;
 	in->start = in->end = 0;
-	in->cap = WORKER_BULK_BYTES;
 	if (inbound_due(in) > WORKER_BUF_BYTES)
 		in->buf = slab_take_raw(&w->bulks);
-	if (in->buf)
-		return true;
-	in->cap = WORKER_BUF_BYTES;
-	in->buf = slab_take_raw(&w->bufs);
+	in->bulk = in->buf != NULL;
+	if (!in->buf)
+		in->buf = slab_take_raw(&w->bufs);
 	return in->buf != NULL;
 }
 
 /* Free bytes behind `end` that may be read into: rule 4. */
 static size_t inbound_room(const struct inbound *in)
 {
-	uint64_t room = in->cap - in->end, pending = in->end - in->start;
+	uint64_t room = inbound_cap(in) - in->end, pending = in->end - in->start;
 	uint64_t due = inbound_due(in);
-	if (in->cap == WORKER_BUF_BYTES)
+	if (!in->bulk)
 		return room;
 	due = due > pending ? due - pending : 0;
 	return room < due ? room : due;
@@ -61,7 +59,7 @@ enum err inbound_fill(struct inbound *in, struct worker *w, struct conn *c)
 {
 	if (!inbound_has_buf(in, w))
 		return ERR_NO_MEMORY;
-	if (in->end == in->cap && in->start > 0) {
+	if (in->end == inbound_cap(in) && in->start > 0) {
 		memmove(in->buf, in->buf + in->start, in->end - in->start);
 		in->end -= in->start;
 		in->start = 0;
@@ -87,7 +85,7 @@ bool inbound_pin(
 	struct inbound *in, struct worker *w, const struct h1_head *head, size_t used)
 {
 	CHECK(!in->pinned && in->start + used <= in->end);
-	CHECK(in->cap == WORKER_BUF_BYTES);
+	CHECK(!in->bulk);
 	uint32_t rest = in->end - in->start - (uint32_t)used;
 	char *next = NULL;
 	if (rest) {
@@ -98,7 +96,6 @@ bool inbound_pin(
 	}
 	in->pinned = in->buf;
 	in->buf = next;
-	in->cap = next ? WORKER_BUF_BYTES : 0;
 	in->start = 0;
 	in->end = rest;
 	inbound_begin_body(in, head);

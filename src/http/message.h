@@ -22,8 +22,8 @@ struct inbound {
 	char *buf;    /* bytes [start, end) are not consumed yet */
 	char *pinned; /* the buffer that holds a head in use */
 	uint32_t start, end;
-	uint32_t cap; /* of buf: WORKER_BUF_BYTES or WORKER_BULK_BYTES; 0: no buf */
-	bool bulky;   /* its heads are never pinned: bulk buffers do for them too */
+	bool bulk;  /* buf is one of WORKER_BULK_BYTES, else of WORKER_BUF_BYTES */
+	bool bulky; /* its heads are never pinned: bulk buffers do for them too */
 	struct h1_scan scan;
 	struct h1_decoder body;
 };
@@ -36,9 +36,13 @@ static inline struct slice inbound_bytes(const struct inbound *in)
 	return in->buf ? (struct slice){ in->buf + in->start, in->end - in->start }
 		       : SLICE_NONE;
 }
+static inline uint32_t inbound_cap(const struct inbound *in)
+{
+	return in->bulk ? WORKER_BULK_BYTES : WORKER_BUF_BYTES;
+}
 static inline bool inbound_is_full(const struct inbound *in)
 {
-	return in->buf && in->end == in->cap && in->start == 0;
+	return in->buf && in->end == inbound_cap(in) && in->start == 0;
 }
 /* `used` bytes were a head: consume them, keep them valid, and get ready for its body.
  * False: no buffer left for what follows the head. */
@@ -59,9 +63,9 @@ void inbound_relax(struct inbound *in, struct worker *w, bool drop);
 
 struct outbound {
 	char *buf;
+	uint64_t left; /* of Content-Length, or of the chunk begun */
 	uint32_t start, end;
 	uint8_t framing; /* enum h1_body */
-	uint64_t left;   /* of Content-Length, or of the chunk begun */
 	bool head_done,
 		done;  /* done: the message is framed whole (perhaps not flushed) */
 	bool sent_any; /* bytes of this message reached the kernel */

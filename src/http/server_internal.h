@@ -32,6 +32,7 @@ struct server {
 	bool draining;
 };
 
+/* Thousands of them are idle: a field that leaves a hole costs each of them. */
 struct sconn {
 	struct conn conn;
 	struct server *server;
@@ -42,11 +43,11 @@ struct sconn {
 	struct timer timer;
 	struct io_defer later; /* what must not happen inside the app's call */
 	void *ctx, *conn_ctx;
-	enum sconn_state state;
 	ns_t waits_from;  /* since then all of `awaited` is the client's to do */
 	ns_t window_from; /* of body_for, with rx_bytes (its low bits) at its begin */
 	uint32_t window_rx;
 	uint32_t served;
+	enum sconn_state state;
 	uint8_t awaited;   /* AWAIT_*: what the client keeps us waiting for, while BUSY */
 	bool body_done;    /* the request is here whole */
 	bool body_paused;  /* on_body took only a part */

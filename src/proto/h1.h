@@ -138,10 +138,10 @@ struct h1_decoder {
 	uint8_t body; /* enum h1_body */
 	uint8_t state;
 	uint8_t digits;
+	bool done;
 	uint32_t line; /* bytes of the current chunk-size or trailer line; bounded */
 	uint32_t trailer_bytes;
 	uint64_t left; /* of the body or of the chunk */
-	bool done;
 };
 
 void h1_decoder_init(struct h1_decoder *d, enum h1_body body, uint64_t content_length);
