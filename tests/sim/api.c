@@ -81,47 +81,51 @@ static void count_id(struct api *a, const char *head)
 	a->handled[id]++;
 }
 
-static void await_next(struct raw *r);
+static void arm_idle(struct raw *r)
+{
+	struct api *a = api_of(r);
+	if (a->cfg.idle_max)
+		io_timer_set(a->loop, &r->timer,
+			ns_add(io_now(a->loop),
+				(ns_t)rng_below(&a->rng, (uint64_t)a->cfg.idle_max)));
+}
 
-/* The next request, if it is here whole. */
-static void take_request(struct raw *r)
+/* The next request's head, if it is here whole. */
+static const char *next_head(struct raw *r)
+{
+	struct slice rest = slice_cut(text_slice(&r->in), r->parsed, SIZE_MAX);
+	const char *end = rest.len ? memmem(rest.ptr, rest.len, "\r\n\r\n", 4) : NULL;
+	if (!end)
+		return NULL;
+	r->parsed += (size_t)(end - rest.ptr) + 4;
+	api_of(r)->requests++;
+	return rest.ptr;
+}
+
+/* Handles the next request, or waits for it. */
+static void await_next(struct raw *r)
 {
 	struct api *a = api_of(r);
 	struct at *at = r->ctx;
-	struct slice rest = slice_cut(text_slice(&r->in), r->parsed, SIZE_MAX);
-	const char *end = rest.len ? memmem(rest.ptr, rest.len, "\r\n\r\n", 4) : NULL;
-	if (!end) {
+	const char *head;
+	at->what = AT_IDLE;
+	arm_idle(r);
+	while ((head = next_head(r)) && a->cfg.by_request && a->used >= a->cfg.limit) {
+		a->refused++;
+		raw_say(r, FIRST_WRITE);
+		raw_say(r, REST);
+	}
+	if (!head) {
 		if (r->end != ERR_AGAIN)
 			raw_close(r, IO_CLOSE_FIN);
 		return;
 	}
-	r->parsed += (size_t)(end - rest.ptr) + 4;
-	a->requests++;
-	if (a->cfg.by_request && a->used >= a->cfg.limit) {
-		a->refused++;
-		raw_say(r, FIRST_WRITE);
-		raw_say(r, REST);
-		await_next(r);
-		return;
-	}
-	count_id(a, rest.ptr);
+	count_id(a, head);
 	if (a->cfg.by_request)
 		slot_take(a);
 	a->running++;
 	at->what = AT_WORK;
 	io_timer_set(a->loop, &r->timer, ns_add(io_now(a->loop), draw_time(a)));
-}
-
-static void await_next(struct raw *r)
-{
-	struct api *a = api_of(r);
-	struct at *at = r->ctx;
-	at->what = AT_IDLE;
-	if (a->cfg.idle_max)
-		io_timer_set(a->loop, &r->timer,
-			ns_add(io_now(a->loop),
-				(ns_t)rng_below(&a->rng, (uint64_t)a->cfg.idle_max)));
-	take_request(r);
 }
 
 static void on_timer(struct timer *t)
@@ -153,7 +157,7 @@ static void on_bytes(struct raw *r)
 	struct at *at = r->ctx;
 	/* while a handler runs nothing is seen, the end included */
 	if (at->what == AT_IDLE)
-		take_request(r);
+		await_next(r);
 }
 
 static void on_accept(struct raw_server *s, struct raw *r)

@@ -1,161 +1,6 @@
-/* The client side against raw servers: answers, refusals, races, ends, slots. */
-#include "bed.h"
-#include "caller.h"
+/* The client side against raw servers: answers, refusals, races, connects. */
 #include "flow/refusal.h"
-
-#define AT "10.0.0.2:80"
-#define FIRST_WRITE "HTTP/1.1 503 Service Unavailable\r\n"
-#define SECOND_WRITE \
-	"Connection: close\r\nServer: fasthttp\r\n" \
-	"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\n" \
-	"Content-Length: 73\r\n\r\n" \
-	"The connection cannot be served because Server.Concurrency limit " \
-	"exceeded"
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-struct scene {
-	struct bed bed;
-	struct raw_server server;
-	struct upstream *up;
-	/* the script of the server */
-	const char *answer; /* to each request */
-	ns_t answer_in;     /* so long after it */
-	ns_t close_in;      /* closes so long after its answer; NS_NEVER: does not */
-	enum io_close how;
-	bool refuses;
-	uint64_t requests, open, peak;
-	struct rng rng;
-	ns_t close_jitter; /* random on top of close_in */
-};
-
-static struct upstream_cfg defaults(void)
-{
-	struct upstream_cfg cfg = { .endpoint_count = 1,
-		.limit = 4,
-		.drain_share = 1,
-		.queue_max = 100,
-		.queue_for = NS_S,
-		.connect_for = 2 * NS_S,
-		.drain_for = 10 * NS_S,
-		.ghost_for = 10 * NS_S,
-		.settle_for = 20 * NS_MS,
-		.idle_for = 30 * NS_S };
-	raw_addr(AT, &cfg.endpoints[0]);
-	return cfg;
-}
-
-/* --- the server --- */
-
-static void on_raw_timer(struct timer *t)
-{
-	struct raw *r = CONTAINER_OF(t, struct raw, timer);
-	struct scene *s = r->server->ctx;
-	if (r->ctx) {
-		raw_close(r, s->how);
-		return;
-	}
-	raw_say(r, s->answer);
-	if (s->close_in == NS_NEVER)
-		return;
-	ns_t in = s->close_in;
-	if (s->close_jitter)
-		in += (ns_t)rng_below(&s->rng, (uint64_t)s->close_jitter);
-	if (in == 0) {
-		raw_close(r, s->how);
-		return;
-	}
-	r->ctx = s; /* the next time it closes */
-	io_timer_set(s->bed.far, t, ns_add(io_now(s->bed.far), in));
-}
-
-static void on_raw_closed(struct raw *r)
-{
-	struct scene *s = r->server->ctx;
-	io_timer_stop(s->bed.far, &r->timer);
-	s->open--;
-}
-
-static void refuse(struct raw *r)
-{
-	raw_say(r, FIRST_WRITE);
-	raw_say(r, SECOND_WRITE);
-	raw_close(r, IO_CLOSE_FIN);
-}
-
-static void on_raw_accept(struct raw_server *server, struct raw *r)
-{
-	struct scene *s = server->ctx;
-	r->timer.on_fire = on_raw_timer;
-	r->on_closed = on_raw_closed;
-	s->open++;
-	if (s->open > s->peak)
-		s->peak = s->open;
-	if (s->refuses)
-		refuse(r);
-}
-
-/* Each empty line ends a request: what the tests send to it has no body, or does not matter. */
-static void on_raw_bytes(struct raw *r)
-{
-	struct scene *s = r->server->ctx;
-	const char *end;
-	if (r->end != ERR_AGAIN) {
-		if (s->close_in == NS_NEVER)
-			raw_close(r, IO_CLOSE_FIN);
-		return;
-	}
-	while ((end = memmem(
-			r->in.ptr + r->parsed, r->in.len - r->parsed, "\r\n\r\n", 4))) {
-		r->parsed = (size_t)(end - r->in.ptr) + 4;
-		s->requests++;
-		r->ctx = NULL;
-		if (s->answer && s->answer_in)
-			io_timer_set(s->bed.far, &r->timer,
-				ns_add(io_now(s->bed.far), s->answer_in));
-		else if (s->answer)
-			on_raw_timer(&r->timer);
-	}
-}
-
-static void scene_init(
-	struct scene *s, const struct sim_cfg *sim, const struct upstream_cfg *cfg)
-{
-	static const struct sim_cfg plain = { .seed = 1 };
-	const struct worker_cfg few = { .clients = 1, .servers = 8 };
-	const struct upstream_cfg dflt = defaults();
-	*s = (struct scene){ .answer = ANSWER, .close_in = NS_NEVER };
-	rng_init(&s->rng, 7);
-	bed_init(&s->bed, sim ? sim : &plain, &few);
-	s->server.on_accept = on_raw_accept;
-	s->server.on_bytes = on_raw_bytes;
-	s->server.ctx = s;
-	raw_server_listen(&s->server, s->bed.far, AT);
-	s->up = upstream_new(&s->bed.worker, cfg ? cfg : &dflt);
-}
-
-static void close_raws(struct scene *s)
-{
-	LIST_EACH (&s->server.conns, n, after)
-		raw_close(CONTAINER_OF(n, struct raw, node), IO_CLOSE_FIN);
-}
-
-static void scene_fini(struct scene *s)
-{
-	upstream_free(&s->up);
-	close_raws(s);
-	raw_server_fini(&s->server);
-	bed_fini(&s->bed);
-}
-
-static uint32_t in_state(const struct scene *s, enum slot_state state)
-{
-	return upstream_slots(s->up)->in[state].len;
-}
-
-static uint32_t used(const struct scene *s)
-{
-	return slots_used(upstream_slots(s->up));
-}
+#include "scene.h"
 
 /* --- answers --- */
 
@@ -168,11 +13,11 @@ static void test_get_and_reuse(void **state)
 		struct job j;
 		job_init(&j, s.up, "GET", "/x");
 		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-		assert_int_equal(used(&s), 1);
+		assert_int_equal(scene_used(&s), 1);
 		bed_run(&s.bed, 10 * NS_MS);
 		assert_text(&j.log, "ready head:200 data:5 end:ok");
 		assert_text(&j.in, "hello");
-		assert_int_equal(in_state(&s, SLOT_IDLE), 1);
+		assert_int_equal(scene_in(&s, SLOT_IDLE), 1);
 		job_fini(&j);
 	}
 	assert_int_equal(s.server.accepted, 1);
@@ -186,7 +31,7 @@ static void test_get_and_reuse(void **state)
 	sim_count(s.bed.sim, s.bed.near, &counts);
 	assert_int_equal(counts.time_wait, 0);
 	assert_int_equal(counts.established, 0);
-	assert_int_equal(used(&s), 0);
+	assert_int_equal(scene_used(&s), 0);
 	scene_fini(&s);
 }
 
@@ -262,8 +107,8 @@ static void check_answer(const struct answer_row *row, size_t cut)
 	assert_string_equal(j.log.ptr + j.log.len - strlen(end), end);
 	if (cut == 0)
 		assert_string_equal(j.log.ptr, row->log);
-	assert_int_equal(in_state(&s, SLOT_IDLE), row->idle);
-	assert_int_equal(in_state(&s, SLOT_BUSY), strstr(row->answer, "close") ? 1 : 0);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), row->idle);
+	assert_int_equal(scene_in(&s, SLOT_BUSY), strstr(row->answer, "close") ? 1 : 0);
 	job_fini(&j);
 	scene_fini(&s);
 }
@@ -305,12 +150,6 @@ static void test_endless_head(void **state)
 
 /* --- bodies, back-pressure --- */
 
-static void fill(struct text *t, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		text_add_char(t, (char)('a' + i % 23));
-}
-
 static void test_upload(void **state)
 {
 	(void)state;
@@ -336,7 +175,7 @@ static void test_upload(void **state)
 		raw_say(r, ANSWER);
 		bed_run(&s.bed, NS_MS);
 		assert_int_equal(j.why, ERR_OK);
-		assert_int_equal(in_state(&s, SLOT_IDLE), 1);
+		assert_int_equal(scene_in(&s, SLOT_IDLE), 1);
 		if (!chunked)
 			assert_memory_equal(r->in.ptr + r->in.len - j.body.len,
 				j.body.ptr, j.body.len);
@@ -401,7 +240,7 @@ static void test_reader_that_sips(void **state)
 	assert_int_equal(j.why, ERR_OK);
 	assert_int_equal(j.in.len, 300000);
 	assert_memory_equal(j.in.ptr, t.ptr + head, 300000);
-	assert_int_equal(in_state(&s, SLOT_IDLE), 1);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 1);
 	job_fini(&j);
 	text_fini(&t);
 	scene_fini(&s);
@@ -426,9 +265,9 @@ static void test_early_answer(void **state)
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_int_equal(j.why, ERR_OK);
 	assert_text(&j.in, "big");
-	assert_int_equal(in_state(&s, SLOT_IDLE), 0);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 0);
 	bed_run(&s.bed, 100 * NS_MS);
-	assert_int_equal(used(&s), 0);
+	assert_int_equal(scene_used(&s), 0);
 	assert_int_equal(upstream_stats(s.up)->sockets, 0);
 	job_fini(&j);
 	scene_fini(&s);
@@ -461,7 +300,7 @@ static void refusals(const char *method, size_t body, uint32_t rounds, uint64_t 
 		assert_int_equal(j.ends, 1);
 		got += j.why == ERR_OK && j.heads == 1 &&
 		       refusal_match(503, text_slice(&j.in)) != NULL;
-		assert_int_equal(used(&s), 0);
+		assert_int_equal(scene_used(&s), 0);
 		job_fini(&j);
 		scene_fini(&s);
 	}
@@ -629,7 +468,7 @@ static void fail_connect(const struct upstream_cfg *cfg, const struct sim_cfg *s
 		job_fini(&j[i]);
 	}
 	bed_run(&s.bed, 30 * NS_MS);
-	assert_int_equal(used(&s), 0);
+	assert_int_equal(scene_used(&s), 0);
 	assert_int_equal(upstream_stats(s.up)->sockets, 0);
 	assert_int_equal(s.bed.worker.cconns.out, 0);
 	scene_fini(&s);
@@ -638,7 +477,7 @@ static void fail_connect(const struct upstream_cfg *cfg, const struct sim_cfg *s
 static void test_connects_that_fail(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = defaults();
+	struct upstream_cfg cfg = scene_upstream();
 	raw_addr("10.0.0.2:81", &cfg.endpoints[0]);
 	fail_connect(&cfg, NULL, "end:connect-refused", 10 * NS_MS);
 	raw_addr("10.0.0.9:80", &cfg.endpoints[0]);
@@ -653,7 +492,7 @@ static void test_connects_that_fail(void **state)
 static void test_out_of_ports_and_descriptors(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = defaults();
+	struct upstream_cfg cfg = scene_upstream();
 	struct sim_cfg sim = { .seed = 1, .ports = 2 };
 	struct scene s;
 	struct job j[4];
@@ -668,7 +507,7 @@ static void test_out_of_ports_and_descriptors(void **state)
 	assert_text(&j[2].log, "end:no-ports");
 	assert_text(&j[3].log, "end:no-ports");
 	bed_run(&s.bed, 30 * NS_MS);
-	assert_int_equal(used(&s), 2);
+	assert_int_equal(scene_used(&s), 2);
 	job_fini(&j[2]);
 	sim.fd_max = 2;
 	sim_set(s.bed.sim, &sim);
@@ -681,535 +520,6 @@ static void test_out_of_ports_and_descriptors(void **state)
 	for (int i = 0; i < 4; i++)
 		job_fini(&j[i]);
 	scene_fini(&s);
-}
-
-/* --- slots --- */
-
-/* limit 1, a server that closes after each answer: a connect waits until the slot settled. */
-static void test_settling(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct scene s;
-	cfg.limit = 1;
-	scene_init(&s, NULL, &cfg);
-	s.close_in = 0;
-	struct job a, b;
-	job_init(&a, s.up, "GET", "/a");
-	job_init(&b, s.up, "GET", "/b");
-	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
-	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
-	while (!a.ends)
-		bed_run(&s.bed, 10 * NS_US);
-	ns_t ended = sim_now(s.bed.sim);
-	while (s.server.accepted < 2)
-		bed_run(&s.bed, 10 * NS_US);
-	ns_t gap = sim_now(s.bed.sim) - ended;
-	assert_true(gap >= 20 * NS_MS && gap < 22 * NS_MS);
-	bed_run(&s.bed, 10 * NS_MS);
-	assert_int_equal(b.why, ERR_OK);
-	assert_int_equal(s.peak, 1);
-	job_fini(&a);
-	job_fini(&b);
-	scene_fini(&s);
-}
-
-/* The same with no pause asked for: two round trips are waited for all the same. */
-static void test_settling_by_round_trips(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct sim_cfg sim = { .seed = 1, .latency = 10 * NS_MS };
-	struct scene s;
-	struct job a, b;
-	cfg.limit = 1;
-	cfg.settle_for = 0;
-	scene_init(&s, &sim, &cfg);
-	s.close_in = 0;
-	job_init(&a, s.up, "GET", "/a");
-	job_init(&b, s.up, "GET", "/b");
-	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
-	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, NS_S);
-	assert_int_equal(a.why, ERR_OK);
-	assert_int_equal(b.why, ERR_OK);
-	assert_true(b.call.state != CALL_QUEUED);
-	job_fini(&a);
-	job_fini(&b);
-	scene_fini(&s);
-}
-
-static void test_zombie_drains_and_is_pooled(void **state)
-{
-	(void)state;
-	struct scene s;
-	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer_in = 5 * NS_S;
-	job_init(&j, s.up, "GET", "/");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, NS_S);
-	job_abandon(&j);
-	job_fini(&j);
-	assert_int_equal(in_state(&s, SLOT_DRAINING), 1);
-	bed_run(&s.bed, 3900 * NS_MS);
-	assert_int_equal(in_state(&s, SLOT_DRAINING), 1);
-	bed_run(&s.bed, 200 * NS_MS);
-	assert_int_equal(in_state(&s, SLOT_IDLE), 1);
-	assert_int_equal(upstream_stats(s.up)->drained, 1);
-	scene_fini(&s);
-}
-
-static void test_zombie_becomes_a_ghost(void **state)
-{
-	(void)state;
-	for (int unit = 0; unit < 2; unit++) {
-		struct upstream_cfg cfg = defaults();
-		struct scene s;
-		struct job j;
-		cfg.unit = (enum slot_unit)unit;
-		cfg.drain_for = 2 * NS_S;
-		cfg.ghost_for = 4 * NS_S;
-		scene_init(&s, NULL, &cfg);
-		s.answer_in = 60 * NS_S;
-		job_init(&j, s.up, "GET", "/");
-		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-		bed_run(&s.bed, NS_S);
-		job_abandon(&j);
-		job_fini(&j);
-		bed_run(&s.bed, 1900 * NS_MS);
-		assert_int_equal(in_state(&s, SLOT_DRAINING), 1);
-		bed_run(&s.bed, 200 * NS_MS);
-		assert_int_equal(in_state(&s, SLOT_GHOST), 1);
-		assert_int_equal(upstream_stats(s.up)->sockets, 0);
-		bed_run(&s.bed, 3800 * NS_MS);
-		assert_int_equal(used(&s), 1);
-		bed_run(&s.bed, 200 * NS_MS);
-		assert_int_equal(used(&s), 0);
-		scene_fini(&s);
-	}
-}
-
-/* All places hold idle connections: in request units, too, calls go on. */
-static void test_request_units_reuse_when_the_slab_is_full(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct scene s;
-	struct job j[8];
-	cfg.unit = SLOT_UNIT_REQUEST;
-	cfg.limit = 100;
-	scene_init(&s, NULL, &cfg);
-	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < 8; i++) {
-			job_init(&j[i], s.up, "GET", "/");
-			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
-		}
-		bed_run(&s.bed, 100 * NS_MS);
-		for (int i = 0; i < 8; i++) {
-			assert_text(&j[i].log, "ready head:200 data:5 end:ok");
-			job_fini(&j[i]);
-		}
-		assert_int_equal(used(&s), 0);
-	}
-	assert_int_equal(s.server.accepted, 8);
-	/* all eight die under a GET: each wants a fresh connection, and there is room */
-	s.answer = NULL;
-	for (int i = 0; i < 8; i++) {
-		job_init(&j[i], s.up, "GET", "/");
-		assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
-	}
-	bed_run(&s.bed, 10 * NS_MS);
-	s.answer = ANSWER;
-	close_raws(&s);
-	bed_run(&s.bed, 100 * NS_MS);
-	for (int i = 0; i < 8; i++) {
-		assert_text(&j[i].log, "ready ready head:200 data:5 end:ok");
-		job_fini(&j[i]);
-	}
-	scene_fini(&s);
-}
-
-/* A replayed call wants a fresh connection while idle ones fill the limit: one gives way. */
-static void test_replay_at_the_limit(void **state)
-{
-	(void)state;
-	for (int unit = 0; unit < 2; unit++) {
-		struct upstream_cfg cfg = defaults();
-		struct scene s;
-		struct job j[8];
-		cfg.unit = (enum slot_unit)unit;
-		cfg.limit = 8;
-		scene_init(&s, NULL, &cfg);
-		for (int i = 0; i < 8; i++) {
-			job_init(&j[i], s.up, "GET", "/");
-			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
-		}
-		bed_run(&s.bed, 100 * NS_MS);
-		for (int i = 0; i < 8; i++)
-			job_fini(&j[i]);
-		s.answer = NULL;
-		job_init(&j[0], s.up, "GET", "/");
-		assert_int_equal(job_submit(&j[0], NS_NEVER), ERR_OK);
-		bed_run(&s.bed, 10 * NS_MS);
-		s.answer = ANSWER;
-		LIST_EACH (&s.server.conns, n, after) {
-			struct raw *r = CONTAINER_OF(n, struct raw, node);
-			if (memmem(r->in.ptr, r->in.len, "\r\n\r\nGET", 7))
-				raw_close(r, IO_CLOSE_FIN);
-		}
-		bed_run(&s.bed, 100 * NS_MS);
-		assert_text(&j[0].log, "ready ready head:200 data:5 end:ok");
-		job_fini(&j[0]);
-		scene_fini(&s);
-	}
-}
-
-static void test_queue(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct scene s;
-	struct job j[5], full;
-	cfg.limit = 2;
-	cfg.queue_max = 3;
-	scene_init(&s, NULL, &cfg);
-	s.answer_in = 300 * NS_MS;
-	for (int i = 0; i < 5; i++) {
-		job_init(&j[i], s.up, "GET", "/");
-		assert_int_equal(
-			job_submit(&j[i], i == 4 ? 400 * NS_MS : NS_NEVER), ERR_OK);
-	}
-	job_init(&full, s.up, "GET", "/");
-	assert_int_equal(job_submit(&full, NS_NEVER), ERR_QUEUE_FULL);
-	bed_run(&s.bed, 350 * NS_MS);
-	assert_int_equal(j[0].why, ERR_OK);
-	assert_int_equal(j[1].why, ERR_OK);
-	assert_string_equal(j[3].log.ptr, "ready");
-	bed_run(&s.bed, 100 * NS_MS);
-	assert_text(&j[4].log, "end:queue-timeout");
-	bed_run(&s.bed, NS_S);
-	for (int i = 0; i < 5; i++)
-		job_fini(&j[i]);
-	job_fini(&full);
-	assert_int_equal(s.peak, 2);
-	scene_fini(&s);
-}
-
-/* All or none: a batch of three waits until three are free, and nobody overtakes it. */
-static void test_batches(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct scene s;
-	struct job one, three[3], late;
-	cfg.limit = 3;
-	scene_init(&s, NULL, &cfg);
-	s.answer_in = 100 * NS_MS;
-	job_init(&one, s.up, "GET", "/");
-	job_init(&late, s.up, "GET", "/");
-	for (int i = 0; i < 3; i++)
-		job_init(&three[i], s.up, "GET", "/");
-	assert_int_equal(job_submit(&one, NS_NEVER), ERR_OK);
-	assert_int_equal(jobs_submit(three, 3, NS_NEVER), ERR_OK);
-	assert_int_equal(job_submit(&late, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 50 * NS_MS);
-	assert_int_equal(s.requests, 1);
-	bed_run(&s.bed, 100 * NS_MS);
-	assert_int_equal(s.requests, 4);
-	assert_int_equal(late.log.len, 0);
-	bed_run(&s.bed, 300 * NS_MS);
-	assert_int_equal(late.why, ERR_OK);
-	for (int i = 0; i < 3; i++)
-		job_fini(&three[i]);
-	job_fini(&one);
-	job_fini(&late);
-	scene_fini(&s);
-}
-
-/* A batch's end is told call by call, and the first of them gives the others up: they are
- * silent from then on. */
-static void test_batch_abandoned_while_it_ends(void **state)
-{
-	(void)state;
-	for (int stopping = 0; stopping < 2; stopping++) {
-		struct upstream_cfg cfg = defaults();
-		struct scene s;
-		struct job one, three[3];
-		cfg.limit = 3;
-		scene_init(&s, NULL, &cfg);
-		s.answer = NULL;
-		job_init(&one, s.up, "GET", "/");
-		for (int i = 0; i < 3; i++)
-			job_init(&three[i], s.up, "GET", "/");
-		three[0].abandons_other = &three[2];
-		assert_int_equal(job_submit(&one, NS_NEVER), ERR_OK);
-		assert_int_equal(jobs_submit(three, 3, NS_NEVER), ERR_OK);
-		bed_run(&s.bed, stopping ? 100 * NS_MS : 2 * NS_S);
-		if (stopping)
-			upstream_free(&s.up);
-		assert_string_equal(three[0].log.ptr,
-			stopping ? "end:stopping" : "end:queue-timeout");
-		assert_int_equal(three[1].log.len, 0); /* it went with the third */
-		assert_int_equal(three[2].log.len, 0);
-		if (!stopping)
-			job_abandon(&one);
-		for (int i = 0; i < 3; i++)
-			job_fini(&three[i]);
-		job_fini(&one);
-		scene_fini(&s);
-	}
-}
-
-/* --- abandoned in every state and callback --- */
-
-static void check_left(struct scene *s, struct job *j)
-{
-	bed_run(&s->bed, 100 * NS_S); /* past drain, ghost and idle */
-	assert_int_equal(used(s), 0);
-	assert_int_equal(upstream_queue(s->up)->waiting, 0);
-	assert_int_equal(s->bed.worker.bufs.out, 0);
-	assert_int_equal(s->bed.worker.slots.out, 0);
-	assert_int_equal(s->bed.worker.cconns.out, 0);
-	assert_true(j->ends + j->abandoned >= 1);
-	job_fini(j);
-}
-
-static void test_abandon_at_every_instant(void **state)
-{
-	(void)state;
-	static const ns_t step = 20 * NS_US;
-	for (int unit = 0; unit < 2; unit++)
-		for (int policy = 0; policy < 3; policy++)
-			for (ns_t at = 0; at < 1500 * NS_US; at += step) {
-				struct upstream_cfg cfg = defaults();
-				struct scene s;
-				struct job j;
-				cfg.unit = (enum slot_unit)unit;
-				cfg.abandon = (enum upstream_abandon)policy;
-				scene_init(&s, NULL, &cfg);
-				s.answer_in = 300 * NS_US;
-				job_init(&j, s.up, "POST", "/");
-				fill(&j.body, at % (3 * step) ? 0 : 200000);
-				assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-				bed_run(&s.bed, at);
-				if (!j.ends)
-					job_abandon(&j);
-				check_left(&s, &j);
-				scene_fini(&s);
-			}
-}
-
-static void test_abandon_in_every_callback(void **state)
-{
-	(void)state;
-	static const enum job_event events[] = { ON_READY, ON_HEAD, ON_DATA, ON_DRAIN,
-		ON_FLUSH };
-	for (int unit = 0; unit < 2; unit++)
-		for (int policy = 0; policy < 3; policy++)
-			for (size_t i = 0; i < ARRAY_LEN(events); i++)
-				for (int served = 0; served < 2; served++) {
-					struct upstream_cfg cfg = defaults();
-					struct scene s;
-					struct job first, j;
-					cfg.unit = (enum slot_unit)unit;
-					cfg.abandon = (enum upstream_abandon)policy;
-					scene_init(&s, NULL, &cfg);
-					job_init(&first, s.up, "GET", "/");
-					if (served)
-						assert_int_equal(
-							job_submit(&first, NS_NEVER),
-							ERR_OK);
-					bed_run(&s.bed, 10 * NS_MS);
-					job_init(&j, s.up, "PUT", "/");
-					if (events[i] == ON_DRAIN)
-						fill(&j.body, 200000);
-					if (events[i] == ON_FLUSH) /* more is to come */
-						s.answer = "HTTP/1.1 200 OK\r\n"
-							   "Content-Length: 9\r\n\r\nx";
-					j.abandon_on = events[i];
-					assert_int_equal(
-						job_submit(&j, NS_NEVER), ERR_OK);
-					bed_run(&s.bed, 100 * NS_MS);
-					assert_true(j.abandoned);
-					job_fini(&first);
-					check_left(&s, &j);
-					scene_fini(&s);
-				}
-}
-
-/* An unasked 101 has no end: what drains it gives up at once. */
-static void test_unasked_tunnel(void **state)
-{
-	(void)state;
-	struct scene s;
-	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
-		   "Connection: upgrade\r\n\r\nxxxx";
-	job_init(&j, s.up, "GET", "/");
-	j.abandon_on = ON_HEAD;
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 50 * NS_MS);
-	assert_int_equal(used(&s), 0);
-	check_left(&s, &j);
-	scene_fini(&s);
-}
-
-/* Held back by its reader, behind a write that failed: what arrived before is not lost. */
-static void test_write_failed_while_paused(void **state)
-{
-	(void)state;
-	struct scene s;
-	struct job j;
-	struct text t;
-	scene_init(&s, NULL, NULL);
-	s.answer = NULL;
-	text_init(&t);
-	text_add(&t, "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n");
-	fill(&t, 40000);
-	job_init(&j, s.up, "POST", "/");
-	fill(&j.body, 1000000);
-	j.stuck = true;
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 400 * NS_US);
-	struct raw *r = raw_server_nth(&s.server, 0);
-	raw_set_deaf(r, true);
-	raw_send(r, text_slice(&t));
-	bed_run(&s.bed, 10 * NS_MS);
-	raw_close(r, IO_CLOSE_FIN); /* unread bytes: RST, and our write fails */
-	bed_run(&s.bed, 10 * NS_MS);
-	assert_int_equal(j.ends, 0);
-	j.stuck = false;
-	call_resume(&j.call);
-	bed_run(&s.bed, 10 * NS_MS);
-	assert_int_equal(j.why, ERR_OK);
-	assert_int_equal(j.in.len, 40000);
-	job_fini(&j);
-	text_fini(&t);
-	scene_fini(&s);
-}
-
-/* --- manners and ends --- */
-
-static void test_connection_manners(void **state)
-{
-	(void)state;
-	for (int manner = UPSTREAM_CLOSE; manner <= UPSTREAM_PRETEND; manner++) {
-		struct upstream_cfg cfg = defaults();
-		struct scene s;
-		struct job j;
-		struct sim_counts near, far;
-		cfg.connections = (enum upstream_connections)manner;
-		scene_init(&s, NULL, &cfg);
-		s.close_in = manner == UPSTREAM_CLOSE ? 0 : NS_NEVER;
-		for (int i = 0; i < 5; i++) {
-			job_init(&j, s.up, "GET", "/");
-			assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-			bed_run(&s.bed, 100 * NS_MS);
-			assert_int_equal(j.why, ERR_OK);
-			job_fini(&j);
-		}
-		assert_true(raw_got(raw_server_nth(&s.server, 0),
-			manner == UPSTREAM_CLOSE
-				? "GET / HTTP/1.1\r\nHost: 10.0.0.2:80\r\n"
-				  "Connection: close\r\n\r\n"
-				: "GET / HTTP/1.1\r\nHost: 10.0.0.2:80\r\n"
-				  "Connection: keep-alive\r\n\r\n"));
-		assert_int_equal(s.server.accepted, 5);
-		sim_count(s.bed.sim, s.bed.near, &near);
-		sim_count(s.bed.sim, s.bed.far, &far);
-		assert_int_equal(near.time_wait, manner == UPSTREAM_PRETEND ? 5 : 0);
-		assert_int_equal(far.time_wait, manner == UPSTREAM_PRETEND ? 0 : 5);
-		assert_int_equal(used(&s), 0);
-		scene_fini(&s);
-	}
-}
-
-/* A server that says close and does not: closed for it after a second. */
-static void test_parting(void **state)
-{
-	(void)state;
-	struct scene s;
-	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-	job_init(&j, s.up, "GET", "/");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 900 * NS_MS);
-	assert_int_equal(j.why, ERR_OK);
-	assert_int_equal(used(&s), 1);
-	assert_int_equal(s.open, 1);
-	bed_run(&s.bed, 200 * NS_MS);
-	assert_int_equal(used(&s), 0);
-	assert_int_equal(s.open, 0);
-	job_fini(&j);
-	scene_fini(&s);
-}
-
-static void test_endpoints_share(void **state)
-{
-	(void)state;
-	struct upstream_cfg cfg = defaults();
-	struct scene s;
-	struct raw_server other = { 0 };
-	struct job j[4];
-	cfg.endpoint_count = 2;
-	raw_addr("10.0.0.2:81", &cfg.endpoints[1]);
-	scene_init(&s, NULL, &cfg);
-	raw_server_listen(&other, s.bed.far, "10.0.0.2:81");
-	s.answer = NULL;
-	for (int i = 0; i < 4; i++) {
-		job_init(&j[i], s.up, "GET", "/");
-		assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
-	}
-	bed_run(&s.bed, 10 * NS_MS);
-	assert_int_equal(s.server.accepted, 2);
-	assert_int_equal(other.accepted, 2);
-	assert_true(raw_got(raw_server_nth(&other, 0),
-		"GET / HTTP/1.1\r\nHost: 10.0.0.2:81\r\n\r\n"));
-	upstream_free(&s.up);
-	for (int i = 0; i < 4; i++) {
-		assert_text(&j[i].log, "ready end:stopping");
-		job_fini(&j[i]);
-	}
-	raw_server_fini(&other);
-	scene_fini(&s);
-}
-
-/* Freed with a connection in each state and calls in the queue. */
-static void test_free_with_all_in_flight(void **state)
-{
-	(void)state;
-	for (int unit = 0; unit < 2; unit++) {
-		struct upstream_cfg cfg = defaults();
-		struct scene s;
-		struct job j[7];
-		cfg.unit = (enum slot_unit)unit;
-		cfg.limit = 5;
-		scene_init(&s, NULL, &cfg);
-		for (int i = 0; i < 7; i++)
-			job_init(&j[i], s.up, "GET", "/");
-		assert_int_equal(job_submit(&j[0], NS_NEVER), ERR_OK);
-		assert_int_equal(job_submit(&j[1], NS_NEVER), ERR_OK);
-		bed_run(&s.bed, 10 * NS_MS); /* two idle */
-		s.answer = NULL;
-		for (int i = 2; i < 5; i++)
-			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
-		bed_run(&s.bed, 10 * NS_MS); /* three busy */
-		job_abandon(&j[2]);          /* one draining */
-		s.answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n"
-			   "\r\n";
-		fill(&j[5].body, 500000);
-		assert_int_equal(job_submit(&j[5], NS_NEVER), ERR_OK); /* connecting */
-		assert_int_equal(job_submit(&j[6], NS_NEVER), ERR_OK); /* queued, or so */
-		upstream_free(&s.up);
-		for (int i = 3; i < 7; i++)
-			assert_int_equal(j[i].why, ERR_STOPPING);
-		for (int i = 0; i < 7; i++)
-			job_fini(&j[i]);
-		scene_fini(&s);
-	}
 }
 
 int main(void)
@@ -1228,23 +538,6 @@ int main(void)
 		TEST(test_unasked_bytes),
 		TEST(test_connects_that_fail),
 		TEST(test_out_of_ports_and_descriptors),
-		TEST(test_settling),
-		TEST(test_settling_by_round_trips),
-		TEST(test_zombie_drains_and_is_pooled),
-		TEST(test_zombie_becomes_a_ghost),
-		TEST(test_request_units_reuse_when_the_slab_is_full),
-		TEST(test_replay_at_the_limit),
-		TEST(test_queue),
-		TEST(test_batches),
-		TEST(test_batch_abandoned_while_it_ends),
-		TEST(test_abandon_at_every_instant),
-		TEST(test_abandon_in_every_callback),
-		TEST(test_unasked_tunnel),
-		TEST(test_write_failed_while_paused),
-		TEST(test_connection_manners),
-		TEST(test_parting),
-		TEST(test_endpoints_share),
-		TEST(test_free_with_all_in_flight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

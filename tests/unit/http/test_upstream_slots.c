@@ -1,0 +1,558 @@
+/* The client side against raw servers: slots, queue, abandoned calls, ends. */
+#include "scene.h"
+
+/* --- slots --- */
+
+/* limit 1, a server that closes after each answer: a connect waits until the slot settled. */
+static void test_settling(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	cfg.limit = 1;
+	scene_init(&s, NULL, &cfg);
+	s.close_in = 0;
+	struct job a, b;
+	job_init(&a, s.up, "GET", "/a");
+	job_init(&b, s.up, "GET", "/b");
+	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	while (!a.ends)
+		bed_run(&s.bed, 10 * NS_US);
+	ns_t ended = sim_now(s.bed.sim);
+	while (s.server.accepted < 2)
+		bed_run(&s.bed, 10 * NS_US);
+	ns_t gap = sim_now(s.bed.sim) - ended;
+	assert_true(gap >= 20 * NS_MS && gap < 22 * NS_MS);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(b.why, ERR_OK);
+	assert_int_equal(s.peak, 1);
+	job_fini(&a);
+	job_fini(&b);
+	scene_fini(&s);
+}
+
+/* The same with no pause asked for: two round trips are waited for all the same. */
+static void test_settling_by_round_trips(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct sim_cfg sim = { .seed = 1, .latency = 10 * NS_MS };
+	struct scene s;
+	struct job a, b;
+	cfg.limit = 1;
+	cfg.settle_for = 0;
+	scene_init(&s, &sim, &cfg);
+	s.close_in = 0;
+	job_init(&a, s.up, "GET", "/a");
+	job_init(&b, s.up, "GET", "/b");
+	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, NS_S);
+	assert_int_equal(a.why, ERR_OK);
+	assert_int_equal(b.why, ERR_OK);
+	assert_true(b.call.state != CALL_QUEUED);
+	job_fini(&a);
+	job_fini(&b);
+	scene_fini(&s);
+}
+
+static void test_zombie_drains_and_is_pooled(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, NULL);
+	s.answer_in = 5 * NS_S;
+	job_init(&j, s.up, "GET", "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, NS_S);
+	job_abandon(&j);
+	job_fini(&j);
+	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+	bed_run(&s.bed, 3900 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 1);
+	assert_int_equal(upstream_stats(s.up)->drained, 1);
+	scene_fini(&s);
+}
+
+static void test_zombie_becomes_a_ghost(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job j;
+		cfg.unit = (enum slot_unit)unit;
+		cfg.drain_for = 2 * NS_S;
+		cfg.ghost_for = 4 * NS_S;
+		scene_init(&s, NULL, &cfg);
+		s.answer_in = 60 * NS_S;
+		job_init(&j, s.up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, NS_S);
+		job_abandon(&j);
+		job_fini(&j);
+		bed_run(&s.bed, 1900 * NS_MS);
+		assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+		bed_run(&s.bed, 200 * NS_MS);
+		assert_int_equal(scene_in(&s, SLOT_GHOST), 1);
+		assert_int_equal(upstream_stats(s.up)->sockets, 0);
+		bed_run(&s.bed, 3800 * NS_MS);
+		assert_int_equal(scene_used(&s), 1);
+		bed_run(&s.bed, 200 * NS_MS);
+		assert_int_equal(scene_used(&s), 0);
+		scene_fini(&s);
+	}
+}
+
+/* All places hold idle connections: in request units, too, calls go on. */
+static void test_request_units_reuse_when_the_slab_is_full(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job j[8];
+	cfg.unit = SLOT_UNIT_REQUEST;
+	cfg.limit = 100;
+	scene_init(&s, NULL, &cfg);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 8; i++) {
+			job_init(&j[i], s.up, "GET", "/");
+			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
+		}
+		bed_run(&s.bed, 100 * NS_MS);
+		for (int i = 0; i < 8; i++) {
+			assert_text(&j[i].log, "ready head:200 data:5 end:ok");
+			job_fini(&j[i]);
+		}
+		assert_int_equal(scene_used(&s), 0);
+	}
+	assert_int_equal(s.server.accepted, 8);
+	/* all eight die under a GET: each wants a fresh connection, and there is room */
+	s.answer = NULL;
+	for (int i = 0; i < 8; i++) {
+		job_init(&j[i], s.up, "GET", "/");
+		assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
+	}
+	bed_run(&s.bed, 10 * NS_MS);
+	s.answer = ANSWER;
+	scene_close_raws(&s);
+	bed_run(&s.bed, 100 * NS_MS);
+	for (int i = 0; i < 8; i++) {
+		assert_text(&j[i].log, "ready ready head:200 data:5 end:ok");
+		job_fini(&j[i]);
+	}
+	scene_fini(&s);
+}
+
+/* A replayed call wants a fresh connection while idle ones fill the limit: one gives way. */
+static void test_replay_at_the_limit(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job j[8];
+		cfg.unit = (enum slot_unit)unit;
+		cfg.limit = 8;
+		scene_init(&s, NULL, &cfg);
+		for (int i = 0; i < 8; i++) {
+			job_init(&j[i], s.up, "GET", "/");
+			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
+		}
+		bed_run(&s.bed, 100 * NS_MS);
+		for (int i = 0; i < 8; i++)
+			job_fini(&j[i]);
+		s.answer = NULL;
+		job_init(&j[0], s.up, "GET", "/");
+		assert_int_equal(job_submit(&j[0], NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 10 * NS_MS);
+		s.answer = ANSWER;
+		LIST_EACH (&s.server.conns, n, after) {
+			struct raw *r = CONTAINER_OF(n, struct raw, node);
+			if (memmem(r->in.ptr, r->in.len, "\r\n\r\nGET", 7))
+				raw_close(r, IO_CLOSE_FIN);
+		}
+		bed_run(&s.bed, 100 * NS_MS);
+		assert_text(&j[0].log, "ready ready head:200 data:5 end:ok");
+		job_fini(&j[0]);
+		scene_fini(&s);
+	}
+}
+
+static void test_queue(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job j[5], full;
+	cfg.limit = 2;
+	cfg.queue_max = 3;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 300 * NS_MS;
+	for (int i = 0; i < 5; i++) {
+		job_init(&j[i], s.up, "GET", "/");
+		assert_int_equal(
+			job_submit(&j[i], i == 4 ? 400 * NS_MS : NS_NEVER), ERR_OK);
+	}
+	job_init(&full, s.up, "GET", "/");
+	assert_int_equal(job_submit(&full, NS_NEVER), ERR_QUEUE_FULL);
+	bed_run(&s.bed, 350 * NS_MS);
+	assert_int_equal(j[0].why, ERR_OK);
+	assert_int_equal(j[1].why, ERR_OK);
+	assert_string_equal(j[3].log.ptr, "ready");
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&j[4].log, "end:queue-timeout");
+	bed_run(&s.bed, NS_S);
+	for (int i = 0; i < 5; i++)
+		job_fini(&j[i]);
+	job_fini(&full);
+	assert_int_equal(s.peak, 2);
+	scene_fini(&s);
+}
+
+/* All or none: a batch of three waits until three are free, and nobody overtakes it. */
+static void test_batches(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job one, three[3], late;
+	cfg.limit = 3;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 100 * NS_MS;
+	job_init(&one, s.up, "GET", "/");
+	job_init(&late, s.up, "GET", "/");
+	for (int i = 0; i < 3; i++)
+		job_init(&three[i], s.up, "GET", "/");
+	assert_int_equal(job_submit(&one, NS_NEVER), ERR_OK);
+	assert_int_equal(jobs_submit(three, 3, NS_NEVER), ERR_OK);
+	assert_int_equal(job_submit(&late, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(s.requests, 1);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(s.requests, 4);
+	assert_int_equal(late.log.len, 0);
+	bed_run(&s.bed, 300 * NS_MS);
+	assert_int_equal(late.why, ERR_OK);
+	for (int i = 0; i < 3; i++)
+		job_fini(&three[i]);
+	job_fini(&one);
+	job_fini(&late);
+	scene_fini(&s);
+}
+
+/* A batch's end is told call by call, and the first of them gives the others up: they are
+ * silent from then on. */
+static void test_batch_abandoned_while_it_ends(void **state)
+{
+	(void)state;
+	for (int stopping = 0; stopping < 2; stopping++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job one, three[3];
+		cfg.limit = 3;
+		scene_init(&s, NULL, &cfg);
+		s.answer = NULL;
+		job_init(&one, s.up, "GET", "/");
+		for (int i = 0; i < 3; i++)
+			job_init(&three[i], s.up, "GET", "/");
+		three[0].abandons_other = &three[2];
+		assert_int_equal(job_submit(&one, NS_NEVER), ERR_OK);
+		assert_int_equal(jobs_submit(three, 3, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, stopping ? 100 * NS_MS : 2 * NS_S);
+		if (stopping)
+			upstream_free(&s.up);
+		assert_string_equal(three[0].log.ptr,
+			stopping ? "end:stopping" : "end:queue-timeout");
+		assert_int_equal(three[1].log.len, 0); /* it went with the third */
+		assert_int_equal(three[2].log.len, 0);
+		if (!stopping)
+			job_abandon(&one);
+		for (int i = 0; i < 3; i++)
+			job_fini(&three[i]);
+		job_fini(&one);
+		scene_fini(&s);
+	}
+}
+
+/* --- abandoned in every state and callback --- */
+
+static void check_left(struct scene *s, struct job *j)
+{
+	bed_run(&s->bed, 100 * NS_S); /* past drain, ghost and idle */
+	assert_int_equal(scene_used(s), 0);
+	assert_int_equal(upstream_queue(s->up)->waiting, 0);
+	assert_int_equal(s->bed.worker.bufs.out, 0);
+	assert_int_equal(s->bed.worker.slots.out, 0);
+	assert_int_equal(s->bed.worker.cconns.out, 0);
+	assert_true(j->ends + j->abandoned >= 1);
+	job_fini(j);
+}
+
+static void abandon_at(
+	enum slot_unit unit, enum upstream_abandon policy, ns_t at, size_t body)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job j;
+	cfg.unit = unit;
+	cfg.abandon = policy;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 300 * NS_US;
+	job_init(&j, s.up, "POST", "/");
+	fill(&j.body, body);
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, at);
+	if (!j.ends)
+		job_abandon(&j);
+	check_left(&s, &j);
+	scene_fini(&s);
+}
+
+static void abandon_on(
+	enum slot_unit unit, enum upstream_abandon policy, enum job_event ev, bool pooled)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job first, j;
+	cfg.unit = unit;
+	cfg.abandon = policy;
+	scene_init(&s, NULL, &cfg);
+	job_init(&first, s.up, "GET", "/");
+	if (pooled)
+		assert_int_equal(job_submit(&first, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 10 * NS_MS);
+	job_init(&j, s.up, "PUT", "/");
+	if (ev == ON_DRAIN)
+		fill(&j.body, 200000);
+	if (ev == ON_FLUSH) /* more is to come */
+		s.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx";
+	j.abandon_on = ev;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_true(j.abandoned);
+	job_fini(&first);
+	check_left(&s, &j);
+	scene_fini(&s);
+}
+
+static void abandon_everywhere(enum slot_unit unit, enum upstream_abandon policy)
+{
+	static const ns_t step = 20 * NS_US;
+	for (ns_t at = 0; at < 1500 * NS_US; at += step)
+		abandon_at(unit, policy, at, at % (3 * step) ? 0 : 200000);
+	for (int ev = ON_READY; ev <= ON_FLUSH; ev++) {
+		abandon_on(unit, policy, (enum job_event)ev, false);
+		abandon_on(unit, policy, (enum job_event)ev, true);
+	}
+}
+
+static void test_abandon_at_every_instant_and_in_every_callback(void **state)
+{
+	(void)state;
+	for (int policy = ABANDON_DRAIN; policy <= ABANDON_CLOSE; policy++) {
+		abandon_everywhere(SLOT_UNIT_CONNECTION, (enum upstream_abandon)policy);
+		abandon_everywhere(SLOT_UNIT_REQUEST, (enum upstream_abandon)policy);
+	}
+}
+
+/* An unasked 101 has no end: what drains it gives up at once. */
+static void test_unasked_tunnel(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, NULL);
+	s.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
+		   "Connection: upgrade\r\n\r\nxxxx";
+	job_init(&j, s.up, "GET", "/");
+	j.abandon_on = ON_HEAD;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(scene_used(&s), 0);
+	check_left(&s, &j);
+	scene_fini(&s);
+}
+
+/* Held back by its reader, behind a write that failed: what arrived before is not lost. */
+static void test_write_failed_while_paused(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	struct text t;
+	scene_init(&s, NULL, NULL);
+	s.answer = NULL;
+	text_init(&t);
+	text_add(&t, "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n");
+	fill(&t, 40000);
+	job_init(&j, s.up, "POST", "/");
+	fill(&j.body, 1000000);
+	j.stuck = true;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 400 * NS_US);
+	struct raw *r = raw_server_nth(&s.server, 0);
+	raw_set_deaf(r, true);
+	raw_send(r, text_slice(&t));
+	bed_run(&s.bed, 10 * NS_MS);
+	raw_close(r, IO_CLOSE_FIN); /* unread bytes: RST, and our write fails */
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(j.ends, 0);
+	j.stuck = false;
+	call_resume(&j.call);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	assert_int_equal(j.in.len, 40000);
+	job_fini(&j);
+	text_fini(&t);
+	scene_fini(&s);
+}
+
+/* --- manners and ends --- */
+
+static void test_connection_manners(void **state)
+{
+	(void)state;
+	for (int manner = UPSTREAM_CLOSE; manner <= UPSTREAM_PRETEND; manner++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job j;
+		struct sim_counts near, far;
+		cfg.connections = (enum upstream_connections)manner;
+		scene_init(&s, NULL, &cfg);
+		s.close_in = manner == UPSTREAM_CLOSE ? 0 : NS_NEVER;
+		for (int i = 0; i < 5; i++) {
+			job_init(&j, s.up, "GET", "/");
+			assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+			bed_run(&s.bed, 100 * NS_MS);
+			assert_int_equal(j.why, ERR_OK);
+			job_fini(&j);
+		}
+		assert_true(raw_got(raw_server_nth(&s.server, 0),
+			manner == UPSTREAM_CLOSE
+				? "GET / HTTP/1.1\r\nHost: 10.0.0.2:80\r\n"
+				  "Connection: close\r\n\r\n"
+				: "GET / HTTP/1.1\r\nHost: 10.0.0.2:80\r\n"
+				  "Connection: keep-alive\r\n\r\n"));
+		assert_int_equal(s.server.accepted, 5);
+		sim_count(s.bed.sim, s.bed.near, &near);
+		sim_count(s.bed.sim, s.bed.far, &far);
+		assert_int_equal(near.time_wait, manner == UPSTREAM_PRETEND ? 5 : 0);
+		assert_int_equal(far.time_wait, manner == UPSTREAM_PRETEND ? 0 : 5);
+		assert_int_equal(scene_used(&s), 0);
+		scene_fini(&s);
+	}
+}
+
+/* A server that says close and does not: closed for it after a second. */
+static void test_parting(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, NULL);
+	s.answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+	job_init(&j, s.up, "GET", "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 900 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	assert_int_equal(scene_used(&s), 1);
+	assert_int_equal(s.open, 1);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_int_equal(scene_used(&s), 0);
+	assert_int_equal(s.open, 0);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+static void test_endpoints_share(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct raw_server other = { 0 };
+	struct job j[4];
+	cfg.endpoint_count = 2;
+	raw_addr("10.0.0.2:81", &cfg.endpoints[1]);
+	scene_init(&s, NULL, &cfg);
+	raw_server_listen(&other, s.bed.far, "10.0.0.2:81");
+	s.answer = NULL;
+	for (int i = 0; i < 4; i++) {
+		job_init(&j[i], s.up, "GET", "/");
+		assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
+	}
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(s.server.accepted, 2);
+	assert_int_equal(other.accepted, 2);
+	assert_true(raw_got(raw_server_nth(&other, 0),
+		"GET / HTTP/1.1\r\nHost: 10.0.0.2:81\r\n\r\n"));
+	upstream_free(&s.up);
+	for (int i = 0; i < 4; i++) {
+		assert_text(&j[i].log, "ready end:stopping");
+		job_fini(&j[i]);
+	}
+	raw_server_fini(&other);
+	scene_fini(&s);
+}
+
+/* Freed with a connection in each state and calls in the queue. */
+static void test_free_with_all_in_flight(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job j[7];
+		cfg.unit = (enum slot_unit)unit;
+		cfg.limit = 5;
+		scene_init(&s, NULL, &cfg);
+		for (int i = 0; i < 7; i++)
+			job_init(&j[i], s.up, "GET", "/");
+		assert_int_equal(job_submit(&j[0], NS_NEVER), ERR_OK);
+		assert_int_equal(job_submit(&j[1], NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 10 * NS_MS); /* two idle */
+		s.answer = NULL;
+		for (int i = 2; i < 5; i++)
+			assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 10 * NS_MS); /* three busy */
+		job_abandon(&j[2]);          /* one draining */
+		s.answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n"
+			   "\r\n";
+		fill(&j[5].body, 500000);
+		assert_int_equal(job_submit(&j[5], NS_NEVER), ERR_OK); /* connecting */
+		assert_int_equal(job_submit(&j[6], NS_NEVER), ERR_OK); /* queued, or so */
+		upstream_free(&s.up);
+		for (int i = 3; i < 7; i++)
+			assert_int_equal(j[i].why, ERR_STOPPING);
+		for (int i = 0; i < 7; i++)
+			job_fini(&j[i]);
+		scene_fini(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_settling),
+		TEST(test_settling_by_round_trips),
+		TEST(test_zombie_drains_and_is_pooled),
+		TEST(test_zombie_becomes_a_ghost),
+		TEST(test_request_units_reuse_when_the_slab_is_full),
+		TEST(test_replay_at_the_limit),
+		TEST(test_queue),
+		TEST(test_batches),
+		TEST(test_batch_abandoned_while_it_ends),
+		TEST(test_abandon_at_every_instant_and_in_every_callback),
+		TEST(test_unasked_tunnel),
+		TEST(test_write_failed_while_paused),
+		TEST(test_connection_manners),
+		TEST(test_parting),
+		TEST(test_endpoints_share),
+		TEST(test_free_with_all_in_flight),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
