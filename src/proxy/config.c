@@ -143,8 +143,8 @@ struct section {
 static const char *const root_words[] = { "upstreams", "routes" };
 static const char *const upstream_words[] = { "url" };
 static const char *const route_words[] = { "host", "path", "method", "upstream" };
-static const struct section root_section = { PROXY_SCOPE_PROCESS, "the file's top",
-	root_words, ARRAY_LEN(root_words) };
+static const struct section root_section = { PROXY_SCOPE_PROCESS, "a file", root_words,
+	ARRAY_LEN(root_words) };
 static const struct section upstream_section = { PROXY_SCOPE_UPSTREAM, "an upstream",
 	upstream_words, ARRAY_LEN(upstream_words) };
 static const struct section route_section = { PROXY_SCOPE_ROUTE, "a route", route_words,
@@ -387,9 +387,10 @@ static void read_file(struct config *c)
 	c->at.maps[0] = root;
 	if (root->kind == CONF_NONE && conf_complaints(c->conf))
 		return; /* of its syntax */
-	if (root->kind == CONF_NONE ||
-		conf_want(c->conf, root, CONF_MAP, "a map of keys"))
-		read_section(c, &root_section, &c->at);
+	if (root->kind != CONF_NONE &&
+		!conf_want(c->conf, root, CONF_MAP, "a map of keys"))
+		return;
+	read_section(c, &root_section, &c->at);
 	const struct conf_node *upstreams = conf_get(root, "upstreams");
 	const struct conf_node *routes = conf_get(root, "routes");
 	if (upstreams)
