@@ -186,10 +186,6 @@ static bool check_url(struct load_plan *plan, struct problem *p)
 
 	if (!addr_url_parse(base, url, p) || !check_query(query, p))
 		return false;
-	if (url->tls)
-		return problem_set(p,
-			"'%s': load does not speak https yet: give the http:// address",
-			plan->url);
 	text_add_slice(&plan->target, url->path);
 	if (!url->path.len)
 		text_add(&plan->target, "/");

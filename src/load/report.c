@@ -266,6 +266,13 @@ static void add_connections(struct text *t, const struct load_result *r)
 	add_named_count(t, ", ", "by the server", r->closed_by_peer);
 	add_named_count(t, ", ", "by a reset", r->reset);
 	text_add_char(t, '\n');
+	if (r->plan->to.tls) {
+		add_label(t, "tls");
+		add_named_count(t, "", "handshakes", r->tls.handshakes);
+		add_named_count(t, ", ", "of these resumed", r->tls.resumed);
+		add_named_count(t, ", ", "failed", r->tls.failed);
+		text_add_char(t, '\n');
+	}
 	add_label(t, "bytes");
 	text_add(t, "sent ");
 	text_add_size(t, r->sent_bytes);
@@ -331,6 +338,19 @@ static void json_counts(struct json *j, const struct tally *a)
 	json_end(j);
 }
 
+static void json_tls(struct json *j, const struct load_result *r)
+{
+	if (!r->plan->to.tls) {
+		json_null(j, "tls");
+		return;
+	}
+	json_object(j, "tls");
+	json_int(j, "handshakes", (int64_t)r->tls.handshakes);
+	json_int(j, "resumed", (int64_t)r->tls.resumed);
+	json_int(j, "failed", (int64_t)r->tls.failed);
+	json_end(j);
+}
+
 static void json_connections(struct json *j, const struct load_result *r)
 {
 	json_object(j, "connections");
@@ -376,6 +396,7 @@ void load_report_json(struct text *out, const struct load_result *r)
 	json_asked(&j, r);
 	json_counts(&j, r->tally);
 	json_connections(&j, r);
+	json_tls(&j, r);
 	json_steps(&j, r->tally);
 	json_end(&j);
 	text_add_char(out, '\n');

@@ -19,7 +19,8 @@ struct load_result {
 	bool interrupted;          /* before all of --for */
 	/* connections */
 	uint64_t opened, reused, replayed, closed_by_us, closed_by_peer, reset, open;
-	uint64_t sent_bytes, received_bytes;
+	uint64_t sent_bytes, received_bytes; /* under TLS: what is inside it */
+	struct tls_counts tls;               /* of an https URL */
 };
 
 /* NULL: the run is valid. Else why it is not, for people. */

@@ -67,12 +67,14 @@ static void request_done(struct request *q, enum err why)
 {
 	struct runner *r = q->run;
 	ns_t now = io_now(r->loop);
+	struct slice text = request_text(q);
 
+	if (!text.len && why != ERR_OK)
+		text = q->call.detail;
 	if (why == ERR_OK)
-		tally_answer(r->tally, &q->times, q->call.status, request_text(q), now);
+		tally_answer(r->tally, &q->times, q->call.status, text, now);
 	else
-		tally_failure(
-			r->tally, &q->times, why, q->call.status, request_text(q), now);
+		tally_failure(r->tally, &q->times, why, q->call.status, text, now);
 	request_free(q);
 	CHECK(r->tally->open == r->open.len);
 	stop_when_done(r);
@@ -224,9 +226,11 @@ static void on_next_start(struct timer *t)
 
 /* --- life --- */
 
-static void upstream_begin(struct runner *r, const struct load_plan *plan)
+static void upstream_begin(
+	struct runner *r, const struct load_plan *plan, struct tls_client *tls)
 {
 	struct upstream_cfg cfg = {
+		.tls = tls,
 		.endpoint_count = plan->endpoint_count,
 		.limit = plan->pool,
 		.unit = SLOT_UNIT_CONNECTION,
@@ -242,6 +246,8 @@ static void upstream_begin(struct runner *r, const struct load_plan *plan)
 		.idle_fin = true,
 	};
 	memcpy(cfg.endpoints, plan->endpoints, sizeof(cfg.endpoints));
+	for (uint32_t i = 0; i < plan->endpoint_count; i++)
+		cfg.names[i] = plan->to.authority;
 	r->upstream = upstream_new(&r->worker, &cfg);
 }
 
@@ -252,7 +258,8 @@ static int64_t wall_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / NS_MS;
 }
 
-static struct runner *runner_new(const struct load_plan *plan, uint32_t sockets)
+static struct runner *runner_new(
+	const struct load_plan *plan, uint32_t sockets, struct tls_client *tls)
 {
 	const struct load_options *o = plan->opts;
 	struct runner *r = mem_zalloc(sizeof(*r));
@@ -262,7 +269,7 @@ static struct runner *runner_new(const struct load_plan *plan, uint32_t sockets)
 	/* Descriptors run out first: that is told as an error, where a slab makes calls wait. */
 	worker_init(&r->worker, r->loop,
 		&(struct worker_cfg){ .servers = sockets + SOCKETS_SPARE });
-	upstream_begin(r, plan);
+	upstream_begin(r, plan, tls);
 	slab_init(&r->requests, sizeof(struct request), 0);
 	slab_init(&r->texts, WORDS_TEXT_BYTES, 0);
 	list_init(&r->open);
@@ -293,6 +300,20 @@ static bool raise_fds(const struct load_plan *plan, uint32_t *sockets, struct pr
 		n = plan->pool;
 	*sockets = (uint32_t)n;
 	return fds_ensure(n, "connections of --pool", p);
+}
+
+static bool make_tls(
+	const struct load_plan *plan, struct tls_client **tls, struct problem *p)
+{
+	const struct tls_client_cfg cfg = { .ca_file = plan->opts->ca,
+		.insecure = plan->opts->insecure,
+		.handshake_for = plan->opts->timeout };
+	struct problem why = { "" };
+
+	if (!plan->to.tls)
+		return true;
+	*tls = tls_client_new(&cfg, &why);
+	return *tls || problem_set(p, "--ca %s", why.text);
 }
 
 static void runner_free(struct runner **rp)
@@ -340,6 +361,8 @@ static void fill_connections(struct load_result *result, const struct upstream *
 	uint64_t others = result->closed_by_peer + result->reset + result->open;
 	result->closed_by_us = result->opened > others ? result->opened - others : 0;
 	upstream_bytes(u, &result->received_bytes, &result->sent_bytes);
+	if (upstream_tls_counts(u))
+		result->tls = *upstream_tls_counts(u);
 }
 
 static void fill_result(struct load_result *result, struct runner *r)
@@ -358,11 +381,13 @@ bool run_load(const struct load_plan *plan, struct load_result *result,
 	struct tally **tally, struct problem *p)
 {
 	const struct load_options *o = plan->opts;
+	struct tls_client *tls = NULL;
 	uint32_t sockets;
 
-	if (!raise_fds(plan, &sockets, p))
+	if (!raise_fds(plan, &sockets, p) || !make_tls(plan, &tls, p))
 		return false;
-	struct runner *r = runner_new(plan, sockets);
+	struct runner *r = runner_new(plan, sockets, tls);
+	tls_client_unref(&tls); /* the upstream's now */
 	r->start = io_clock(r->loop) + START_DELAY;
 	result->started_at_ms = wall_ms() + START_DELAY / NS_MS;
 	r->tally = *tally = tally_new(r->start, o->patience, o->interval);

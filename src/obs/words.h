@@ -30,7 +30,8 @@ struct words;
 
 struct words *words_new(void);
 void words_free(struct words **w);
-/* An error answer (kind ERR_OK) or a failure with no answer (status 0, text empty). */
+/* An error answer (kind ERR_OK), or a failure with no answer: status 0, and as text what is
+ * known beyond the error's own, or nothing. */
 void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
 	bool refusal, ns_t now);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */

@@ -34,6 +34,7 @@ struct run {
 	uint64_t room; /* client connections the descriptors allow */
 	struct io_loop *loop;
 	struct worker worker;
+	struct tls_server *tls; /* NULL: plain */
 	struct origin *origin;
 	struct admin *admin;
 	struct io_signals signals;
@@ -59,6 +60,8 @@ static bool check_options(
 	if (o->max_requests == 0)
 		return problem_set(p, "--max-requests 0: no connection would be of use: "
 				      "write 1 or more, or none");
+	if (!o->cert != !o->key)
+		return problem_set(p, "--cert and --key go together: write both");
 	if (name.len > SERVER_NAME_MAX)
 		return problem_set(
 			p, "--server-name is longer than %d bytes", SERVER_NAME_MAX);
@@ -151,6 +154,19 @@ static bool open_addrs(struct run *run, const struct addr *listen,
 	return run->admin != NULL;
 }
 
+/* No bound on a handshake: fasthttp has none by default. */
+static bool make_tls(struct run *run, struct problem *p)
+{
+	const struct origin_options *o = run->opt;
+	const struct tls_server_cfg cfg = { .cert_file = o->cert, .key_file = o->key };
+	struct problem why = { 0 };
+
+	if (!o->cert)
+		return true;
+	run->tls = tls_server_new(&cfg, &why);
+	return run->tls || problem_set(p, "--cert, --key: %s", why.text);
+}
+
 static void add_counted(struct text *t, uint64_t n, const char *one, const char *many)
 {
 	text_add_count(t, n);
@@ -169,7 +185,7 @@ static void say_start(const struct run *run)
 		text_add(&t, i ? " " : "");
 		text_add_addr(&t, at);
 	}
-	text_add(&t, ", ");
+	text_add(&t, run->tls ? ", TLS, " : ", ");
 	if (m->limit == ORIGIN_NONE)
 		text_add(&t, "no limit");
 	else
@@ -226,6 +242,7 @@ static void make(struct run *run, const struct model_cfg *model, struct phase *p
 		.close_after = o->close_after,
 		.idle_for = o->idle_for,
 		.server_name = slice_of(o->server_name),
+		.tls = run->tls,
 		.room = run->room,
 	};
 
@@ -240,6 +257,7 @@ static void unmake(struct run *run)
 {
 	admin_free(&run->admin);
 	origin_free(&run->origin);
+	tls_server_unref(&run->tls);
 	worker_fini(&run->worker);
 	io_loop_free(&run->loop);
 }
@@ -280,6 +298,11 @@ static int origin_main(const void *options, const struct opt_texts *words)
 	if (!parse_model(run.opt, &model, &p)) {
 		free_phases(phases, run.opt->phase.n);
 		return fail(EXIT_MISUSE, &p);
+	}
+	if (!make_tls(&run, &p)) {
+		free_phases(phases, run.opt->phase.n);
+		dist_free(&model.latency);
+		return fail(EXIT_FAILED, &p);
 	}
 	make(&run, &model, phases);
 	if (open_addrs(&run, listen, &admin, &p)) {

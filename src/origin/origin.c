@@ -245,7 +245,8 @@ static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 		return true;
 	switch (how) {
 	case FULL_FASTHTTP:
-		write_refusal(o, c);
+		if (!conn_is_shaking(c)) /* else on_turned_away */
+			write_refusal(o, c);
 		return false;
 	case FULL_RESET:
 		conn_close(c, IO_CLOSE_RESET);
@@ -257,6 +258,12 @@ static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 	}
 	sconn_set_conn_ctx(sconn_of(c), &o->turned_away[how]);
 	return true;
+}
+
+/* As fasthttp has it: the handshake comes first, within the accept. */
+static void on_turned_away(struct server *s, struct conn *c)
+{
+	write_refusal(server_ctx(s), c);
 }
 
 static void on_close(struct sconn *c)
@@ -362,6 +369,7 @@ static void on_end(struct sconn *c, enum err why)
 
 static const struct server_ops origin_server_ops = {
 	.on_accept = on_accept,
+	.on_turned_away = on_turned_away,
 	.on_request = on_request,
 	.on_body = on_body,
 	.on_body_end = on_body_end,
@@ -403,6 +411,7 @@ struct origin *origin_new(
 	struct server_cfg server = {
 		.ops = &origin_server_ops,
 		.ctx = o,
+		.tls = cfg->tls,
 		.head_for = NS_NEVER, /* fasthttp's ReadTimeout: none by default */
 		.idle_for = cfg->idle_for,
 		.max_requests = cfg->max_requests,

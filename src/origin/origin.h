@@ -21,6 +21,7 @@ struct origin_cfg {
 	uint64_t max_requests; /* 0: no bound */
 	ns_t close_after, idle_for;
 	struct slice server_name;
+	struct tls_server *tls; /* NULL: plain */
 	uint64_t room; /* connections the process can hold: no limit is above it */
 };
 

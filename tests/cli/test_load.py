@@ -189,6 +189,7 @@ SCHEMA = thing({
         "refusal": {"type": "boolean"}})},
     "statuses": {"type": "object", "additionalProperties": {"type": "integer"}},
     "connections": thing(counts("opened reused replayed closed_by_us closed_by_peer reset open")),
+    "tls": {"oneOf": [{"type": "null"}, thing(counts("handshakes resumed failed"))]},
     "bytes": thing(counts("sent received")),
     "intervals": {"type": "array", "items": thing({
         **numbers("t_ms"), **counts("started good late failed"),
@@ -612,7 +613,6 @@ URL = "http://127.0.0.1:1/"
     (("--rate", "1/s", "--method", "get", URL), "GET"),
     (("--rate", "1/s", "--header", "nothing", URL), "Name: value"),
     (("--rate", "1/s", "--header", "Connection: close", URL), "--connections"),
-    (("--rate", "1/s", "https://127.0.0.1/"), "https"),
     (("--rate", "1/s", "http://127.0.0.1:99999/"), "port"),
     (("--rate", "1/s", "127.0.0.1"), "port"),
     (("--rate", "1/s", URL, URL), "one URL"),
