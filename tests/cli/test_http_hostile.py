@@ -1,6 +1,6 @@
 """Requests that are odd, hostile or large, by the byte: what is refused reaches the server with no
 byte, a fault in a body breaks the upstream connection, and what passes is written anew in one form
-that an independent strict reader takes in one way. Numbers in brackets are those of docs/http.md."""
+that an independent strict reader takes in one way. docs/http.md tells each case in words."""
 
 import pytest
 
@@ -247,8 +247,6 @@ OTHER = {
 HEAD_FAULTS = {
     **{name: (raw, 400) for table in (SYNTAX, HOST, LENGTH) for name, raw in table.items()},
     **{name: (raw, 501) for name, raw in CODING.items()}, **LARGE, **OTHER}
-# where a list says so in RFC 9112, another status fits better
-HEAD_FAULTS["target-asterisk-get"] = (SYNTAX["target-asterisk-get"], 400)
 
 
 @pytest.mark.parametrize("name", HEAD_FAULTS)
@@ -480,6 +478,27 @@ def test_fields_of_the_hop_are_taken_off(proxy, server):
                b"Trailer: X-T\r\nUpgrade: foo\r\nProxy-Authorization: Basic eA==\r\nX-Twice: 1\r\n"
                b"x-TWICE: 2\r\nX-End: kept\r\nAccept: a\r\nAccept: b\r\n\r\n")
     assert others(m) == [(b"X-End", b"kept"), (b"Accept", b"a"), (b"Accept", b"b")]
+
+
+def test_fields_about_the_way_pass_as_they_came(proxy, server):
+    m = passed(proxy, server, GET + b"Via: 1.0 fred\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=a\r\n\r\n")
+    assert others(m) == [(b"Via", b"1.0 fred"), (b"X-Forwarded-For", b"10.0.0.1"),
+                         (b"Forwarded", b"for=a")]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_server_gets_the_name_of_its_url(kept, server, tmp_path):
+    """And not the address it stands for: many servers live at one."""
+    authority = f"localhost:{server.port}"
+    with Verb("proxy", tmp_path, "--upstream", f"http://{authority}/base",
+              *(["--preserve-host"] if kept else [])) as p:
+        for raw in (GET + b"\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+            with Client(p.port, raw) as c:
+                assert c.answer().status == 200
+        eventually(lambda: gauges_at_zero(p))
+    found = server.requests()
+    assert [m.target for m in found] == [b"/base/"] * 2
+    assert [m.one(b"host").decode() for m in found] == ["api.test" if kept else authority, authority]
 
 
 def test_framing_named_by_connection_is_still_the_framing(proxy, server):
