@@ -567,10 +567,14 @@ static ns_t cconn_due(const struct cconn *cc, enum err *why)
 	if (cc->head_seen || cc->in.start != cc->in.end)
 		return ns_add(
 			ns_max(cc->conn.last_rx_at, cc->resumed_at), cfg->stall_for);
-	*why = ERR_FIRST_BYTE;
-	return asked ? ns_add(ns_max(cc->conn.last_tx_at, cc->call->sent_at),
-			       cfg->first_byte_for)
-		     : NS_NEVER;
+	ns_t moved_at = ns_max(cc->conn.last_tx_at, cc->call->sent_at);
+	if (asked) {
+		*why = ERR_FIRST_BYTE;
+		return ns_add(moved_at, cfg->first_byte_for);
+	}
+	/* The request is under way: is it the server that does not take it? */
+	bool stuck = cc->told && (cc->blocked || !outbound_is_flushed(&cc->out));
+	return stuck ? ns_add(moved_at, cfg->stall_for) : NS_NEVER;
 }
 
 /* The timer of a BUSY connection is not moved as bytes come and go: when it fires, the times

@@ -60,8 +60,9 @@ struct upstream_cfg {
 	ns_t drain_for, ghost_for, settle_for, idle_for;
 	ns_t first_byte_for; /* from the request's last byte to the first of its answer, interim
 				ones aside (ERR_FIRST_BYTE); 0: no bound */
-	ns_t stall_for; /* between bytes of an answer, while we read (ERR_IDLE); 0: no
-				bound. Both end the call as an abandoned one. */
+	ns_t stall_for; /* between bytes of an answer, while we read, and between those of a request
+			   that the server does not take (ERR_IDLE); 0: no bound. Both end the call as
+			   an abandoned one. */
 	bool idle_fin;  /* close idle connections by FIN, not by RST */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */

@@ -81,6 +81,12 @@ static void test_first_byte_is_of_the_final_answer(void **state)
 	scene_fini(&s);
 }
 
+static void deafen(struct raw_server *server, struct raw *r)
+{
+	(void)server;
+	raw_set_deaf(r, true);
+}
+
 static void test_idle_answer_is_cut(void **state)
 {
 	(void)state;
@@ -151,6 +157,31 @@ static void test_slow_client_is_not_an_idle_answer(void **state)
 	scene_run(&s, 2 * NS_S);
 	assert_int_equal(r.end, ERR_AGAIN);
 	assert_true(r.rx_bytes > 2000000);
+	raw_fini(&r);
+	scene_fini(&s);
+}
+
+/* A server that takes nothing of a request is idle too. */
+static void test_server_that_does_not_read(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct raw r;
+	struct text body;
+	scene_init(&s, NULL, OPTIONS("--idle-timeout=300ms", "--timeout=none"));
+	s.server.on_accept = deafen;
+	text_init(&body);
+	for (int i = 0; i < 2000000; i++)
+		text_add_char(&body, 'x');
+	scene_client(&s, &r,
+		"POST /ok HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n");
+	raw_send(&r, text_slice(&body));
+	scene_run(&s, 290 * NS_MS);
+	assert_int_equal(r.in.len, 0);
+	scene_run(&s, 20 * NS_MS);
+	assert_true(scene_got(&r, "HTTP/1.1 504 "));
+	assert_true(scene_got(&r, "Weir-Reason: idle-timeout\r\n"));
+	text_fini(&body);
 	raw_fini(&r);
 	scene_fini(&s);
 }
@@ -423,6 +454,7 @@ int main(void)
 		TEST(test_idle_before_the_head_is_whole),
 		TEST(test_trickle_is_not_idle),
 		TEST(test_slow_client_is_not_an_idle_answer),
+		TEST(test_server_that_does_not_read),
 		TEST(test_body_that_stops),
 		TEST(test_body_that_drips),
 		TEST(test_body_that_waits_for_us),
