@@ -1,0 +1,85 @@
+/* The access log: what is known of an exchange when it is over. */
+#include "proxy/proxy.h"
+
+static bool is_on(const struct proxy *p)
+{
+	return p->log && p->opt->access_log;
+}
+
+void access_accepted(struct proxy *p, struct conn *c, const struct addr *peer)
+{
+	struct text t;
+	if (!is_on(p))
+		return;
+	text_init(&t);
+	text_add_addr(&t, peer);
+	sconn_set_conn_ctx(sconn_of(c), text_take(&t));
+}
+
+void access_closed(struct sconn *client)
+{
+	mem_free(sconn_conn_ctx(client));
+	sconn_set_conn_ctx(client, NULL);
+}
+
+static struct slice shown_path(const struct proxy *p, const struct h1_head *head)
+{
+	size_t mark = slice_find(head->target, '?');
+	bool mask = p->opt->access_log_query == 0;
+	/* The ? stays: there was a query. */
+	return mask ? slice_cut(head->target, 0, mark + 1) : head->target;
+}
+
+static const char *upstream_name(const struct exchange *x)
+{
+	const struct route *r = x->route;
+	return r ? r->plan->upstreams[r->index].target->name : NULL;
+}
+
+void access_note(struct proxy *p, struct sconn *client, const struct exchange *x)
+{
+	const struct h1_head *head = sconn_head(client);
+	if (!is_on(p))
+		return;
+	const struct h1_field *id = h1_field_named(head, SLICE("X-Request-Id"));
+	const struct access line = {
+		.id = id ? id->value : SLICE_NONE,
+		.client = slice_of(sconn_conn_ctx(client)),
+		.method = head->method_text,
+		.host = head->authority,
+		.path = shown_path(p, head),
+		.upstream = slice_of(upstream_name(x)),
+		.status = x->status,
+		.reason = x->why,
+		.bytes_in = x->bytes_in,
+		.bytes_out = x->bytes_out,
+		.duration = x->begun_at ? proxy_now(p) - x->begun_at : 0,
+		.queued_for = x->queued_for,
+	};
+	accesslog_add(p->log, &line);
+}
+
+ns_t access_queued_for(const struct proxy *p, const struct call *call)
+{
+	if (!call->queued_at)
+		return 0;
+	return (call->granted_at ? call->granted_at : proxy_now(p)) - call->queued_at;
+}
+
+bool access_open(const struct plan *plan, int *fd, struct problem *why)
+{
+	const char *path = plan->opt->access_log;
+	struct problem cause = { "" };
+	*fd = -1;
+	if (!path || (*fd = accesslog_open(path, &cause)) >= 0)
+		return true;
+	return problem_set(why, "access-log: %s", cause.text);
+}
+
+void access_switch(struct proxy *p, int fd)
+{
+	if (p->log)
+		accesslog_switch(p->log, fd);
+	else if (fd >= 0)
+		p->log = accesslog_new(fd);
+}
