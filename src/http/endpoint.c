@@ -127,7 +127,7 @@ static void endpoints_replace(
 	struct upstream *u, const struct upstream_endpoint *list, uint32_t n)
 {
 	struct endpoint *next[UPSTREAM_ENDPOINTS_MAX], *before[UPSTREAM_ENDPOINTS_MAX];
-	uint32_t kept = 0, count = u->endpoint_count;
+	uint32_t count = u->endpoint_count;
 	for (uint32_t i = 0; i < n; i++) {
 		struct endpoint *e = endpoint_find(u, &list[i]);
 		next[i] = e ? e : endpoint_new(u, &list[i]);
@@ -138,6 +138,7 @@ static void endpoints_replace(
 		list_push_back(&u->gone, &before[i]->node);
 	}
 	u->endpoint_count = 0;
+	memset(u->endpoints, 0, sizeof(u->endpoints));
 	for (uint32_t i = 0; i < n; i++) {
 		if (next[i]->live) /* twice in the list */
 			continue;
@@ -145,11 +146,12 @@ static void endpoints_replace(
 		list_remove(&u->gone, &next[i]->node);
 		u->endpoints[u->endpoint_count++] = next[i];
 	}
+	bool changed = count != u->endpoint_count;
 	for (uint32_t i = 0; i < count; i++) {
-		kept += before[i]->live;
+		changed |= before[i] != u->endpoints[i];
 		endpoint_free_if_done(u, before[i]);
 	}
-	u->endpoints_set += kept != count || kept != u->endpoint_count;
+	u->endpoints_set += changed;
 }
 
 void upstream_set_endpoints(
@@ -157,7 +159,6 @@ void upstream_set_endpoints(
 {
 	CHECK(n > 0 && n <= UPSTREAM_ENDPOINTS_MAX);
 	endpoints_replace(u, list, n);
-	u->unresolved = false;
 	close_idle_of_gone(u);
 	upstream_poke(u);
 }

@@ -78,8 +78,6 @@ static uint32_t upstream_available(const struct upstream *u)
 {
 	uint32_t room = slots_room(&u->slots), fresh = upstream_fresh(u);
 	uint32_t idle = u->conns[CCONN_IDLE].len;
-	if (!u->endpoint_count)
-		return 0;
 	if (upstream_is_conn_unit(u))
 		return (room < fresh ? room : fresh) + idle;
 	return room < fresh + idle ? room : fresh + idle;
@@ -242,7 +240,7 @@ enum err upstream_submit(
 	CHECK(n > 0 && n <= UPSTREAM_GATHER_MAX);
 	if (u->stopping)
 		return ERR_STOPPING;
-	if (u->unresolved)
+	if (!u->endpoint_count)
 		return ERR_RESOLVE;
 	if (n > u->slots.limit || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
@@ -279,17 +277,6 @@ void upstream_unqueue(struct upstream *u, struct call *call)
 	queue_remove(&u->queue, &b->ticket);
 	mem_free(b);
 	upstream_poke(u);
-}
-
-void upstream_set_unresolved(struct upstream *u)
-{
-	struct ticket *t;
-	CHECK(u->endpoint_count == 0);
-	u->unresolved = true;
-	while ((t = queue_front(&u->queue))) {
-		queue_remove(&u->queue, t);
-		batch_end(u, TICKET_BATCH(t), ERR_RESOLVE);
-	}
 }
 
 /* --- life --- */

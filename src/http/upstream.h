@@ -47,7 +47,7 @@ struct upstream_cfg {
 	/* Of each endpoint, host[:port] as the user wrote it: its Host, and with TLS whose
 	 * certificate it must show. Empty: its address. Copied. */
 	struct slice names[UPSTREAM_ENDPOINTS_MAX];
-	uint32_t endpoint_count; /* 0: upstream_set_endpoints will tell */
+	uint32_t endpoint_count; /* 0: none yet: upstream_set_endpoints */
 	struct tls_client *tls; /* NULL: plain. The upstream holds it. */
 	uint32_t limit;         /* SLOTS_NO_LIMIT */
 	enum slot_unit unit;
@@ -131,12 +131,10 @@ struct upstream_endpoint {
  * Where the server is from now on (n > 0; doubles are left out). New connections go there;
  * idle ones to addresses that are no longer among them are closed, running calls end as they
  * would. Slots are not touched: the limit is one over all endpoints, old ones included.
- * Before the first time, calls wait.
+ * As long as there never was one, upstream_submit gives ERR_RESOLVE.
  */
 void upstream_set_endpoints(
 	struct upstream *u, const struct upstream_endpoint *list, uint32_t n);
-/* No address is known and none was found: calls end with ERR_RESOLVE until one is set. */
-void upstream_set_unresolved(struct upstream *u);
 
 /*
  * Asks for slots for `n` calls together. ERR_OK: each will get on_ready or on_end, never

@@ -34,7 +34,7 @@ struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
-	uint32_t endpoint_count;                            /* 0: not known yet */
+	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
 	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
@@ -46,7 +46,6 @@ struct upstream {
 	char detail[320]; /* of the call that ends now */
 	uint32_t next_endpoint;
 	bool stopping;
-	bool unresolved; /* there is no endpoint, and none to be waited for */
 	bool retired;    /* nothing is kept idle */
 };
 

@@ -368,17 +368,18 @@ static void on_step(struct io_defer *defer)
 {
 	struct dns_query *q = CONTAINER_OF(defer, struct dns_query, step);
 	const char *lookups = q->dns->system.lookups ? q->dns->system.lookups : "fb";
-	bool local = dns_is_localhost(text_slice(&q->name));
+	bool local = dns_is_under(text_slice(&q->name), SLICE("localhost"));
 	struct dns_answer literal;
 
 	if (dns_literal(text_slice(&q->name), q->port, &literal)) {
 		query_tell(q, &literal);
 		return;
 	}
+	bool asks = !local && !dns_is_under(text_slice(&q->name), SLICE("invalid"));
 	while (!query_has_found(q) && dns_name_is_sound(text_slice(&q->name)) &&
 		q->source < LOOKUPS_MAX && lookups[q->source]) {
 		char source = lookups[q->source];
-		if (source == 'b' && !local && ask_servers(q))
+		if (source == 'b' && asks && ask_servers(q))
 			return;
 		if (source == 'f') {
 			ask_hosts_for(q, AF_INET6);
@@ -430,36 +431,6 @@ void dns_cancel(struct dns_lookup *l)
 
 /* --- life --- */
 
-static bool parse_server(struct slice item, struct addr *out)
-{
-	struct problem ignored;
-	struct dns_answer digits;
-
-	if (dns_literal(item, NS_DEFAULTPORT, &digits))
-		*out = digits.addrs[0];
-	else if (!addr_parse(item, out, &ignored))
-		return false;
-	return !addr_is_unix(out) && !addr_is_any(out) && addr_port(out) != 0;
-}
-
-static bool parse_servers(struct dns *d, const char *servers, struct problem *p)
-{
-	struct slice rest = slice_of(servers), item;
-	struct addr at;
-
-	while (slice_next_item(&rest, &item)) {
-		if (!parse_server(item, &at))
-			return problem_set(p,
-				"'%.*s' is no address of a nameserver: write it in digits, as "
-				"10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:53",
-				SLICE_ARG(item));
-		text_add(&d->servers, d->servers.len ? "," : "");
-		text_add_addr(&d->servers, &at);
-	}
-	return !servers || d->servers.len ||
-	       problem_set(p, "no address of a nameserver is given");
-}
-
 struct dns *dns_new(struct io_loop *loop, const struct dns_cfg *cfg, struct problem *p)
 {
 	struct dns *d = mem_zalloc(sizeof(*d));
@@ -473,7 +444,7 @@ struct dns *dns_new(struct io_loop *loop, const struct dns_cfg *cfg, struct prob
 	list_init(&d->watches);
 	text_init(&d->servers);
 	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
-	if (!parse_servers(d, cfg->servers, p)) {
+	if (cfg->servers && !dns_servers_parse(cfg->servers, &d->servers, p)) {
 		dns_free(&d);
 		return NULL;
 	}

@@ -4,10 +4,10 @@
  * MODEL   A lookup asks for the IPv4 and the IPv6 addresses of a name together. An address
  *         in digits and unix: need nobody. Else /etc/hosts and the nameservers are asked as
  *         the system is configured (nsswitch.conf, resolv.conf: search, ndots), and the
- *         localhost names of RFC 6761 are loopback where nobody knows them. The real loop's
- *         is c-ares (io/dns.c), the simulated one's a table (io/sim.h: sim_dns_set).
- *         Addresses come IPv6 first, the families taking turns (RFC 8305 4; of RFC 6724 no
- *         more than that).
+ *         localhost names of RFC 6761 are loopback where nobody knows them, those under
+ *         `invalid` are asked of nobody. The real loop's is c-ares (io/dns.c), the simulated
+ *         one's a table (io/sim.h: sim_dns_set). Addresses come IPv6 first, the families
+ *         taking turns (RFC 8305 4; of RFC 6724 no more than that).
  * RULES   1. on_done never runs inside a call of this header, and once a lookup unless it is
  *            cancelled.
  *         2. ttl is between 1 s and 1 h for what was found, 60 s for /etc/hosts, NS_NEVER for
@@ -62,6 +62,10 @@ struct dns_lookup {
 	struct dns_query *query; /* NULL: not under way */
 };
 
+/* An address in digits, or unix:PATH; false: a name, which has to be looked up. */
+bool dns_is_literal(struct slice host, uint16_t port, struct addr *out);
+/* Whether `servers` is what dns_cfg wants; false and a problem: where it is not. */
+MUST_USE bool dns_servers_check(const char *servers, struct problem *p);
 /* NULL and a problem: `servers` is malformed, or the system's resolver cannot be set up. */
 struct dns *dns_new(struct io_loop *loop, const struct dns_cfg *cfg, struct problem *p);
 /* Lookups under way are cancelled. */

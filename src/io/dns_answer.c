@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#define DNS_PORT 53
 #define DNS_TYPE_SOA 6
 
 void dns_found_init(struct dns_found *f)
@@ -64,33 +65,70 @@ void dns_answer_none(
 		out->ttl = DNS_TTL_FAILED;
 }
 
-bool dns_literal(struct slice host, uint16_t port, struct dns_answer *out)
+bool dns_is_literal(struct slice host, uint16_t port, struct addr *out)
 {
 	struct problem ignored;
 	struct text t;
-	bool v6 = slice_find(host, ':') < host.len;
+	bool bare6 = slice_find(host, ':') < host.len && host.ptr[0] != '[';
 
 	if (host.len == 0) /* :80 would be any address, which is nobody's */
 		return false;
 	text_init(&t);
-	text_add(&t, v6 && host.ptr[0] != '[' ? "[" : "");
-	text_add_slice(&t, host);
-	text_add(&t, v6 && host.ptr[0] != '[' ? "]" : "");
 	if (slice_starts(host, SLICE("unix:"))) {
-		text_reset(&t);
 		text_add_slice(&t, host);
 	} else {
-		text_addf(&t, ":%u", port);
+		text_add(&t, bare6 ? "[" : "");
+		text_add_slice(&t, host);
+		text_addf(&t, bare6 ? "]:%u" : ":%u", port);
 	}
-	bool is_literal = addr_parse(text_slice(&t), &out->addrs[0], &ignored);
+	bool is_literal = addr_parse(text_slice(&t), out, &ignored);
 	text_fini(&t);
-	if (!is_literal)
-		return false;
+	return is_literal;
+}
+
+bool dns_literal(struct slice host, uint16_t port, struct dns_answer *out)
+{
 	out->result = DNS_FOUND;
 	out->n = 1;
 	out->ttl = NS_NEVER;
 	out->why = "";
-	return true;
+	return dns_is_literal(host, port, &out->addrs[0]);
+}
+
+static bool parse_server(struct slice item, struct addr *out)
+{
+	struct problem ignored;
+
+	if (!dns_is_literal(item, DNS_PORT, out) && !addr_parse(item, out, &ignored))
+		return false;
+	return !addr_is_unix(out) && !addr_is_any(out) && addr_port(out) != 0;
+}
+
+bool dns_servers_parse(const char *servers, struct text *out, struct problem *p)
+{
+	struct slice rest = slice_of(servers), item;
+	struct addr at;
+
+	while (slice_next_item(&rest, &item)) {
+		if (!parse_server(item, &at))
+			return problem_set(p,
+				"'%.*s' is no address of a nameserver: write it in digits, as "
+				"10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:53",
+				SLICE_ARG(item));
+		text_add(out, out->len ? "," : "");
+		text_add_addr(out, &at);
+	}
+	return out->len || problem_set(p, "no address of a nameserver is given");
+}
+
+bool dns_servers_check(const char *servers, struct problem *p)
+{
+	struct text ignored;
+
+	text_init(&ignored);
+	bool ok = dns_servers_parse(servers, &ignored, p);
+	text_fini(&ignored);
+	return ok;
 }
 
 static struct slice without_last_dot(struct slice name)
@@ -100,10 +138,8 @@ static struct slice without_last_dot(struct slice name)
 		       : name;
 }
 
-bool dns_is_localhost(struct slice name)
+bool dns_is_under(struct slice name, struct slice top)
 {
-	const struct slice top = SLICE("localhost");
-
 	name = without_last_dot(name);
 	if (name.len <= top.len)
 		return slice_eq_nocase(name, top);

@@ -21,10 +21,13 @@ void dns_found_merge(const struct dns_found *f, uint16_t port, struct dns_answer
 /* No address: for how long, within bounds. */
 void dns_answer_none(
 	struct dns_answer *out, enum dns_result result, ns_t ttl, const char *why);
-/* Digits and unix:; false: a name. */
+/* The answer for an address; false: a name. */
 bool dns_literal(struct slice host, uint16_t port, struct dns_answer *out);
-/* "localhost", "x.localhost", with or without the last dot (RFC 6761 6.3). */
-bool dns_is_localhost(struct slice name);
+/* Whether it is `top` or ends in it, with or without the last dot: "localhost" (RFC 6761
+ * 6.3), "invalid" (6.4). */
+bool dns_is_under(struct slice name, struct slice top);
+/* dns_cfg.servers as "10.0.0.53:53,[::1]:5353". */
+MUST_USE bool dns_servers_parse(const char *servers, struct text *out, struct problem *p);
 /* Whether it could be a name at all: labels of 1 to 63 bytes, 253 together. */
 bool dns_name_is_sound(struct slice name);
 /*

@@ -120,6 +120,7 @@ static void answers(void **state)
 		/* by the search list */
 		{ "host", "10.9.9.9:80", DNS_FOUND, 30 * NS_S, "" },
 		{ "nobody", "", DNS_NO_NAME, 40 * NS_S, "no such name" },
+		{ "gone.invalid", "", DNS_NO_NAME, 5 * NS_S, "no such name" },
 	};
 	struct scene s;
 	(void)state;
