@@ -3,11 +3,13 @@
 #include "base/opts.h"
 
 struct test_options {
+	int before; /* so that no offset is 0 */
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
 #define GROUP(title)
 #include "test_opts.def"
 #undef OPT
 #undef GROUP
+	struct opt_froms froms;
 };
 
 static const struct opt rows[] = {
@@ -49,6 +51,86 @@ static struct parsed parse(char **argv, size_t n)
 	r.outcome = opts_parse(&verb, (int)n - 1, argv + 1, &r.o, &r.words, &r.p);
 	assert_int_equal(r.outcome == OPTS_BAD, r.p.text[0] != '\0');
 	return r;
+}
+
+static enum opt_from from_of(const struct parsed *r, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return (enum opt_from)r->o.froms.of[i];
+	fail();
+	return OPT_FROM_DEFAULT;
+}
+
+/* With TEST_... in the environment, and each value's source noted. */
+static struct parsed parse_env(char **argv, size_t n)
+{
+	struct verb with = verb;
+	struct parsed r = { .p = { "" } };
+	with.env = "TEST_OPTS_";
+	with.froms_offset = offsetof(struct test_options, froms);
+	r.outcome = opts_parse(&with, (int)n, argv, &r.o, &r.words, &r.p);
+	return r;
+}
+
+static void test_environment(void **state)
+{
+	(void)state;
+	char *none[] = { NULL };
+	char *argv[] = { "--limit", "7", "--listen", ":3", "--listen=:4", "--json" };
+	setenv("TEST_OPTS_LIMIT", "5", 1);
+	setenv("TEST_OPTS_LISTEN", ":2", 1);
+	setenv("TEST_OPTS_KEEP_ALIVE", "no", 1);
+	setenv("TEST_OPTS_JSON", "false", 1);
+	setenv("TEST_OPTS_BUFFER", "", 1);
+	setenv("TEST_OPTS_UNKNOWN", "x", 1);
+	struct parsed r = parse_env(none, 0);
+	assert_int_equal(r.outcome, OPTS_RUN);
+	assert_int_equal(r.o.limit, 5);
+	assert_int_equal(r.o.listen.n, 1);
+	assert_false(r.o.keep_alive || r.o.json);
+	assert_int_equal(r.o.buffer, 65536);
+	assert_int_equal(from_of(&r, "limit"), OPT_FROM_ENV);
+	assert_int_equal(from_of(&r, "buffer"), OPT_FROM_DEFAULT);
+	r = parse_env(argv, ARRAY_LEN(argv));
+	assert_int_equal(r.outcome, OPTS_RUN);
+	assert_int_equal(r.o.limit, 7);
+	assert_true(r.o.json);
+	assert_int_equal(r.o.listen.n, 2); /* they replace, they do not join */
+	assert_string_equal(r.o.listen.v[0], ":3");
+	assert_int_equal(from_of(&r, "limit"), OPT_FROM_ARGV);
+	assert_int_equal(from_of(&r, "json"), OPT_FROM_ARGV);
+	assert_int_equal(from_of(&r, "keep-alive"), OPT_FROM_ENV);
+	setenv("TEST_OPTS_KEEP_ALIVE", "perhaps", 1);
+	r = parse_env(none, 0);
+	assert_int_equal(r.outcome, OPTS_BAD);
+	assert_string_equal(r.p.text, "TEST_OPTS_KEEP_ALIVE: 'perhaps': write yes or no");
+	/* no verb without a prefix reads any of it */
+	r = PARSE();
+	assert_true(r.o.limit == UINT64_MAX);
+	unsetenv("TEST_OPTS_LIMIT");
+	unsetenv("TEST_OPTS_LISTEN");
+	unsetenv("TEST_OPTS_KEEP_ALIVE");
+	unsetenv("TEST_OPTS_JSON");
+	unsetenv("TEST_OPTS_BUFFER");
+	unsetenv("TEST_OPTS_UNKNOWN");
+}
+
+static void test_set_and_names(void **state)
+{
+	(void)state;
+	struct test_options o = { 0 };
+	struct problem p = { "" };
+	char name[64];
+	const struct opt *flag = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].name, "keep-alive") == 0)
+			flag = &rows[i];
+	assert_true(opts_set(flag, "true", &o, &p) && o.keep_alive);
+	assert_true(opts_set(flag, "no", &o, &p) && !o.keep_alive);
+	assert_false(opts_set(flag, "1", &o, &p));
+	opts_env_name("X_", flag, name, sizeof(name));
+	assert_string_equal(name, "X_KEEP_ALIVE");
 }
 
 static void test_defaults(void **state)
@@ -260,6 +342,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_defaults),
+		TEST(test_environment),
+		TEST(test_set_and_names),
 		TEST(test_values),
 		TEST(test_edge_values),
 		TEST(test_help_asked),
