@@ -450,6 +450,29 @@ static void test_unasked_bytes(void **state)
 	}
 }
 
+/* An interim answer is a byte of the answer: the server is at it, so nothing is sent again. */
+static void test_no_replay_after_an_interim_answer(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job a, b;
+	scene_init(&s, NULL, NULL);
+	job_init(&a, s.up, "GET", "/");
+	job_init(&b, s.up, "GET", "/");
+	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 10 * NS_MS);
+	s.answer = "HTTP/1.1 103 Early Hints\r\n\r\n";
+	s.close_in = 5 * NS_MS;
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&b.log, "ready head:103 end:eof");
+	assert_int_equal(s.requests, 2);
+	assert_int_equal(upstream_stats(s.up)->replayed, 0);
+	job_fini(&a);
+	job_fini(&b);
+	scene_fini(&s);
+}
+
 /* --- connects that fail --- */
 
 static void fail_connect(const struct upstream_cfg *cfg, const struct sim_cfg *sim,
@@ -536,6 +559,7 @@ int main(void)
 		TEST(test_server_that_closes_after_each_answer),
 		TEST(test_call_meets_the_end_of_its_connection),
 		TEST(test_unasked_bytes),
+		TEST(test_no_replay_after_an_interim_answer),
 		TEST(test_connects_that_fail),
 		TEST(test_out_of_ports_and_descriptors),
 	};
