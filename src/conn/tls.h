@@ -61,8 +61,6 @@ const struct tls_counts *tls_client_counts(const struct tls_client *c);
 /* `authority`: a name or an IP address, with or without a port: "api.example.com:8443". */
 struct tls_peer *tls_peer_new(struct tls_client *c, struct slice authority);
 void tls_peer_unref(struct tls_peer **p);
-/* Its client's. */
-const struct tls_counts *tls_peer_counts(const struct tls_peer *p);
 
 /* After conn_connect gave ERR_OK, before conn_want. Then conn_connected gives ERR_TLS_*
  * also, and conn_detail what there is to say about it. */

@@ -2,7 +2,6 @@
 #include "conn/tls_internal.h"
 
 #include <openssl/err.h>
-#include <openssl/pemerr.h>
 #include <openssl/x509err.h>
 #include <openssl/x509v3.h>
 
@@ -29,12 +28,12 @@ const char *tls_reason(void)
 /* --- both sides --- */
 
 /* A key that asks for a passphrase is refused: nobody would be there to type it. */
-static int on_passphrase(char *buf, int cap, int is_for_writing, void *ctx)
+static int on_passphrase(char *buf, int cap, int is_for_writing, void *asked)
 {
 	(void)buf;
 	(void)cap;
 	(void)is_for_writing;
-	(void)ctx;
+	*(bool *)asked = true;
 	return -1;
 }
 
@@ -48,7 +47,6 @@ static SSL_CTX *ctx_new(const SSL_METHOD *method)
 				      SSL_MODE_RELEASE_BUFFERS);
 	/* Header and payload of a record in one read, and of the next ones if they are there. */
 	SSL_CTX_set_read_ahead(ctx, 1);
-	SSL_CTX_set_default_passwd_cb(ctx, on_passphrase);
 	return ctx;
 }
 
@@ -66,11 +64,6 @@ static bool file_problem(struct problem *p, const char *file, const char *what)
 		problem_fill(p, "%s: %s", file, strerror(ERR_GET_REASON(first)));
 	else if (has_reason(last, ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH))
 		problem_fill(p, "%s: is not the key of the certificate", file);
-	else if (has_reason(first, ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ))
-		problem_fill(p,
-			"%s: its key asks for a passphrase, which nobody could type: save "
-			"it without one",
-			file);
 	else
 		problem_fill(p, "%s: holds no %s in PEM form (%s)", file, what,
 			why ? why : "it is empty");
@@ -81,12 +74,20 @@ static bool file_problem(struct problem *p, const char *file, const char *what)
 static bool load_identity(
 	SSL_CTX *ctx, const char *cert_file, const char *key_file, struct problem *p)
 {
+	bool asked = false;
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1)
 		return file_problem(p, cert_file, "certificate");
-	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1)
-		return file_problem(p, key_file, "private key");
-	return true;
+	SSL_CTX_set_default_passwd_cb(ctx, on_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
+	int rc = SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+	if (rc != 1 && asked)
+		return problem_set(p,
+			"%s: its key asks for a passphrase, which nobody could type: save "
+			"it without one",
+			key_file);
+	return rc == 1 || file_problem(p, key_file, "private key");
 }
 
 /* --- toward a server --- */
@@ -225,11 +226,6 @@ void tls_peer_unref(struct tls_peer **pp)
 	tls_client_unref(&peer->client);
 	mem_free(peer->host);
 	mem_free(peer);
-}
-
-const struct tls_counts *tls_peer_counts(const struct tls_peer *p)
-{
-	return &p->client->counts;
 }
 
 SSL *tls_peer_ssl(struct tls_peer *peer)

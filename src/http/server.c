@@ -674,9 +674,10 @@ const struct addr *server_addr(const struct server *s, uint32_t nth)
 
 void server_set_tls(struct server *s, struct tls_server *tls)
 {
-	CHECK(s->cfg.tls && tls);
-	tls_server_ref(tls);
-	tls_server_succeed(tls, s->cfg.tls);
+	if (tls)
+		tls_server_ref(tls);
+	if (tls && s->cfg.tls && tls != s->cfg.tls)
+		tls_server_succeed(tls, s->cfg.tls);
 	tls_server_unref(&s->cfg.tls);
 	s->cfg.tls = tls;
 }
@@ -728,6 +729,11 @@ void server_free(struct server **sp)
 	tls_server_unref(&s->cfg.tls);
 	mem_free(s);
 	*sp = NULL;
+}
+
+const struct tls_counts *server_tls_counts(const struct server *s)
+{
+	return s->cfg.tls ? tls_server_counts(s->cfg.tls) : NULL;
 }
 
 uint32_t server_conn_count(const struct server *s)

@@ -84,7 +84,7 @@ MUST_USE bool server_listen_only(
 	struct server *s, const struct addr *at, uint32_t n, struct problem *p);
 /* Takes the durations (..._for) of cfg, for what begins from now on. */
 void server_set_times(struct server *s, const struct server_cfg *cfg);
-/* Another certificate for connections to come; of a server made with one. */
+/* For connections to come: another certificate, or NULL: plain. */
 void server_set_tls(struct server *s, struct tls_server *tls);
 /*
  * Stops accepting; what has connected is served to the end of its exchange. Clients are told
@@ -94,6 +94,7 @@ void server_drain(struct server *s);
 /* Closes everything now (on_end with ERR_STOPPING for open exchanges) and frees. */
 void server_free(struct server **s);
 uint32_t server_conn_count(const struct server *s);
+const struct tls_counts *server_tls_counts(const struct server *s); /* NULL: no TLS */
 void *server_ctx(const struct server *s);
 struct worker *server_worker(const struct server *s);
 

@@ -287,6 +287,8 @@ static void upstream_set_cfg(struct upstream *u, const struct upstream_cfg *cfg)
 	u->cfg = *cfg;
 	if (u->cfg.tls)
 		tls_client_ref(u->cfg.tls);
+	if (u->cfg.tls && before && u->cfg.tls != before)
+		tls_client_succeed(u->cfg.tls, before);
 	tls_client_unref(&before);
 	if (!u->cfg.limits.head_bytes || u->cfg.limits.head_bytes > WORKER_BUF_BYTES)
 		u->cfg.limits.head_bytes = WORKER_BUF_BYTES;
@@ -301,7 +303,8 @@ static void upstream_first_endpoints(struct upstream *u)
 	struct upstream_endpoint list[UPSTREAM_ENDPOINTS_MAX];
 	CHECK(u->cfg.endpoint_count <= UPSTREAM_ENDPOINTS_MAX);
 	for (uint32_t i = 0; i < u->cfg.endpoint_count; i++)
-		list[i] = (struct upstream_endpoint){ u->cfg.endpoints[i], u->cfg.names[i] };
+		list[i] = (struct upstream_endpoint){ u->cfg.endpoints[i],
+			u->cfg.names[i] };
 	if (u->cfg.endpoint_count)
 		upstream_set_endpoints(u, list, u->cfg.endpoint_count);
 }
@@ -403,8 +406,7 @@ const struct upstream_stats *upstream_stats(const struct upstream *u)
 
 const struct tls_counts *upstream_tls_counts(const struct upstream *u)
 {
-	const struct tls_peer *peer = u->endpoint_count ? u->endpoints[0]->tls : NULL;
-	return peer ? tls_peer_counts(peer) : NULL;
+	return u->cfg.tls ? tls_client_counts(u->cfg.tls) : NULL;
 }
 
 void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes)

@@ -112,9 +112,8 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
 void upstream_free(struct upstream **u);
 /*
  * New bounds while it runs, and TLS settings; endpoints and unit must be what they are, and
- * TLS be on or off as it is. A limit below what is
- * used is met by taking none: idle connections go first. Calls that wait together for more
- * than the limit end with ERR_SHED.
+ * TLS be on or off as it is. A limit below what is used is met by taking none: idle
+ * connections go first. Calls that wait together for more than the limit end with ERR_SHED.
  */
 void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
 /* Nobody will submit to it any more: nothing is kept idle. upstream_reconfigure takes it

@@ -24,11 +24,18 @@ void proxy_client_closed(struct proxy *p)
 void proxy_answer_reason(
 	struct proxy *p, struct sconn *client, const struct route *r, enum err why)
 {
+	proxy_answer_detail(p, client, r, why, SLICE_NONE);
+}
+
+void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
+	enum err why, struct slice detail)
+{
 	struct text body, fields;
 	uint16_t status = err_status(why) ? err_status(why) : 502;
 	text_init(&body);
 	text_init(&fields);
-	text_addf(&body, "weir: %s", err_text(why));
+	text_add(&body, "weir: ");
+	text_add_slice(&body, detail.len ? detail : slice_of(err_text(why)));
 	if (why == ERR_DEADLINE && r) {
 		ns_t budget;
 		(void)!proxy_budget(r, sconn_head(client), &budget);
@@ -121,6 +128,15 @@ void capture_add(struct capture *c, struct slice data)
 	c->len = (uint16_t)(c->len + n);
 }
 
+void capture_detail(struct capture *c, struct slice detail)
+{
+	if (c->status)
+		return; /* the server's own words are better */
+	c->len = (uint16_t)(detail.len < sizeof(c->text) ? detail.len : sizeof(c->text));
+	if (c->len)
+		memcpy(c->text, detail.ptr, c->len);
+}
+
 void proxy_note(const struct route *r, enum err why, const struct capture *c)
 {
 	struct proxy *p = r->plan->proxy;
@@ -131,6 +147,6 @@ void proxy_note(const struct route *r, enum err why, const struct capture *c)
 			upstream_note_refusal(r->upstream);
 		words_add(p->words, ERR_OK, c->status, text, refusal, proxy_now(p));
 	} else if (why != ERR_OK && err_fault(why) == FAULT_UPSTREAM) {
-		words_add(p->words, why, 0, SLICE_NONE, false, proxy_now(p));
+		words_add(p->words, why, 0, text, false, proxy_now(p));
 	}
 }

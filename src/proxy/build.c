@@ -40,7 +40,7 @@ void proxy_start(
 	const struct proxy_options *o = plan->opt;
 	const struct worker_cfg worker = { .clients = (uint32_t)o->clients,
 		.servers = servers };
-	struct server_cfg server = { .ops = &proxy_ops, .ctx = p };
+	struct server_cfg server = { .ops = &proxy_ops, .ctx = p, .tls = plan->tls };
 	proxy_fill_server(o, &server);
 	worker_init(&p->worker, loop, &worker);
 	p->started_at = proxy_now(p);

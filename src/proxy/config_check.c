@@ -66,6 +66,9 @@ static void check_process(struct config *c)
 		"every body would be refused");
 	check_bound(c, at, "client-write-for", o->client_write_for,
 		"every client would be cut");
+	if (!o->cert != !o->key)
+		config_complain(c, option(at, o->cert ? "cert" : "key"),
+			": a certificate and its key go together: give both");
 }
 
 /* --- an upstream --- */
@@ -75,6 +78,7 @@ static void check_urls(struct config *c, const struct config_upstream *u)
 {
 	const struct opt_texts *urls = &u->at.opt.upstream;
 	struct slice path = SLICE_NONE;
+	bool tls = false;
 	for (uint32_t i = 0; i < urls->n; i++) {
 		struct config_option at = { &u->at, "upstream", i };
 		struct problem why = { "" };
@@ -83,15 +87,14 @@ static void check_urls(struct config *c, const struct config_upstream *u)
 			config_complain(c, at, ": %s", why.text);
 			continue;
 		}
-		if (url.tls)
-			config_complain(c, at,
-				" %s: https is not there yet; put a TLS terminator "
-				"between, or use http://",
-				urls->v[i]);
 		if (i > 0 && !slice_eq(path, url.path))
 			config_complain(c, at, " %s: all endpoints must have one path",
 				urls->v[i]);
+		if (i > 0 && tls != url.tls)
+			config_complain(c, at,
+				" %s: all endpoints must be https, or none", urls->v[i]);
 		path = url.path;
+		tls = url.tls;
 	}
 }
 
@@ -112,6 +115,12 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 	check_bound(c, at, "first-byte-timeout", o->first_byte_timeout,
 		"every answer would be too late");
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
+	check_bound(
+		c, at, "tls-timeout", o->tls_timeout, "every handshake would be late");
+	if (!o->upstream_cert != !o->upstream_key)
+		config_complain(c,
+			option(at, o->upstream_cert ? "upstream-cert" : "upstream-key"),
+			": a certificate and its key go together: give both");
 }
 
 /* --- a route --- */

@@ -47,7 +47,7 @@ static void forward_fail(struct forward *f, enum err why)
 	call_abandon(&f->call, f->x.route->upstream);
 	f->finished = true;
 	if (!f->answering) {
-		proxy_answer_reason(p, client, f->x.route, why);
+		proxy_answer_detail(p, client, f->x.route, why, f->call.detail);
 		return;
 	}
 	p->reasons[why]++;
@@ -159,6 +159,8 @@ static void on_call_flush(struct call *call)
 static void on_call_end(struct call *call, enum err why)
 {
 	struct forward *f = call_forward(call);
+	if (why != ERR_OK)
+		capture_detail(&f->capture, call->detail);
 	proxy_note(f->x.route, why, &f->capture);
 	if (why != ERR_OK) {
 		forward_fail(f, why);

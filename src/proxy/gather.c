@@ -18,8 +18,9 @@
 struct part {
 	struct call call;
 	struct gather *gather;
-	struct text body; /* of its answer */
-	size_t sent;      /* of the request's body */
+	struct text
+		body; /* of its answer; or, when it is missing, what is known of that */
+	size_t sent;  /* of the request's body */
 	uint16_t status;
 	bool over;
 	enum err why;
@@ -64,6 +65,7 @@ static void gather_abandon(struct gather *g, enum err why)
 		call_abandon(&part->call, g->x.route->upstream);
 		part->over = true;
 		part->why = why;
+		text_reset(&part->body);
 	}
 	g->left = 0;
 }
@@ -78,7 +80,9 @@ static void part_json(struct json *j, const struct part *part)
 		json_str(j, "body", text_slice(&part->body));
 	} else {
 		json_cstr(j, "missing", err_label(part->why));
-		json_cstr(j, "why", err_text(part->why));
+		json_str(j, "why",
+			part->body.len ? text_slice(&part->body)
+				       : slice_of(err_text(part->why)));
 	}
 	json_end(j);
 }
@@ -159,6 +163,11 @@ static void part_over(struct part *part, enum err why)
 	part->why = why;
 	capture_begin(&c, part->status);
 	capture_add(&c, text_slice(&part->body));
+	if (why != ERR_OK) {
+		capture_detail(&c, part->call.detail);
+		text_reset(&part->body); /* from here on: why it is missing */
+		text_add_slice(&part->body, part->call.detail);
+	}
 	proxy_note(g->x.route, why, &c);
 	if (--g->left == 0)
 		gather_answer(g);

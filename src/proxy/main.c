@@ -115,6 +115,8 @@ static void say_start(const struct run *run)
 		text_add(&t, i ? " " : "");
 		text_add_addr(&t, at);
 	}
+	if (run->proxy.plan->tls)
+		text_add(&t, ", TLS");
 	say_upstreams(&t, run->proxy.plan);
 	if (run->proxy.admin) {
 		text_add(&t, ", admin ");

@@ -7,13 +7,15 @@
 
 /* --- from a config --- */
 
-static bool add_endpoint(struct upstream_cfg *u, const struct addr *addr)
+static bool add_endpoint(
+	struct upstream_cfg *u, const struct addr *addr, struct slice name)
 {
 	for (uint32_t i = 0; i < u->endpoint_count; i++)
-		if (addr_eq(&u->endpoints[i], addr))
+		if (addr_eq(&u->endpoints[i], addr) && slice_eq(u->names[i], name))
 			return true;
 	if (u->endpoint_count == UPSTREAM_ENDPOINTS_MAX)
 		return false;
+	u->names[u->endpoint_count] = name;
 	u->endpoints[u->endpoint_count++] = *addr;
 	return true;
 }
@@ -32,7 +34,7 @@ static void resolve_url(struct config *c, struct plan_upstream *u, uint32_t nth)
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if (!add_endpoint(&u->up, &found[i])) {
+		if (!add_endpoint(&u->up, &found[i], url.authority)) {
 			config_complain(c, at, ": more than %d addresses",
 				UPSTREAM_ENDPOINTS_MAX);
 			return;
@@ -76,6 +78,60 @@ static void resolve_addrs(struct config *c, struct plan *plan)
 			why.text);
 }
 
+/* --- certificates --- */
+
+/* The problem begins with the file's name: it is told where that file is asked for. */
+static void complain_file(struct config *c, const struct config_level *at,
+	const char *const *options, const char *const *files, const struct problem *why)
+{
+	uint32_t nth = 0;
+	while (options[nth + 1] &&
+		(!files[nth] || strncmp(why->text, files[nth], strlen(files[nth])) != 0))
+		nth++;
+	config_complain(
+		c, (struct config_option){ at, options[nth], 0 }, " %s", why->text);
+}
+
+static void load_server(struct config *c, struct plan *plan)
+{
+	const struct proxy_options *o = &c->at.opt;
+	const struct tls_server_cfg cfg = {
+		.cert_file = o->cert, .key_file = o->key, .handshake_for = o->tls_timeout
+	};
+	struct problem why = { "" };
+	if (!o->cert)
+		return;
+	plan->tls = tls_server_new(&cfg, &why);
+	if (!plan->tls)
+		complain_file(c, &c->at, (const char *[]){ "cert", "key", NULL },
+			(const char *[]){ o->cert, o->key }, &why);
+}
+
+static void load_client(struct config *c, struct plan_upstream *u)
+{
+	const struct proxy_options *o = &u->cfg->at.opt;
+	const struct tls_client_cfg cfg = { .ca_file = o->upstream_ca,
+		.cert_file = o->upstream_cert,
+		.key_file = o->upstream_key,
+		.insecure = o->upstream_insecure,
+		.handshake_for = o->tls_timeout };
+	struct problem why = { "" };
+	struct addr_url url;
+	if (!o->upstream.n || !addr_url_parse(slice_of(o->upstream.v[0]), &url, &why) ||
+		!url.tls)
+		return;
+	u->tls = u->up.tls = tls_client_new(&cfg, &why);
+	if (!u->tls)
+		complain_file(c, &u->cfg->at,
+			(const char *[]){
+				"upstream-ca", "upstream-cert", "upstream-key", NULL },
+			(const char *[]){
+				o->upstream_ca, o->upstream_cert, o->upstream_key },
+			&why);
+}
+
+/* --- plans --- */
+
 static struct plan *plan_alloc(
 	const struct proxy_options *o, uint32_t upstreams, uint32_t routes)
 {
@@ -92,6 +148,9 @@ static struct plan *plan_alloc(
 static void plan_free(struct plan *plan)
 {
 	config_free(&plan->config);
+	tls_server_unref(&plan->tls);
+	for (uint32_t i = 0; i < plan->upstream_count; i++)
+		tls_client_unref(&plan->upstreams[i].tls);
 	mem_free(plan->upstreams);
 	mem_free(plan->routes);
 	mem_free(plan);
@@ -101,12 +160,14 @@ struct plan *plan_new(struct config *c)
 {
 	struct plan *plan = plan_alloc(&c->at.opt, c->upstream_count, c->route_count);
 	resolve_addrs(c, plan);
+	load_server(c, plan);
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];
 		u->cfg = &c->upstreams[i];
 		proxy_fill_upstream(&u->cfg->at.opt, &u->up);
 		for (uint32_t k = 0; k < u->cfg->at.opt.upstream.n; k++)
 			resolve_url(c, u, k);
+		load_client(c, u);
 	}
 	for (uint32_t i = 0; i < c->route_count; i++) {
 		const struct config_route *from = &c->routes[i];
@@ -184,27 +245,40 @@ bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 
 /* --- targets --- */
 
-static bool same_endpoints(const struct upstream_cfg *a, const struct upstream_cfg *b)
+static int by_text(const void *a, const void *b)
 {
-	if (a->endpoint_count != b->endpoint_count)
-		return false;
-	for (uint32_t i = 0; i < a->endpoint_count; i++) {
-		bool found = false;
-		for (uint32_t k = 0; k < b->endpoint_count && !found; k++)
-			found = addr_eq(&a->endpoints[i], &b->endpoints[k]);
-		if (!found)
-			return false;
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The same for the same endpoints, in whatever order they came. */
+static char *endpoints_text(const struct upstream_cfg *cfg)
+{
+	char *each[UPSTREAM_ENDPOINTS_MAX];
+	struct text t;
+	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
+		text_init(&t);
+		text_addf(&t, "%s %.*s ", cfg->tls ? "https" : "http",
+			SLICE_ARG(cfg->names[i]));
+		text_add_addr(&t, &cfg->endpoints[i]);
+		each[i] = text_take(&t);
 	}
-	return true;
+	qsort(each, cfg->endpoint_count, sizeof(each[0]), by_text);
+	text_init(&t);
+	text_add(&t, ""); /* of none, still a text */
+	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
+		text_addf(&t, "%s\n", each[i]);
+		mem_free(each[i]);
+	}
+	return text_take(&t);
 }
 
 static struct target *target_find(
-	struct list *l, const char *name, const struct upstream_cfg *cfg)
+	struct list *l, const char *name, const char *where, enum slot_unit unit)
 {
 	LIST_EACH (l, n, after) {
 		struct target *t = CONTAINER_OF(n, struct target, node);
-		if (strcmp(t->name, name) == 0 && t->cfg.unit == cfg->unit &&
-			same_endpoints(&t->cfg, cfg))
+		if (strcmp(t->name, name) == 0 && t->unit == unit &&
+			strcmp(t->where, where) == 0)
 			return t;
 	}
 	return NULL;
@@ -213,20 +287,23 @@ static struct target *target_find(
 static struct target *target_take(
 	struct proxy *p, const char *name, const struct upstream_cfg *cfg)
 {
-	struct target *t = target_find(&p->targets, name, cfg);
-	if (!t && (t = target_find(&p->retired, name, cfg))) {
+	char *where = endpoints_text(cfg);
+	struct target *t = target_find(&p->targets, name, where, cfg->unit);
+	if (!t && (t = target_find(&p->retired, name, where, cfg->unit))) {
 		list_remove(&p->retired, &t->node);
 		list_push_back(&p->targets, &t->node);
 	}
 	if (t) {
 		upstream_reconfigure(t->up, cfg);
+		mem_free(where);
 	} else {
 		t = mem_zalloc(sizeof(*t));
 		t->name = mem_strdup(name);
+		t->where = where;
+		t->unit = cfg->unit;
 		t->up = upstream_new(&p->worker, cfg);
 		list_push_back(&p->targets, &t->node);
 	}
-	t->cfg = *cfg;
 	t->plans++;
 	return t;
 }
@@ -235,6 +312,7 @@ static void target_free(struct list *l, struct target *t)
 {
 	list_remove(l, &t->node);
 	upstream_free(&t->up);
+	mem_free(t->where);
 	mem_free(t->name);
 	mem_free(t);
 }

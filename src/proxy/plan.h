@@ -4,9 +4,9 @@
  *
  * MODEL   A target is an upstream as a live object (http/upstream.h), with its connections and
  *         slots. A plan names targets; after a reload the next plan goes on with those whose
- *         name, addresses and limit-unit have stayed, so that a cap holds across it. A target
- *         that no plan names any more is retired: it ends when the server has nothing of it
- *         left.
+ *         name, URLs, addresses and limit-unit have stayed, so that a cap holds across it. A
+ *         target that no plan names any more is retired: it ends when the server has nothing
+ *         of it left.
  *         A request holds the plan it was routed by until it ends.
  * RULES   1. Nothing of a plan changes once it is open.
  *         2. Of one name, addresses and unit there is one target, a retired one taken back
@@ -26,14 +26,16 @@ struct plan;
 struct target {
 	struct list_node node; /* on the proxy's targets or retired */
 	char *name;
+	char *where; /* its endpoints by scheme, name and address */
 	struct upstream *up;
-	struct upstream_cfg cfg; /* what it runs by now */
-	uint32_t plans;          /* that name it */
+	enum slot_unit unit;
+	uint32_t plans; /* that name it */
 };
 
 struct plan_upstream {
 	const struct config_upstream *cfg; /* NULL: made without a config */
-	struct upstream_cfg up;
+	struct upstream_cfg up;            /* names point into cfg */
+	struct tls_client *tls;            /* of up; NULL: plain */
 	struct target *target;
 };
 
@@ -56,14 +58,15 @@ struct plan {
 	struct config *config; /* NULL: proxy_make's */
 	const struct proxy_options *opt;
 	struct addr listen[OPT_TEXTS_MAX], admin;
+	struct tls_server *tls; /* NULL: clients come in without */
 	struct plan_upstream *upstreams;
 	uint32_t upstream_count;
 	struct route *routes;
 	uint32_t route_count;
 };
 
-/* Takes the config and looks its names up (blocks). NULL: config_show tells why; the config
- * stays the caller's. */
+/* Takes the config, looks its names up (blocks) and reads the certificates. NULL: config_show
+ * tells why; the config stays the caller's. */
 MUST_USE struct plan *plan_new(struct config *c);
 /* One upstream and one route, by the options alone. */
 MUST_USE struct plan *plan_of(

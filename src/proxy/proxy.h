@@ -43,9 +43,9 @@ struct proxy {
 extern const struct verb proxy_verb;
 extern const struct verb check_verb; /* check.c */
 
-/* The text of an error answer as it passes, for the ledger. */
+/* The text of an error answer as it passes, or what is known of a failure, for the ledger. */
 struct capture {
-	uint16_t status; /* 0: nothing to keep */
+	uint16_t status; /* 0: no error answer */
 	uint16_t len;
 	char text[WORDS_TEXT_BYTES];
 };
@@ -104,6 +104,9 @@ void proxy_client_closed(struct proxy *p);
  * request has no route. */
 void proxy_answer_reason(
 	struct proxy *p, struct sconn *client, const struct route *r, enum err why);
+/* The same, and more than err_text says ("certificate of api.example.com: ..."); or empty. */
+void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
+	enum err why, struct slice detail);
 /* Puts the request's head onto the call, and what is left until its deadline. False: it does
  * not fit. */
 MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
@@ -116,6 +119,8 @@ MUST_USE enum err proxy_check_request(
 void proxy_note_client(struct proxy *p, enum err why, bool answering);
 void capture_begin(struct capture *c, uint16_t status);
 void capture_add(struct capture *c, struct slice data);
+/* What is known of a failure that is no answer. */
+void capture_detail(struct capture *c, struct slice detail);
 /* The answer or failure is complete: into the ledger, refusals recognised. */
 void proxy_note(const struct route *r, enum err why, const struct capture *c);
 

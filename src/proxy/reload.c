@@ -47,6 +47,7 @@ static void take_over(struct proxy *p, struct plan *plan, uint64_t servers)
 	p->forwards.max = bounds.clients;
 	proxy_fill_server(plan->opt, &times);
 	server_set_times(p->server, &times);
+	server_set_tls(p->server, plan->tls);
 }
 
 static struct plan *next_plan(

@@ -111,6 +111,19 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_end(j);
 }
 
+static void json_tls(struct json *j, const char *key, const struct tls_counts *counts)
+{
+	if (!counts) {
+		json_null(j, key);
+		return;
+	}
+	json_object(j, key);
+	json_int(j, "handshakes", (int64_t)counts->handshakes);
+	json_int(j, "resumed", (int64_t)counts->resumed);
+	json_int(j, "failed", (int64_t)counts->failed);
+	json_end(j);
+}
+
 /* Of the same name there are two for a while when a reload has changed the addresses. */
 static void json_upstream(struct json *j, const struct target *t, bool retired)
 {
@@ -118,6 +131,7 @@ static void json_upstream(struct json *j, const struct target *t, bool retired)
 	gauges_add(&g, t->up);
 	json_object(j, NULL);
 	json_cstr(j, "name", t->name);
+	json_tls(j, "tls", upstream_tls_counts(t->up));
 	json_bool(j, "retired", retired);
 	json_limit(j, &g, unit_text(t->up));
 	json_slots(j, &g);
@@ -179,6 +193,7 @@ static void proxy_status(void *ctx, struct json *j)
 	json_int(j, "client", server_conn_count(p->server));
 	json_int(j, "upstream", all.stats.sockets);
 	json_end(j);
+	json_tls(j, "client_tls", server_tls_counts(p->server));
 	json_object(j, "exchanges");
 	json_int(j, "now", (int64_t)p->exchanges_now);
 	json_int(j, "total", (int64_t)p->exchanges_total);

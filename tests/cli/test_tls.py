@@ -186,3 +186,469 @@ def test_a_server_without_tls_is_named(tmp_path):
         doc = load("--insecure", secure(o), rate="10/s", run_for="200ms")
         assert doc["errors"][0]["kind"] == "tls-handshake"
         assert "is it TLS at all" in doc["errors"][0]["text"]
+
+
+# ---- proxy, toward the API -----------------------------------------------------------------
+
+def proxied(port, target="/", method="GET", body=None, context=None):
+    """(status, reason, body) of one request to the proxy."""
+    import http.client
+    if context:
+        c = http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=context)
+    else:
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        c.request(method, target, body=body)
+        answer = c.getresponse()
+        return answer.status, answer.getheader("Weir-Reason"), answer.read()
+    finally:
+        c.close()
+
+
+def upstream_tls(p):
+    return p.status()["upstreams"][0]["tls"]
+
+
+def test_proxy_calls_over_tls(ca, good, tmp_path):
+    with Verb("origin", tmp_path, *good.options(), "--body", "1MB") as o, \
+            Verb("proxy", tmp_path, "--upstream", secure(o), "--upstream-ca", ca.root) as p:
+        for _ in range(5):
+            assert proxied(p.port) == (200, None, b"ok\n" * 333_333 + b"o")
+        assert proxied(p.port, method="POST", body=b"x" * 3_000_000)[0] == 200
+        assert upstream_tls(p) == {"handshakes": 1, "resumed": 0, "failed": 0}
+        assert p.status()["client_tls"] is None
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_sessions_are_resumed_toward_the_api(ca, good, tmp_path):
+    with Verb("origin", tmp_path, *good.options(), "--no-keep-alive") as o, \
+            Verb("proxy", tmp_path, "--upstream", f"https://localhost:{o.port}",
+                 "--upstream-ca", ca.root) as p:
+        for i in range(5):
+            assert proxied(p.port)[0] == 200
+            assert upstream_tls(p) == {"handshakes": i + 1, "resumed": i, "failed": 0}
+
+
+@pytest.mark.parametrize("made, says", [
+    ({"names": LOCAL, "expired": True}, "certificate has expired"),
+    ({"names": ("www.example.com",)}, "hostname mismatch"),
+    ({"names": LOCAL, "by_itself": True}, "self-signed certificate"),
+])
+def test_the_reason_is_told(ca, tmp_path, made, says):
+    cert = ca.issue(*made.pop("names"), **made)
+    said = f"certificate of localhost: {says}"
+    with Verb("origin", tmp_path, *cert.options()) as o:
+        url = f"https://localhost:{o.port}"
+        with Verb("proxy", tmp_path, "--upstream", url, "--upstream-ca", ca.root) as p:
+            for _ in range(2):
+                assert proxied(p.port) == (502, "tls-verify",
+                                           f"weir: {said} (tls-verify)\n".encode())
+            s = p.status()
+            assert s["reasons"] == {"tls-verify": 2}
+            words, = s["words"]
+            assert (words["kind"], words["text"], words["count"]) == ("tls-verify", said, 2)
+            assert upstream_tls(p)["failed"] == 2
+            eventually(lambda: gauges_at_zero(p))
+        with Verb("proxy", tmp_path, "--upstream", url, "--upstream-ca", ca.root,
+                  "--gather", 2) as p:
+            status, reason, body = proxied(p.port)
+            assert (status, reason) == (502, "tls-verify")
+            assert [part["why"] for part in json.loads(body)["parts"]] == [said, said]
+        with Verb("proxy", tmp_path, "--upstream", url, "--upstream-insecure") as p:
+            assert proxied(p.port)[0] == 200
+        assert o.status()["requests"] == 1
+
+
+def test_the_systems_roots_are_the_default(ca, good, tmp_path):
+    with Verb("origin", tmp_path, *good.options()) as o:
+        with Verb("proxy", tmp_path, "--upstream", secure(o)) as p:
+            assert b"unable to get local issuer certificate" in proxied(p.port)[2]
+
+
+def test_an_api_that_does_not_shake_hands(ca, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute, \
+            Verb("proxy", tmp_path, "--upstream", f"https://127.0.0.1:{mute.getsockname()[1]}",
+                 "--tls-timeout", "300ms", "--limit", 3) as p:
+        status, reason, body = proxied(p.port)
+        assert (status, reason) == (504, "tls-timeout")
+        assert body == b"weir: TLS with 127.0.0.1: no handshake within 300 ms (tls-timeout)\n"
+        eventually(lambda: gauges_at_zero(p))
+
+
+class TlsServer:
+    """A server by the ssl module that is told what to say, and how to end."""
+
+    def __init__(self, cert, script, **settings):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(cert.cert, cert.key)
+        for name, value in settings.items():
+            setattr(self.context, name, value)
+        self.script, self.names, self.problems = script, [], []
+        self.context.sni_callback = lambda s, name, c: self.names.append(name)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return
+            raw.settimeout(PATIENCE)
+            with raw:
+                try:
+                    with self.context.wrap_socket(raw, server_side=True) as tls:
+                        self.script(tls)
+                except (OSError, ssl.SSLError) as e:
+                    self.problems.append(str(e))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *why):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+
+def read_head(tls):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        got = tls.recv(65536)
+        if not got:
+            return data
+        data += got
+    return data
+
+
+def test_sni_and_host_are_the_urls(ca, good, tmp_path):
+    heads = []
+
+    def script(tls):
+        heads.append(read_head(tls))
+        assert tls.selected_alpn_protocol() == "http/1.1"
+        tls.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+    with TlsServer(good, script) as server:
+        server.context.set_alpn_protocols(["h2", "http/1.1"])
+        for host, sni in (("localhost", "localhost"), ("127.0.0.1", None)):
+            url = f"https://{host}:{server.port}"
+            with Verb("proxy", tmp_path, "--upstream", url, "--upstream-ca", ca.root) as p:
+                assert proxied(p.port)[0] == 204
+            assert server.names.pop() == sni
+            assert f"\r\nHost: {host}:{server.port}\r\n".encode() in heads.pop()
+        assert server.problems == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_an_api_that_asks_for_our_certificate(ca, good, tmp_path, version):
+    ours = ca.issue("weir.example.com")
+
+    def script(tls):
+        read_head(tls)
+        subject = dict(tls.getpeercert()["subjectAltName"])
+        tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" %
+                    (len(subject["DNS"]), subject["DNS"].encode()))
+
+    with TlsServer(good, script, verify_mode=ssl.CERT_REQUIRED, maximum_version=version) as server:
+        server.context.load_verify_locations(ca.root)
+        url = ("--upstream", f"https://localhost:{server.port}", "--upstream-ca", ca.root)
+        with Verb("proxy", tmp_path, *url, "--upstream-cert", ours.cert,
+                  "--upstream-key", ours.key) as p:
+            assert proxied(p.port) == (200, None, b"weir.example.com")
+            assert proxied(p.port) == (200, None, b"weir.example.com")  # resumed, or not
+        with Verb("proxy", tmp_path, *url) as p:
+            status, reason, body = proxied(p.port)
+            assert (status, reason) == (502, "tls-handshake")
+            assert b"TLS with localhost: " in body and b"alert" in body
+
+
+@pytest.mark.parametrize("head, broken", [
+    (b"HTTP/1.1 200 OK\r\n\r\n", True),  # until the close: only close_notify ends it
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", False),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", True),
+])
+@pytest.mark.parametrize("notify", [True, False])
+def test_an_end_without_close_notify(ca, good, tmp_path, head, broken, notify):
+    def script(tls):
+        read_head(tls)
+        tls.sendall(head + b"hello")
+        if notify:
+            tls.unwrap()
+        else:
+            tls.shutdown(socket.SHUT_WR)  # the bare socket's
+            tls.close()
+
+    if notify and b"Length" not in head:
+        broken = False
+    with TlsServer(good, script, maximum_version=ssl.TLSVersion.TLSv1_2) as server, \
+            Verb("proxy", tmp_path, "--upstream", f"https://localhost:{server.port}",
+                 "--upstream-ca", ca.root) as p:
+        done = curl("-i", f"http://127.0.0.1:{p.port}/", check=False)
+        assert b" 200 OK" in done.stdout and done.stdout.endswith(b"hello")
+        assert (done.returncode != 0) == broken, done.stderr
+        assert p.status()["reasons"] == ({"truncated": 1} if broken else {})
+        eventually(lambda: gauges_at_zero(p))
+
+
+@pytest.mark.parametrize("options, says, status", [
+    (("--upstream-cert", "x.pem"), "a certificate and its key go together", 2),
+    (("--cert", "x.pem"), "a certificate and its key go together", 2),
+    (("--tls-timeout", "0s"), "--tls-timeout 0: every handshake would be late", 2),
+    (("--upstream", "http://127.0.0.1:9"), "all endpoints must be https, or none", 2),
+    (("--upstream-ca", "/no/such.pem"), "--upstream-ca /no/such.pem: No such file", 1),
+    (("--cert", "/no/such.pem", "--key", "/no/key.pem"), "--cert /no/such.pem: No such file", 1),
+])
+def test_proxy_misuse(options, says, status):
+    done = weir("proxy", "--listen", "127.0.0.1:0", "--upstream", "https://127.0.0.1:9", *options)
+    assert done.returncode == status and says in done.stderr, done.stderr
+
+
+def test_the_file_at_fault_is_named(ca, good, tmp_path):
+    listen = ("proxy", "--listen", "127.0.0.1:0", "--upstream", "https://127.0.0.1:9")
+    other = ca.issue("x")
+    done = weir(*listen, "--cert", good.cert, "--key", other.key)
+    assert f"--key {other.key}: is not the key of the certificate" in done.stderr
+    done = weir(*listen, "--upstream-cert", good.cert, "--upstream-key", good.cert)
+    assert "holds no private key in PEM form" in done.stderr
+    locked = tmp_path / "locked.key"
+    openssl("ec", "-in", good.key, "-out", locked, "-aes128", "-passout", "pass:secret")
+    done = weir(*listen, "--cert", good.cert, "--key", locked)
+    assert f"--key {locked}: its key asks for a passphrase" in done.stderr
+    config = tmp_path / "weir.yaml"
+    config.write_text("listen: 127.0.0.1:0\nupstreams:\n  api:\n    url: https://127.0.0.1:9\n"
+                      "    upstream-ca: /no/such.pem\n")
+    done = weir("proxy", "--config", config)
+    assert done.returncode == 1 and f"{config}:5:" in done.stderr and "/no/such.pem" in done.stderr
+
+
+# ---- proxy, from clients -------------------------------------------------------------------
+
+@pytest.fixture
+def tls_proxy(ca, good, tmp_path):
+    """TLS on both sides, with limits of its own."""
+    with Verb("origin", tmp_path, *good.options(), "--body", "200kB") as o, \
+            Verb("proxy", tmp_path, "--upstream", secure(o), "--upstream-ca", ca.root,
+                 *good.options(), "--tls-timeout", "1s") as p:
+        yield p
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_clients_come_in_by_tls(ca, tls_proxy):
+    assert ", TLS, upstream " in tls_proxy.line
+    body = b"ok\n" * 66_666 + b"ok"
+    for http in ("--http1.1", "--http1.0", "--http2", "--tls-max 1.2"):
+        assert curl("--cacert", ca.root, *http.split(), secure(tls_proxy)).stdout == body
+    context = client_context(ca)
+    assert proxied(tls_proxy.port, context=context) == (200, None, body)
+    assert proxied(tls_proxy.port, method="POST", body=b"y" * 2_000_000, context=context)[0] == 200
+    # one connection, many requests; then the client's session is resumed
+    with connected(tls_proxy.port, context) as s:
+        for _ in range(3):
+            s.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_head(s).startswith(b"HTTP/1.1 200 OK\r\n")
+        session = s.session
+    with socket.create_connection(("127.0.0.1", tls_proxy.port), timeout=PATIENCE) as raw:
+        with context.wrap_socket(raw, server_hostname="localhost", session=session) as s:
+            assert s.session_reused
+    assert tls_proxy.status()["client_tls"]["resumed"] >= 1
+    doc = load("--ca", ca.root, "--connections", "close", "--pool", 1, secure(tls_proxy))
+    assert doc["good"] == 50 and doc["tls"]["resumed"] == 49
+
+
+def test_a_key_update_by_the_client(ca, tls_proxy):
+    """openssl s_client asks for new keys, both ways, amid its requests."""
+    p = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{tls_proxy.port}",
+                          "-CAfile", str(ca.root), "-quiet", "-no_ign_eof"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        for key in (b"K\n", b"k\n", b"K\n"):
+            p.stdin.write(key)
+            p.stdin.flush()
+            while p.stderr.readline() != b"KEYUPDATE\n":
+                assert p.poll() is None
+            p.stdin.write(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+            p.stdin.flush()
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                byte = p.stdout.read(1)
+                assert byte, "the connection ended"
+                head += byte
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    finally:
+        p.kill()
+        p.communicate()
+
+
+def test_plain_http_at_a_tls_port(tls_proxy):
+    with socket.create_connection(("127.0.0.1", tls_proxy.port), timeout=PATIENCE) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"HTTP/1.1 200" not in read_all(s)
+    eventually(lambda: tls_proxy.status()["client_tls"]["failed"] == 1)
+
+
+def test_mute_and_slow_clients_are_dropped_in_time(ca, tls_proxy):
+    mute = [socket.create_connection(("127.0.0.1", tls_proxy.port), timeout=PATIENCE)
+            for _ in range(50)]
+    began = time.monotonic()
+    for i, s in enumerate(mute):
+        if i % 2:
+            s.sendall(b"\x16\x03\x01\x02")  # a handshake record's beginning, and no more
+    assert proxied(tls_proxy.port, context=client_context(ca))[0] == 200  # nobody is in the way
+    for s in mute:
+        assert read_all(s) == b""
+        s.close()
+    assert 0.5 < time.monotonic() - began < 10
+    assert tls_proxy.status()["client_tls"]["failed"] == 50
+
+
+def test_a_client_that_half_closes_gets_its_answer(ca, tls_proxy):
+    """HTTP/1.0: the answer lasts until the end, which TLS says by close_notify."""
+    for argv in (("--http1.0",), ("--http1.1", "-H", "Connection: close")):
+        done = curl("--cacert", ca.root, *argv, secure(tls_proxy))
+        assert len(done.stdout) == 200_000
+    with connected(tls_proxy.port, client_context(ca, maximum_version=ssl.TLSVersion.TLSv1_2)) as s:
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert len(read_all(s)) > 200_000
+        s.unwrap()  # an error if the other end has said no close_notify
+
+
+def test_a_reload_changes_certificates_and_loses_no_request(ca, tmp_path):
+    cert = ca.issue(*LOCAL)
+    with Verb("origin", tmp_path, *cert.options(), "--latency", "2ms") as o, \
+            Verb("proxy", tmp_path, "--upstream", secure(o), "--upstream-ca", ca.root,
+                 *cert.options()) as p:
+        def serial():
+            context = client_context(ca)
+            with connected(p.port, context) as s:
+                return s.getpeercert()["serialNumber"]
+
+        with subprocess.Popen([WEIR, "load", "--json", "--quiet", "--rate", "300/s", "--for", "3s",
+                               "--ca", str(ca.root), secure(p)], stdout=subprocess.PIPE) as calls, \
+            subprocess.Popen([WEIR, "load", "--json", "--quiet", "--rate", "50/s", "--for", "3s",
+                              "--connections", "close", "--ca", str(ca.root), secure(p)],
+                             stdout=subprocess.PIPE) as fresh:
+            seen = {serial()}
+            for n in range(1, 6):
+                ca.replace(cert, *LOCAL)
+                p.process.send_signal(signal.SIGHUP)
+                eventually(lambda: p.status()["config"]["reloads"] == n)
+                seen.add(serial())
+            assert len(seen) == 6
+            # all or nothing: a key that is not the certificate's changes nothing
+            kept = serial()
+            cert.key.write_text("no key")
+            p.process.send_signal(signal.SIGHUP)
+            eventually(lambda: p.status()["config"]["reloads_failed"] == 1)
+            assert serial() == kept
+            for run, started in ((calls, 900), (fresh, 150)):
+                doc = json.loads(run.communicate(timeout=PATIENCE)[0])
+                assert doc["good"] == doc["started"] == started, doc["errors"]
+        eventually(lambda: gauges_at_zero(p))
+    assert f"--key {cert.key}: holds no private key" in p.said
+    assert "it goes on with the configuration it has" in p.said
+
+
+# ---- other peers ---------------------------------------------------------------------------
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def nginx(good, tmp_path, request):
+    """A TLS server with files of known bytes, and one that answers with what it was sent."""
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    if not shutil.which(program):
+        pytest.skip("no nginx")
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "big").write_bytes(bytes(range(256)) * 40_000)
+    (tmp_path / "nginx.conf").write_text(f"""
+daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
+events {{ }}
+http {{
+  access_log off; client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;
+  fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;
+  server {{
+    listen 127.0.0.1:{port} ssl; root {tmp_path}/www;
+    ssl_certificate {good.cert}; ssl_certificate_key {good.key};
+    ssl_protocols {request.param}; ssl_session_tickets on;
+    location = /hello {{ return 200 "hello over $ssl_protocol, resumed $ssl_session_reused\\n"; }}
+  }}
+}}
+""")
+    process = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf"), "-e",
+                                str(tmp_path / "error.log")], stdin=subprocess.DEVNULL)
+
+    def is_up():
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
+    try:
+        eventually(is_up)
+        yield f"https://localhost:{port}", request.param
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_nginx_as_the_api(ca, nginx, tmp_path):
+    url, version = nginx
+    with Verb("proxy", tmp_path, "--upstream", url, "--upstream-ca", ca.root,
+              "--connections", "close") as p:
+        for resumed in ".r":
+            assert proxied(p.port, "/hello")[2] == \
+                f"hello over {version}, resumed {resumed}\n".encode()
+        status, _, body = proxied(p.port, "/big")
+        assert status == 200 and body == bytes(range(256)) * 40_000
+        assert upstream_tls(p)["resumed"] == 2
+        eventually(lambda: gauges_at_zero(p))
+
+
+NODE = """
+const https = require('https'), fs = require('fs'), crypto = require('crypto');
+const [ca, cert, key, port] = process.argv.slice(2);
+const agent = new https.Agent({ca: fs.readFileSync(ca), keepAlive: true});
+const sum = b => crypto.createHash('sha256').update(b).digest('hex');
+if (port) {
+  const body = Buffer.alloc(5e6, 'node');
+  const ask = n => {
+    const q = https.request({host: 'localhost', port, agent, method: 'POST', path: '/' + n}, r => {
+      const parts = [];
+      r.on('data', d => parts.push(d)).on('end', () => {
+        const same = sum(Buffer.concat(parts)) === sum(body);
+        console.log(r.statusCode, same);
+        if (n < 2) setImmediate(ask, n + 1); else agent.destroy();
+      });
+    });
+    q.end(body);
+  };
+  ask(0);
+} else {
+  https.createServer({cert: fs.readFileSync(cert), key: fs.readFileSync(key)}, (q, r) => {
+    q.pipe(r);
+  }).listen(0, '127.0.0.1', function () { console.log(this.address().port); });
+}
+"""
+
+
+def test_node_on_both_sides(ca, good, tmp_path):
+    """Bodies of 5 MB go there and come back, by what Node echoes, over TLS four times."""
+    if not shutil.which("node"):
+        pytest.skip("no node")
+    script = tmp_path / "peer.js"
+    script.write_text(NODE)
+    argv = ["node", str(script), str(ca.root), str(good.cert), str(good.key)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(server.stdout.readline())
+            with Verb("proxy", tmp_path, "--upstream", f"https://localhost:{port}",
+                      "--upstream-ca", ca.root, *good.options()) as p:
+                done = subprocess.run([*argv, str(p.port)], capture_output=True, text=True,
+                                      timeout=PATIENCE, check=False)
+                assert done.stdout == "200 true\n" * 3, done
+                eventually(lambda: gauges_at_zero(p))
+        finally:
+            server.kill()
