@@ -268,6 +268,7 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 void sconn_abort(struct sconn *c)
 {
 	CHECK(c->state == SCONN_BUSY);
+	c->aborted = true;
 	sconn_cut(c);
 }
 

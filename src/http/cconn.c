@@ -166,6 +166,23 @@ static void cconn_pool(struct cconn *cc)
 		cconn_close_idle(cc);
 }
 
+/*
+ * We close first. Under a limit the server's own FIN is waited for: it says that ours was
+ * noticed, however late a busy server comes to it; only then does the slot settle.
+ */
+static void cconn_close_first(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	u->stats.closed_done++;
+	if (u->slots.limit == SLOTS_NO_LIMIT || conn_shutdown(&cc->conn) != ERR_OK) {
+		cconn_close(cc, IO_CLOSE_FIN);
+		return;
+	}
+	cc->shut = true;
+	cconn_enter(cc, CCONN_PARTING, CCONN_PARTING_FOR);
+	cconn_rearm(cc);
+}
+
 /* The connection stays: it is pooled, or closed in the manner asked for. */
 static void cconn_release(struct cconn *cc)
 {
@@ -173,9 +190,8 @@ static void cconn_release(struct cconn *cc)
 	bool whole = cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
 	bool clean = whole && !cc->unasked && cc->in.start == cc->in.end;
 	upstream_slot_call_over(u, cc);
-	if (u->cfg.connections == UPSTREAM_PRETEND && whole) {
-		u->stats.closed_done++;
-		cconn_close(cc, IO_CLOSE_FIN);
+	if (u->cfg.connections == UPSTREAM_PRETEND && clean) {
+		cconn_close_first(cc);
 		return;
 	}
 	if (!clean) {
@@ -257,7 +273,7 @@ static void cconn_fail(struct cconn *cc, enum err why)
 static void cconn_on_eof(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	u->stats.closed_by_peer++;
+	u->stats.closed_by_peer += !cc->shut;
 	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;

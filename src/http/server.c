@@ -118,6 +118,13 @@ void sconn_rearm(struct sconn *c)
 
 /* --- the end of a connection --- */
 
+static void sconn_tell_closed(struct sconn *c)
+{
+	if (c->server->cfg.ops->on_close && !c->unserved)
+		c->server->cfg.ops->on_close(c);
+	c->unserved = true; /* told once */
+}
+
 void sconn_close(struct sconn *c, enum io_close how)
 {
 	struct worker *w = c->server->worker;
@@ -132,6 +139,10 @@ void sconn_close(struct sconn *c, enum io_close how)
 	outbound_reset(&c->out, w);
 	sconn_enter(c, SCONN_CLOSED);
 	io_defer(w->loop, &c->later);
+	/* At once, so that a slot is free as soon as may be after the FIN; but not inside the
+	 * app's own sconn_abort. */
+	if (!c->aborted)
+		sconn_tell_closed(c);
 }
 
 /* A sconn is free again: for whichever server of this worker had none. */
@@ -148,8 +159,7 @@ static void worker_accept_more(struct worker *w)
 static void sconn_free(struct sconn *c)
 {
 	struct server *s = c->server;
-	if (s->cfg.ops->on_close && !c->unserved)
-		s->cfg.ops->on_close(c);
+	sconn_tell_closed(c);
 	list_remove(&s->conns[SCONN_CLOSED], &c->node);
 	io_defer_cancel(s->worker->loop, &c->later);
 	slab_give(&s->worker->sconns, c);

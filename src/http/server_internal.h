@@ -57,6 +57,7 @@ struct sconn {
 	bool broken; /* the client's socket failed or hung up: nothing more can be sent */
 	bool hung_up;  /* seen, and the app chose to ignore it */
 	bool unserved; /* on_accept did not want it: no on_close */
+	bool aborted;  /* by the app: on_close waits for the end of the turn */
 };
 
 void sconn_enter(struct sconn *c, enum sconn_state state);

@@ -46,7 +46,7 @@ struct upstream {
 	char detail[320]; /* of the call that ends now */
 	uint32_t next_endpoint;
 	bool stopping;
-	bool retired;    /* nothing is kept idle */
+	bool retired; /* nothing is kept idle */
 };
 
 struct cconn {
@@ -74,6 +74,7 @@ struct cconn {
 	bool keep;         /* that head allows reuse */
 	bool unasked;      /* bytes came before the request was written */
 	bool write_failed; /* nothing more can be sent; what arrived is still read */
+	bool shut;         /* we said FIN first and wait for the server's */
 	bool paused;       /* on_data took only a part */
 	bool blocked;      /* call_data took only a part */
 	enum err failed;   /* why connecting failed before there was a socket */

@@ -80,8 +80,8 @@ def test_100_000_closes_draw_no_refusal(kind, tmp_path, request):
     with server(kind, tmp_path, fasthttp, "--limit", LIMIT, "--latency", "0ms") as s, \
             Verb("proxy", tmp_path, "--upstream", s.url, "--limit", LIMIT,
                  "--connections", "pretend", "--queue-for", "20s") as p:
-        assert Callers(p.port, CLOSES).go() == {200: CLOSES}
-        seen = s.status()
+        answers, seen = Callers(p.port, CLOSES).go(), s.status()
+        assert answers == {200: CLOSES}, (p.status(), seen)
         assert seen["refused"] == 0 and seen["slots"]["over"] == 0
         assert seen["accepted"] >= CLOSES
         assert seen["slots"]["peak"] <= LIMIT
