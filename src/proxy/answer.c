@@ -59,12 +59,22 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	text_fini(&fields);
 }
 
+/* RFC 9110 7.4: what is https by its target is served on a secure connection alone. */
+static bool is_misdirected(const struct proxy *p, const struct h1_head *head)
+{
+	const struct slice scheme = SLICE("https:");
+	return head->form == H1_FORM_ABSOLUTE && !server_tls_counts(p->server) &&
+	       slice_eq_nocase(slice_cut(head->target, 0, scheme.len), scheme);
+}
+
 enum err proxy_check_request(
 	const struct route *r, const struct h1_head *head, ns_t *until)
 {
 	ns_t budget;
 	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
 		return ERR_REQ_METHOD;
+	if (is_misdirected(r->plan->proxy, head))
+		return ERR_REQ_MISDIRECTED;
 	enum err e = proxy_budget(r, head, &budget);
 	if (e != ERR_OK)
 		return e;

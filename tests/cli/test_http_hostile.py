@@ -239,6 +239,7 @@ OTHER = {
     "expect-doubled": (POST + b"Expect: 100-continue\r\nExpect: 100-continue\r\n"
                               b"Content-Length: 5\r\n\r\nhello", 417),
     "expect-empty": (POST + b"Expect:\r\nContent-Length: 5\r\n\r\nhello", 417),
+    "absolute-https": (b"GET https://api.test/ HTTP/1.1\r\n" + H + b"\r\n", 421),
     "connect": (b"CONNECT api.test:443 HTTP/1.1\r\n" + H + b"\r\n", 501),
     "connect-and-more": (b"CONNECT api.test:443 HTTP/1.1\r\n" + H + b"\r\n"
                          b"GET /smuggled HTTP/1.1\r\n" + H + b"\r\n", 501),

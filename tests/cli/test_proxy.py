@@ -323,7 +323,7 @@ def test_a_late_answer_is_drained_and_its_connection_used_again(bench):
 
 def test_a_drain_that_takes_too_long_leaves_a_ghost(bench):
     proxy, server = bench("--limit", "1", "--timeout", "100ms", "--drain-for", "100ms",
-                          "--ghost-for", "600ms", "--queue-for", "20s")
+                          "--ghost-for", "1500ms", "--queue-for", "20s")
     with Client(proxy.port, GET) as c:
         assert c.answer().status == 504
     eventually(lambda: proxy.status()["slots"]["ghost"] == 1)
