@@ -27,8 +27,8 @@ struct accesslog {
 	struct half *filling,
 		*writing; /* under the lock: which is which, and what fills */
 	struct half halves[2];
-	int fd, next_fd; /* next_fd, under the lock: -2: no other */
-	bool stopping;   /* under the lock */
+	int fd, next_fd;        /* next_fd, under the lock: -2: no other */
+	bool stopping, stopped; /* under the lock */
 	struct text line;
 	uint64_t dropped;
 	atomic_uint_fast64_t written, failed;
@@ -103,6 +103,10 @@ static void *run(void *arg)
 			close(l->fd);
 		l->fd = next;
 	}
+	pthread_mutex_lock(&l->lock);
+	l->stopped = true;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
 	return NULL;
 }
 
@@ -170,7 +174,8 @@ void accesslog_switch(struct accesslog *l, int fd)
 void accesslog_free(struct accesslog **lp)
 {
 	struct accesslog *l = *lp;
-	struct timespec until;
+	struct timespec until = clock_after(ACCESSLOG_LAST_FOR);
+	int late = 0;
 	if (!l)
 		return;
 	*lp = NULL;
@@ -178,13 +183,16 @@ void accesslog_free(struct accesslog **lp)
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
 	pthread_cond_signal(&l->wake);
+	while (!l->stopped && !late)
+		late = pthread_cond_timedwait(&l->wake, &l->lock, &until);
+	bool stopped = l->stopped;
 	pthread_mutex_unlock(&l->lock);
-	until = clock_after(ACCESSLOG_LAST_FOR);
-	if (pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	if (!stopped) {
 		/* The file stands still: the thread, and what it holds, end with the process. */
 		pthread_detach(l->thread);
 		return;
 	}
+	pthread_join(l->thread, NULL);
 	if (l->fd >= 0)
 		close(l->fd);
 	if (l->next_fd >= 0)
