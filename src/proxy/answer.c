@@ -21,6 +21,21 @@ void proxy_client_closed(struct proxy *p)
 		p->on_client_close(p);
 }
 
+/* In the exchange, for the access log; or there at once, where it never became one. */
+static void note_answer(struct proxy *p, struct sconn *client, const struct route *r,
+	const struct answer *a, enum err why)
+{
+	struct exchange *x = sconn_ctx(client);
+	struct exchange none = { .route = r };
+	if (!x)
+		x = &none;
+	x->status = a->status;
+	x->why = why;
+	x->bytes_out = a->body.len;
+	if (x == &none)
+		access_note(p, client, x);
+}
+
 void proxy_answer_reason(
 	struct proxy *p, struct sconn *client, const struct route *r, enum err why)
 {
@@ -55,6 +70,7 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		/* After a request that is not understood nothing else is read. */
 		.close = err_fault(why) == FAULT_CLIENT };
 	sconn_answer(client, &a);
+	note_answer(p, client, r, &a, why);
 	text_fini(&body);
 	text_fini(&fields);
 }

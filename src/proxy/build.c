@@ -70,5 +70,6 @@ void proxy_unmake(struct proxy *p)
 	plan_free_targets(p);
 	slab_fini(&p->forwards);
 	words_free(&p->words);
+	accesslog_free(&p->log);
 	worker_fini(&p->worker);
 }

@@ -2,16 +2,18 @@
 #include "proxy/proxy.h"
 
 void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
-	struct route *r)
+	const struct route *r)
 {
 	x->ops = ops;
 	x->route = r;
 	plan_ref(r->plan);
+	x->begun_at = proxy_now(p);
 	p->exchanges_now++;
 }
 
-void exchange_end(struct proxy *p, struct exchange *x)
+void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
 {
+	access_note(p, client, x);
 	p->exchanges_now--;
 	plan_unref(x->route->plan);
 }
@@ -19,7 +21,7 @@ void exchange_end(struct proxy *p, struct exchange *x)
 static void on_request(struct sconn *client, const struct h1_head *head)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
-	struct route *r = plan_route(p->plan, head);
+	const struct route *r = plan_route(p->plan, head);
 	p->exchanges_total++;
 	if (!r)
 		proxy_answer_reason(p, client, NULL, ERR_NO_ROUTE);
@@ -33,7 +35,14 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 static size_t on_body(struct sconn *client, struct slice data)
 {
 	struct exchange *x = sconn_ctx(client);
-	return x ? x->ops->on_body(client, data) : data.len;
+	if (!x)
+		return data.len;
+	x->bytes_in += data.len;
+	size_t taken = x->ops->on_body(client, data);
+	/* An exchange may be over with it, and then is not ours any more. */
+	if (taken < data.len && sconn_ctx(client) == x)
+		x->bytes_in -= data.len - taken;
+	return taken;
 }
 
 static void on_body_end(struct sconn *client)
@@ -53,16 +62,30 @@ static void on_drain(struct sconn *client)
 static void on_end(struct sconn *client, enum err why)
 {
 	struct exchange *x = sconn_ctx(client);
-	if (x)
-		x->ops->on_end(client, why);
+	if (!x)
+		return;
+	if (x->why == ERR_OK)
+		x->why = why;
+	/* For what is wrong with a body the engine answers. */
+	if (!x->status && why != ERR_STOPPING)
+		x->status = err_status(why);
+	x->ops->on_end(client, why);
+}
+
+static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
+{
+	access_accepted(server_ctx(s), c, peer);
+	return true;
 }
 
 static void on_close(struct sconn *client)
 {
+	access_closed(client);
 	proxy_client_closed(server_ctx(sconn_server(client)));
 }
 
 const struct server_ops proxy_ops = {
+	.on_accept = on_accept,
 	.on_request = on_request,
 	.on_body = on_body,
 	.on_body_end = on_body_end,

@@ -34,7 +34,8 @@ static void forward_free(struct forward *f)
 {
 	struct proxy *p = f->proxy;
 	io_timer_stop(p->worker.loop, &f->deadline);
-	exchange_end(p, &f->x);
+	f->x.queued_for = access_queued_for(p, &f->call);
+	exchange_end(p, &f->x, f->client);
 	slab_give(&p->forwards, f);
 }
 
@@ -51,8 +52,9 @@ static void forward_fail(struct forward *f, enum err why)
 		return;
 	}
 	p->reasons[why]++;
-	sconn_abort(client);
+	f->x.why = why;
 	forward_free(f);
+	sconn_abort(client);
 }
 
 /* --- the call --- */
@@ -135,6 +137,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 		return;
 	}
 	f->answering = true;
+	f->x.status = head->status;
 	proxy_count_answer(f->proxy, head->status);
 }
 
@@ -142,6 +145,7 @@ static size_t on_call_data(struct call *call, struct slice data)
 {
 	struct forward *f = call_forward(call);
 	size_t taken = sconn_data(f->client, data);
+	f->x.bytes_out += taken;
 	capture_add(&f->capture, slice_cut(data, 0, taken));
 	return taken;
 }
@@ -234,7 +238,7 @@ static const struct server_ops forward_ops = {
 };
 
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	struct route *r)
+	const struct route *r)
 {
 	ns_t until = NS_NEVER;
 	enum err why = proxy_check_request(r, head, &until);

@@ -48,11 +48,14 @@ static struct part *call_part(struct call *call)
 static void gather_free(struct gather *g)
 {
 	io_timer_stop(g->proxy->worker.loop, &g->deadline);
-	for (uint32_t i = 0; i < g->n; i++)
+	for (uint32_t i = 0; i < g->n; i++) {
+		ns_t waited = access_queued_for(g->proxy, &g->parts[i].call);
+		g->x.queued_for = ns_max(g->x.queued_for, waited);
 		text_fini(&g->parts[i].body);
+	}
 	text_fini(&g->request_body);
 	text_fini(&g->merged);
-	exchange_end(g->proxy, &g->x);
+	exchange_end(g->proxy, &g->x, g->client);
 	mem_free(g);
 }
 
@@ -98,6 +101,7 @@ static void gather_write(struct gather *g)
 {
 	struct slice rest = slice_cut(text_slice(&g->merged), g->merged_at, SIZE_MAX);
 	g->merged_at += sconn_data(g->client, rest);
+	g->x.bytes_out = g->merged_at;
 	if (g->merged_at == g->merged.len)
 		sconn_end(g->client);
 }
@@ -149,6 +153,8 @@ static void gather_answer(struct gather *g)
 		sconn_abort(client);
 		return;
 	}
+	g->x.status = status;
+	g->x.why = why;
 	proxy_count_answer(p, status);
 	gather_write(g);
 }
@@ -319,7 +325,7 @@ static const struct server_ops gather_ops = {
 };
 
 void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	struct route *r)
+	const struct route *r)
 {
 	uint32_t n = r->gather;
 	ns_t until = NS_NEVER;

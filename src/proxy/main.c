@@ -161,7 +161,7 @@ static int run_plan(struct run *run, struct plan *plan)
 		return fail(EXIT_FAILED, p.text);
 	}
 	make(run, plan, servers);
-	if (proxy_listen(&run->proxy, plan, &p)) {
+	if (proxy_open(&run->proxy, plan, &p)) {
 		say_start(run);
 		io_loop_run(run->proxy.worker.loop);
 	} else {

@@ -412,10 +412,10 @@ static bool route_takes(const struct config_route *r, const struct h1_head *head
 	       (!r->path || config_path_matches(r->path, path_of(head->path)));
 }
 
-struct route *plan_route(const struct plan *plan, const struct h1_head *head)
+const struct route *plan_route(const struct plan *plan, const struct h1_head *head)
 {
 	for (uint32_t i = 0; i < plan->route_count; i++) {
-		struct route *r = &plan->routes[i];
+		const struct route *r = &plan->routes[i];
 		if (LIKELY(r->takes_all) || route_takes(r->cfg, head))
 			return r;
 	}

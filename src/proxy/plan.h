@@ -80,7 +80,7 @@ void plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* frees the last one's; the proxy may be stopping */
 
 /* NULL: none takes it. */
-struct route *plan_route(const struct plan *plan, const struct h1_head *head);
+const struct route *plan_route(const struct plan *plan, const struct h1_head *head);
 
 /* Retired targets that nothing is left of end here; true: there are others still. */
 bool plan_reap(struct proxy *p);

@@ -14,6 +14,7 @@
 
 #include "admin/admin.h"
 #include "http/server.h"
+#include "obs/accesslog.h"
 #include "obs/words.h"
 #include "proxy/plan.h"
 
@@ -30,6 +31,7 @@ struct proxy {
 	uint64_t reloads, reloads_failed;
 	struct admin *admin;
 	struct words *words;
+	struct accesslog *log; /* NULL: there never was one */
 	struct slab forwards;
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
@@ -53,21 +55,26 @@ struct capture {
 /* The head of struct forward and struct gather, and the sconn's ctx. */
 struct exchange {
 	const struct server_ops *ops; /* forward's or gather's */
-	struct route *route;
+	const struct route *route;
+	/* for the access log */
+	ns_t begun_at, queued_for;
+	uint64_t bytes_in, bytes_out; /* of bodies */
+	uint16_t status;              /* 0: no answer */
+	enum err why;                 /* weir's own reason, or what it ended by */
 };
 
 /* --- exchange.c --- */
 extern const struct server_ops proxy_ops; /* routes, then forwards or gathers */
 /* It has a route from now on, whose plan stays until the end. */
 void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
-	struct route *r);
-void exchange_end(struct proxy *p, struct exchange *x);
+	const struct route *r);
+void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client);
 
 /* --- forward.c, gather.c --- */
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	struct route *r);
+	const struct route *r);
 void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	struct route *r);
+	const struct route *r);
 void proxy_init_exchanges(struct proxy *p, uint32_t max);
 
 /* --- build.c --- */
@@ -124,9 +131,20 @@ void capture_detail(struct capture *c, struct slice detail);
 /* The answer or failure is complete: into the ledger, refusals recognised. */
 void proxy_note(const struct route *r, enum err why, const struct capture *c);
 
+/* --- access.c --- */
+void access_accepted(struct proxy *p, struct conn *c, const struct addr *peer);
+void access_closed(struct sconn *client);
+void access_note(struct proxy *p, struct sconn *client, const struct exchange *x);
+/* How long the call waited for its slot, or has waited. */
+ns_t access_queued_for(const struct proxy *p, const struct call *call);
+/* The plan's log, to be switched to; *fd is -1 where it has none. */
+MUST_USE bool access_open(const struct plan *plan, int *fd, struct problem *why);
+void access_switch(struct proxy *p, int fd);
+
 /* --- reload.c --- */
-/* Listens where the plan says, and at the admin's address. False: nothing has changed. */
-MUST_USE bool proxy_listen(struct proxy *p, const struct plan *plan, struct problem *why);
+/* Listens where the plan says and at the admin's address, and opens its access log. False:
+ * nothing has changed. */
+MUST_USE bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why);
 /* Reads the configuration anew and goes on with it, all or nothing; says on stderr which. */
 bool proxy_reload(struct proxy *p, const struct proxy_options *given);
 /* "2 upstreams, 3 routes" */

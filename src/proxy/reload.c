@@ -6,17 +6,23 @@ static bool same_admin(const struct plan *a, const struct plan *b)
 	return addr_eq(&a->admin, &b->admin);
 }
 
-bool proxy_listen(struct proxy *p, const struct plan *plan, struct problem *why)
+bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why)
 {
 	struct admin *admin = NULL;
+	int log = -1;
 	bool stays = p->admin && same_admin(p->plan, plan);
-	if (!stays && plan->admin.len &&
-		!(admin = admin_new(&p->worker, &plan->admin, &proxy_admin_ops, p, why)))
+	if (!access_open(plan, &log, why))
 		return false;
-	if (!server_listen_only(p->server, plan->listen, plan->opt->listen.n, why)) {
+	bool good = stays || !plan->admin.len ||
+		    (admin = admin_new(
+			     &p->worker, &plan->admin, &proxy_admin_ops, p, why));
+	if (!good ||
+		!server_listen_only(p->server, plan->listen, plan->opt->listen.n, why)) {
 		admin_free(&admin);
+		accesslog_drop(log);
 		return false;
 	}
+	access_switch(p, log);
 	if (stays)
 		return true;
 	admin_free(&p->admin);
@@ -56,7 +62,7 @@ static struct plan *next_plan(
 	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
 	if (!plan)
 		return NULL;
-	if (plan_share_files(plan, servers, why) && proxy_listen(p, plan, why))
+	if (plan_share_files(plan, servers, why) && proxy_open(p, plan, why))
 		return plan;
 	plan_unref(plan);
 	return NULL;

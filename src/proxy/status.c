@@ -173,6 +173,19 @@ static void json_config(struct json *j, const struct proxy *p)
 	json_end(j);
 }
 
+static void json_log(struct json *j, const struct proxy *p)
+{
+	struct accesslog_counts n = { 0 };
+	if (p->log)
+		n = accesslog_counts(p->log);
+	json_object(j, "access_log");
+	json_cstr(j, "file", p->opt->access_log);
+	json_int(j, "written", (int64_t)n.written);
+	json_int(j, "dropped", (int64_t)n.dropped);
+	json_int(j, "failed", (int64_t)n.failed);
+	json_end(j);
+}
+
 static void proxy_status(void *ctx, struct json *j)
 {
 	struct proxy *p = ctx;
@@ -203,6 +216,7 @@ static void proxy_status(void *ctx, struct json *j)
 	json_upstreams(j, p);
 	json_ms(j, "lag_max_ms", io_loop_lag_max(p->worker.loop));
 	io_loop_lag_reset(p->worker.loop);
+	json_log(j, p);
 	words_json(j, "words", p->words, p->started_at);
 }
 

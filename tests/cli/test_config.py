@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -500,3 +501,97 @@ def test_a_second_signal_ends_it_at_once(apis, tmp_path):
         p.process.send_signal(signal.SIGINT)
         assert p.process.wait(PATIENCE) == 0
         c.close()
+
+
+# --- the access log ---
+
+def lines_of(file):
+    return [json.loads(line) for line in Path(file).read_text().splitlines()]
+
+
+def test_the_access_log_has_a_line_a_request(apis, tmp_path):
+    log = tmp_path / "access.log"
+    text = ROUTES.format(apis[0].url, apis[1].url) + f"access-log: {log}\n"
+    with Proxy(tmp_path, text) as p:
+        p.get("/v1/a?secret=1", method="POST", body=b"x" * 5000)
+        p.get("/many")
+        p.get("/nowhere", host="there")
+        eventually(lambda: p.status()["access_log"]["written"] == 3)
+        assert p.status()["access_log"] == {"file": str(log), "written": 3, "dropped": 0,
+                                            "failed": 0}
+        one, many, nowhere = lines_of(log)
+    assert one["method"] == "POST" and one["path"] == "/v1/a?" and one["host"] == "x"
+    assert one["client"].startswith("127.0.0.1:") and one["id"] is None
+    assert (one["status"], one["reason"], one["upstream"]) == (200, None, "two")
+    assert one["bytes_in"] == 5000 and one["bytes_out"] > 50
+    assert 0 <= one["queue_ms"] <= one["duration_ms"] < PATIENCE * 1000
+    assert datetime.now(timezone.utc) - datetime.fromisoformat(
+        one["time"].replace("Z", "+00:00")) < timedelta(seconds=PATIENCE)
+    assert (many["status"], many["upstream"]) == (200, "one") and many["bytes_out"] > 150
+    assert (nowhere["status"], nowhere["reason"], nowhere["upstream"]) == (404, "no-route", None)
+    assert nowhere["host"] == "there" and nowhere["duration_ms"] == 0
+
+
+def test_what_the_log_says_of_failures(apis, tmp_path):
+    log = tmp_path / "access.log"
+    text = (f"upstream: {apis[0].url}\ntimeout: 100ms\naccess-log: {log}\n"
+            "access-log-query: keep\n")
+    with Proxy(tmp_path, text) as p:
+        apis[0].free.clear()
+        assert p.get("/late?q=\"1\"")[0].status == 504
+        with socket.create_connection(("127.0.0.1", p.port), timeout=PATIENCE) as s:
+            s.sendall(b"POST /half HTTP/1.1\r\nHost: x\r\nX-Request-Id: it\\1\r\n"
+                      b"Content-Length: 100\r\n\r\nabc")
+            eventually(lambda: p.status()["exchanges"]["now"] == 1)
+        eventually(lambda: p.status()["access_log"]["written"] == 2)
+        late, half = lines_of(log)
+        apis[0].free.set()
+        eventually(lambda: gauges_at_zero(p))
+    assert late["path"] == "/late?q=\"1\"" and late["duration_ms"] >= 100
+    assert (late["status"], late["reason"]) == (504, "deadline")
+    assert (half["status"], half["reason"], half["id"]) == (None, "client-gone", "it\\1")
+    assert half["bytes_in"] == 3 and half["bytes_out"] == 0
+
+
+def test_the_log_is_opened_anew(apis, tmp_path):
+    log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
+    text = f"upstream: {apis[0].url}\naccess-log: {log}\n"
+    with Proxy(tmp_path, text) as p:
+        p.get("/1")
+        eventually(lambda: p.status()["access_log"]["written"] == 1)
+        log.rename(moved)
+        p.reload()
+        p.get("/2")
+        eventually(lambda: log.exists() and len(lines_of(log)) == 1)
+        p.reload(text.replace(str(log), str(tmp_path)), taken=False)  # a directory
+        p.get("/3")
+        eventually(lambda: len(lines_of(log)) == 2)
+        p.reload(f"upstream: {apis[0].url}\n")
+        p.get("/4")
+        assert p.status()["access_log"]["file"] is None
+        p.reload(text)
+        p.get("/5")
+    assert [line["path"] for line in lines_of(moved)] == ["/1"]
+    assert [line["path"] for line in lines_of(log)] == ["/2", "/3", "/5"]
+
+
+def test_a_log_that_nobody_reads_stops_nothing(apis, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    path = "/" + "x" * 8000
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\naccess-log: {fifo}\n") as p:
+        c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+
+        def dropped():
+            c.request("GET", path)
+            assert c.getresponse().read()
+            return p.status()["access_log"]["dropped"] > 10
+        eventually(dropped)
+        c.close()
+        s = p.status()
+        log = s["access_log"]
+        assert log["dropped"] + log["written"] < s["answers"]["200"]
+        p.process.send_signal(signal.SIGTERM)
+        assert p.process.wait(PATIENCE) == 0  # and it is not waited for at the end
+    os.close(reader)
