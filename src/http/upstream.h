@@ -48,8 +48,8 @@ struct upstream_cfg {
 	 * certificate it must show. Empty: its address. Copied. */
 	struct slice names[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count; /* 0: none yet: upstream_set_endpoints */
-	struct tls_client *tls; /* NULL: plain. The upstream holds it. */
-	uint32_t limit;         /* SLOTS_NO_LIMIT */
+	struct tls_client *tls;  /* NULL: plain. The upstream holds it. */
+	uint32_t limit;          /* SLOTS_NO_LIMIT */
 	enum slot_unit unit;
 	double drain_share;
 	uint64_t queue_max;
@@ -63,7 +63,7 @@ struct upstream_cfg {
 	ns_t stall_for; /* between bytes of an answer, while we read, and between those of a request
 			   that the server does not take (ERR_IDLE); 0: no bound. Both end the call as
 			   an abandoned one. */
-	bool idle_fin;  /* close idle connections by FIN, not by RST */
+	bool idle_fin; /* close idle connections by FIN, not by RST */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct h1_limits limits;
