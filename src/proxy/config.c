@@ -273,6 +273,7 @@ static void read_upstreams(struct config *c, const struct conf_node *node)
 
 static void add_only_upstream(struct config *c)
 {
+	mem_free(c->upstreams); /* of a map with none that is good */
 	c->upstreams = mem_zalloc(sizeof(*c->upstreams));
 	c->upstream_count = 1;
 	c->upstreams->name = "default";
@@ -374,6 +375,7 @@ static void add_only_route(struct config *c)
 			"routes are missing: which requests go to which of the %u "
 			"upstreams?",
 			c->upstream_count);
+	mem_free(c->routes);
 	c->routes = mem_zalloc(sizeof(*c->routes));
 	c->route_count = 1;
 	level_init(&c->routes->at, &c->upstreams[0].at, NULL);
