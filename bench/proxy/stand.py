@@ -62,11 +62,12 @@ class Usage:
         return ran, min(1.0, (ran + waited) / (self.at - before.at))
 
 
-def pss_bytes(pid):
+def pss_bytes(pid, kind="Pss"):
+    """`Pss_Anon` leaves out the pages of files, whose share depends on who else maps them."""
     total = 0
     for process in process_tree(pid):
         with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as f:
-            total += int(re.search(r"^Pss:\s+(\d+) kB", f.read(), re.M).group(1)) * 1024
+            total += int(re.search(rf"^{kind}:\s+(\d+) kB", f.read(), re.M).group(1)) * 1024
     return total
 
 
