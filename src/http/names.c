@@ -45,19 +45,6 @@ bool names_source_is_name(const struct names_source *s)
 	return !dns_is_literal(s->host, s->port, &ignored);
 }
 
-bool names_are_of(
-	const struct names *n, const struct names_source *sources, uint32_t count)
-{
-	bool same = n->count == count;
-	for (uint32_t i = 0; i < count && same; i++) {
-		const struct source *s = &n->sources[i];
-		same = s->port == sources[i].port &&
-		       slice_eq_nocase(text_slice(&s->host), sources[i].host) &&
-		       slice_eq(text_slice(&s->authority), sources[i].authority);
-	}
-	return same;
-}
-
 /* --- what the upstream is told --- */
 
 static void tell(struct names *n)

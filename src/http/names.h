@@ -45,9 +45,6 @@ struct names_cfg {
 struct names *names_new(const struct names_cfg *cfg);
 void names_free(struct names **n);
 bool names_are_settled(const struct names *n);
-/* Whether it was made of just these sources. */
-bool names_are_of(
-	const struct names *n, const struct names_source *sources, uint32_t count);
 /* From now on it tells the upstream; settled, CHECKed. */
 void names_attach(struct names *n, struct upstream *up);
 /* Another resolver, for lookups to come and those under way. */

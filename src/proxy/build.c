@@ -63,11 +63,14 @@ void proxy_unmake(struct proxy *p)
 {
 	admin_free(&p->admin);
 	server_free(&p->server);
+	proxy_reload_cancel(p);
 	/* The exchanges are over: the plans before this one are gone. */
 	plan_unref(p->plan);
 	p->plan = NULL;
 	io_timer_stop(p->worker.loop, &p->reap);
 	plan_free_targets(p);
+	dns_free(&p->dns);
+	mem_free(p->dns_servers);
 	slab_fini(&p->forwards);
 	words_free(&p->words);
 	accesslog_free(&p->log);

@@ -1,6 +1,7 @@
 /* What the values mean, alone and together. */
 #include "http/upstream.h"
 #include "io/addr.h"
+#include "io/dns.h"
 #include "proto/h1.h"
 #include "proxy/config_internal.h"
 
@@ -59,6 +60,8 @@ static void check_process(struct config *c)
 	check_listen(c);
 	if (o->admin && !check_addr(o->admin, &why))
 		config_complain(c, option(at, "admin"), ": %s", why.text);
+	if (o->dns && !dns_servers_check(o->dns, &why))
+		config_complain(c, option(at, "dns"), ": %s", why.text);
 	if (o->clients == 0 || o->clients > LIMIT_MAX)
 		config_complain(c, option(at, "clients"),
 			": between 1 and 1,000,000 (with 0 nobody could come in)");

@@ -47,16 +47,17 @@ static void on_signal(struct io_signals *s, int signum)
 		return;
 	}
 	run->stopping = true;
+	proxy_reload_cancel(p);
 	server_drain(p->server);
 	io_timer_set(
 		p->worker.loop, &run->stop, ns_add(proxy_now(p), p->opt->drain_timeout));
 	on_client_close(p);
 }
 
-static void make(struct run *run, struct plan *plan, uint64_t servers)
+static void make(
+	struct run *run, struct io_loop *loop, struct plan *plan, uint64_t servers)
 {
 	struct proxy *p = &run->proxy;
-	struct io_loop *loop = io_loop_new(&(struct io_loop_cfg){ 0 });
 	proxy_start(p, loop, plan, (uint32_t)servers);
 	p->on_client_close = on_client_close;
 	run->signals.on_signal = on_signal;
@@ -71,7 +72,6 @@ static void unmake(struct run *run)
 	io_signals_unwatch(&run->signals);
 	io_timer_stop(loop, &run->stop);
 	proxy_unmake(&run->proxy);
-	io_loop_free(&loop);
 }
 
 static void say_limits(struct text *t, const struct proxy_options *o)
@@ -96,12 +96,8 @@ static void say_upstreams(struct text *t, const struct plan *plan)
 		text_add_config(t, plan->config);
 		return;
 	}
-	const struct upstream_cfg *u = &plan->upstreams->up;
 	text_add(t, ", upstream ");
-	for (uint32_t i = 0; i < u->endpoint_count; i++) {
-		text_add(t, i ? " " : "");
-		text_add_addr(t, &u->endpoints[i]);
-	}
+	text_add_names(t, plan->upstreams->target->names);
 	say_limits(t, &plan->config->routes->at.opt);
 }
 
@@ -135,19 +131,58 @@ static int fail(int status, const char *why)
 }
 
 /* What is wrong with the configuration: outside the file one thing, inside it all. */
-static int fail_config(int status, struct config **c)
+static int fail_config(int status, struct config *c)
 {
 	struct text t;
 	text_init(&t);
-	if ((*c)->problem.text[0]) {
-		fail(status, (*c)->problem.text);
-		(*c)->problem.text[0] = '\0';
+	if (c->problem.text[0]) {
+		fail(status, c->problem.text);
+		c->problem.text[0] = '\0';
 	}
-	config_show(*c, &t);
+	config_show(c, &t);
 	if (t.len)
 		fprintf(stderr, "%s", t.ptr);
 	text_fini(&t);
-	config_free(c);
+	return status;
+}
+
+static void on_found(struct plan *plan)
+{
+	io_loop_stop(plan->proxy->worker.loop);
+}
+
+/* Before anybody can come in: names that do not exist are mistakes. */
+static int find_names(struct run *run, struct io_loop *loop, struct plan *plan)
+{
+	struct problem p = { "" };
+	struct text warnings;
+	plan->on_found = on_found;
+	run->proxy.worker.loop = loop;
+	if (!plan_look_up(plan, &run->proxy, loop, &p))
+		return fail(EXIT_FAILED, p.text);
+	if (!plan_is_found(plan))
+		io_loop_run(loop);
+	text_init(&warnings);
+	bool good = plan_check_names(plan, &warnings);
+	if (good && warnings.len)
+		fprintf(stderr, "%s", warnings.ptr);
+	text_fini(&warnings);
+	return good ? EXIT_DONE : fail_config(EXIT_FAILED, plan->config);
+}
+
+static int serve(
+	struct run *run, struct io_loop *loop, struct plan *plan, uint64_t servers)
+{
+	struct problem p = { "" };
+	int status = EXIT_DONE;
+	make(run, loop, plan, servers);
+	if (proxy_open(&run->proxy, plan, &p)) {
+		say_start(run);
+		io_loop_run(loop);
+	} else {
+		status = fail(EXIT_FAILED, p.text);
+	}
+	unmake(run);
 	return status;
 }
 
@@ -155,19 +190,17 @@ static int run_plan(struct run *run, struct plan *plan)
 {
 	struct problem p = { "" };
 	uint64_t servers = 0;
-	int status = EXIT_DONE;
 	if (!plan_share_files(plan, &servers, &p)) {
 		plan_unref(plan);
 		return fail(EXIT_FAILED, p.text);
 	}
-	make(run, plan, servers);
-	if (proxy_open(&run->proxy, plan, &p)) {
-		say_start(run);
-		io_loop_run(run->proxy.worker.loop);
-	} else {
-		status = fail(EXIT_FAILED, p.text);
-	}
-	unmake(run);
+	struct io_loop *loop = io_loop_new(&(struct io_loop_cfg){ 0 });
+	int status = find_names(run, loop, plan);
+	if (status == EXIT_DONE)
+		status = serve(run, loop, plan, servers);
+	else
+		plan_unref(plan);
+	io_loop_free(&loop);
 	return status;
 }
 
@@ -180,11 +213,13 @@ static int proxy_main(const void *options, const struct opt_texts *words)
 		return fail(EXIT_MISUSE, p.text);
 	}
 	struct config *c = config_read(options);
-	if (!config_is_good(c))
-		return fail_config(EXIT_MISUSE, &c);
-	struct plan *plan = plan_new(c);
-	if (!plan)
-		return fail_config(EXIT_FAILED, &c);
+	bool misused = !config_is_good(c);
+	struct plan *plan = misused ? NULL : plan_new(c);
+	if (!plan) {
+		int failed = fail_config(misused ? EXIT_MISUSE : EXIT_FAILED, c);
+		config_free(&c);
+		return failed;
+	}
 	struct run *run = mem_zalloc(sizeof(*run));
 	run->given = options;
 	int status = run_plan(run, plan);

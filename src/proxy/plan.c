@@ -7,38 +7,18 @@
 
 /* --- from a config --- */
 
-static bool add_endpoint(
-	struct upstream_cfg *u, const struct addr *addr, struct slice name)
-{
-	for (uint32_t i = 0; i < u->endpoint_count; i++)
-		if (addr_eq(&u->endpoints[i], addr) && slice_eq(u->names[i], name))
-			return true;
-	if (u->endpoint_count == UPSTREAM_ENDPOINTS_MAX)
-		return false;
-	u->names[u->endpoint_count] = name;
-	u->endpoints[u->endpoint_count++] = *addr;
-	return true;
-}
+_Static_assert(OPT_TEXTS_MAX <= UPSTREAM_ENDPOINTS_MAX, "each URL has its source");
 
-static void resolve_url(struct config *c, struct plan_upstream *u, uint32_t nth)
+static void add_source(struct config *c, struct plan_upstream *u, uint32_t nth)
 {
 	const char *text = u->cfg->at.opt.upstream.v[nth];
-	struct config_option at = { &u->cfg->at, "upstream", nth };
-	struct addr found[UPSTREAM_ENDPOINTS_MAX];
 	struct problem why = { "" };
 	struct addr_url url;
-	uint32_t n = 0;
-	if (!addr_url_parse(slice_of(text), &url, &why) ||
-		!addr_url_resolve(&url, found, ARRAY_LEN(found), &n, &why)) {
-		config_complain(c, at, " %s: %s", text, why.text);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		if (!add_endpoint(&u->up, &found[i], url.authority)) {
-			config_complain(c, at, ": more than %d addresses",
-				UPSTREAM_ENDPOINTS_MAX);
-			return;
-		}
+	if (addr_url_parse(slice_of(text), &url, &why))
+		names_source_of(&url, &u->sources[u->source_count++]);
+	else
+		config_complain(c, (struct config_option){ &u->cfg->at, "upstream", nth },
+			" %s: %s", text, why.text);
 }
 
 /* The path of its URL, without the / at its end. */
@@ -147,10 +127,13 @@ static struct plan *plan_alloc(
 
 static void plan_free(struct plan *plan)
 {
-	config_free(&plan->config);
-	tls_server_unref(&plan->tls);
-	for (uint32_t i = 0; i < plan->upstream_count; i++)
+	for (uint32_t i = 0; i < plan->upstream_count; i++) {
+		names_free(&plan->upstreams[i].names);
 		tls_client_unref(&plan->upstreams[i].tls);
+	}
+	dns_free(&plan->dns);
+	tls_server_unref(&plan->tls);
+	config_free(&plan->config);
 	mem_free(plan->upstreams);
 	mem_free(plan->routes);
 	mem_free(plan);
@@ -166,7 +149,7 @@ struct plan *plan_new(struct config *c)
 		u->cfg = &c->upstreams[i];
 		proxy_fill_upstream(&u->cfg->at.opt, &u->up);
 		for (uint32_t k = 0; k < u->cfg->at.opt.upstream.n; k++)
-			resolve_url(c, u, k);
+			add_source(c, u, k);
 		load_client(c, u);
 	}
 	for (uint32_t i = 0; i < c->route_count; i++) {
@@ -250,59 +233,94 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The same for the same endpoints, in whatever order they came. */
-static char *endpoints_text(const struct upstream_cfg *cfg)
+static void add_place(struct text *t, const struct plan_upstream *u, uint32_t nth)
 {
+	const char *scheme = u->up.tls ? "https" : "http";
+	if (u->source_count) {
+		const struct names_source *s = &u->sources[nth];
+		text_addf(t, "%s %.*s %.*s %u", scheme, SLICE_ARG(s->authority),
+			SLICE_ARG(s->host), s->port);
+		return;
+	}
+	text_addf(t, "%s %.*s ", scheme, SLICE_ARG(u->up.names[nth]));
+	text_add_addr(t, &u->up.endpoints[nth]);
+}
+
+/* The same for the same URLs, in whatever order they came. */
+static char *where_text(const struct plan_upstream *u)
+{
+	uint32_t n = u->source_count ? u->source_count : u->up.endpoint_count;
 	char *each[UPSTREAM_ENDPOINTS_MAX];
 	struct text t;
-	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		text_init(&t);
-		text_addf(&t, "%s %.*s ", cfg->tls ? "https" : "http",
-			SLICE_ARG(cfg->names[i]));
-		text_add_addr(&t, &cfg->endpoints[i]);
+		add_place(&t, u, i);
 		each[i] = text_take(&t);
 	}
-	qsort(each, cfg->endpoint_count, sizeof(each[0]), by_text);
+	qsort(each, n, sizeof(each[0]), by_text);
 	text_init(&t);
 	text_add(&t, ""); /* of none, still a text */
-	for (uint32_t i = 0; i < cfg->endpoint_count; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		text_addf(&t, "%s\n", each[i]);
 		mem_free(each[i]);
 	}
 	return text_take(&t);
 }
 
+static const char *target_name(const struct plan_upstream *u)
+{
+	return u->cfg ? u->cfg->name : "default";
+}
+
 static struct target *target_find(
-	struct list *l, const char *name, const char *where, enum slot_unit unit)
+	struct list *l, const struct plan_upstream *u, const char *where)
 {
 	LIST_EACH (l, n, after) {
 		struct target *t = CONTAINER_OF(n, struct target, node);
-		if (strcmp(t->name, name) == 0 && t->unit == unit &&
+		if (strcmp(t->name, target_name(u)) == 0 && t->unit == u->up.unit &&
 			strcmp(t->where, where) == 0)
 			return t;
 	}
 	return NULL;
 }
 
-static struct target *target_take(
-	struct proxy *p, const char *name, const struct upstream_cfg *cfg)
+bool plan_has_target(struct proxy *p, const struct plan_upstream *u)
 {
-	char *where = endpoints_text(cfg);
-	struct target *t = target_find(&p->targets, name, where, cfg->unit);
-	if (!t && (t = target_find(&p->retired, name, where, cfg->unit))) {
+	char *where = where_text(u);
+	bool found = target_find(&p->targets, u, where) != NULL;
+	mem_free(where);
+	return found;
+}
+
+/* Takes `where`, and the names that were found for it. */
+static struct target *target_new(struct proxy *p, struct plan_upstream *u, char *where)
+{
+	struct target *t = mem_zalloc(sizeof(*t));
+	t->name = mem_strdup(target_name(u));
+	t->where = where;
+	t->unit = u->up.unit;
+	t->up = upstream_new(&p->worker, &u->up);
+	t->names = u->names;
+	u->names = NULL;
+	if (t->names)
+		names_attach(t->names, t->up);
+	list_push_back(&p->targets, &t->node);
+	return t;
+}
+
+static struct target *target_take(struct proxy *p, struct plan_upstream *u)
+{
+	char *where = where_text(u);
+	struct target *t = target_find(&p->targets, u, where);
+	if (!t && (t = target_find(&p->retired, u, where))) {
 		list_remove(&p->retired, &t->node);
 		list_push_back(&p->targets, &t->node);
 	}
 	if (t) {
-		upstream_reconfigure(t->up, cfg);
+		upstream_reconfigure(t->up, &u->up);
 		mem_free(where);
 	} else {
-		t = mem_zalloc(sizeof(*t));
-		t->name = mem_strdup(name);
-		t->where = where;
-		t->unit = cfg->unit;
-		t->up = upstream_new(&p->worker, cfg);
-		list_push_back(&p->targets, &t->node);
+		t = target_new(p, u, where);
 	}
 	t->plans++;
 	return t;
@@ -311,6 +329,7 @@ static struct target *target_take(
 static void target_free(struct list *l, struct target *t)
 {
 	list_remove(l, &t->node);
+	names_free(&t->names);
 	upstream_free(&t->up);
 	mem_free(t->where);
 	mem_free(t->name);
@@ -355,9 +374,10 @@ void plan_open(struct proxy *p, struct plan *plan)
 {
 	struct plan *before = p->plan;
 	plan->proxy = p;
+	plan_open_dns(plan, p);
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];
-		u->target = target_take(p, u->cfg ? u->cfg->name : "default", &u->up);
+		u->target = target_take(p, u);
 	}
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		plan->routes[i].upstream = plan->upstreams[plan->routes[i].index]

@@ -4,19 +4,19 @@
  *
  * MODEL   A target is an upstream as a live object (http/upstream.h), with its connections and
  *         slots. A plan names targets; after a reload the next plan goes on with those whose
- *         name, URLs, addresses and limit-unit have stayed, so that a cap holds across it. A
- *         target that no plan names any more is retired: it ends when the server has nothing
- *         of it left.
+ *         name, URLs and limit-unit have stayed, so that a cap holds across it. A target that
+ *         no plan names any more is retired: it ends when the server has nothing of it left.
+ *         The names in URLs are looked up before a plan is opened (lookup.c).
  *         A request holds the plan it was routed by until it ends.
  * RULES   1. Nothing of a plan changes once it is open.
- *         2. Of one name, addresses and unit there is one target, a retired one taken back
+ *         2. Of one name, its URLs and unit there is one target, a retired one taken back
  *            included.
  * OWNS    the plan owns its config; the proxy owns the targets.
  */
 #ifndef WEIR_PROXY_PLAN_H
 #define WEIR_PROXY_PLAN_H
 
-#include "http/upstream.h"
+#include "http/names.h"
 #include "io/addr.h"
 #include "proxy/config.h"
 
@@ -26,8 +26,9 @@ struct plan;
 struct target {
 	struct list_node node; /* on the proxy's targets or retired */
 	char *name;
-	char *where; /* its endpoints by scheme, name and address */
+	char *where; /* its URLs */
 	struct upstream *up;
+	struct names *names; /* what the URLs stand for; NULL: made without a config */
 	enum slot_unit unit;
 	uint32_t plans; /* that name it */
 };
@@ -35,7 +36,10 @@ struct target {
 struct plan_upstream {
 	const struct config_upstream *cfg; /* NULL: made without a config */
 	struct upstream_cfg up;            /* names point into cfg */
-	struct tls_client *tls;            /* of up; NULL: plain */
+	struct names_source sources[UPSTREAM_ENDPOINTS_MAX]; /* its URLs, inside cfg */
+	uint32_t source_count;
+	struct names *names;    /* for a target to be made; NULL: there is one */
+	struct tls_client *tls; /* of up; NULL: plain */
 	struct target *target;
 };
 
@@ -57,6 +61,8 @@ struct plan {
 	struct proxy *proxy;
 	struct config *config; /* NULL: proxy_make's */
 	const struct proxy_options *opt;
+	struct dns *dns; /* not in use yet; NULL: the proxy's will do */
+	void (*on_found)(struct plan *plan);
 	struct addr listen[OPT_TEXTS_MAX], admin;
 	struct tls_server *tls; /* NULL: clients come in without */
 	struct plan_upstream *upstreams;
@@ -65,8 +71,8 @@ struct plan {
 	uint32_t route_count;
 };
 
-/* Takes the config, looks its names up (blocks) and reads the certificates. NULL: config_show
- * tells why; the config stays the caller's. */
+/* Takes the config and reads its certificates. NULL: config_show tells why; the config stays
+ * the caller's. */
 MUST_USE struct plan *plan_new(struct config *c);
 /* One upstream and one route, by the options alone. */
 MUST_USE struct plan *plan_of(
@@ -74,13 +80,30 @@ MUST_USE struct plan *plan_of(
 /* Shares the connections the descriptors allow among the upstreams; how many in all. Then
  * room for them. False and a problem: they do not fit. */
 MUST_USE bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p);
-/* From now on the proxy routes by it; the plan before is let go. */
+/* From now on the proxy routes by it; the plan before is let go. Its names are found. */
 void plan_open(struct proxy *p, struct plan *plan);
 void plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* frees the last one's; the proxy may be stopping */
 
 /* NULL: none takes it. */
 const struct route *plan_route(const struct plan *plan, const struct h1_head *head);
+
+/* One that will be there when the plan is opened: a retired one may end before. */
+bool plan_has_target(struct proxy *p, const struct plan_upstream *u);
+
+/* --- lookup.c --- */
+/*
+ * Looks up the names of those upstreams that are not there yet. plan.on_found comes when each
+ * has had an answer, unless plan_is_found now. False and a problem: there is no resolver.
+ */
+MUST_USE bool plan_look_up(
+	struct plan *plan, struct proxy *p, struct io_loop *loop, struct problem *why);
+bool plan_is_found(const struct plan *plan);
+/* False: a name does not exist, and the config says so. Names that nobody could tell about
+ * are warned of. */
+MUST_USE bool plan_check_names(struct plan *plan, struct text *warnings);
+/* Its resolver is the proxy's from now on. */
+void plan_open_dns(struct plan *plan, struct proxy *p);
 
 /* Retired targets that nothing is left of end here; true: there are others still. */
 bool plan_reap(struct proxy *p);

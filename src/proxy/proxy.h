@@ -23,11 +23,14 @@
 struct proxy {
 	const struct proxy_options *opt; /* of the plan */
 	struct worker worker;
+	struct dns *dns;   /* NULL: no upstream ever had a name */
+	char *dns_servers; /* which it asks; NULL: the system's */
 	struct server *server;
 	struct plan *plan;            /* by which new requests are routed */
 	struct upstream *upstream;    /* of the plan's first route; with one, the only */
 	struct list targets, retired; /* upstreams: plan.h */
 	struct timer reap;            /* looks after the retired */
+	struct plan *next;            /* a reload's, while its names are looked up */
 	uint64_t reloads, reloads_failed;
 	struct admin *admin;
 	struct words *words;
@@ -145,8 +148,11 @@ void access_switch(struct proxy *p, int fd);
 /* Listens where the plan says and at the admin's address, and opens its access log. False:
  * nothing has changed. */
 MUST_USE bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why);
-/* Reads the configuration anew and goes on with it, all or nothing; says on stderr which. */
-bool proxy_reload(struct proxy *p, const struct proxy_options *given);
+/* Reads the configuration anew and goes on with it, all or nothing; says on stderr which: now,
+ * or when the names that are new to it have been looked up. */
+void proxy_reload(struct proxy *p, const struct proxy_options *given);
+/* One that is under way is forgotten: the proxy is stopping. */
+void proxy_reload_cancel(struct proxy *p);
 /* "2 upstreams, 3 routes" */
 void text_add_config(struct text *t, const struct config *c);
 

@@ -56,45 +56,81 @@ static void take_over(struct proxy *p, struct plan *plan, uint64_t servers)
 	server_set_tls(p->server, plan->tls);
 }
 
-static struct plan *next_plan(
-	struct proxy *p, struct config *c, uint64_t *servers, struct problem *why)
+static void say(struct text *said)
 {
-	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
-	if (!plan)
-		return NULL;
-	if (plan_share_files(plan, servers, why) && proxy_open(p, plan, why))
-		return plan;
-	plan_unref(plan);
-	return NULL;
+	fprintf(stderr, "%s", said->ptr);
+	text_fini(said);
 }
 
-bool proxy_reload(struct proxy *p, const struct proxy_options *given)
+/* One thing outside the file, or what the config says. */
+static void refuse(struct proxy *p, const struct config *c, const struct problem *why)
 {
-	struct config *c = config_read(given);
+	struct text said;
+	text_init(&said);
+	p->reloads_failed++;
+	if (why->text[0])
+		text_addf(&said, "weir proxy: %s\n", why->text);
+	else
+		config_show(c, &said);
+	text_add(&said, "weir proxy: not reloaded: it goes on with the configuration it "
+			"has\n");
+	say(&said);
+}
+
+/* Its names are found. */
+static void finish(struct proxy *p, struct plan *plan)
+{
 	struct problem why = { "" };
 	struct text said;
 	uint64_t servers = 0;
 	text_init(&said);
-	struct plan *plan = next_plan(p, c, &servers, &why);
-	if (plan) {
-		take_over(p, plan, servers);
-		p->reloads++;
-		text_add(&said, "weir proxy: reloaded: ");
-		text_add_config(&said, c);
-		text_add_char(&said, '\n');
-	} else {
-		p->reloads_failed++;
-		if (why.text[0]) {
-			text_addf(&said, "weir proxy: %s\n", why.text);
-		} else {
-			config_show(c, &said);
-			config_free(&c);
-		}
-		text_add(&said,
-			"weir proxy: not reloaded: it goes on with the configuration it "
-			"has\n");
+	if (!plan_check_names(plan, &said) || !plan_share_files(plan, &servers, &why) ||
+		!proxy_open(p, plan, &why)) {
+		text_fini(&said);
+		refuse(p, plan->config, &why);
+		plan_unref(plan);
+		return;
 	}
-	fprintf(stderr, "%s", said.ptr);
-	text_fini(&said);
-	return plan != NULL;
+	take_over(p, plan, servers);
+	p->reloads++;
+	text_add(&said, "weir proxy: reloaded: ");
+	text_add_config(&said, plan->config);
+	text_add_char(&said, '\n');
+	say(&said);
+}
+
+static void on_found(struct plan *plan)
+{
+	struct proxy *p = plan->proxy;
+	p->next = NULL;
+	finish(p, plan);
+}
+
+void proxy_reload_cancel(struct proxy *p)
+{
+	if (p->next)
+		plan_unref(p->next);
+	p->next = NULL;
+}
+
+void proxy_reload(struct proxy *p, const struct proxy_options *given)
+{
+	struct config *c = config_read(given);
+	struct problem why = { "" };
+	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
+	proxy_reload_cancel(p); /* overtaken */
+	if (!plan) {
+		refuse(p, c, &why);
+		config_free(&c);
+		return;
+	}
+	plan->on_found = on_found;
+	if (!plan_look_up(plan, p, p->worker.loop, &why)) {
+		refuse(p, c, &why);
+		plan_unref(plan);
+	} else if (plan_is_found(plan)) {
+		finish(p, plan);
+	} else {
+		p->next = plan;
+	}
 }

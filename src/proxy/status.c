@@ -124,7 +124,7 @@ static void json_tls(struct json *j, const char *key, const struct tls_counts *c
 	json_end(j);
 }
 
-/* Of the same name there are two for a while when a reload has changed the addresses. */
+/* Of the same name there are two for a while when a reload has changed its URLs. */
 static void json_upstream(struct json *j, const struct target *t, bool retired)
 {
 	struct gauges g = { 0 };
@@ -133,6 +133,7 @@ static void json_upstream(struct json *j, const struct target *t, bool retired)
 	json_cstr(j, "name", t->name);
 	json_tls(j, "tls", upstream_tls_counts(t->up));
 	json_bool(j, "retired", retired);
+	names_json(j, "names", t->names);
 	json_limit(j, &g, unit_text(t->up));
 	json_slots(j, &g);
 	json_int(j, "sockets", g.stats.sockets);

@@ -65,9 +65,10 @@ def bench(tmp_path):
     with contextlib.ExitStack() as stack:
         started = []
 
-        def start(*options, answer=OK):
+        def start(*options, answer=OK, host="127.0.0.1"):
             server = stack.enter_context(Holding(answer))
-            proxy = stack.enter_context(Verb("proxy", tmp_path, "--upstream", server.url, *options))
+            url = server.url.replace("127.0.0.1", host)
+            proxy = stack.enter_context(Verb("proxy", tmp_path, "--upstream", url, *options))
             started.append((proxy, server))
             return proxy, server
 
@@ -248,7 +249,7 @@ KINDS = {"string": str, "integer": int, "number": (int, float), "object": dict, 
 @pytest.mark.parametrize("page, verb", [("proxy.md", "proxy"), ("origin.md", "origin")])
 def test_the_gauges_are_the_documented_ones(page, verb, tmp_path, bench):
     if verb == "proxy":
-        asked, server = bench("--limit", "3", answer=lambda n: OK if n else
+        asked, server = bench("--limit", "3", host="localhost", answer=lambda n: OK if n else
                               b"HTTP/1.1 503 Full\r\nContent-Length: 4\r\n\r\nfull")
         server.go(2)
         with Client(asked.port, GET + GET) as c:

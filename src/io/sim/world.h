@@ -136,7 +136,7 @@ struct sim {
 	ns_t now;
 	struct event_queue queue;
 	struct list hosts, conns, unix_listeners;
-	struct list names; /* dns.c */
+	struct list names;      /* dns.c */
 	struct io_loop **wakes; /* all hosts, a heap by their next turn */
 	struct slab conn_slab;
 	int next_fd;

@@ -51,7 +51,6 @@ static void scene_follow(struct scene *s, const char *urls)
 		.on_settled = on_settled,
 		.ctx = s });
 	assert_int_equal(s->settled, 0);
-	assert_true(names_are_of(s->names, sources, n));
 	memset(text, 'x', sizeof(text)); /* it has its copy */
 }
 
@@ -225,29 +224,6 @@ static void test_another_resolver(void **state)
 	scene_fini(&s);
 }
 
-static void test_what_is_the_same(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *urls;
-		bool same;
-	} rows[] = { { "http://a.test/v1 http://b.test:81", true },
-		{ "http://b.test:81 http://a.test", false }, { "http://a.test", false },
-		{ "http://a.test:81 http://b.test:81", false },
-		{ "http://c.test http://b.test:81", false },
-		{ "http://a.test http://b.test:81 http://c.test", false } };
-	struct names_source sources[UPSTREAM_ENDPOINTS_MAX];
-	struct scene s;
-	scene_init(&s);
-	scene_follow(&s, "http://a.test http://b.test:81");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char text[256] = "";
-		uint32_t n = sources_of(rows[i].urls, sources, text);
-		assert_int_equal(names_are_of(s.names, sources, n), rows[i].same);
-	}
-	scene_fini(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,7 +233,6 @@ int main(void)
 		TEST(test_lost_until_it_is_there),
 		TEST(test_freed_while_asking),
 		TEST(test_another_resolver),
-		TEST(test_what_is_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
