@@ -125,12 +125,33 @@ static int by_place(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+/* Bytes of the line break at the front of s, as YAML 1.1 has them; 0: none is there. */
+static size_t break_bytes(struct slice s)
+{
+	static const struct slice breaks[] = { { "\r\n", 2 }, { "\n", 1 }, { "\r", 1 },
+		{ "\xc2\x85", 2 }, { "\xe2\x80\xa8", 3 }, { "\xe2\x80\xa9", 3 } };
+	for (size_t i = 0; i < ARRAY_LEN(breaks); i++)
+		if (slice_starts(s, breaks[i]))
+			return breaks[i].len;
+	return 0;
+}
+
+static size_t line_bytes(struct slice s)
+{
+	size_t n = 0;
+	while (n < s.len && !break_bytes(slice_cut(s, n, SIZE_MAX)))
+		n++;
+	return n;
+}
+
 static struct slice source_line(const struct conf *c, uint32_t line)
 {
 	struct slice rest = c->source;
-	for (uint32_t i = 1; i < line && rest.len; i++)
-		rest = slice_cut(rest, slice_find(rest, '\n') + 1, SIZE_MAX);
-	return slice_cut(rest, 0, slice_find(rest, '\n'));
+	for (uint32_t i = 1; i < line && rest.len; i++) {
+		rest = slice_cut(rest, line_bytes(rest), SIZE_MAX);
+		rest = slice_cut(rest, break_bytes(rest), SIZE_MAX);
+	}
+	return slice_cut(rest, 0, line_bytes(rest));
 }
 
 static bool is_continuation(char c)
@@ -384,11 +405,14 @@ static bool build_event(struct builder *b, const yaml_event_t *e)
 static struct conf_place offset_place(const struct conf *c, size_t offset)
 {
 	struct conf_place at = { 1, 1 };
-	for (size_t i = 0; i < offset && i < c->source.len; i++) {
-		if (c->source.ptr[i] == '\n')
+	size_t i = 0;
+	while (i < offset && i < c->source.len) {
+		size_t n = break_bytes(slice_cut(c->source, i, SIZE_MAX));
+		if (n)
 			at = (struct conf_place){ at.line + 1, 1 };
 		else if (!is_continuation(c->source.ptr[i]))
 			at.column++;
+		i += n ? n : 1;
 	}
 	return at;
 }

@@ -406,17 +406,27 @@ static void read_file(struct config *c)
 	config_check(c);
 }
 
-struct config *config_read(const struct proxy_options *given)
+struct config *config_of(const struct proxy_options *given, struct conf *conf)
 {
 	struct config *c = mem_zalloc(sizeof(*c));
 	c->at.opt = *given;
-	if (given->config) {
-		c->conf = conf_load(given->config, &c->problem);
-		c->unreadable = !c->conf;
-		if (c->conf)
-			read_file(c);
+	c->conf = conf;
+	read_file(c);
+	return c;
+}
+
+struct config *config_read(const struct proxy_options *given)
+{
+	struct problem why = { "" };
+	struct conf *conf = given->config ? conf_load(given->config, &why) : NULL;
+	if (conf)
+		return config_of(given, conf);
+	struct config *c = mem_zalloc(sizeof(*c));
+	c->at.opt = *given;
+	c->problem = why;
+	c->unreadable = given->config != NULL;
+	if (c->unreadable)
 		return c;
-	}
 	add_only_upstream(c);
 	add_only_route(c);
 	config_check(c);

@@ -89,6 +89,8 @@ struct config {
 
 /* `given`: as opts_parse left them. Never NULL: config_is_good tells. */
 struct config *config_read(const struct proxy_options *given);
+/* The same with the file read already; takes the conf. */
+struct config *config_of(const struct proxy_options *given, struct conf *conf);
 void config_free(struct config **c);
 bool config_is_good(const struct config *c);
 /* All complaints, a line or three each. */

@@ -270,6 +270,34 @@ static void test_shown_lines(void **state)
 	text_fini(&shown);
 }
 
+/* YAML has more line breaks than one: what is shown is the line that is meant. */
+static void test_line_breaks(void **state)
+{
+	(void)state;
+	static const char *const breaks[] = { "\n", "\r", "\r\n", "\xc2\x85",
+		"\xe2\x80\xa8", "\xe2\x80\xa9" };
+	for (size_t i = 0; i < ARRAY_LEN(breaks); i++) {
+		struct text file;
+		text_init(&file);
+		text_addf(&file, "a: 1%sb: 2%sc: 3%s", breaks[i], breaks[i], breaks[i]);
+		struct conf *c = conf_parse("x.yaml", text_slice(&file));
+		const struct conf_node *b = conf_get(conf_root(c), "b");
+		assert_non_null(b);
+		conf_complain(c, b->at, "here");
+		assert_complaints(c, "x.yaml:2:4: here\n"
+				     "    2 | b: 2\n"
+				     "      |    ^\n");
+		text_reset(&file);
+		text_addf(&file, "a: 1%sb: \xff", breaks[i]);
+		c = conf_parse("x.yaml", text_slice(&file));
+		assert_complaints(c, "x.yaml:2:4: not text in UTF-8: invalid leading "
+				     "UTF-8 octet\n"
+				     "    2 | b: ?\n"
+				     "      |    ^\n");
+		text_fini(&file);
+	}
+}
+
 static void test_load(void **state)
 {
 	(void)state;
@@ -305,6 +333,7 @@ int main(void)
 		TEST(test_bounds),
 		TEST(test_many_complaints),
 		TEST(test_shown_lines),
+		TEST(test_line_breaks),
 		TEST(test_load),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

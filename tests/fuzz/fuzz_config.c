@@ -1,0 +1,95 @@
+/* Any bytes as a configuration: each fault has its place in the file, what has none has
+ * everything a proxy needs, and reading it once more says the same. */
+#include "fuzz.h"
+#include "proxy/config.h"
+
+static void plain_options(struct proxy_options *o)
+{
+	const struct verb verb = { .name = "proxy",
+		.opts = proxy_opts,
+		.opt_count = PROXY_OPT_COUNT,
+		.options_size = sizeof(*o) };
+	struct opt_texts words;
+	struct problem p = { "" };
+	CHECK(opts_parse(&verb, 0, NULL, o, &words, &p) == OPTS_RUN);
+}
+
+static void check_routes(const struct config *c)
+{
+	for (uint32_t i = 0; i < c->route_count; i++) {
+		const struct config_route *r = &c->routes[i];
+		CHECK(r->upstream < c->upstream_count);
+		CHECK(r->method_count <= PROXY_METHODS_MAX);
+		CHECK(r->at.opt.gather >= 1 && r->at.opt.gather <= r->at.opt.limit);
+		CHECK(r->at.opt.timeout > 0);
+		if (r->host)
+			(void)config_host_matches(r->host, SLICE("a.example.com"));
+		if (r->path)
+			CHECK(!config_path_matches(r->path, SLICE("no/path")));
+	}
+}
+
+static void check_good(const struct config *c)
+{
+	CHECK(c->upstream_count > 0 && c->route_count > 0);
+	CHECK(c->at.opt.listen.n > 0 && c->at.opt.clients > 0);
+	for (uint32_t i = 0; i < c->upstream_count; i++) {
+		CHECK(c->upstreams[i].at.opt.upstream.n > 0);
+		CHECK(c->upstreams[i].at.opt.limit > 0);
+		CHECK(c->upstreams[i].name[0]);
+	}
+	check_routes(c);
+}
+
+/* Complaints begin with the name, a line of the file and a column; what is quoted of the file
+ * is indented. */
+static void check_shown(struct slice shown, struct slice file)
+{
+	CHECK(shown.len && shown.ptr[shown.len - 1] == '\n');
+	while (shown.len) {
+		struct slice line = slice_cut(shown, 0, slice_find(shown, '\n'));
+		uint64_t number = 0;
+		shown = slice_cut(shown, line.len + 1, SIZE_MAX);
+		CHECK(line.len > 2);
+		if (!slice_starts(line, SLICE("x:"))) {
+			CHECK(line.ptr[0] == ' ');
+			continue;
+		}
+		if (line.ptr[2] == ' ')
+			continue; /* of the file as a whole */
+		for (size_t i = 2; i < line.len && line.ptr[i] != ':'; i++)
+			number = number * 10 + (uint64_t)(line.ptr[i] - '0');
+		CHECK(number >= 1 && number <= file.len + 1);
+	}
+}
+
+static struct config *read_once(
+	const struct proxy_options *o, struct slice in, struct text *t)
+{
+	struct config *c = config_of(o, conf_parse("x", in));
+	config_show(c, t);
+	CHECK(config_is_good(c) == (t->len == 0));
+	CHECK(!c->problem.text[0]);
+	return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice in = { (const char *)data, size };
+	struct proxy_options o;
+	struct text first, second;
+	plain_options(&o);
+	text_init(&first);
+	text_init(&second);
+	struct config *a = read_once(&o, in, &first), *b = read_once(&o, in, &second);
+	CHECK(slice_eq(text_slice(&first), text_slice(&second)));
+	if (config_is_good(a))
+		check_good(a);
+	else
+		check_shown(text_slice(&first), in);
+	config_free(&a);
+	config_free(&b);
+	text_fini(&first);
+	text_fini(&second);
+	return 0;
+}
