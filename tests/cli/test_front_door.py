@@ -69,7 +69,8 @@ def stand_in_tools(tmp_path, installed):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody without rights")
 def test_without_rights_it_says_what_is_missing_and_the_line_to_run(tmp_path):
-    tools = stand_in_tools(tmp_path, ["libc6-dev", "libuv1-dev", "libmnl-dev", "libyaml-dev", "gcc", "meson"])
+    tools = stand_in_tools(tmp_path, ["libc6-dev", "libuv1-dev", "libmnl-dev", "libc-ares-dev",
+                                      "libyaml-dev", "gcc", "meson"])
     tmp_path.chmod(0o755)
     # a copy where an unprivileged user may read: the tree itself may be under a closed directory
     place = Path(subprocess.check_output(["mktemp", "-d", "/tmp/weir-front-XXXXXX"],

@@ -1,9 +1,11 @@
 """weir proxy and names: looked up at start and when their TTL ends, several addresses, nameservers that
 fail; against a nameserver of the test's own, by --dns."""
 
+import contextlib
 import http.client
 import http.server
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import threading
 import pytest
 
 from nameserver import AAAA, Nameserver
+from pki import Authority
 from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
 
 
@@ -203,6 +206,54 @@ def test_a_host_whose_ipv6_goes_nowhere(tmp_path, ns, apis):
         for _ in range(3):
             assert get(p)[1]["name"] == "one"
         eventually(lambda: gauges_at_zero(p))
+
+
+@contextlib.contextmanager
+def mute(at, port):
+    """Its backlog is full: SYNs to it are dropped."""
+    with socket.socket() as s, contextlib.ExitStack() as stack:
+        s.bind((at, port))
+        s.listen(0)
+        for _ in range(8):
+            c = stack.enter_context(socket.socket())
+            c.setblocking(False)
+            c.connect_ex((at, port))
+        yield
+
+
+def test_a_first_address_that_does_not_answer(tmp_path, ns):
+    with Api("one", "127.0.0.1") as api, mute("127.0.0.3", api.port):
+        ns.names["api.test"] = 60, ["127.0.0.3", "127.0.0.1"]
+        with start(tmp_path, ns, f"http://api.test:{api.port}", "--limit", "2") as p:
+            assert get(p)[0] == 200
+            s = p.status()
+            assert s["slots"]["peak"] == 2 and s["connects"] == 1 and s["connects_failed"] == 0
+            eventually(lambda: gauges_at_zero(p))
+        # without room for two at once the first has its time, then the second
+        with start(tmp_path, ns, f"http://api.test:{api.port}", "--limit", "1",
+                   "--connect-timeout", "400ms") as p:
+            assert get(p)[0] == 200
+            s = p.status()
+            assert s["slots"]["peak"] == 1 and s["connects"] == 1 and s["connects_failed"] == 1
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command")
+def test_https_by_a_name_whose_first_address_refuses(tmp_path, ns):
+    ca = Authority(tmp_path)
+    good = ca.issue("api.test")
+    ns.names.update({"api.test": (60, ["::1", "127.0.0.1"]), "other.test": (60, ["127.0.0.1"])})
+    with Verb("origin", tmp_path, *good.options()) as o:
+        with start(tmp_path, ns, f"https://api.test:{o.port}", "--upstream-ca", ca.root) as p:
+            c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+            c.request("GET", "/")
+            assert c.getresponse().read() == b"ok\n"
+            c.close()
+            assert p.status()["upstreams"][0]["tls"]["handshakes"] == 1
+            assert p.status()["connects_failed"] == 1
+        # another name of the same address: its certificate is not that one's
+        with start(tmp_path, ns, f"https://other.test:{o.port}", "--upstream-ca", ca.root) as p:
+            assert get(p)[0] == 502
+            assert p.status()["upstreams"][0]["tls"]["failed"] == 1
 
 
 def test_two_names_are_two_hosts_under_one_limit(tmp_path, ns, apis):
