@@ -14,9 +14,10 @@ static void start(struct scene *s, struct job *jobs, uint32_t n)
 
 static void finish(struct scene *s, struct job *jobs, uint32_t n)
 {
+	/* The scene first: it ends the calls that are still open. */
+	scene_fini(s);
 	for (uint32_t i = 0; i < n; i++)
 		job_fini(&jobs[i]);
-	scene_fini(s);
 }
 
 /* Below what is in use nothing is taken back, and none given, until enough have come free. */
