@@ -22,7 +22,7 @@
  *         begun with, a peer its client; _unref gives up the maker's hold. So a reload makes
  *         new ones and puts them in the old ones' place, when all could be made. A
  *         connection's state is freed by conn_close.
- * COST    some 10 KiB a connection at rest, nearly all of it OpenSSL's; buffers of 16 KiB a
+ * COST    some 14 KiB a connection at rest, nearly all of it OpenSSL's; buffers of 16 KiB a
  *         direction come with the bytes and go with them. One record a write of up to 16 KiB;
  *         up to 4 KiB in front of other bytes are copied once to share their record.
  * CONTEXT the loop's thread.

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #define TICKET_KEYS_BYTES 80
+#define READ_BYTES (4 * (16384 + 256))
 
 /* --- why OpenSSL did not --- */
 
@@ -90,6 +91,28 @@ static bool load_identity(
 	return rc == 1 || file_problem(p, key_file, "private key");
 }
 
+/* --- counts --- */
+
+static struct tls_tally *tally_new(void)
+{
+	struct tls_tally *tally = mem_zalloc(sizeof(*tally));
+	tally->refs = 1;
+	return tally;
+}
+
+static void tally_unref(struct tls_tally *tally)
+{
+	if (--tally->refs == 0)
+		mem_free(tally);
+}
+
+static void tally_succeed(struct tls_tally **tally, struct tls_tally *before)
+{
+	before->refs++;
+	tally_unref(*tally);
+	*tally = before;
+}
+
 /* --- toward a server --- */
 
 /* A session, or with TLS 1.3 a ticket, has come: the newest is the one to resume. */
@@ -126,6 +149,9 @@ static SSL_CTX *client_ctx(const struct tls_client_cfg *cfg, struct problem *p)
 {
 	static const unsigned char alpn[] = "\x08http/1.1";
 	SSL_CTX *ctx = ctx_new(TLS_client_method());
+	/* Answers are long: several records a read. A server may keep us waiting within one, but
+	 * there are only so many; of clients there may be ten thousand, with 16 KiB each. */
+	SSL_CTX_set_default_read_buffer_len(ctx, READ_BYTES);
 	CHECK(SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0);
 	SSL_CTX_set_session_cache_mode(
 		ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -149,6 +175,7 @@ struct tls_client *tls_client_new(const struct tls_client_cfg *cfg, struct probl
 	c->ctx = ctx;
 	c->bio = tls_bio_new();
 	c->handshake_for = cfg->handshake_for;
+	c->tally = tally_new();
 	return c;
 }
 
@@ -165,17 +192,18 @@ void tls_client_unref(struct tls_client **cp)
 		return;
 	SSL_CTX_free(c->ctx);
 	BIO_meth_free(c->bio);
+	tally_unref(c->tally);
 	mem_free(c);
 }
 
 void tls_client_succeed(struct tls_client *c, const struct tls_client *before)
 {
-	c->counts = before->counts;
+	tally_succeed(&c->tally, before->tally);
 }
 
 const struct tls_counts *tls_client_counts(const struct tls_client *c)
 {
-	return &c->counts;
+	return &c->tally->n;
 }
 
 /* "[::1]:443" is "::1", "api.example.com.:443" is "api.example.com": in a certificate and in
@@ -287,6 +315,7 @@ struct tls_server *tls_server_new(const struct tls_server_cfg *cfg, struct probl
 	s->ctx = ctx;
 	s->bio = tls_bio_new();
 	s->handshake_for = cfg->handshake_for;
+	s->tally = tally_new();
 	return s;
 }
 
@@ -303,6 +332,7 @@ void tls_server_unref(struct tls_server **sp)
 		return;
 	SSL_CTX_free(s->ctx);
 	BIO_meth_free(s->bio);
+	tally_unref(s->tally);
 	mem_free(s);
 }
 
@@ -312,10 +342,10 @@ void tls_server_succeed(struct tls_server *s, const struct tls_server *before)
 	CHECK(SSL_CTX_get_tlsext_ticket_keys(before->ctx, keys, sizeof(keys)) == 1);
 	CHECK(SSL_CTX_set_tlsext_ticket_keys(s->ctx, keys, sizeof(keys)) == 1);
 	OPENSSL_cleanse(keys, sizeof(keys));
-	s->counts = before->counts;
+	tally_succeed(&s->tally, before->tally);
 }
 
 const struct tls_counts *tls_server_counts(const struct tls_server *s)
 {
-	return &s->counts;
+	return &s->tally->n;
 }

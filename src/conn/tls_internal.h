@@ -6,12 +6,18 @@
 
 #include "conn/tls.h"
 
+/* Shared with those that came before: connections on them count on. */
+struct tls_tally {
+	uint32_t refs;
+	struct tls_counts n;
+};
+
 struct tls_client {
 	uint32_t refs; /* the maker's, those of tls_client_ref, and one a peer */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	ns_t handshake_for;
-	struct tls_counts counts;
+	struct tls_tally *tally;
 };
 
 struct tls_peer {
@@ -27,7 +33,7 @@ struct tls_server {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	ns_t handshake_for;
-	struct tls_counts counts;
+	struct tls_tally *tally;
 };
 
 enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
@@ -47,6 +53,7 @@ struct tls {
 	bool corked;           /* another record follows at once: keep this one back */
 	bool fin_due;          /* FIN once `out` is empty */
 	uint32_t record_max;   /* payload of a record */
+	uint32_t cork_records; /* so many leave at once */
 	size_t owed;     /* bytes sealed, and not told to the owner as written yet */
 	struct text out; /* sealed bytes the socket did not take, from out_at on */
 	size_t out_at;

@@ -449,6 +449,8 @@ def test_clients_come_in_by_tls(ca, tls_proxy):
         for _ in range(3):
             s.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert read_head(s).startswith(b"HTTP/1.1 200 OK\r\n")
+        s.sendall(b"HEAD https://a/ HTTP/1.1\r\nHost: a\r\n\r\n")  # 421 without TLS
+        assert read_head(s).startswith(b"HTTP/1.1 200 OK\r\n")
         session = s.session
     with socket.create_connection(("127.0.0.1", tls_proxy.port), timeout=PATIENCE) as raw:
         with context.wrap_socket(raw, server_hostname="localhost", session=session) as s:
@@ -504,8 +506,8 @@ def test_mute_and_slow_clients_are_dropped_in_time(ca, tls_proxy):
     assert tls_proxy.status()["client_tls"]["failed"] == 50
 
 
-def test_a_client_that_half_closes_gets_its_answer(ca, tls_proxy):
-    """HTTP/1.0: the answer lasts until the end, which TLS says by close_notify."""
+def test_an_http_1_0_answer_ends_with_close_notify(ca, tls_proxy):
+    """The answer lasts until the end, which is TLS's to say."""
     for argv in (("--http1.0",), ("--http1.1", "-H", "Connection: close")):
         done = curl("--cacert", ca.root, *argv, secure(tls_proxy))
         assert len(done.stdout) == 200_000
@@ -519,7 +521,7 @@ def test_a_reload_changes_certificates_and_loses_no_request(ca, tmp_path):
     cert = ca.issue(*LOCAL)
     with Verb("origin", tmp_path, *cert.options(), "--latency", "2ms") as o, \
             Verb("proxy", tmp_path, "--upstream", secure(o), "--upstream-ca", ca.root,
-                 *cert.options()) as p:
+                 *cert.options(), "--tls-timeout", "30s") as p:
         def serial():
             context = client_context(ca)
             with connected(p.port, context) as s:
