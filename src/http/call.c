@@ -58,16 +58,6 @@ bool call_head_end(struct call *c, struct wire *w, enum h1_body framing, uint64_
 	return true;
 }
 
-/* A write failed: the rest of the turn goes on as if all were taken; the answer, or the end,
- * comes from what is still to be read. */
-static void call_write_failed(struct cconn *cc, enum err why)
-{
-	cc->write_failed = true;
-	cc->blocked = false;
-	cc->failed = why;
-	cconn_do_later(cc);
-}
-
 size_t call_data(struct call *c, struct slice data)
 {
 	struct cconn *cc = c->conn;
@@ -77,7 +67,7 @@ size_t call_data(struct call *c, struct slice data)
 		return data.len;
 	enum err e = outbound_data(&cc->out, cc->up->worker, &cc->conn, data, &taken);
 	if (e != ERR_OK) {
-		call_write_failed(cc, e);
+		cconn_write_failed(cc, e);
 		return data.len;
 	}
 	if (taken < data.len) {
@@ -96,7 +86,7 @@ void call_end(struct call *c)
 	if (cc->write_failed)
 		return;
 	if (!outbound_end(&cc->out, cc->up->worker)) {
-		call_write_failed(cc, ERR_NO_MEMORY);
+		cconn_write_failed(cc, ERR_NO_MEMORY);
 		return;
 	}
 	cc->blocked = false;

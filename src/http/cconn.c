@@ -166,6 +166,12 @@ static void cconn_pool(struct cconn *cc)
 		cconn_close_idle(cc);
 }
 
+/* The whole request is with the kernel. */
+static bool cconn_has_sent(const struct cconn *cc)
+{
+	return cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
+}
+
 /*
  * We close first. Under a limit the server's own FIN is waited for: it says that ours was
  * noticed, however late a busy server comes to it; only then does the slot settle.
@@ -187,7 +193,7 @@ static void cconn_close_first(struct cconn *cc)
 static void cconn_release(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	bool whole = cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
+	bool whole = cconn_has_sent(cc);
 	bool clean = whole && !cc->unasked && cc->in.start == cc->in.end;
 	upstream_slot_call_over(u, cc);
 	if (u->cfg.connections == UPSTREAM_PRETEND && clean) {
@@ -441,8 +447,7 @@ static void cconn_on_readable(struct cconn *cc)
 
 /* --- writing the request --- */
 
-/* The write side is gone; what the server said before it closed is still to be read. */
-static void cconn_write_failed(struct cconn *cc, enum err why)
+void cconn_write_failed(struct cconn *cc, enum err why)
 {
 	cc->write_failed = true;
 	cc->blocked = false;
@@ -675,7 +680,7 @@ void cconn_abandon(struct cconn *cc)
 		cconn_release(cc);
 		return;
 	}
-	bool whole = cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
+	bool whole = cconn_has_sent(cc);
 	if (whole && u->cfg.abandon == ABANDON_DRAIN) {
 		slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
 		cconn_enter(cc, CCONN_DRAINING, u->cfg.drain_for);

@@ -132,6 +132,9 @@ struct call *cconn_detach(struct cconn *cc);
 void cconn_keep_detail(struct cconn *cc, struct call *call);
 void cconn_rearm(struct cconn *cc);
 void cconn_flush(struct cconn *cc);
+/* The write side is gone: calls go on as if all were taken; the answer, or the end, comes from
+ * what the server said before it closed and is still to be read. */
+void cconn_write_failed(struct cconn *cc, enum err why);
 /* Its call is abandoned: by policy it drains or is closed. */
 void cconn_abandon(struct cconn *cc);
 void cconn_close_socket(struct cconn *cc, enum io_close how);
