@@ -141,7 +141,8 @@ struct h1_decoder {
 	bool done;
 	uint32_t line; /* bytes of the current chunk-size or trailer line; bounded */
 	uint32_t trailer_bytes;
-	uint64_t left; /* of the body or of the chunk */
+	uint32_t excess; /* of such lines over the payload they came with; bounded */
+	uint64_t left;   /* of the body or of the chunk */
 };
 
 void h1_decoder_init(struct h1_decoder *d, enum h1_body body, uint64_t content_length);
@@ -149,8 +150,8 @@ void h1_decoder_init(struct h1_decoder *d, enum h1_body body, uint64_t content_l
  * Looks at in; *data is the next run of payload inside `in` (may be empty), *used the
  * bytes consumed (framing and that payload). Call until *used is 0 or d->done. H1_DONE:
  * the message is complete. H1_BAD: malformed chunking (rule: strict; chunk extensions are
- * parsed, bounded at 256 bytes a line, and dropped; trailers are checked as fields,
- * bounded at 8 KiB, and dropped). The caller may take fewer bytes of *data than given:
+ * parsed, bounded at 256 bytes a line and in proportion to the payload, and dropped; trailers
+ * are checked as fields, bounded at 8 KiB, and dropped). The caller may take fewer bytes of *data than given:
  * h1_decoder_untake gives back the rest.
  */
 MUST_USE enum h1_result h1_decode(

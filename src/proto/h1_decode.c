@@ -5,6 +5,9 @@
 #define SIZE_DIGITS_MAX 16 /* 64 bits; leading zeros count */
 #define SIZE_LINE_MAX 256  /* size and extensions, CRLF not counted */
 #define TRAILERS_MAX 8192  /* trailer lines with their CRLFs */
+/* Lines before chunks may be longer than their chunks account for by so much in all. */
+#define EXCESS_MAX 16384
+#define LINE_FREE 16 /* bytes of each such line that no payload need account for */
 
 enum {
 	S_DATA,    /* `left` bytes of payload */
@@ -102,11 +105,28 @@ static uint8_t step_extension(uint8_t state, char c)
 	}
 }
 
+/*
+ * Reading extensions costs more than passing payload on, and they are dropped: a peer that
+ * sends little else would have us work for nothing (CVE-2023-39326). Each line may have
+ * LINE_FREE bytes, and two for each byte of its chunk; what is above that adds up, and what is
+ * below takes off again.
+ */
+static bool is_proportionate(struct h1_decoder *d)
+{
+	const uint64_t excess = (uint64_t)d->excess + d->line;
+	const uint64_t payload = d->left < EXCESS_MAX ? d->left : EXCESS_MAX;
+	const uint64_t paid = LINE_FREE + 2 * payload;
+	d->excess = excess > paid ? (uint32_t)(excess - paid) : 0;
+	return d->excess <= EXCESS_MAX;
+}
+
 /* The line that begins a chunk, or the last chunk. */
 static uint8_t step_size_line(struct h1_decoder *d, char c)
 {
 	if (d->state == S_SIZE_LF) {
 		if (c != '\n')
+			return S_BAD;
+		if (!is_proportionate(d))
 			return S_BAD;
 		d->line = d->digits = 0;
 		return d->left ? S_DATA : S_TRAILER0;

@@ -182,6 +182,7 @@ BAD_CHUNKS = {
     "size-lf": b"5\nhello\r\n0\r\n\r\n", "end-lf": b"5\r\nhello\r\n0\r\n\n",
     "trailer-bad": b"5\r\nhello\r\n0\r\nA b\r\n\r\n",
     "size-huge": b"5\r\nhello\r\n10000000000000000\r\n",
+    "ext-on-each-byte": (b"1;" + b"a" * 200 + b"\r\nx\r\n") * 1000 + b"0\r\n\r\n",
 }
 
 
