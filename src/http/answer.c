@@ -33,6 +33,16 @@ void sconn_set_conn_ctx(struct sconn *c, void *ctx)
 	c->conn_ctx = ctx;
 }
 
+uint8_t sconn_mark(const struct sconn *c)
+{
+	return c->mark;
+}
+
+void sconn_set_mark(struct sconn *c, uint8_t mark)
+{
+	c->mark = mark;
+}
+
 struct sconn *sconn_of(struct conn *c)
 {
 	return CONTAINER_OF(c, struct sconn, conn);

@@ -562,8 +562,9 @@ static bool server_accept_one(struct server_listener *l)
 		slab_give(&s->worker->sconns, c);
 		return false;
 	}
-	if (s->cfg.tls)
+	if (s->cfg.tls && !l->place.plain)
 		tls_accept(&c->conn, s->cfg.tls);
+	c->mark = l->place.mark;
 	c->unserved = s->cfg.ops->on_accept && !s->cfg.ops->on_accept(s, &c->conn, &peer);
 	bool speaks = conn_is_shaking(&c->conn) && s->cfg.ops->on_turned_away;
 	if (c->unserved && !speaks) {
@@ -612,7 +613,8 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 	return s;
 }
 
-bool server_listen(struct server *s, const struct addr *at, struct problem *p)
+static bool server_open(
+	struct server *s, const struct server_place *place, struct problem *p)
 {
 	const struct io_listen_cfg cfg = { .reuse_port = false };
 	if (s->listener_count == ARRAY_LEN(s->listeners))
@@ -620,15 +622,20 @@ bool server_listen(struct server *s, const struct addr *at, struct problem *p)
 			p, "at most %d addresses to listen on", SERVER_LISTENERS_MAX);
 	struct server_listener *l = mem_zalloc(sizeof(*l));
 	l->server = s;
-	l->asked = *at;
+	l->place = *place;
 	l->io.sock.on_ready = on_listener_ready;
-	if (io_listen(s->worker->loop, &l->io, at, &cfg, p) != ERR_OK) {
+	if (io_listen(s->worker->loop, &l->io, &place->at, &cfg, p) != ERR_OK) {
 		mem_free(l);
 		return false;
 	}
 	s->listeners[s->listener_count++] = l;
 	io_want(&l->io.sock, IO_READ);
 	return true;
+}
+
+bool server_listen(struct server *s, const struct addr *at, struct problem *p)
+{
+	return server_open(s, &(struct server_place){ .at = *at }, p);
 }
 
 /* Who has connected already is taken: closing would reset them. */
@@ -644,37 +651,48 @@ static void server_unlisten(struct server *s, uint32_t nth, bool take)
 		s->listeners[i] = s->listeners[i + 1];
 }
 
-static bool addr_is_among(const struct addr *a, const struct addr *among, uint32_t n)
+static bool is_same_place(const struct server_place *a, const struct server_place *b)
+{
+	return addr_eq(&a->at, &b->at) && a->mark == b->mark && a->plain == b->plain;
+}
+
+static bool is_among(
+	const struct server_place *place, const struct server_place *among, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (addr_eq(a, &among[i]))
+		if (is_same_place(place, &among[i]))
 			return true;
 	return false;
 }
 
-static bool server_has_asked(const struct server *s, const struct addr *at)
+static bool server_has_place(const struct server *s, const struct server_place *place)
 {
 	for (uint32_t i = 0; i < s->listener_count; i++)
-		if (addr_eq(&s->listeners[i]->asked, at))
+		if (is_same_place(&s->listeners[i]->place, place))
 			return true;
 	return false;
 }
 
-bool server_listen_only(
-	struct server *s, const struct addr *at, uint32_t n, struct problem *p)
+bool server_listen_only(struct server *s, const struct server_place *places, uint32_t n,
+	struct problem *p)
 {
 	uint32_t before = s->listener_count;
 	for (uint32_t i = 0; i < n; i++) {
-		if (server_has_asked(s, &at[i]) || server_listen(s, &at[i], p))
+		if (server_has_place(s, &places[i]) || server_open(s, &places[i], p))
 			continue;
 		while (s->listener_count > before)
 			server_unlisten(s, s->listener_count - 1, false);
 		return false;
 	}
 	for (uint32_t i = before; i-- > 0;)
-		if (!addr_is_among(&s->listeners[i]->asked, at, n))
+		if (!is_among(&s->listeners[i]->place, places, n))
 			server_unlisten(s, i, true);
 	return true;
+}
+
+uint8_t server_mark(const struct server *s, uint32_t nth)
+{
+	return s->listeners[nth]->place.mark;
 }
 
 const struct addr *server_addr(const struct server *s, uint32_t nth)

@@ -78,10 +78,18 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg);
 MUST_USE bool server_listen(struct server *s, const struct addr *at, struct problem *p);
 const struct addr *server_addr(
 	const struct server *s, uint32_t nth); /* NULL past the last */
-/* Listens at these addresses and no others. Those that are there already stay open; what has
+
+/* Where to listen, and what is so for all who come in there. */
+struct server_place {
+	struct addr at;
+	uint8_t mark; /* sconn_mark; 0 with server_listen */
+	bool plain;   /* they speak no TLS, whatever server_cfg.tls says */
+};
+/* Listens at these places and no others. Those that are there already stay open; what has
  * connected to one that goes is still served. False: nothing has changed. */
-MUST_USE bool server_listen_only(
-	struct server *s, const struct addr *at, uint32_t n, struct problem *p);
+MUST_USE bool server_listen_only(struct server *s, const struct server_place *places,
+	uint32_t n, struct problem *p);
+uint8_t server_mark(const struct server *s, uint32_t nth); /* of server_addr */
 /* Takes the durations (..._for) of cfg, for what begins from now on. */
 void server_set_times(struct server *s, const struct server_cfg *cfg);
 /* For connections to come: another certificate, or NULL: plain. */
@@ -105,6 +113,9 @@ void sconn_set_ctx(struct sconn *c, void *ctx);
 /* The app's, of the connection; NULL at first; kept until on_close. */
 void *sconn_conn_ctx(const struct sconn *c);
 void sconn_set_conn_ctx(struct sconn *c, void *ctx);
+/* At first that of the place it came in by; the app's from on_accept on. */
+uint8_t sconn_mark(const struct sconn *c);
+void sconn_set_mark(struct sconn *c, uint8_t mark);
 /* Inside on_accept: whose connection that is, so that its conn_ctx can be set there. */
 struct sconn *sconn_of(struct conn *c);
 const struct h1_head *sconn_head(const struct sconn *c);

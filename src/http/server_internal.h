@@ -13,12 +13,12 @@ enum sconn_state {
 
 enum { AWAIT_BODY = 1, AWAIT_WRITE = 2 };
 
-#define SERVER_LISTENERS_MAX 16
+#define SERVER_LISTENERS_MAX 32
 
 struct server_listener {
 	struct io_listener io;
 	struct server *server;
-	struct addr asked; /* as server_listen was given it: port 0 stays 0 */
+	struct server_place place; /* as it was given: port 0 stays 0 */
 };
 
 struct server {
@@ -48,6 +48,7 @@ struct sconn {
 	uint32_t window_rx;
 	uint32_t served;
 	enum sconn_state state;
+	uint8_t mark;      /* the app's */
 	uint8_t awaited;   /* AWAIT_*: what the client keeps us waiting for, while BUSY */
 	bool body_done;    /* the request is here whole */
 	bool body_paused;  /* on_body took only a part */

@@ -41,17 +41,25 @@ static void route_fill(struct route *r, const struct proxy_options *o)
 	r->preserve_host = o->preserve_host;
 }
 
+static void add_places(struct config *c, struct plan *plan, const char *name,
+	const struct opt_texts *texts, struct server_place like)
+{
+	uint32_t n;
+	for (uint32_t i = 0; i < texts->n; i++) {
+		struct problem why = { "" };
+		struct server_place *place = &plan->places[plan->place_count++];
+		*place = like;
+		if (!addr_resolve(slice_of(texts->v[i]), &place->at, 1, &n, &why))
+			config_complain(c, (struct config_option){ &c->at, name, i },
+				": %s", why.text);
+	}
+}
+
 static void resolve_addrs(struct config *c, struct plan *plan)
 {
 	const struct proxy_options *o = &c->at.opt;
 	uint32_t n;
-	for (uint32_t i = 0; i < o->listen.n; i++) {
-		struct problem why = { "" };
-		if (!addr_resolve(
-			    slice_of(o->listen.v[i]), &plan->listen[i], 1, &n, &why))
-			config_complain(c, (struct config_option){ &c->at, "listen", i },
-				": %s", why.text);
-	}
+	add_places(c, plan, "listen", &o->listen, (struct server_place){ .mark = 0 });
 	struct problem why = { "" };
 	if (o->admin && !addr_resolve(slice_of(o->admin), &plan->admin, 1, &n, &why))
 		config_complain(c, (struct config_option){ &c->at, "admin", 0 }, ": %s",

@@ -17,6 +17,7 @@
 #define WEIR_PROXY_PLAN_H
 
 #include "http/names.h"
+#include "http/server.h"
 #include "io/addr.h"
 #include "proxy/config.h"
 
@@ -63,7 +64,9 @@ struct plan {
 	const struct proxy_options *opt;
 	struct dns *dns; /* not in use yet; NULL: the proxy's will do */
 	void (*on_found)(struct plan *plan);
-	struct addr listen[OPT_TEXTS_MAX], admin;
+	struct server_place places[OPT_TEXTS_MAX]; /* where clients come in */
+	uint32_t place_count;
+	struct addr admin;
 	struct tls_server *tls; /* NULL: clients come in without */
 	struct plan_upstream *upstreams;
 	uint32_t upstream_count;

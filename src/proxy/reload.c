@@ -17,7 +17,7 @@ bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why)
 		    (admin = admin_new(
 			     &p->worker, &plan->admin, &proxy_admin_ops, p, why));
 	if (!good ||
-		!server_listen_only(p->server, plan->listen, plan->opt->listen.n, why)) {
+		!server_listen_only(p->server, plan->places, plan->place_count, why)) {
 		admin_free(&admin);
 		accesslog_drop(log);
 		return false;

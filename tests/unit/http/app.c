@@ -180,6 +180,7 @@ static void on_request(struct sconn *c, const struct h1_head *head)
 		SLICE_ARG(head->target));
 	a->open++;
 	a->requests++;
+	a->mark = sconn_mark(c);
 	j->app = a;
 	j->conn = c;
 	j->timer.on_fire = on_timer;

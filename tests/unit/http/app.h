@@ -27,6 +27,7 @@ struct app {
 	struct text log;
 	uint32_t open; /* exchanges between on_request and on_end */
 	uint64_t requests, ends, closes;
+	uint8_t mark; /* of the connection of the last request */
 	bool ignore_hangup, refuse;
 	bool quiet; /* body callbacks are not logged: their cutting is not the matter */
 };

@@ -13,17 +13,17 @@ static void test_listen_only(void **state)
 	struct bed bed;
 	struct app app;
 	struct problem p = { "" };
-	struct addr at[3];
+	struct server_place at[3] = { { .mark = 0 }, { .mark = 7 } };
 	struct raw r;
 	bed_init(&bed, &sim, &few);
 	app_init(&app, &bed.worker, (struct server_cfg){ 0 }, "10.0.0.1:80");
-	raw_addr("10.0.0.1:80", &at[0]);
-	raw_addr("10.0.0.1:81", &at[1]);
-	raw_addr("10.0.0.1:82", &at[2]);
+	raw_addr("10.0.0.1:80", &at[0].at);
+	raw_addr("10.0.0.1:81", &at[1].at);
+	raw_addr("10.0.0.1:82", &at[2].at);
 	struct server *server = app.server;
 	struct server *other = server_new(
 		&bed.worker, &(struct server_cfg){ .ops = &no_ops });
-	assert_true(server_listen(other, &at[2], &p));
+	assert_true(server_listen(other, &at[2].at, &p));
 	assert_false(server_listen_only(server, &at[1], 2, &p));
 	assert_true(p.text[0]);
 	assert_int_equal(addr_port(server_addr(server, 0)), 80);
@@ -34,10 +34,12 @@ static void test_listen_only(void **state)
 	assert_int_equal(addr_port(server_addr(server, 0)), 81);
 	assert_null(server_addr(server, 1));
 	raw_init(&r);
-	raw_connect(&r, bed.far, &at[1]);
+	raw_connect(&r, bed.far, &at[1].at);
 	raw_say(&r, "GET /now HTTP/1.1\r\nHost: h\r\n\r\n");
 	bed_run(&bed, 10 * NS_MS);
 	assert_true(slice_starts(text_slice(&r.in), SLICE("HTTP/1.1 200 OK\r\n")));
+	assert_int_equal(app.mark, 7);
+	assert_int_equal(server_mark(server, 0), 7);
 	raw_fini(&r);
 	server_free(&other);
 	app_fini(&app);
