@@ -224,12 +224,19 @@ void sconn_finish(struct sconn *c, enum err why)
 
 /* --- reading requests --- */
 
+static void sconn_refuse_head(struct sconn *c, enum err why)
+{
+	if (c->server->cfg.ops->on_refused)
+		c->server->cfg.ops->on_refused(c, why);
+	sconn_refuse(c, why);
+}
+
 static void sconn_begin_request(struct sconn *c, size_t used)
 {
 	const struct server_cfg *cfg = &c->server->cfg;
 	struct worker *w = c->server->worker;
 	if (!inbound_pin(&c->in, w, c->head, used)) {
-		sconn_refuse(c, ERR_NO_MEMORY);
+		sconn_refuse_head(c, ERR_NO_MEMORY);
 		return;
 	}
 	io_timer_stop(w->loop, &c->timer);
@@ -256,7 +263,7 @@ static bool sconn_parse_head(struct sconn *c)
 	if (!c->head)
 		c->head = slab_take_raw(&w->heads);
 	if (!c->head) {
-		sconn_refuse(c, ERR_NO_MEMORY);
+		sconn_refuse_head(c, ERR_NO_MEMORY);
 		return false;
 	}
 	enum h1_result r = h1_parse_request(&c->in.scan, inbound_bytes(&c->in),
@@ -270,7 +277,7 @@ static bool sconn_parse_head(struct sconn *c)
 	if (r == H1_PARTIAL && inbound_is_full(&c->in))
 		why = ERR_REQ_HEAD_LARGE;
 	if (why != ERR_OK) {
-		sconn_refuse(c, why);
+		sconn_refuse_head(c, why);
 	} else if (c->state == SCONN_IDLE) {
 		sconn_enter(c, SCONN_HEAD);
 		sconn_deadline(c, c->server->cfg.head_for);
@@ -484,7 +491,7 @@ static void on_timer(struct timer *t)
 	switch (c->state) {
 	case SCONN_HEAD:
 		if (sconn_has_begun_head(c))
-			sconn_refuse(c, ERR_REQ_TIMEOUT);
+			sconn_refuse_head(c, ERR_REQ_TIMEOUT);
 		else
 			sconn_close(c, IO_CLOSE_FIN);
 		break;

@@ -48,6 +48,9 @@ struct server_ops {
 	 * act as if unseen (a server that does not notice). NULL: true.
 	 */
 	bool (*on_hangup)(struct sconn *c);
+	/* A head is being refused for `why` (rule 2): there is no request, and no other callback
+	 * for it. NULL: the app does not count them. */
+	void (*on_refused)(struct sconn *c, enum err why);
 	/* Last callback of an exchange: ERR_OK, the answer is with the kernel; else why not. */
 	void (*on_end)(struct sconn *c, enum err why);
 	/* A served connection (on_accept was true) is closed, with no exchange open. */

@@ -59,6 +59,17 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 	accesslog_add(p->log, &line);
 }
 
+void access_note_refused(struct proxy *p, struct sconn *client, enum err why)
+{
+	const struct access line = {
+		.client = slice_of(sconn_conn_ctx(client)),
+		.status = err_status(why),
+		.reason = why,
+	};
+	if (is_on(p))
+		accesslog_add(p->log, &line);
+}
+
 ns_t access_queued_for(const struct proxy *p, const struct call *call)
 {
 	if (!call->queued_at)

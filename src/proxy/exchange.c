@@ -72,6 +72,15 @@ static void on_end(struct sconn *client, enum err why)
 	x->ops->on_end(client, why);
 }
 
+/* The engine answers: what is left to do is to say so. */
+static void on_refused(struct sconn *client, enum err why)
+{
+	struct proxy *p = server_ctx(sconn_server(client));
+	p->reasons[why]++;
+	proxy_count_answer(p, err_status(why));
+	access_note_refused(p, client, why);
+}
+
 static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 {
 	access_accepted(server_ctx(s), c, peer);
@@ -90,6 +99,7 @@ const struct server_ops proxy_ops = {
 	.on_body = on_body,
 	.on_body_end = on_body_end,
 	.on_drain = on_drain,
+	.on_refused = on_refused,
 	.on_end = on_end,
 	.on_close = on_close,
 };

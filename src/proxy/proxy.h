@@ -138,6 +138,8 @@ void proxy_note(const struct route *r, enum err why, const struct capture *c);
 void access_accepted(struct proxy *p, struct conn *c, const struct addr *peer);
 void access_closed(struct sconn *client);
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x);
+/* Of a head that never became a request: nothing in it can be relied on. */
+void access_note_refused(struct proxy *p, struct sconn *client, enum err why);
 /* How long the call waited for its slot, or has waited. */
 ns_t access_queued_for(const struct proxy *p, const struct call *call);
 /* The plan's log, to be switched to; *fd is -1 where it has none. */

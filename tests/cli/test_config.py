@@ -555,6 +555,37 @@ def test_what_the_log_says_of_failures(apis, tmp_path):
     assert half["bytes_in"] == 3 and half["bytes_out"] == 0
 
 
+def test_what_is_refused_unread_is_counted_and_logged(apis, tmp_path):
+    log = tmp_path / "access.log"
+    text = f"upstream: {apis[0].url}\nclient-head-for: 100ms\naccess-log: {log}\n"
+    cases = [(b"GET / HTTP/1.1\nHost: x\n\n", 400, "bad-request"),
+             (b"GET / HTTP/1.1\r\n\r\n", 400, "bad-host"),
+             (b"GET / HTTP/1.1\r\nHost: x\r\n", 408, "request-timeout"),
+             (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "target-too-long"),
+             (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 101 + b"\r\n", 431, "head-too-large"),
+             (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "coding-unknown"),
+             (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "version-unknown")]
+    with Proxy(tmp_path, text) as p:
+        ends = []
+        for raw, status, _ in cases:
+            with socket.create_connection(("127.0.0.1", p.port), timeout=PATIENCE) as s:
+                ends.append("%s:%d" % s.getsockname())
+                s.sendall(raw)
+                assert s.recv(100).startswith(b"HTTP/1.1 %d " % status)
+        eventually(lambda: p.status()["access_log"]["written"] == len(cases))
+        told = p.status()
+        lines = lines_of(log)
+        eventually(lambda: gauges_at_zero(p))
+    assert told["answers"] == {"400": 2, "408": 1, "414": 1, "431": 1, "501": 1, "505": 1}
+    assert told["reasons"] == {reason: 1 for _, _, reason in cases}
+    assert told["exchanges"]["total"] == 0
+    for line, client, (_, status, reason) in zip(lines, ends, cases):
+        assert (line["client"], line["status"], line["reason"]) == (client, status, reason)
+        for key in ("method", "host", "path", "upstream", "id"):
+            assert line[key] is None
+        assert line["bytes_in"] == line["bytes_out"] == 0
+
+
 def test_the_log_is_opened_anew(apis, tmp_path):
     log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
     text = f"upstream: {apis[0].url}\naccess-log: {log}\n"

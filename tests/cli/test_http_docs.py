@@ -8,7 +8,7 @@ from verbs import ROOT
 
 FILES = {"hostile": "tests/cli/test_http_hostile.py", "answers": "tests/cli/test_http_answers.py",
          "peers": "tests/cli/test_http_peers.py", "proxy": "tests/cli/test_proxy.py",
-         "tls": "tests/cli/test_tls.py",
+         "tls": "tests/cli/test_tls.py", "config": "tests/cli/test_config.py",
          "faults": "tests/net/test_faults.py"}
 PAGE = (ROOT / "docs" / "http.md").read_text()
 ITEMS = re.findall(r"(?ms)^(\d+)\. (.*?)(?=^\d+\. |^#|\Z)", PAGE)
