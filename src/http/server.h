@@ -6,12 +6,16 @@
  *         app has a request) or LINGER (answered for the last time; input is read and
  *         dropped so that no RST eats the answer). The app gets on_request, then on_body*,
  *         on_body_end, and answers when it likes; on_end closes every exchange that began
- *         with on_request, exactly once.
+ *         with on_request, exactly once. An app may answer by a tunnel (sconn_tunnel): what
+ *         follows, both ways, is bytes with no HTTP in them.
  * RULES   1. on_request ... on_end come in pairs; after on_end the app forgets the sconn.
  *         2. Malformed input is answered here (status of err.def, Connection: close), the
  *            app never sees it.
  *         3. A head stays valid from on_request to on_end.
  *         4. No callback runs inside the app's own sconn_* call.
+ *         5. What a client sends behind a request that may become a tunnel (CONNECT, Upgrade)
+ *            is the tunnel's. If there is none, it is nobody's: the connection ends with the
+ *            answer, and those bytes are not read as a request.
  * CONTEXT the worker's thread.
  */
 #ifndef WEIR_HTTP_SERVER_H
@@ -39,7 +43,7 @@ struct server_ops {
 	void (*on_request)(struct sconn *c, const struct h1_head *head);
 	/* Payload; returns how many bytes were taken. Fewer: sconn_body_resume goes on. */
 	size_t (*on_body)(struct sconn *c, struct slice data);
-	void (*on_body_end)(struct sconn *c);
+	void (*on_body_end)(struct sconn *c); /* of a tunnel: the client's FIN */
 	/* What was blocked in sconn_data has been written. NULL: the app never streams. */
 	void (*on_drain)(struct sconn *c);
 	/*
@@ -144,6 +148,18 @@ void sconn_interim(struct sconn *c, struct wire *w);
  */
 MUST_USE bool sconn_head_end(
 	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length);
+/*
+ * In place of sconn_head_end: 101 to a request with head.upgrade, or 2xx to CONNECT; neither
+ * has a body. `protocol` is what 101 switches to (its Upgrade field; the engine puts that and
+ * Connection), empty for CONNECT. The head goes out at once. From then on
+ *   on_body, sconn_body_resume   the client's bytes, from the one behind its request on
+ *   on_body_end                  its FIN; the other direction lives on
+ *   sconn_data, on_drain         bytes to the client
+ *   sconn_end                    FIN to the client, behind them
+ *   on_end                       ERR_OK: both have ended; ERR_CLIENT_GONE: it was reset
+ * and there is no deadline, no on_hangup, and sconn_abort resets. False as sconn_head_end.
+ */
+MUST_USE bool sconn_tunnel(struct sconn *c, struct wire *w, struct slice protocol);
 /* Returns what was taken; less than data.len: on_drain follows. */
 size_t sconn_data(struct sconn *c, struct slice data);
 void sconn_flush(struct sconn *c); /* what is buffered goes out now */

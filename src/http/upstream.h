@@ -7,6 +7,9 @@
  *         silently with call_abandon. A cconn is one connection with at most one call; its
  *         slot (flow/slots.h) says how it counts. What an abandoned call leaves behind is a
  *         zombie: it keeps its slot until the server answers or closes.
+ *         A call becomes a tunnel when its Upgrade is answered by 101, or is one from the
+ *         beginning (raw): bytes both ways, no HTTP in them, on a connection that serves
+ *         nothing else after it.
  * RULES   1. slots used <= limit at every instant, as the server counts: a closed connection
  *            settles, a reset one under a running call is a ghost.
  *         2. Calls of one submit are admitted all or none.
@@ -16,6 +19,9 @@
  *            once more, on a fresh connection, if it is replayable and idempotent, or if no
  *            byte of it had reached the kernel (on_ready comes again).
  *         5. on_end is the last callback of a call, exactly once; none after call_abandon.
+ *         6. A 101 that was not asked for, or that names a protocol not offered, ends the call
+ *            (ERR_RES_UPGRADE).
+ *         7. A tunnel has its slot (BUSY) until it ends, and no deadline.
  * OWNS    struct call is the app's, valid until on_end or call_abandon.
  * CONTEXT the worker's thread.
  */
@@ -75,7 +81,8 @@ struct call_ops {
 	 * is at hand, its data and end. Called again when the call is replayed (rule 4).
 	 */
 	void (*on_ready)(struct call *c);
-	/* An answer's head; 1xx first if any come (status < 200). Valid inside the callback. */
+	/* An answer's head; 1xx first if any come (status < 200). Valid inside the callback.
+	 * 101: the call is a tunnel from here on. */
 	void (*on_head)(struct call *c, const struct h1_head *head);
 	/* Payload; returns what was taken; fewer stops the reading until call_resume. */
 	size_t (*on_data)(struct call *c, struct slice data);
@@ -83,7 +90,9 @@ struct call_ops {
 	void (*on_drain)(struct call *c);
 	/* No more of this batch: write out what you hold. NULL: nothing to do. */
 	void (*on_flush)(struct call *c);
-	/* ERR_OK: the answer is whole. Else why there is none, or none whole (see answered). */
+	/* A tunnel's: the server's FIN; the other direction lives on. NULL: there is none. */
+	void (*on_eof)(struct call *c);
+	/* ERR_OK: the answer is whole; of a tunnel: both directions have ended. Else why there is none, or none whole (see answered). */
 	void (*on_end)(struct call *c, enum err why);
 };
 
@@ -93,6 +102,15 @@ struct call {
 	const struct call_ops *ops; /* set by the app before upstream_submit */
 	enum h1_method method;      /* the same: decides the answer's framing */
 	bool replayable; /* the same: on_ready can put the whole request again */
+	/*
+	 * The same: a connection of its own (never a pooled one) to the server's address, with
+	 * no HTTP on it. Submitted alone. It is a tunnel when on_ready comes: call_data and
+	 * call_end, no call_begin.
+	 */
+	bool raw;
+	/* The same: the protocols that its Upgrade offers ("websocket"), valid until the final
+	 * head; empty: none. The engine puts the field and Connection. Only without a body. */
+	struct slice upgrade;
 	/* the upstream's */
 	enum call_state state;
 	bool replayed;
@@ -145,7 +163,9 @@ MUST_USE enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
 /*
  * The app wants no more of this call. Queued: its batch leaves the queue, the other calls of
- * the batch with it. Running: by policy. Silent; the storage is the app's again.
+ * the batch with it. Running: by policy; a tunnel is reset, unless call_end was called: then
+ * what it took is written, and the slot drains until the server's FIN. Silent; the storage is
+ * the app's again.
  */
 void call_abandon(struct call *c, struct upstream *u);
 
@@ -157,7 +177,7 @@ MUST_USE bool call_head_end(
 /* Returns what was taken; less: on_drain follows. After a failed write all is "taken": the
  * answer, or on_end, is on its way. */
 size_t call_data(struct call *c, struct slice data);
-void call_end(struct call *c);
+void call_end(struct call *c); /* of a tunnel: FIN, behind what was taken */
 void call_flush(struct call *c);
 void call_resume(struct call *c); /* goes on with on_data; in a later turn */
 

@@ -84,7 +84,7 @@ struct h1_head {
 	uint8_t body;    /* enum h1_body */
 	bool keep_alive; /* the connection may be used again as far as this message says
 			  */
-	bool upgrade;    /* has Upgrade, and Connection names it */
+	bool upgrade;    /* HTTP/1.1, has Upgrade, and Connection names it */
 	bool expect_continue;
 	uint64_t content_length; /* body == H1_BODY_LENGTH; also what an answer without a
 				    body says, if H1_FIELD_CONTENT_LENGTH was seen; else 0 */
@@ -129,6 +129,17 @@ const char *h1_status_reason(
 	uint16_t status); /* "Service Unavailable"; "" when unknown */
 enum h1_method h1_method_of(struct slice token); /* case-sensitive */
 bool h1_is_token(struct slice s);                /* RFC 9110 5.6.2 */
+
+/*
+ * The protocols that a request's Upgrade fields offer, as one list to be sent on (RFC 9110
+ * 7.8). Left out are those under which other requests would travel that nobody reads: HTTP
+ * itself in any version (h2c), and TLS (RFC 2817). False: an item is no protocol, or `out`
+ * is full. Nothing put: none is left.
+ */
+MUST_USE bool h1_put_offer(struct wire *out, const struct h1_head *head);
+/* A 101 switches to what was offered: its Upgrade names one protocol at least, and none that
+ * is not in `offer` (as h1_put_offer wrote it). */
+bool h1_is_switch(const struct h1_head *head, struct slice offer);
 
 /*
  * Body decoder: how much of the bytes at hand is payload. One for each message being
