@@ -32,7 +32,7 @@ static const uint8_t keys[ROWS] = {
 };
 
 /* Equal but for case, eight bytes at once. Exact for tokens only: 0x20 apart lie upper and
- * lower case, and no other two bytes of which one is in a known name (letters and '-') and
+ * lower case, and no other two bytes of which one is in a known name (letters, digits, '-') and
  * both are tchar. */
 static bool same_8(const char *token, const char *known, size_t len)
 {
