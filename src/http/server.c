@@ -5,6 +5,8 @@
 #define SERVER_LINGER_FOR (2 * NS_S)
 /* While it drains: an idle connection's next request may be on its way. */
 #define SERVER_GRACE_FOR (NS_S / 2)
+/* Who has connected and not asked yet is about to. */
+#define SERVER_FIRST_GRACE_FOR (2 * NS_S)
 /* Less of a body than this in a span of body_for is a drip. */
 #define SERVER_BODY_STEP_BYTES 1024
 
@@ -485,10 +487,26 @@ static bool sconn_has_begun_head(const struct sconn *c)
 	return false;
 }
 
+/* A request that came this very moment is served: closed unread, it would be reset. */
+static void sconn_end_idle(struct sconn *c)
+{
+	sconn_on_readable(c);
+	if (c->state != SCONN_IDLE || timer_is_set(&c->timer))
+		return;
+	/* the client may not have read its last answer yet, and ask again as it does */
+	if (c->server->draining && c->served)
+		sconn_linger(c);
+	else
+		sconn_close(c, IO_CLOSE_FIN);
+}
+
 static void on_timer(struct timer *t)
 {
 	struct sconn *c = CONTAINER_OF(t, struct sconn, timer);
 	switch (c->state) {
+	case SCONN_IDLE:
+		sconn_end_idle(c);
+		break;
 	case SCONN_HEAD:
 		if (sconn_has_begun_head(c))
 			sconn_refuse_head(c, ERR_REQ_TIMEOUT);
@@ -501,7 +519,6 @@ static void on_timer(struct timer *t)
 	case SCONN_BUSY:
 		sconn_on_pace(c);
 		break;
-	case SCONN_IDLE:
 	case SCONN_REFUSE:
 	case SCONN_AWAY:
 	case SCONN_LINGER:
@@ -730,7 +747,11 @@ void server_drain(struct server *s)
 	s->draining = true;
 	server_stop_listening(s, true);
 	LIST_EACH (&s->conns[SCONN_IDLE], n, after) {
-		sconn_deadline(CONTAINER_OF(n, struct sconn, node), SERVER_GRACE_FOR);
+		struct sconn *c = CONTAINER_OF(n, struct sconn, node);
+		/* A handshake may take longer: it keeps the deadline it has. */
+		if (!conn_is_shaking(&c->conn))
+			sconn_deadline(
+				c, c->served ? SERVER_GRACE_FOR : SERVER_FIRST_GRACE_FOR);
 	}
 	LIST_EACH (&s->conns[SCONN_BUSY], n, after) {
 		struct sconn *c = CONTAINER_OF(n, struct sconn, node);

@@ -725,14 +725,16 @@ static void test_refused_at_accept(void **state)
 }
 
 /* Nothing listens any more; a head that is on its way, a request behind an answer whose head was out
- * already, and a connection idle for a moment are served, each told that it was the last. */
+ * already, and a connection idle for a moment are served, each told that it was the last. Who has not
+ * asked yet gets longer than who has been answered. */
 static void test_drain(void **state)
 {
 	(void)state;
 	struct scene s;
-	struct raw idle, asks, head, busy;
+	struct raw fresh, idle, asks, head, busy;
 	scene_init(&s, NULL, NULL);
-	scene_connect(&s, &idle);
+	scene_connect(&s, &fresh);
+	scene_ask(&s, &idle, GET("/now"));
 	scene_connect(&s, &asks);
 	scene_connect(&s, &head);
 	raw_say(&head, "GET ");
@@ -755,6 +757,11 @@ static void test_drain(void **state)
 	assert_int_equal(idle.end, ERR_AGAIN);
 	bed_run(&s.bed, 500 * NS_MS);
 	assert_int_equal(idle.end, ERR_EOF);
+	assert_int_equal(fresh.end, ERR_AGAIN);
+	raw_say(&fresh, GET("/now"));
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_non_null(strstr(fresh.in.ptr, "Connection: close"));
+	raw_fini(&fresh);
 	raw_fini(&idle);
 	raw_fini(&asks);
 	raw_fini(&head);

@@ -400,6 +400,32 @@ static void test_abandoned_during_the_handshake(void **state)
 	scene_fini(&s);
 }
 
+/* Whose handshake takes longer than a connection at rest is given is served all the same. */
+static void test_a_handshake_under_way_as_the_server_drains(void **state)
+{
+	struct scene s;
+	struct job j;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1, .latency = 300 * NS_MS });
+	struct upstream_cfg cfg = upstream_defaults();
+	cfg.connect_for = 5 * NS_S;
+	scene_upstream(&s, cfg);
+	scene_server(
+		&s, (struct server_cfg){ .idle_for = 100 * NS_S, .head_for = 10 * NS_S });
+	job_init(&j, s.up, "GET", "/now");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	for (int i = 0; i < 100 && !server_conn_count(s.app.server); i++)
+		bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(server_conn_count(s.app.server), 1);
+	assert_int_equal(server_tls_counts(s.app.server)->handshakes, 0);
+	server_drain(s.app.server);
+	bed_run(&s.bed, 10 * NS_S);
+	assert_int_equal(j.why, ERR_OK);
+	assert_int_equal(server_conn_count(s.app.server), 0);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
 /* Calls under way end on the connections they are on; new ones find the new certificate. */
 static void test_certificates_change_under_calls(void **state)
 {
@@ -445,6 +471,7 @@ int main(void)
 		TEST(test_a_server_that_does_not_shake_hands),
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
+		TEST(test_a_handshake_under_way_as_the_server_drains),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
