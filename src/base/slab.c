@@ -56,10 +56,8 @@ static void add_chunk(struct slab *s)
 		push_free(s, (void *)(chunk->objects + i * s->size));
 }
 
-void *slab_take_raw(struct slab *s)
+static void *pop_free(struct slab *s)
 {
-	if (s->max && s->out >= s->max)
-		return NULL;
 	if (!s->free)
 		add_chunk(s);
 	struct free_object *obj = s->free;
@@ -70,6 +68,17 @@ void *slab_take_raw(struct slab *s)
 	return obj;
 }
 
+void *slab_take_raw(struct slab *s)
+{
+	if (s->held)
+		s->held--;
+	else if (s->max && s->out >= s->max)
+		return NULL;
+	else if (s->quota && !quota_take(s->quota, 1))
+		return NULL;
+	return pop_free(s);
+}
+
 void *slab_take(struct slab *s)
 {
 	void *obj = slab_take_raw(s);
@@ -78,7 +87,46 @@ void *slab_take(struct slab *s)
 
 void slab_give(struct slab *s, void *obj)
 {
+	slab_give_charged(s, obj);
+	if (s->quota)
+		quota_give(s->quota, 1);
+}
+
+uint32_t slab_room(const struct slab *s)
+{
+	uint32_t taken = s->out + s->held, room = UINT32_MAX;
+	if (s->max)
+		room = taken < s->max ? s->max - taken : 0;
+	if (!s->quota)
+		return room;
+	uint32_t shared = quota_room(s->quota);
+	return shared < room ? shared : room;
+}
+
+bool slab_hold(struct slab *s, uint32_t n)
+{
+	if (slab_room(s) < n || (s->quota && !quota_take(s->quota, n)))
+		return false;
+	s->held += n;
+	return true;
+}
+
+void slab_unhold(struct slab *s, uint32_t n)
+{
+	CHECK(s->held >= n);
+	s->held -= n;
+	if (s->quota)
+		quota_give(s->quota, n);
+}
+
+void slab_give_charged(struct slab *s, void *obj)
+{
 	CHECK(obj && s->out > 0);
 	s->out--;
 	push_free(s, obj);
+}
+
+void *slab_take_charged(struct slab *s)
+{
+	return memset(pop_free(s), 0, s->size);
 }

@@ -13,7 +13,8 @@ enum err queue_push(
 {
 	if (deadline <= now)
 		return ERR_SHED;
-	if (need > q->max || q->waiting > q->max - need)
+	if (q->share ? !share_wait(q->share, need, q->max)
+		     : need > q->max || q->waiting > q->max - need)
 		return ERR_QUEUE_FULL;
 	t->need = need;
 	t->since = now;
@@ -33,6 +34,8 @@ void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t now
 	t->until = NS_NEVER;
 	list_push_front(&q->tickets, &t->node);
 	q->waiting += need;
+	if (q->share)
+		share_wait_anyway(q->share, need);
 }
 
 struct ticket *queue_front(const struct queue *q)
@@ -46,6 +49,8 @@ void queue_remove(struct queue *q, struct ticket *t)
 	CHECK(q->waiting >= t->need);
 	list_remove(&q->tickets, &t->node);
 	q->waiting -= t->need;
+	if (q->share)
+		share_wait_over(q->share, t->need);
 }
 
 struct ticket *queue_expire(struct queue *q, ns_t now)

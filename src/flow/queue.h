@@ -5,12 +5,14 @@
  * RULES   1. length is counted in calls (sum of need), so the bound means the same for all.
  *         2. Nobody overtakes: the front waits until all it needs is there.
  *         3. A ticket leaves once: granted (pop), expired, or cancelled.
+ *         4. Tied to a share, the bound is one over all threads' queues.
  */
 #ifndef WEIR_FLOW_QUEUE_H
 #define WEIR_FLOW_QUEUE_H
 
 #include "base/err.h"
 #include "base/list.h"
+#include "flow/share.h"
 
 struct ticket {
 	struct list_node node;
@@ -20,8 +22,9 @@ struct ticket {
 
 struct queue {
 	struct list tickets;
-	uint64_t waiting; /* calls */
-	uint64_t max;     /* calls; UINT64_MAX: no bound */
+	struct share *share; /* NULL: alone. Borrowed. */
+	uint64_t waiting;    /* calls */
+	uint64_t max;        /* calls; UINT64_MAX: no bound */
 	uint64_t peak;
 	ns_t wait_for;    /* NS_NEVER: no bound */
 	ns_t next_expiry; /* not after the earliest `until`; NS_NEVER: none */

@@ -33,6 +33,34 @@ void slots_init(struct slots *s, enum slot_unit unit, uint32_t limit, double dra
 		list_init(&s->in[i]);
 }
 
+void slots_tie(struct slots *s, struct share *share)
+{
+	CHECK(slots_used(s) == 0 && s->reserved == 0);
+	s->share = share;
+	if (share)
+		share_set_limit(share, s->limit);
+}
+
+void slots_set_limit(struct slots *s, uint32_t limit)
+{
+	s->limit = limit;
+	if (s->share)
+		share_set_limit(s->share, limit);
+}
+
+uint32_t slots_limit(const struct slots *s)
+{
+	return s->share ? share_limit(s->share) : s->limit;
+}
+
+uint32_t slots_surplus(const struct slots *s)
+{
+	uint32_t used = s->share ? share_used(s->share) : slots_used(s);
+	uint32_t going = s->share ? share_settling(s->share) : s->in[SLOT_SETTLING].len;
+	uint32_t limit = slots_limit(s);
+	return used > going && used - going > limit ? used - going - limit : 0;
+}
+
 uint32_t slots_used(const struct slots *s)
 {
 	uint32_t used = 0;
@@ -44,16 +72,62 @@ uint32_t slots_used(const struct slots *s)
 
 uint32_t slots_room(const struct slots *s)
 {
-	uint32_t used = slots_used(s);
+	if (s->share)
+		return share_room(s->share);
+	uint32_t used = slots_used(s) + s->reserved;
 	return used < s->limit ? s->limit - used : 0;
+}
+
+bool slots_reserve(struct slots *s, uint32_t n)
+{
+	if (n == 0)
+		return true;
+	if (s->share ? !share_take(s->share, n) : slots_room(s) < n)
+		return false;
+	s->reserved += n;
+	return true;
+}
+
+void slots_unreserve(struct slots *s, uint32_t n)
+{
+	CHECK(s->reserved >= n);
+	s->reserved -= n;
+	if (s->share && n)
+		share_give(s->share, n);
 }
 
 bool slots_is_drained_up(const struct slots *s)
 {
-	uint32_t zombies = s->in[SLOT_DRAINING].len + s->in[SLOT_GHOST].len;
-	if (s->limit == SLOTS_NO_LIMIT || s->drain_share >= 1 || zombies == 0)
+	uint32_t zombies = s->share ? share_zombies(s->share)
+				    : s->in[SLOT_DRAINING].len + s->in[SLOT_GHOST].len;
+	uint32_t limit = slots_limit(s);
+	if (limit == SLOTS_NO_LIMIT || s->drain_share >= 1 || zombies == 0)
 		return false;
-	return (double)zombies >= s->drain_share * (double)s->limit;
+	return (double)zombies >= s->drain_share * (double)limit;
+}
+
+static bool is_zombie(enum slot_state state)
+{
+	return state == SLOT_DRAINING || state == SLOT_GHOST;
+}
+
+/* Before the slot moves. What a state newly counts for was reserved. */
+static void tell_share(struct slots *s, enum slot_state from, enum slot_state to)
+{
+	bool counted = slot_rows[from].counts[s->unit],
+	     counts = slot_rows[to].counts[s->unit];
+	int zombies = (int)is_zombie(to) - (int)is_zombie(from);
+	int settling = (int)(to == SLOT_SETTLING) - (int)(from == SLOT_SETTLING);
+	if (counts && !counted) {
+		CHECK(s->reserved > 0);
+		s->reserved--;
+	}
+	if (zombies)
+		share_add_zombies(s->share, zombies);
+	if (settling)
+		share_add_settling(s->share, settling);
+	if (counted && !counts)
+		share_give(s->share, 1);
 }
 
 /* Puts a slot on its state's list; GHOST and SETTLING lists are kept in order of `until`. */
@@ -78,17 +152,36 @@ void slots_take(struct slots *s, struct slot *slot, enum slot_state state)
 {
 	CHECK(slot->state == SLOT_FREE && !list_on(&slot->node));
 	CHECK(slot_edges[SLOT_FREE] & (1u << state));
-	CHECK(slots_room(s) > 0);
+	CHECK(s->reserved > 0);
+	if (s->share)
+		tell_share(s, SLOT_FREE, state);
+	else
+		s->reserved--;
 	slot_file(s, slot, state, 0);
 }
 
 void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t until)
 {
 	CHECK(slot->state != SLOT_FREE && (slot_edges[slot->state] & (1u << state)));
+	if (s->share)
+		tell_share(s, slot->state, state);
 	list_remove(&s->in[slot->state], &slot->node);
 	slot->state = SLOT_FREE;
 	if (state != SLOT_FREE)
 		slot_file(s, slot, state, until);
+}
+
+void slots_move_out(struct slots *s, struct slot *slot)
+{
+	CHECK(s->share && s->unit == SLOT_UNIT_CONNECTION && slot->state == SLOT_IDLE);
+	list_remove(&s->in[SLOT_IDLE], &slot->node);
+	slot->state = SLOT_FREE;
+}
+
+void slots_move_in(struct slots *s, struct slot *slot)
+{
+	CHECK(s->share && s->unit == SLOT_UNIT_CONNECTION && slot->state == SLOT_FREE);
+	slot_file(s, slot, SLOT_IDLE, 0);
 }
 
 struct slot *slots_expire(struct slots *s, ns_t now)

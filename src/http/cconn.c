@@ -91,6 +91,8 @@ void cconn_free(struct cconn *cc)
 	if (queue_front(&cc->up->queue))
 		upstream_poke(
 			cc->up); /* its place in the slab may be what they wait for */
+	if (cc->up->share)
+		quota_give(share_sockets(cc->up->share), 1);
 	slab_give(&w->cconns, cc);
 }
 
@@ -180,7 +182,8 @@ static void cconn_close_first(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_done++;
-	if (u->slots.limit == SLOTS_NO_LIMIT || conn_shutdown(&cc->conn) != ERR_OK) {
+	if (slots_limit(&u->slots) == SLOTS_NO_LIMIT ||
+		conn_shutdown(&cc->conn) != ERR_OK) {
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;
 	}

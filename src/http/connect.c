@@ -70,7 +70,7 @@ void race_end(struct cconn *cc)
 static struct cconn *attempt_new(struct upstream *u, struct slot *slot)
 {
 	struct cconn *cc = slab_take(&u->worker->cconns);
-	CHECK(cc); /* admission looked */
+	CHECK(cc); /* it was reserved */
 	cc->up = u;
 	cc->slot = slot;
 	cconn_init(cc);
@@ -125,11 +125,13 @@ static void race_more(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	struct cconn *holder = race_holder(cc);
-	if (!holder || u->stopping || !upstream_has_spare(u))
+	if (!holder || u->stopping || !upstream_reserve_spare(u))
 		return;
 	struct endpoint *e = endpoint_pick(u, holder->call);
-	if (!e)
+	if (!e) {
+		upstream_unreserve_spare(u);
 		return;
+	}
 	bool counts = upstream_is_conn_unit(u);
 	struct cconn *fresh = attempt_new(
 		u, counts ? upstream_take_slot(u, SLOT_CONNECTING) : NULL);

@@ -54,6 +54,11 @@ void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 	cc->slot = NULL;
 }
 
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint32_t room_under(uint32_t max, uint32_t used)
 {
 	return max > used ? max - used : 0;
@@ -62,39 +67,79 @@ static uint32_t room_under(uint32_t max, uint32_t used)
 /* How many connections more there may be. */
 static uint32_t upstream_fresh(const struct upstream *u)
 {
-	const struct slab *all = &u->worker->cconns;
-	uint32_t fresh = room_under(all->max, all->out), own = 0;
+	uint32_t fresh = slab_room(&u->worker->cconns), own = 0;
+	if (u->share)
+		return min_u32(fresh, quota_room(share_sockets(u->share)));
 	if (!u->cfg.sockets_max)
 		return fresh;
 	for (int i = 0; i < CCONN_STATES; i++)
 		own += u->conns[i].len;
-	own = room_under(u->cfg.sockets_max, own);
-	return own < fresh ? own : fresh;
+	return min_u32(fresh, room_under(u->cfg.sockets_max, own));
 }
 
-/* How many calls could be given a slot now. An idle connection has one in connection units;
- * in request units it saves a connect, no more. */
-static uint32_t upstream_available(const struct upstream *u)
+static bool conns_reserve(struct upstream *u, uint32_t n)
 {
-	uint32_t room = slots_room(&u->slots), fresh = upstream_fresh(u);
-	uint32_t idle = u->conns[CCONN_IDLE].len;
-	if (upstream_is_conn_unit(u))
-		return (room < fresh ? room : fresh) + idle;
-	return room < fresh + idle ? room : fresh + idle;
+	if (n == 0)
+		return true;
+	if (upstream_fresh(u) < n ||
+		(u->share && !quota_take(share_sockets(u->share), n)))
+		return false;
+	if (slab_hold(&u->worker->cconns, n))
+		return true;
+	if (u->share)
+		quota_give(share_sockets(u->share), n);
+	return false;
+}
+
+static void conns_unreserve(struct upstream *u, uint32_t n)
+{
+	slab_unhold(&u->worker->cconns, n);
+	if (u->share)
+		quota_give(share_sockets(u->share), n);
+}
+
+bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns)
+{
+	if (!slots_reserve(&u->slots, slots))
+		return false;
+	if (conns_reserve(u, conns))
+		return true;
+	slots_unreserve(&u->slots, slots);
+	return false;
+}
+
+/* For `n` calls that need not be on fresh connections. An idle connection has a slot in
+ * connection units; in request units it saves a connect, no more. */
+static bool upstream_reserve_any(struct upstream *u, uint32_t n)
+{
+	uint32_t conns = n - min_u32(n, u->conns[CCONN_IDLE].len);
+	return upstream_reserve(u, upstream_is_conn_unit(u) ? conns : n, conns);
+}
+
+void upstream_unreserve_spare(struct upstream *u)
+{
+	conns_unreserve(u, 1);
+	slots_unreserve(&u->slots, upstream_is_conn_unit(u));
+}
+
+/* Here or on another thread. */
+static bool upstream_has_waiters(const struct upstream *u)
+{
+	return u->share ? share_waiting(u->share) > 0 : queue_front(&u->queue) != NULL;
 }
 
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
 {
 	struct slot *slot = slab_take(&u->worker->slots);
-	CHECK(slot); /* unbounded slab: the limit is what bounds it */
+	CHECK(slot); /* unbounded slab: the limit, reserved from, is what bounds it */
 	slots_take(&u->slots, slot, state);
 	return slot;
 }
 
-bool upstream_has_spare(const struct upstream *u)
+bool upstream_reserve_spare(struct upstream *u)
 {
-	bool room = !upstream_is_conn_unit(u) || slots_room(&u->slots) > 0;
-	return room && upstream_fresh(u) > 0 && !queue_front(&u->queue);
+	return !upstream_has_waiters(u) &&
+	       upstream_reserve(u, upstream_is_conn_unit(u), 1);
 }
 
 /* --- admission --- */
@@ -126,11 +171,11 @@ static void batch_end(struct upstream *u, struct batch *b, enum err why)
 }
 
 /* A replayed call wants a fresh connection: an idle one gives up its place if it must. */
-static bool upstream_has_fresh(struct upstream *u)
+static bool upstream_reserve_fresh(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
 	bool room = slots_room(&u->slots) > 0;
-	if (room && upstream_fresh(u) > 0)
+	if (upstream_reserve(u, 1, 1))
 		return true;
 	bool helps = room || upstream_is_conn_unit(u);
 	/* One at a time: what was closed settles, or is freed when the turn ends. */
@@ -143,8 +188,8 @@ static bool upstream_has_fresh(struct upstream *u)
 static bool upstream_can_admit(struct upstream *u, const struct batch *b)
 {
 	if (b->n == 1 && b->calls[0]->replayed)
-		return upstream_has_fresh(u);
-	return upstream_available(u) >= b->n;
+		return upstream_reserve_fresh(u);
+	return upstream_reserve_any(u, b->n);
 }
 
 static void upstream_admit(struct upstream *u)
@@ -152,7 +197,7 @@ static void upstream_admit(struct upstream *u)
 	struct ticket *t;
 	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
-		bool never = b->n > u->slots.limit; /* it was lowered meanwhile */
+		bool never = b->n > slots_limit(&u->slots); /* it was lowered meanwhile */
 		if (!never && !upstream_can_admit(u, b))
 			return;
 		queue_remove(&u->queue, t);
@@ -170,10 +215,10 @@ static void upstream_admit(struct upstream *u)
  * oldest first. What settles is on its way already. */
 static void upstream_trim(struct upstream *u)
 {
-	uint32_t going = u->slots.in[SLOT_SETTLING].len, surplus = 0;
+	uint32_t surplus = 0;
 	struct list_node *oldest;
 	if (upstream_is_conn_unit(u))
-		surplus = room_under(slots_used(&u->slots) - going, u->slots.limit);
+		surplus = slots_surplus(&u->slots);
 	if (u->retired)
 		surplus = UINT32_MAX;
 	while (surplus-- > 0 && (oldest = list_back(&u->conns[CCONN_IDLE])))
@@ -242,9 +287,9 @@ enum err upstream_submit(
 		return ERR_STOPPING;
 	if (!u->endpoint_count)
 		return ERR_RESOLVE;
-	if (n > u->slots.limit || slots_is_drained_up(&u->slots))
+	if (n > slots_limit(&u->slots) || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
-	if (queue_front(&u->queue) || upstream_available(u) < n)
+	if (upstream_has_waiters(u) || !upstream_reserve_any(u, n))
 		return upstream_enqueue(u, calls, n, deadline);
 	for (uint32_t i = 0; i < n; i++) {
 		call_prepare(calls[i], worker_now(u->worker));
@@ -309,6 +354,25 @@ static void upstream_first_endpoints(struct upstream *u)
 		upstream_set_endpoints(u, list, u->cfg.endpoint_count);
 }
 
+static void upstream_set_sockets_max(struct upstream *u)
+{
+	uint32_t max = u->cfg.sockets_max;
+	if (u->share)
+		quota_set_max(share_sockets(u->share), max ? max : QUOTA_NO_BOUND);
+}
+
+static void upstream_sit(struct upstream *u)
+{
+	u->share = u->cfg.share;
+	if (!u->share)
+		return;
+	CHECK(u->cfg.mail && u->cfg.seat < share_seats(u->share));
+	share_ref(u->share);
+	slots_tie(&u->slots, u->share);
+	u->queue.share = u->share;
+	upstream_set_sockets_max(u);
+}
+
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 {
 	struct upstream *u = mem_zalloc(sizeof(*u));
@@ -316,6 +380,7 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	upstream_set_cfg(u, cfg);
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
+	upstream_sit(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
 	list_init(&u->gone);
@@ -328,13 +393,14 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 {
 	struct upstream_cfg next = *cfg;
-	CHECK(cfg->unit == u->slots.unit);
+	CHECK(cfg->unit == u->slots.unit && cfg->share == u->share);
 	memcpy(next.endpoints, u->cfg.endpoints, sizeof(next.endpoints));
 	next.endpoint_count = u->cfg.endpoint_count;
 	upstream_set_cfg(u, &next);
 	endpoints_set_tls(u);
 	u->retired = false;
-	u->slots.limit = cfg->limit;
+	upstream_set_sockets_max(u);
+	slots_set_limit(&u->slots, cfg->limit);
 	u->slots.drain_share = cfg->drain_share;
 	u->queue.max = cfg->queue_max;
 	u->queue.wait_for = cfg->queue_for;
@@ -394,6 +460,7 @@ void upstream_free(struct upstream **up)
 	io_timer_stop(u->worker->loop, &u->timer);
 	io_defer_cancel(u->worker->loop, &u->pump);
 	endpoints_fini(u);
+	share_unref(&u->share);
 	tls_client_unref(&u->cfg.tls);
 	mem_free(u);
 	*up = NULL;

@@ -22,6 +22,7 @@
  *         6. A 101 that was not asked for, or that names a protocol not offered, ends the call
  *            (ERR_RES_UPGRADE).
  *         7. A tunnel has its slot (BUSY) until it ends, and no deadline.
+ *         8. With a share rule 1 holds over all its threads.
  * OWNS    struct call is the app's, valid until on_end or call_abandon.
  * CONTEXT the worker's thread.
  */
@@ -33,6 +34,7 @@
 #include "flow/queue.h"
 #include "flow/slots.h"
 #include "http/message.h"
+#include "io/mail.h"
 
 struct upstream;
 struct cconn;
@@ -73,6 +75,12 @@ struct upstream_cfg {
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct h1_limits limits;
+	/* One of several threads' upstreams, to which the limit, the queue's bound and
+	 * sockets_max are one: the share they have in common, this one's seat, and the thread's
+	 * mailbox, which outlives all their upstreams. NULL: alone. The upstream holds it. */
+	struct share *share;
+	uint32_t seat;
+	struct io_mailbox *mail;
 };
 
 struct call_ops {

@@ -33,6 +33,7 @@ struct endpoint {
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
+	struct share *share;                                /* NULL: alone */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
@@ -94,8 +95,11 @@ void upstream_requeue(struct upstream *u, struct call *call);
 void upstream_unqueue(struct upstream *u, struct call *call);
 
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state);
-/* There is room for a connection that nobody waits for. */
-bool upstream_has_spare(const struct upstream *u);
+/* Room for so many upstream_take_slot, and so many new connections; all or none. */
+MUST_USE bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns);
+/* The same for one connection that nobody waits for. */
+MUST_USE bool upstream_reserve_spare(struct upstream *u);
+void upstream_unreserve_spare(struct upstream *u);
 
 /* --- endpoint.c --- */
 void endpoint_take(struct cconn *cc, struct endpoint *e);

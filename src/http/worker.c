@@ -19,6 +19,8 @@ void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg
 	slab_init(&w->heads, sizeof(struct h1_head), clients);
 	slab_init(&w->sconns, sconn_size(), clients);
 	slab_init(&w->cconns, cconn_size(), servers);
+	w->sconns.quota = cfg->all_clients;
+	w->cconns.quota = cfg->all_servers;
 	slab_init(&w->slots, sizeof(struct slot), 0);
 	list_init(&w->accept_waits);
 }

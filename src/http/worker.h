@@ -32,6 +32,8 @@ struct worker {
 struct worker_cfg {
 	uint32_t clients; /* connections from clients at once; 0: 10,000 */
 	uint32_t servers; /* connections to servers at once; 0: 10,000 */
+	/* Bounds over several threads' workers; NULL: none. Borrowed, for good. */
+	struct quota *all_clients, *all_servers;
 };
 
 void worker_init(struct worker *w, struct io_loop *loop, const struct worker_cfg *cfg);

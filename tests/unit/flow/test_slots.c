@@ -19,6 +19,12 @@ static const bool counts[2][SLOT_STATES] = {
 	[SLOT_UNIT_REQUEST] = { false, true, true, false, true, true, false },
 };
 
+static void take(struct slots *s, struct slot *slot, enum slot_state state)
+{
+	CHECK(slots_reserve(s, 1));
+	slots_take(s, slot, state);
+}
+
 /* A way from FREE to each state. */
 static void bring_to(struct slots *s, struct slot *slot, enum slot_state state)
 {
@@ -29,13 +35,13 @@ static void bring_to(struct slots *s, struct slot *slot, enum slot_state state)
 		return;
 	case SLOT_CONNECTING:
 	case SLOT_BUSY:
-		slots_take(s, slot, state);
+		take(s, slot, state);
 		return;
 	case SLOT_IDLE:
 	case SLOT_DRAINING:
 	case SLOT_GHOST:
 	case SLOT_SETTLING:
-		slots_take(s, slot, SLOT_BUSY);
+		take(s, slot, SLOT_BUSY);
 		slot_enter(s, slot, state, 7);
 		return;
 	}
@@ -52,7 +58,7 @@ static void cross_edge(void)
 
 static void take_edge(void)
 {
-	slots_take(&edge_slots, &edge_slot, edge_to);
+	take(&edge_slots, &edge_slot, edge_to);
 }
 
 static void test_every_edge(void **state)
@@ -90,15 +96,15 @@ static void take_twice(void)
 {
 	slots_init(&edge_slots, SLOT_UNIT_CONNECTION, 4, 1);
 	bring_to(&edge_slots, &edge_slot, SLOT_BUSY);
-	slots_take(&edge_slots, &edge_slot, SLOT_BUSY);
+	take(&edge_slots, &edge_slot, SLOT_BUSY);
 }
 
 static void take_over_limit(void)
 {
 	struct slot a = { 0 }, b = { 0 };
 	slots_init(&edge_slots, SLOT_UNIT_CONNECTION, 1, 1);
-	slots_take(&edge_slots, &a, SLOT_BUSY);
-	slots_take(&edge_slots, &b, SLOT_BUSY);
+	take(&edge_slots, &a, SLOT_BUSY);
+	take(&edge_slots, &b, SLOT_BUSY);
 }
 
 static void test_misuse_aborts(void **state)
@@ -168,7 +174,7 @@ static void walk_move(struct walk *w, int i)
 	if (w->model[i] == SLOT_FREE && slots_room(&w->s) == 0)
 		return;
 	if (w->model[i] == SLOT_FREE)
-		slots_take(&w->s, &w->slot[i], to);
+		take(&w->s, &w->slot[i], to);
 	else
 		slot_enter(&w->s, &w->slot[i], to, until);
 	w->model[i] = to;
@@ -231,7 +237,7 @@ static void test_limit_lowered_while_in_use(void **state)
 	struct slot slot[4] = { 0 };
 	slots_init(&s, SLOT_UNIT_CONNECTION, 4, 1);
 	for (int i = 0; i < 4; i++)
-		slots_take(&s, &slot[i], SLOT_BUSY);
+		take(&s, &slot[i], SLOT_BUSY);
 	s.limit = 2;
 	assert_int_equal(slots_used(&s), 4);
 	assert_int_equal(slots_room(&s), 0);
@@ -249,7 +255,7 @@ static void test_no_limit(void **state)
 	struct slots s;
 	struct slot slot = { 0 };
 	slots_init(&s, SLOT_UNIT_CONNECTION, SLOTS_NO_LIMIT, 0.5);
-	slots_take(&s, &slot, SLOT_BUSY);
+	take(&s, &slot, SLOT_BUSY);
 	slot_enter(&s, &slot, SLOT_DRAINING, 0);
 	assert_int_equal(slots_room(&s), SLOTS_NO_LIMIT - 1);
 	assert_false(slots_is_drained_up(&s));
@@ -262,7 +268,7 @@ static void test_drain_share(void **state)
 	struct slot slot[10] = { 0 };
 	slots_init(&s, SLOT_UNIT_CONNECTION, 10, 0.3);
 	for (int i = 0; i < 10; i++)
-		slots_take(&s, &slot[i], SLOT_BUSY);
+		take(&s, &slot[i], SLOT_BUSY);
 	assert_false(slots_is_drained_up(&s));
 	slot_enter(&s, &slot[0], SLOT_DRAINING, 0);
 	slot_enter(&s, &slot[1], SLOT_DRAINING, 0);
@@ -290,7 +296,7 @@ static void test_expiry_order(void **state)
 	static const int order[] = { 1, 3, 2, 0 };
 	slots_init(&s, SLOT_UNIT_CONNECTION, 4, 1);
 	for (int i = 0; i < 4; i++) {
-		slots_take(&s, &slot[i], SLOT_BUSY);
+		take(&s, &slot[i], SLOT_BUSY);
 		slot_enter(&s, &slot[i], SLOT_SETTLING, until[i]);
 	}
 	assert_null(slots_expire(&s, 9));
