@@ -1,5 +1,5 @@
-"""The stand on which proxies are compared: the backend, each proxy pinned to one core, and what
-the kernel says of them. `run` and `idle` stand on it."""
+"""The stand on which proxies are compared: the rig (client and server), each proxy pinned to one
+core, and what the kernel says of them. `run` and `idle` stand on it."""
 
 import os
 import re
@@ -17,8 +17,10 @@ RELAY = HERE.parent / "relay"
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
 PROXY_CORE, OTHER_CORE = "0", "1"
 PROXIES = ("weir", "nginx", "haproxy", "uv", "epoll")
+RELAYS = ("uv", "epoll")
 PEERS = ("nginx", "haproxy")
 NEEDS = {"nginx": "nginx", "haproxy": "haproxy", "uv": "cc", "epoll": "cc"}
+PLAIN, TLS_TO, TLS_FROM = "plain", "to", "from"  # TLS to the server, or from the client
 START_WITHIN = 10  # seconds
 # Nothing ends by age during a run, as in the peers' configurations.
 WEIR_OPTIONS = ("--client-idle-for", "600s", "--idle-for", "600s", "--clients", "16000")
@@ -84,13 +86,14 @@ def free_port():
 
 
 class Proxy:
-    def __init__(self, name, argv, port=None, told_port=False):
-        self.name = name
+    def __init__(self, name, mode, argv, port=None):
+        """Without a port, it tells its own on standard output."""
+        self.name, self.mode = name, mode
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE if told_port else subprocess.DEVNULL,
+            argv, stdout=subprocess.DEVNULL if port else subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.pid = self.process.pid
-        self.port = int(self.process.stdout.readline()) if told_port else port
+        self.port = port or int(self.process.stdout.readline())
         until = time.monotonic() + START_WITHIN
         while True:
             try:
@@ -102,44 +105,78 @@ class Proxy:
                     die(f"{name} does not start: {self.process.stderr.read()}")
                 time.sleep(0.05)
 
-    def url(self, path="/", host="127.0.0.1"):
-        return f"http://{host}:{self.port}{path}"
-
     def end(self):
         self.process.terminate()
         self.process.wait()
 
 
+class Rig:
+    """The process that is client and server: rig.c."""
+
+    def __init__(self, stand):
+        self.process = subprocess.Popen(
+            ["taskset", "-c", OTHER_CORE, stand.path("rig"), stand.path("cert"),
+             stand.path("key")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.pid, self.name, self.mode = self.process.pid, "direct", PLAIN
+        self.port, self.tls_port = int(self.tell()), int(self.tell())
+
+    def tell(self):
+        line = self.process.stdout.readline()
+        if not line or line.startswith("failed"):
+            die(f"the rig gave up: {line}")
+        return line
+
+    def run(self, proxy, job, conns, seconds, rate=0):
+        """What a proxy does for so long; a rate of 0: as fast as it can."""
+        tls = int(proxy.mode == TLS_FROM)
+        self.process.stdin.write(f"run {proxy.port} {conns} {job} {tls} {seconds} {rate}\n")
+        if self.tell() != "ready\n":
+            die("the rig is out of step")
+        before, mine = Usage(proxy.pid), Usage(self.pid)
+        self.process.stdin.write("go\n")
+        self.process.stdout.read(4)  # "done"
+        cpu, busy = Usage(proxy.pid).since(before)
+        _, rig_busy = Usage(self.pid).since(mine)
+        requests, took, p50, p99, late = map(float, self.tell().split())
+        return {"requests": int(requests), "cpu_us": cpu * 1e6 / requests,
+                "rate": requests / took, "p50_us": p50, "p99_us": p99, "busy": busy,
+                "rig_busy": rig_busy, "late_us": late}
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Stand:
-    """`with Stand() as stand:` a backend runs; stand.start(name) starts a proxy before it."""
+    """`with Stand() as stand:` a rig runs; stand.start(name) starts a proxy before it."""
 
     def __init__(self):
         if len(os.sched_getaffinity(0)) < 2:
             die("needs two cores")
-        need("cc", "wrk", "taskset")
+        need("cc", "taskset", "openssl")
         self.folder = tempfile.mkdtemp(prefix="weir-bench-")
         os.chmod(self.folder, 0o755)
-        self.proxies, self.backend = [], None
+        self.proxies, self.rigs = [], []
 
     def __enter__(self):
         try:
             self.build()
-            self.backend = subprocess.Popen(
-                ["taskset", "-c", OTHER_CORE, self.path("backend")], stdout=subprocess.PIPE,
-                text=True)
-            self.backend_port = int(self.backend.stdout.readline())
+            self.certify()
+            self.rig = self.another_rig()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        for proxy in self.proxies:
-            proxy.end()
-        if self.backend:
-            self.backend.terminate()
-            self.backend.wait()
+        for process in self.proxies + self.rigs:
+            process.end()
         shutil.rmtree(self.folder)
+
+    def another_rig(self):
+        self.rigs.append(Rig(self))
+        return self.rigs[-1]
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -151,52 +188,85 @@ class Stand:
                                           "uv/listen.c")]
         parts += [src / "base" / f"{n}.c" for n in ("base", "err", "slab", "slice", "text",
                                                     "wheel")]
-        for name, sources in (("backend", [HERE / "backend.c"]),
-                              ("epoll", [RELAY / "relay_epoll.c"]),
-                              ("uv", [RELAY / "relay_weir.c", *parts])):
-            libs = uv.split() if name == "uv" else []
+        for name, sources, libs in (
+                ("rig", sorted(HERE.glob("rig*.c")), ["-lssl", "-lcrypto"]),
+                ("epoll", [RELAY / "relay_epoll.c"], []),
+                ("uv", [RELAY / "relay_weir.c", *parts], uv.split())):
             subprocess.run(["cc", "-O2", "-std=gnu17", "-D_GNU_SOURCE", "-fno-strict-aliasing",
                             f"-I{src}", f"-I{RELAY}", "-o", self.path(name), *sources, *libs],
                            check=True)
 
-    def configure(self, name, port):
-        words = {"PORT": str(port), "BACKEND": str(self.backend_port), "DIR": self.folder,
+    def certify(self):
+        """One key type for all; the rig settles cipher and curve (rig_link.c)."""
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-keyout", self.path("key"), "-out", self.path("cert"), "-days", "30",
+             "-subj", "/CN=bench.test", "-addext",
+             "subjectAltName=DNS:bench.test,IP:127.0.0.1"],
+            check=True, stderr=subprocess.DEVNULL)
+        both = Path(self.path("cert")).read_text(encoding="ascii")
+        both += Path(self.path("key")).read_text(encoding="ascii")
+        Path(self.path("both")).write_text(both, encoding="ascii")
+
+    def backend_port(self, mode):
+        return self.rig.tls_port if mode == TLS_TO else self.rig.port
+
+    def configure(self, name, mode, port):
+        """A peer's file, with the words between @ filled in; `#from` and `#to` begin lines
+        that are there with TLS on that side alone."""
+        words = {"PORT": str(port), "BACKEND": str(self.backend_port(mode)),
+                 "DIR": self.folder, "MODE": mode, "CERT": self.path("cert"),
+                 "KEY": self.path("key"), "BOTH": self.path("both"),
                  "USER": subprocess.check_output(["id", "-un"], text=True).strip()}
         text = (HERE / f"{name}.conf").read_text(encoding="utf-8")
+        text = re.sub(rf"#{mode} ", "", text)
+        text = re.sub(rf"^\s*(\S.*)#not-{mode}\n", "", text, flags=re.M)
         for word, value in words.items():
             text = text.replace(f"@{word}@", value)
         if os.geteuid() != 0:  # nginx takes `user` from root alone
             text = re.sub(r"^user .*\n", "", text, flags=re.M)
-        path = self.path(f"{name}.conf")
+        path = self.path(f"{name}-{mode}.conf")
         Path(path).write_text(text, encoding="utf-8")
         return path
 
-    def start(self, name, before=()):
-        """`before`: a command under which it runs, strace for one."""
+    def weir_argv(self, mode, port, threads):
+        scheme = "https" if mode == TLS_TO else "http"
+        argv = [WEIR, "proxy", "--listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.2:{port}",
+                "--upstream", f"{scheme}://127.0.0.1:{self.backend_port(mode)}", *WEIR_OPTIONS]
+        if mode == TLS_TO:
+            argv += ["--upstream-ca", self.path("cert")]
+        if mode == TLS_FROM:
+            argv += ["--cert", self.path("cert"), "--key", self.path("key")]
+        if threads > 1:
+            argv += ["--threads", str(threads)]
+        return argv
+
+    def start(self, name, mode=PLAIN, threads=1, before=()):
+        """`before`: a command under which it runs, strace for one. Two threads have both
+        cores."""
         need(NEEDS.get(name, WEIR))
-        pinned = [*before, "taskset", "-c", PROXY_CORE]
-        if name in ("uv", "epoll"):
-            proxy = Proxy(name, [*pinned, self.path(name), str(self.backend_port)],
-                          told_port=True)
-            self.proxies.append(proxy)
-            return proxy
-        port = free_port()
+        cores = PROXY_CORE if threads == 1 else f"{PROXY_CORE},{OTHER_CORE}"
+        port = None if name in RELAYS else free_port()
         argv = {
-            "weir": [WEIR, "proxy", "--listen", f"127.0.0.1:{port}", "--listen",
-                     f"127.0.0.2:{port}", "--upstream", f"http://127.0.0.1:{self.backend_port}",
-                     *WEIR_OPTIONS],
-            "nginx": ["nginx", "-e", "stderr", "-p", self.folder, "-c"],
-            "haproxy": ["haproxy", "-db", "-f"],
-        }[name]
-        if name in PEERS:
-            argv.append(self.configure(name, port))
-        proxy = Proxy(name, [*pinned, *argv], port)
+            "weir": lambda: self.weir_argv(mode, port, threads),
+            "nginx": lambda: ["nginx", "-e", "stderr", "-p", self.folder, "-c",
+                              self.configure(name, mode, port)],
+            "haproxy": lambda: ["haproxy", "-db", "-f", self.configure(name, mode, port)],
+        }.get(name, lambda: [self.path(name), str(self.rig.port)])()
+        said = name if threads == 1 else f"{name}, {threads} threads"
+        proxy = Proxy(said, mode, [*before, "taskset", "-c", cores, *argv], port)
         self.proxies.append(proxy)
         return proxy
 
     def end(self, proxy):
         self.proxies.remove(proxy)
         proxy.end()
+
+
+def weir_has(option):
+    told = subprocess.run([WEIR, "proxy", "--help"], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    return option in told.stdout
 
 
 def versions():

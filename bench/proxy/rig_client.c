@@ -1,0 +1,273 @@
+/* The client: a request at a time on each connection, as fast as answers come or on a schedule. */
+#include "rig.h"
+
+#define SAMPLES_MAX (1u << 21)
+#define ANSWER_HEAD_MAX 4096
+
+struct seat { /* one connection */
+	struct link link;
+	struct client *client;
+	size_t sent;       /* of the request */
+	size_t len, left;  /* bytes of an answer's head; its body still to come */
+	long long from_ns; /* intended start */
+	int open, busy;
+	struct seat *next_idle;
+	char head[ANSWER_HEAD_MAX];
+};
+
+struct client {
+	struct rig *rig;
+	struct run run;
+	char *request;
+	size_t request_len, body;
+	unsigned opened, served; /* seats open; answers before `going` */
+	int warmed, going;
+	long long start_ns, end_ns, last_ns, late_ns;
+	unsigned long started, done;
+	struct seat *idle;
+	unsigned *us; /* latencies */
+	struct seat seats[];
+};
+
+static void fail(const char *what)
+{
+	printf("failed %s\n", what);
+	fflush(stdout);
+	exit(1);
+}
+
+static void make_request(struct client *c)
+{
+	const char *path = strcmp(c->run.job, "64k") == 0 ? "/64k" : "/";
+	int up = strcmp(c->run.job, "up") == 0;
+	char head[256];
+	int n = snprintf(head, sizeof(head),
+		"%s %s HTTP/1.1\r\nHost: bench.test:%s\r\nUser-Agent: rig\r\nAccept: */*\r\n%s\r\n",
+		up ? "POST" : "GET", path, c->run.port,
+		up ? "Content-Type: application/octet-stream\r\nContent-Length: 1048576\r\n"
+		   : "");
+
+	c->request_len = (size_t)n + (up ? RIG_UPLOAD : 0);
+	c->request = malloc(c->request_len);
+	must(c->request != NULL, "malloc");
+	memset(c->request, 'x', c->request_len);
+	memcpy(c->request, head, (size_t)n);
+	c->body = *path && path[1] ? RIG_BODY_MAX : 13;
+}
+
+static void begin(struct seat *s, long long from_ns)
+{
+	s->sent = s->len = s->left = 0;
+	s->from_ns = from_ns;
+	s->busy = 1;
+}
+
+static ssize_t send_request(struct seat *s)
+{
+	const struct client *c = s->client;
+	ssize_t n = link_send(&s->link, c->request + s->sent, c->request_len - s->sent);
+
+	s->sent += n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static ssize_t read_answer_head(struct seat *s)
+{
+	const struct client *c = s->client;
+	ssize_t n = link_recv(&s->link, s->head + s->len, sizeof(s->head) - s->len);
+
+	if (n <= 0)
+		return n;
+	s->len += (size_t)n;
+	const char *end = memmem(s->head, s->len, "\r\n\r\n", 4);
+	if (!end)
+		return s->len < sizeof(s->head) ? n : LINK_END;
+	size_t body = s->len - (size_t)(end + 4 - s->head);
+	if (strncmp(s->head, "HTTP/1.1 200", 12) != 0 || body > c->body)
+		return LINK_END;
+	s->left = c->body - body;
+	if (s->left == 0)
+		s->busy = 0;
+	return n;
+}
+
+static ssize_t drop_answer_body(struct seat *s)
+{
+	ssize_t n = link_drop(&s->link, s->left);
+
+	s->left -= n > 0 ? (size_t)n : 0;
+	if (s->left == 0)
+		s->busy = 0;
+	return n;
+}
+
+static ssize_t step(struct seat *s)
+{
+	if (link_flush(&s->link) < 0)
+		return LINK_WAIT;
+	if (s->sent < s->client->request_len)
+		return send_request(s);
+	if (s->left > 0)
+		return drop_answer_body(s);
+	return read_answer_head(s);
+}
+
+static void note(struct client *c, struct seat *s)
+{
+	long long now = now_ns();
+
+	if (c->done < SAMPLES_MAX)
+		c->us[c->done] = (unsigned)((now - s->from_ns) / 1000);
+	c->done++;
+	c->last_ns = now;
+	if (c->run.rate == 0 && now < c->end_ns) {
+		c->started++;
+		begin(s, now);
+		return;
+	}
+	s->next_idle = c->idle;
+	c->idle = s;
+}
+
+/* Goes on until it must wait, or is idle. */
+static void seat_run(struct seat *s)
+{
+	struct client *c = s->client;
+	ssize_t n = 1;
+
+	while (s->busy && n > 0) {
+		n = step(s);
+		if (n == LINK_END)
+			fail(c->run.job);
+		if (s->busy)
+			continue;
+		if (c->going)
+			note(c, s);
+		else
+			c->served++;
+	}
+}
+
+static void on_seat_ready(struct link *l, uint32_t events)
+{
+	if (events & (EPOLLERR | EPOLLRDHUP | EPOLLHUP))
+		fail("connection closed by the proxy");
+	seat_run((struct seat *)l);
+}
+
+static void begin_all(struct client *c, long long from_ns)
+{
+	for (unsigned i = 0; i < c->run.conns; i++) {
+		begin(&c->seats[i], from_ns);
+		seat_run(&c->seats[i]);
+	}
+}
+
+/* A few at a time, so that no queue of connections overflows; and when all are served, all
+ * at once, so that the proxy has its connections to the server. */
+static void get_ready(struct client *c)
+{
+	if (c->served == c->run.conns && !c->warmed) {
+		c->warmed = 1;
+		begin_all(c, 0);
+	}
+	while (c->opened < c->run.conns && c->opened < c->served + 64) {
+		struct seat *s = &c->seats[c->opened++];
+		s->client = c;
+		s->link.on_ready = on_seat_ready;
+		link_open(c->rig, &s->link, connect_to(c->run.port),
+			c->run.tls ? c->rig->client_tls : NULL);
+		if (s->link.ssl)
+			SSL_set_connect_state(s->link.ssl);
+		begin(s, 0);
+	}
+}
+
+struct client *client_new(struct rig *r, const struct run *run)
+{
+	struct client *c = calloc(1, sizeof(*c) + run->conns * sizeof(struct seat));
+
+	must(c != NULL, "calloc");
+	c->rig = r;
+	c->run = *run;
+	c->us = malloc(SAMPLES_MAX * sizeof(*c->us));
+	must(c->us != NULL, "malloc");
+	make_request(c);
+	get_ready(c);
+	return c;
+}
+
+int client_is_ready(const struct client *c)
+{
+	return !c->going && c->served == 2 * c->run.conns;
+}
+
+void client_go(struct client *c)
+{
+	c->going = 1;
+	c->start_ns = c->last_ns = now_ns();
+	c->end_ns = c->start_ns + (long long)(c->run.seconds * 1e9);
+	if (c->run.rate == 0) {
+		c->started = c->run.conns;
+		begin_all(c, c->start_ns);
+		return;
+	}
+	for (unsigned i = 0; i < c->run.conns; i++) {
+		c->seats[i].next_idle = c->idle;
+		c->idle = &c->seats[i];
+	}
+}
+
+static long long due_ns(const struct client *c)
+{
+	return c->start_ns + (long long)((double)c->started * 1e9 / c->run.rate);
+}
+
+long client_tick(struct client *c)
+{
+	if (!c->going)
+		get_ready(c);
+	if (!c->going || c->run.rate == 0)
+		return -1;
+	for (;;) {
+		long long due = due_ns(c), now = now_ns();
+		if (due >= c->end_ns || !c->idle)
+			return -1; /* over, or an answer must come first */
+		if (due > now)
+			return due - now;
+		struct seat *s = c->idle;
+		c->idle = s->next_idle;
+		c->late_ns = now - due > c->late_ns ? now - due : c->late_ns;
+		c->started++;
+		begin(s, due);
+		seat_run(s);
+	}
+}
+
+int client_is_done(const struct client *c)
+{
+	int all_started = c->run.rate > 0 ? due_ns(c) >= c->end_ns : 1;
+	return c->going && all_started && c->done == c->started;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+	return (x > y) - (x < y);
+}
+
+void client_end(struct client *c)
+{
+	size_t n = c->done < SAMPLES_MAX ? c->done : SAMPLES_MAX;
+
+	printf("done %lu %.6f", c->done, (double)(c->last_ns - c->start_ns) / 1e9);
+	fflush(stdout); /* the proxy's usage is read now */
+	qsort(c->us, n, sizeof(*c->us), by_size);
+	printf(" %u %u %lld\n", c->us[n / 2], c->us[n * 99 / 100], c->late_ns / 1000);
+	fflush(stdout);
+	for (unsigned i = 0; i < c->run.conns; i++)
+		link_close(&c->seats[i].link);
+	free(c->request);
+	free(c->us);
+	free(c);
+}
