@@ -9,10 +9,17 @@ struct admin {
 	struct server *server;
 	struct admin_ops ops;
 	void *ctx;
+	/* Who waits for what is being fetched, and who came later and waits for the next. */
+	struct list waiting, later;
+	bool fetching;
 };
 
 /* An answer that may be larger than what the kernel takes at once. */
 struct reply {
+	struct admin *admin;
+	struct list_node node; /* on waiting or later, until there is a body */
+	struct list *on;
+	struct sconn *client;
 	struct text body;
 	size_t sent;
 };
@@ -58,19 +65,36 @@ static void send_rest(struct sconn *c, struct reply *reply)
 		sconn_end(c);
 }
 
-static void show_status(struct sconn *c, struct admin *a)
+static void wait_on(struct reply *reply, struct list *l)
 {
-	struct reply *reply;
+	if (reply->on)
+		list_remove(reply->on, &reply->node);
+	reply->on = l;
+	if (l)
+		list_push_back(l, &reply->node);
+}
+
+/* The client is gone, or nothing can be said to it. */
+static void forget(struct reply *reply)
+{
+	wait_on(reply, NULL);
+	sconn_set_ctx(reply->client, NULL);
+	text_fini(&reply->body);
+	mem_free(reply);
+}
+
+static void show_gauges(struct reply *reply)
+{
+	struct sconn *c = reply->client;
+	struct admin *a = reply->admin;
 	struct wire w;
 	struct json j;
 
 	if (!sconn_begin(c, 200, SLICE_NONE, &w)) {
+		forget(reply);
 		sconn_abort(c);
 		return;
 	}
-	reply = mem_zalloc(sizeof(*reply));
-	sconn_set_ctx(c, reply);
-	text_init(&reply->body);
 	json_init(&j, &reply->body, true);
 	json_object(&j, NULL);
 	a->ops.status(a->ctx, &j);
@@ -80,6 +104,52 @@ static void show_status(struct sconn *c, struct admin *a)
 	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
 	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
 	send_rest(c, reply);
+}
+
+static void show_all(struct admin *a)
+{
+	struct list_node *n;
+
+	while ((n = list_front(&a->waiting))) {
+		struct reply *reply = CONTAINER_OF(n, struct reply, node);
+		wait_on(reply, NULL);
+		show_gauges(reply);
+	}
+}
+
+/* What is told must not be older than who asks for it. */
+static void fetch(struct admin *a)
+{
+	struct list_node *n;
+
+	while (!a->fetching && (n = list_front(&a->later))) {
+		for (; n; n = list_front(&a->later))
+			wait_on(CONTAINER_OF(n, struct reply, node), &a->waiting);
+		a->fetching = a->ops.fetch && !a->ops.fetch(a->ctx);
+		if (!a->fetching)
+			show_all(a);
+	}
+}
+
+void admin_fetched(struct admin *a)
+{
+	if (!a->fetching)
+		return;
+	a->fetching = false;
+	show_all(a);
+	fetch(a);
+}
+
+static void show_status(struct sconn *c, struct admin *a)
+{
+	struct reply *reply = mem_zalloc(sizeof(*reply));
+
+	reply->admin = a;
+	reply->client = c;
+	text_init(&reply->body);
+	sconn_set_ctx(c, reply);
+	wait_on(reply, &a->later);
+	fetch(a);
 }
 
 static void set_values(struct sconn *c, struct admin *a, struct slice text)
@@ -145,7 +215,7 @@ static void on_drain(struct sconn *c)
 {
 	struct reply *reply = sconn_ctx(c);
 
-	if (reply)
+	if (reply && !reply->on)
 		send_rest(c, reply);
 }
 
@@ -154,10 +224,8 @@ static void on_end(struct sconn *c, enum err why)
 	struct reply *reply = sconn_ctx(c);
 
 	(void)why; /* whoever asked has the answer, or has left */
-	if (!reply)
-		return;
-	text_fini(&reply->body);
-	mem_free(reply);
+	if (reply)
+		forget(reply);
 }
 
 static const struct server_ops admin_server_ops = {
@@ -183,6 +251,8 @@ struct admin *admin_new(struct worker *w, const struct addr *at,
 
 	a->ops = *ops;
 	a->ctx = ctx;
+	list_init(&a->waiting);
+	list_init(&a->later);
 	a->server = server_new(w, &cfg);
 	if (!server_listen(a->server, at, p))
 		admin_free(&a);

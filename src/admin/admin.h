@@ -19,6 +19,12 @@ struct admin_pair {
 };
 
 struct admin_ops {
+	/*
+	 * Gauges that others hold, fetched before `status` shows them: true, status may be
+	 * called now; false: admin_fetched follows, when what the others told is not older than
+	 * this call. NULL: nothing is to be fetched.
+	 */
+	bool (*fetch)(void *ctx);
 	/* Writes the members of the (already open) top-level object. */
 	void (*status)(void *ctx, struct json *j);
 	/* NULL: nothing can be set. False: a problem says what was wrong, nothing changed. */
@@ -29,6 +35,8 @@ struct admin_ops {
 struct admin *admin_new(struct worker *w, const struct addr *at,
 	const struct admin_ops *ops, void *ctx, struct problem *p);
 void admin_free(struct admin **a);
+/* What ops->fetch began is over; fine when nothing was begun. Never inside ops->fetch. */
+void admin_fetched(struct admin *a);
 /* Where it listens, with the port the kernel chose if 0 was asked. */
 const struct addr *admin_addr(const struct admin *a);
 

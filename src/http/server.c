@@ -120,11 +120,26 @@ void sconn_rearm(struct sconn *c)
 
 /* --- the end of a connection --- */
 
+static void on_listener_ready(struct io_sock *sock, unsigned bits);
+
+bool server_is_drained(const struct server *s)
+{
+	return s->draining && !s->listener_count && !server_conn_count(s);
+}
+
+static void server_check_drained(struct server *s)
+{
+	if (s->cfg.ops->on_drained && !s->stopping && server_is_drained(s))
+		s->cfg.ops->on_drained(s);
+}
+
 static void sconn_tell_closed(struct sconn *c)
 {
 	if (c->server->cfg.ops->on_close && !c->unserved)
 		c->server->cfg.ops->on_close(c);
 	c->unserved = true; /* told once */
+	if (UNLIKELY(c->server->draining))
+		server_check_drained(c->server);
 }
 
 void sconn_close(struct sconn *c, enum io_close how)
@@ -147,15 +162,22 @@ void sconn_close(struct sconn *c, enum io_close how)
 		sconn_tell_closed(c);
 }
 
+static void server_accept_more(struct server *s)
+{
+	for (uint32_t i = s->listener_count; i-- > 0;) {
+		io_want(&s->listeners[i]->io.sock, IO_READ);
+		if (s->listeners[i]->leaving) /* perhaps nobody waits there any more */
+			on_listener_ready(&s->listeners[i]->io.sock, IO_READ);
+	}
+}
+
 /* A sconn is free again: for whichever server of this worker had none. */
 static void worker_accept_more(struct worker *w)
 {
-	struct list_node *n;
-	while ((n = list_pop_front(&w->accept_waits))) {
-		struct server *s = CONTAINER_OF(n, struct server, accept_wait);
-		for (uint32_t i = 0; i < s->listener_count; i++)
-			io_want(&s->listeners[i]->io.sock, IO_READ);
-	}
+	struct list_node *node;
+	uint32_t n = w->accept_waits.len;
+	while (n-- > 0 && (node = list_pop_front(&w->accept_waits)))
+		server_accept_more(CONTAINER_OF(node, struct server, accept_wait));
 }
 
 static void sconn_free(struct sconn *c)
@@ -569,7 +591,8 @@ static struct sconn *sconn_new(struct server *s)
 	return c;
 }
 
-static bool server_accept_one(struct server_listener *l)
+/* ERR_NO_MEMORY: no sconn is left, and who waits is taken when there is one. */
+static enum err server_accept_one(struct server_listener *l)
 {
 	struct server *s = l->server;
 	struct addr peer;
@@ -580,11 +603,12 @@ static bool server_accept_one(struct server_listener *l)
 			list_push_back(&s->worker->accept_waits, &s->accept_wait);
 		for (uint32_t i = 0; i < s->listener_count; i++)
 			io_want(&s->listeners[i]->io.sock, 0);
-		return false;
+		return ERR_NO_MEMORY;
 	}
-	if (conn_accept(&c->conn, &l->io, &peer) != ERR_OK) {
+	enum err e = conn_accept(&c->conn, &l->io, &peer);
+	if (e != ERR_OK) {
 		slab_give(&s->worker->sconns, c);
-		return false;
+		return e;
 	}
 	if (s->cfg.tls && !l->place.plain)
 		tls_accept(&c->conn, s->cfg.tls);
@@ -594,23 +618,48 @@ static bool server_accept_one(struct server_listener *l)
 	if (c->unserved && !speaks) {
 		conn_close(&c->conn, IO_CLOSE_FIN);
 		slab_give(&s->worker->sconns, c);
-		return true;
+		return ERR_OK;
 	}
 	c->state = c->unserved ? SCONN_AWAY : SCONN_IDLE;
 	list_push_back(&s->conns[c->state], &c->node);
 	sconn_deadline(c, ns_min(s->cfg.head_for, s->cfg.idle_for));
 	sconn_rearm(c);
-	return true;
+	return ERR_OK;
+}
+
+static void server_close_listener(struct server *s, uint32_t nth)
+{
+	struct server_listener *l = s->listeners[nth];
+	io_listener_close(&l->io);
+	mem_free(l);
+	s->listener_count--;
+	for (uint32_t i = nth; i < s->listener_count; i++)
+		s->listeners[i] = s->listeners[i + 1];
+}
+
+/* Closing would reset those who wait in it: it goes when nobody does. */
+static void server_leave(struct server_listener *l, enum err accepted)
+{
+	struct server *s = l->server;
+	uint32_t nth = 0;
+	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || accepted == ERR_NO_FDS)
+		return;
+	while (s->listeners[nth] != l)
+		nth++;
+	server_close_listener(s, nth);
+	server_check_drained(s);
 }
 
 static void on_listener_ready(struct io_sock *sock, unsigned bits)
 {
 	struct io_listener *io = CONTAINER_OF(sock, struct io_listener, sock);
 	struct server_listener *l = CONTAINER_OF(io, struct server_listener, io);
+	enum err e = ERR_OK;
 	(void)bits;
-	for (int i = 0; i < SERVER_ACCEPTS_A_TURN && io_is_open(sock); i++)
-		if (!server_accept_one(l))
-			break;
+	for (int i = 0; i < SERVER_ACCEPTS_A_TURN && e == ERR_OK; i++)
+		e = server_accept_one(l);
+	if (l->leaving)
+		server_leave(l, e);
 }
 
 void server_set_times(struct server *s, const struct server_cfg *cfg)
@@ -637,42 +686,74 @@ struct server *server_new(struct worker *w, const struct server_cfg *cfg)
 	return s;
 }
 
-static bool server_open(
-	struct server *s, const struct server_place *place, struct problem *p)
+static struct server_listener *server_new_listener(
+	struct server *s, const struct server_place *place)
 {
-	const struct io_listen_cfg cfg = { .reuse_port = false };
-	if (s->listener_count == ARRAY_LEN(s->listeners))
-		return problem_set(
-			p, "at most %d addresses to listen on", SERVER_LISTENERS_MAX);
 	struct server_listener *l = mem_zalloc(sizeof(*l));
 	l->server = s;
 	l->place = *place;
 	l->io.sock.on_ready = on_listener_ready;
-	if (io_listen(s->worker->loop, &l->io, &place->at, &cfg, p) != ERR_OK) {
+	return l;
+}
+
+static void server_add_listener(struct server *s, struct server_listener *l)
+{
+	s->listeners[s->listener_count++] = l;
+	io_want(&l->io.sock, IO_READ);
+}
+
+bool server_listen_at(
+	struct server *s, const struct server_place *place, struct problem *p)
+{
+	if (s->listener_count == ARRAY_LEN(s->listeners))
+		return problem_set(
+			p, "at most %d addresses to listen on", SERVER_LISTENERS_MAX);
+	struct server_listener *l = server_new_listener(s, place);
+	if (io_listen(s->worker->loop, &l->io, &place->at, NULL, p) != ERR_OK) {
 		mem_free(l);
 		return false;
 	}
-	s->listeners[s->listener_count++] = l;
-	io_want(&l->io.sock, IO_READ);
+	server_add_listener(s, l);
 	return true;
 }
 
 bool server_listen(struct server *s, const struct addr *at, struct problem *p)
 {
-	return server_open(s, &(struct server_place){ .at = *at }, p);
+	return server_listen_at(s, &(struct server_place){ .at = *at }, p);
 }
 
-/* Who has connected already is taken: closing would reset them. */
-static void server_unlisten(struct server *s, uint32_t nth, bool take)
+/* Of those that leave, and cannot as no sconn comes free, the oldest makes room. */
+static void server_make_room(struct server *s)
+{
+	uint32_t nth = 0;
+	if (s->listener_count < ARRAY_LEN(s->listeners))
+		return;
+	while (!s->listeners[nth]->leaving)
+		CHECK(++nth < s->listener_count);
+	server_close_listener(s, nth);
+}
+
+enum err server_adopt(
+	struct server *s, const struct server_place *place, struct io_bound *from)
+{
+	struct server_listener *l = server_new_listener(s, place);
+	server_make_room(s);
+	enum err e = io_adopt(s->worker->loop, &l->io, from);
+	if (e == ERR_OK)
+		server_add_listener(s, l);
+	else
+		mem_free(l);
+	return e;
+}
+
+static void server_unlisten(struct server *s, uint32_t nth)
 {
 	struct server_listener *l = s->listeners[nth];
-	while (take && server_accept_one(l))
-		;
-	io_listener_close(&l->io);
-	mem_free(l);
-	s->listener_count--;
-	for (uint32_t i = nth; i < s->listener_count; i++)
-		s->listeners[i] = s->listeners[i + 1];
+	enum err e = ERR_OK;
+	l->leaving = true;
+	while (e == ERR_OK)
+		e = server_accept_one(l);
+	server_leave(l, e);
 }
 
 static bool is_same_place(const struct server_place *a, const struct server_place *b)
@@ -689,29 +770,21 @@ static bool is_among(
 	return false;
 }
 
-static bool server_has_place(const struct server *s, const struct server_place *place)
+bool server_has_place(const struct server *s, const struct server_place *place)
 {
 	for (uint32_t i = 0; i < s->listener_count; i++)
-		if (is_same_place(&s->listeners[i]->place, place))
+		if (!s->listeners[i]->leaving &&
+			is_same_place(&s->listeners[i]->place, place))
 			return true;
 	return false;
 }
 
-bool server_listen_only(struct server *s, const struct server_place *places, uint32_t n,
-	struct problem *p)
+void server_keep_only(struct server *s, const struct server_place *places, uint32_t n)
 {
-	uint32_t before = s->listener_count;
-	for (uint32_t i = 0; i < n; i++) {
-		if (server_has_place(s, &places[i]) || server_open(s, &places[i], p))
-			continue;
-		while (s->listener_count > before)
-			server_unlisten(s, s->listener_count - 1, false);
-		return false;
-	}
-	for (uint32_t i = before; i-- > 0;)
-		if (!is_among(&s->listeners[i]->place, places, n))
-			server_unlisten(s, i, true);
-	return true;
+	for (uint32_t i = s->listener_count; i-- > 0;)
+		if (!s->listeners[i]->leaving &&
+			!is_among(&s->listeners[i]->place, places, n))
+			server_unlisten(s, i);
 }
 
 uint8_t server_mark(const struct server *s, uint32_t nth)
@@ -734,18 +807,10 @@ void server_set_tls(struct server *s, struct tls_server *tls)
 	s->cfg.tls = tls;
 }
 
-static void server_stop_listening(struct server *s, bool take)
-{
-	while (s->listener_count)
-		server_unlisten(s, s->listener_count - 1, take);
-	if (list_on(&s->accept_wait))
-		list_remove(&s->worker->accept_waits, &s->accept_wait);
-}
-
 void server_drain(struct server *s)
 {
 	s->draining = true;
-	server_stop_listening(s, true);
+	server_keep_only(s, NULL, 0);
 	LIST_EACH (&s->conns[SCONN_IDLE], n, after) {
 		struct sconn *c = CONTAINER_OF(n, struct sconn, node);
 		/* A handshake may take longer: it keeps the deadline it has. */
@@ -767,8 +832,11 @@ void server_free(struct server **sp)
 	struct list_node *n;
 	if (!s)
 		return;
-	s->draining = true;
-	server_stop_listening(s, false);
+	s->draining = s->stopping = true;
+	while (s->listener_count)
+		server_close_listener(s, s->listener_count - 1);
+	if (list_on(&s->accept_wait))
+		list_remove(&s->worker->accept_waits, &s->accept_wait);
 	for (int i = 0; i < SCONN_CLOSED; i++) {
 		while ((n = list_front(&s->conns[i]))) {
 			struct sconn *c = CONTAINER_OF(n, struct sconn, node);

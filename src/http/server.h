@@ -59,6 +59,9 @@ struct server_ops {
 	void (*on_end)(struct sconn *c, enum err why);
 	/* A served connection (on_accept was true) is closed, with no exchange open. */
 	void (*on_close)(struct sconn *c);
+	/* After server_drain: the last connection is closed, nobody waits to be accepted. Not
+	 * where that is so already: server_is_drained tells. NULL: nobody asks. */
+	void (*on_drained)(struct server *s);
 };
 
 struct server_cfg {
@@ -92,10 +95,14 @@ struct server_place {
 	uint8_t mark; /* sconn_mark; 0 with server_listen */
 	bool plain;   /* they speak no TLS, whatever server_cfg.tls says */
 };
-/* Listens at these places and no others. Those that are there already stay open; what has
- * connected to one that goes is still served. False: nothing has changed. */
-MUST_USE bool server_listen_only(struct server *s, const struct server_place *places,
-	uint32_t n, struct problem *p);
+MUST_USE bool server_listen_at(
+	struct server *s, const struct server_place *place, struct problem *p);
+/* The same, bound by io_bind, perhaps in another thread. Taken in any case. */
+MUST_USE enum err server_adopt(
+	struct server *s, const struct server_place *place, struct io_bound *from);
+bool server_has_place(const struct server *s, const struct server_place *place);
+/* Stops listening anywhere else. Who has connected there is still accepted and served. */
+void server_keep_only(struct server *s, const struct server_place *places, uint32_t n);
 uint8_t server_mark(const struct server *s, uint32_t nth); /* of server_addr */
 /* Takes the durations (..._for) of cfg, for what begins from now on. */
 void server_set_times(struct server *s, const struct server_cfg *cfg);
@@ -106,6 +113,7 @@ void server_set_tls(struct server *s, struct tls_server *tls);
  * by their next answer, if they ask again soon; connections idle for long are closed.
  */
 void server_drain(struct server *s);
+bool server_is_drained(const struct server *s);
 /* Closes everything now (on_end with ERR_STOPPING for open exchanges) and frees. */
 void server_free(struct server **s);
 uint32_t server_conn_count(const struct server *s);

@@ -19,6 +19,7 @@ struct server_listener {
 	struct io_listener io;
 	struct server *server;
 	struct server_place place; /* as it was given: port 0 stays 0 */
+	bool leaving;              /* takes who waits in it, and closes */
 };
 
 struct server {
@@ -30,6 +31,7 @@ struct server {
 	struct list conns[SCONN_STATES]; /* by state: idle ones are found at once */
 	struct list_node accept_wait;    /* on the worker's list: accepting rests */
 	bool draining;
+	bool stopping; /* server_free */
 };
 
 /* Thousands of them are idle: a field that leaves a hole costs each of them. */

@@ -89,23 +89,42 @@ bool io_local_addr(struct io_sock *s, struct addr *out);
 struct io_listener {
 	struct io_sock sock;
 	struct addr at; /* with the port the kernel chose, if 0 was asked */
+	bool has_file;  /* unix: closing removes it */
 	struct timer rest;
 };
 
 struct io_listen_cfg {
-	int backlog;     /* 0: 4096 (the kernel cuts at somaxconn) */
-	bool reuse_port; /* SO_REUSEPORT: one listener a thread */
+	int backlog; /* 0: 4096 (the kernel cuts at somaxconn) */
 };
 
 /*
- * Binds and listens. With reuse_port a port that somebody else holds would bind silently,
- * so it is probed without it first. unix: a stale socket file (nobody answers) is
- * replaced, a live one is ERR_ADDR_IN_USE.
+ * Binds and listens. unix: a stale socket file (nobody answers) is replaced, a live one is
+ * ERR_ADDR_IN_USE.
  */
 MUST_USE enum err io_listen(struct io_loop *loop, struct io_listener *l,
 	const struct addr *at, const struct io_listen_cfg *cfg, struct problem *p);
+
+/* A socket that listens and is on no loop yet: so one thread binds for others. */
+struct io_bound {
+	int fd;         /* -1: none */
+	struct addr at; /* as of the listener */
+	bool has_file;  /* unix: the one of them that removes it */
+};
+
+/*
+ * Binds `n` sockets at one address, all or none, as io_listen does. TCP: they share the port
+ * (SO_REUSEPORT), and the kernel gives each connection to one of them; with n = 1, or a port
+ * that somebody else holds, nothing is shared. unix: one socket under n descriptors: who comes
+ * first takes the connection. Only the real loop has them.
+ */
+MUST_USE enum err io_bind(
+	const struct addr *at, struct io_bound *out, uint32_t n, struct problem *p);
+/* Onto a loop; the descriptor is taken in any case. ERR_NO_MEMORY: it could not be watched. */
+MUST_USE enum err io_adopt(
+	struct io_loop *loop, struct io_listener *l, struct io_bound *from);
+void io_bound_close(struct io_bound *b); /* fine with none */
 /* ERR_OK: `s` is open (TCP_NODELAY set), nothing wanted yet. */
 MUST_USE enum err io_accept(struct io_listener *l, struct io_sock *s, struct addr *peer);
-void io_listener_close(struct io_listener *l); /* removes its unix: file */
+void io_listener_close(struct io_listener *l);
 
 #endif

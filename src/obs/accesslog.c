@@ -29,8 +29,7 @@ struct accesslog {
 	struct half halves[2];
 	int fd, next_fd;        /* next_fd, under the lock: -2: no other */
 	bool stopping, stopped; /* under the lock */
-	struct text line;
-	uint64_t dropped;
+	uint64_t dropped;       /* the same */
 	atomic_uint_fast64_t written, failed;
 };
 
@@ -146,7 +145,6 @@ struct accesslog *accesslog_new(int fd)
 	l->writing = &l->halves[1];
 	l->halves[0].bytes = mem_alloc(ACCESSLOG_BYTES);
 	l->halves[1].bytes = mem_alloc(ACCESSLOG_BYTES);
-	text_init(&l->line);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -179,7 +177,6 @@ void accesslog_free(struct accesslog **lp)
 	if (!l)
 		return;
 	*lp = NULL;
-	text_fini(&l->line);
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
 	pthread_cond_signal(&l->wake);
@@ -255,29 +252,33 @@ static void format(struct text *line, const struct access *a)
 	text_add_char(line, '\n');
 }
 
-void accesslog_add(struct accesslog *l, const struct access *a)
+void accesslog_add(struct accesslog *l, struct text *line, const struct access *a)
 {
-	format(&l->line, a);
+	format(line, a);
 	pthread_mutex_lock(&l->lock);
 	struct half *h = l->filling;
-	size_t before = h->len, after = before + l->line.len;
+	size_t before = h->len, after = before + line->len;
 	bool fits = after <= ACCESSLOG_BYTES;
 	if (fits) {
-		memcpy(h->bytes + before, l->line.ptr, l->line.len);
+		memcpy(h->bytes + before, line->ptr, line->len);
 		h->len = after;
 		h->lines++;
 	}
-	/* The first line wakes the thread, and the one that makes it half full. */
-	if (fits && (!before || (before < ACCESSLOG_BYTES / 2 &&
-					after >= ACCESSLOG_BYTES / 2)))
-		pthread_cond_signal(&l->wake);
-	pthread_mutex_unlock(&l->lock);
 	l->dropped += !fits;
+	/* The first line wakes the thread, and the one that makes it half full. */
+	bool wakes = fits && (!before || (before < ACCESSLOG_BYTES / 2 &&
+						 after >= ACCESSLOG_BYTES / 2));
+	pthread_mutex_unlock(&l->lock);
+	if (wakes)
+		pthread_cond_signal(&l->wake);
 }
 
 struct accesslog_counts accesslog_counts(struct accesslog *l)
 {
+	pthread_mutex_lock(&l->lock);
+	uint64_t dropped = l->dropped;
+	pthread_mutex_unlock(&l->lock);
 	return (struct accesslog_counts){ .written = atomic_load(&l->written),
-		.dropped = l->dropped,
+		.dropped = dropped,
 		.failed = atomic_load(&l->failed) };
 }

@@ -109,26 +109,48 @@ static struct ledger_row *evict(struct words *w)
 	return worst;
 }
 
-void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
-	bool refusal, ns_t now)
+/* That of the signature, new if there is none; what is new begins at `now`. */
+static struct words_entry *take_entry(
+	struct words *w, enum err kind, uint16_t status, struct slice text, ns_t now)
 {
-	text = slice_cut(text, 0, WORDS_TEXT_BYTES);
 	uint64_t signature = signature_of(kind, status, text);
 	struct ledger_row *row = find_row(w, kind, status, text, signature);
 
 	w->sorted = false;
-	if (!row) {
-		row = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
-		row->signature = signature;
-		row->entry = (struct words_entry){ .kind = kind, .status = status };
-		row->entry.first = now;
-		row->entry.text_len = (uint16_t)text.len;
-		if (text.len)
-			memcpy(row->entry.text, text.ptr, text.len);
+	if (row)
+		return &row->entry;
+	row = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
+	row->signature = signature;
+	row->entry = (struct words_entry){ .kind = kind, .status = status };
+	row->entry.first = row->entry.last = now;
+	row->entry.text_len = (uint16_t)text.len;
+	if (text.len)
+		memcpy(row->entry.text, text.ptr, text.len);
+	return &row->entry;
+}
+
+void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
+	bool refusal, ns_t now)
+{
+	text = slice_cut(text, 0, WORDS_TEXT_BYTES);
+	struct words_entry *e = take_entry(w, kind, status, text, now);
+	e->count++;
+	e->last = now;
+	e->refusal |= refusal;
+}
+
+void words_merge(struct words *w, const struct words *from)
+{
+	for (uint32_t i = 0; i < from->len; i++) {
+		const struct words_entry *f = &from->rows[i].entry;
+		struct words_entry *e = take_entry(
+			w, f->kind, f->status, entry_text(f), f->first);
+		e->count += f->count;
+		e->first = ns_min(e->first, f->first);
+		e->last = ns_max(e->last, f->last);
+		e->refusal |= f->refusal;
 	}
-	row->entry.count++;
-	row->entry.last = now;
-	row->entry.refusal |= refusal;
+	w->dropped += from->dropped;
 }
 
 /* Most frequent first; of equals the one seen first. */

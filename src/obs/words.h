@@ -34,6 +34,8 @@ void words_free(struct words **w);
  * known beyond the error's own, or nothing. */
 void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
 	bool refusal, ns_t now);
+/* Adds what another ledger holds, as if it had been added here: counts, first, last. */
+void words_merge(struct words *w, const struct words *from);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */
 const struct words_entry *words_nth(struct words *w, uint32_t n);
 /* How many adds are no longer told by any entry (rule 1). */

@@ -56,7 +56,7 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 		.duration = x->begun_at ? proxy_now(p) - x->begun_at : 0,
 		.queued_for = x->queued_for,
 	};
-	accesslog_add(p->log, &line);
+	accesslog_add(p->log, &p->log_line, &line);
 }
 
 void access_note_refused(struct proxy *p, struct sconn *client, enum err why)
@@ -67,7 +67,7 @@ void access_note_refused(struct proxy *p, struct sconn *client, enum err why)
 		.reason = why,
 	};
 	if (is_on(p))
-		accesslog_add(p->log, &line);
+		accesslog_add(p->log, &p->log_line, &line);
 }
 
 ns_t access_queued_for(const struct proxy *p, const struct call *call)

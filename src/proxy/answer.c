@@ -15,12 +15,6 @@ void proxy_count_answer(struct proxy *p, uint16_t status)
 		p->answers[status]++;
 }
 
-void proxy_client_closed(struct proxy *p)
-{
-	if (p->on_client_close)
-		p->on_client_close(p);
-}
-
 /* In the exchange, for the access log; or there at once, where it never became one. */
 static void note_answer(struct proxy *p, struct sconn *client, const struct route *r,
 	const struct answer *a, enum err why)

@@ -45,6 +45,7 @@ void proxy_start(
 	worker_init(&p->worker, loop, &worker);
 	p->started_at = proxy_now(p);
 	p->words = words_new();
+	text_init(&p->log_line);
 	list_init(&p->targets);
 	list_init(&p->retired);
 	p->reap.on_fire = on_reap;
@@ -63,7 +64,6 @@ void proxy_unmake(struct proxy *p)
 {
 	admin_free(&p->admin);
 	server_free(&p->server);
-	proxy_reload_cancel(p);
 	/* The exchanges are over: the plans before this one are gone. */
 	plan_unref(p->plan);
 	p->plan = NULL;
@@ -74,5 +74,6 @@ void proxy_unmake(struct proxy *p)
 	slab_fini(&p->forwards);
 	words_free(&p->words);
 	accesslog_free(&p->log);
+	text_fini(&p->log_line);
 	worker_fini(&p->worker);
 }

@@ -90,7 +90,13 @@ static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 static void on_close(struct sconn *client)
 {
 	access_closed(client);
-	proxy_client_closed(server_ctx(sconn_server(client)));
+}
+
+static void on_drained(struct server *s)
+{
+	struct proxy *p = server_ctx(s);
+	if (p->on_drained)
+		p->on_drained(p);
 }
 
 const struct server_ops proxy_ops = {
@@ -102,4 +108,5 @@ const struct server_ops proxy_ops = {
 	.on_refused = on_refused,
 	.on_end = on_end,
 	.on_close = on_close,
+	.on_drained = on_drained,
 };

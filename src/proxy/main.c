@@ -26,11 +26,9 @@ static void on_stop_timer(struct timer *t)
 	stop_now(CONTAINER_OF(t, struct run, stop));
 }
 
-static void on_client_close(struct proxy *p)
+static void on_drained(struct proxy *p)
 {
-	struct run *run = CONTAINER_OF(p, struct run, proxy);
-	if (run->stopping && server_conn_count(p->server) == 0)
-		stop_now(run);
+	stop_now(CONTAINER_OF(p, struct run, proxy));
 }
 
 static void on_signal(struct io_signals *s, int signum)
@@ -51,7 +49,8 @@ static void on_signal(struct io_signals *s, int signum)
 	server_drain(p->server);
 	io_timer_set(
 		p->worker.loop, &run->stop, ns_add(proxy_now(p), p->opt->drain_timeout));
-	on_client_close(p);
+	if (server_is_drained(p->server))
+		stop_now(run);
 }
 
 static void make(
@@ -59,7 +58,7 @@ static void make(
 {
 	struct proxy *p = &run->proxy;
 	proxy_start(p, loop, plan, (uint32_t)servers);
-	p->on_client_close = on_client_close;
+	p->on_drained = on_drained;
 	run->signals.on_signal = on_signal;
 	run->stop.on_fire = on_stop_timer;
 	io_signals_watch(loop, &run->signals);
@@ -68,9 +67,9 @@ static void make(
 static void unmake(struct run *run)
 {
 	struct io_loop *loop = run->proxy.worker.loop;
-	run->stopping = false; /* the loop has ended: nobody stops it again */
 	io_signals_unwatch(&run->signals);
 	io_timer_stop(loop, &run->stop);
+	proxy_reload_cancel(&run->proxy);
 	proxy_unmake(&run->proxy);
 }
 

@@ -35,14 +35,13 @@ struct proxy {
 	struct admin *admin;
 	struct words *words;
 	struct accesslog *log; /* NULL: there never was one */
+	struct text log_line;  /* where its lines are put together */
 	struct slab forwards;
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
-	/* A client's connection has closed: while stopping, the last one ends the run. NULL:
-	 * nobody asks. */
-	void (*on_client_close)(struct proxy *p);
+	void (*on_drained)(struct proxy *p); /* http/server.h's; NULL: nobody asks */
 };
 
 extern const struct verb proxy_verb;
@@ -109,7 +108,6 @@ void proxy_put_time_left(
 		(uint64_t)1 << H1_FIELD_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
 
 void proxy_count_answer(struct proxy *p, uint16_t status);
-void proxy_client_closed(struct proxy *p);
 /* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. NULL: the
  * request has no route. */
 void proxy_answer_reason(

@@ -6,8 +6,34 @@ static bool same_admin(const struct plan *a, const struct plan *b)
 	return addr_eq(&a->admin, &b->admin);
 }
 
+/* Those places that are new; nothing is on a loop yet. All or none. */
+static bool bind_places(const struct proxy *p, const struct plan *plan,
+	struct io_bound *bound, struct problem *why)
+{
+	for (uint32_t i = 0; i < plan->place_count; i++) {
+		const struct server_place *place = &plan->places[i];
+		bound[i].fd = -1;
+		if (server_has_place(p->server, place) ||
+			io_bind(&place->at, &bound[i], 1, why) == ERR_OK)
+			continue;
+		while (i-- > 0)
+			io_bound_close(&bound[i]);
+		return false;
+	}
+	return true;
+}
+
+static void listen_there(struct proxy *p, const struct plan *plan, struct io_bound *bound)
+{
+	for (uint32_t i = 0; i < plan->place_count; i++)
+		if (bound[i].fd >= 0)
+			(void)!server_adopt(p->server, &plan->places[i], &bound[i]);
+	server_keep_only(p->server, plan->places, plan->place_count);
+}
+
 bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why)
 {
+	struct io_bound bound[ARRAY_LEN(plan->places)];
 	struct admin *admin = NULL;
 	int log = -1;
 	bool stays = p->admin && same_admin(p->plan, plan);
@@ -16,12 +42,12 @@ bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why)
 	bool good = stays || !plan->admin.len ||
 		    (admin = admin_new(
 			     &p->worker, &plan->admin, &proxy_admin_ops, p, why));
-	if (!good ||
-		!server_listen_only(p->server, plan->places, plan->place_count, why)) {
+	if (!good || !bind_places(p, plan, bound, why)) {
 		admin_free(&admin);
 		accesslog_drop(log);
 		return false;
 	}
+	listen_there(p, plan, bound);
 	access_switch(p, log);
 	if (stays)
 		return true;

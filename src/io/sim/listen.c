@@ -26,12 +26,9 @@ static struct sim_listener *listener_of(struct list_node *n)
 	return CONTAINER_OF(n, struct sim_listener, node);
 }
 
-/* Of several that share a port: the one with the fewest waiting. */
 struct sim_listener *listener_find(
 	const struct sim *sim, const struct io_loop *host, const struct addr *at)
 {
-	struct sim_listener *best = NULL;
-
 	if (addr_is_unix(at)) {
 		LIST_EACH (&sim->unix_listeners, n, after) {
 			if (addr_eq(&listener_of(n)->owner->at, at))
@@ -40,11 +37,10 @@ struct sim_listener *listener_find(
 		return NULL;
 	}
 	LIST_EACH (&host->listeners, n, after) {
-		struct sim_listener *l = listener_of(n);
-		if (is_at(l, at) && (!best || l->accepted.len < best->accepted.len))
-			best = l;
+		if (is_at(listener_of(n), at))
+			return listener_of(n);
 	}
-	return best;
+	return NULL;
 }
 
 unsigned listener_ready_bits(const struct sim_listener *l)
@@ -66,22 +62,19 @@ void listener_enqueue(struct sim_listener *l, struct end *e)
 	twin_touch(&l->twin);
 }
 
-static bool port_conflicts(
-	struct io_loop *host, const struct addr *at, const struct io_listen_cfg *cfg)
+static bool port_conflicts(struct io_loop *host, const struct addr *at)
 {
 	LIST_EACH (&host->listeners, n, after) {
 		struct sim_listener *l = listener_of(n);
 		if (addr_port(&l->owner->at) == addr_port(at) &&
-			(is_at(l, at) || addr_is_any(at)) &&
-			!(l->reuse_port && cfg->reuse_port))
+			(is_at(l, at) || addr_is_any(at)))
 			return true;
 	}
 	return false;
 }
 
 /* Completes `l->at`. Returns an errno, or 0 when it can be had. */
-static int choose_addr(
-	struct io_loop *host, struct io_listener *l, const struct io_listen_cfg *cfg)
+static int choose_addr(struct io_loop *host, struct io_listener *l)
 {
 	if (!host_has_fd(host))
 		return EMFILE;
@@ -91,10 +84,10 @@ static int choose_addr(
 	if (!addr_is_any(&l->at) && owner && owner != host)
 		return EADDRNOTAVAIL;
 	if (addr_port(&l->at) != 0)
-		return port_conflicts(host, &l->at, cfg) ? EADDRINUSE : 0;
+		return port_conflicts(host, &l->at) ? EADDRINUSE : 0;
 	do {
 		addr_set_port(&l->at, host->next_listen_port++);
-	} while (port_conflicts(host, &l->at, cfg));
+	} while (port_conflicts(host, &l->at));
 	return 0;
 }
 
@@ -111,11 +104,8 @@ static void on_rest_over(struct timer *t)
 enum err io_listen(struct io_loop *loop, struct io_listener *l, const struct addr *at,
 	const struct io_listen_cfg *cfg, struct problem *p)
 {
-	static const struct io_listen_cfg dflt = { 0 };
-
-	cfg = cfg ? cfg : &dflt;
 	l->at = *at;
-	int errnum = choose_addr(loop, l, cfg);
+	int errnum = choose_addr(loop, l);
 	if (errnum != 0) {
 		addr_bind_problem(p, at, errnum);
 		return errnum == EADDRNOTAVAIL ? ERR_SOCKET : err_from_errno(errnum);
@@ -123,8 +113,7 @@ enum err io_listen(struct io_loop *loop, struct io_listener *l, const struct add
 	struct sim_listener *sl = mem_zalloc(sizeof(*sl));
 	sl->owner = l;
 	sl->host = loop;
-	sl->backlog = cfg->backlog > 0 ? (uint32_t)cfg->backlog : BACKLOG_DEFAULT;
-	sl->reuse_port = cfg->reuse_port;
+	sl->backlog = cfg && cfg->backlog > 0 ? (uint32_t)cfg->backlog : BACKLOG_DEFAULT;
 	sl->twin.is_listener = true;
 	list_init(&sl->half_open);
 	list_init(&sl->accepted);
@@ -133,6 +122,13 @@ enum err io_listen(struct io_loop *loop, struct io_listener *l, const struct add
 	twin_attach(&sl->twin, loop, &l->sock);
 	l->rest.on_fire = on_rest_over;
 	return ERR_OK;
+}
+
+/* What is bound apart from a loop is the real one's. */
+enum err io_adopt(struct io_loop *loop, struct io_listener *l, struct io_bound *from)
+{
+	(void)loop, (void)l, (void)from;
+	NEVER_HERE();
 }
 
 static struct sim_listener *sim_listener_of(const struct io_listener *l)

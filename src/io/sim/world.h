@@ -105,7 +105,7 @@ struct sim_listener {
 	struct io_loop *host;
 	struct list half_open, accepted; /* struct end */
 	uint32_t backlog;
-	bool reuse_port, is_resting;
+	bool is_resting;
 };
 
 /* A host. */

@@ -1,7 +1,7 @@
 #include "io/uv/uv_loop.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,36 +28,13 @@ static int open_bound(const struct addr *at, bool reuse_port, int *errnum)
 	return -1;
 }
 
-static bool listens_at(int fd, const struct addr *at)
-{
-	int listens = 0;
-	socklen_t len = sizeof(listens);
-	struct addr own = { .len = sizeof(own) - offsetof(struct addr, sa) };
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
-	       listens && getsockname(fd, &own.sa, &own.len) == 0 && addr_eq(&own, at);
-}
-
-/* Whether this process listens there already: then its other threads may join. */
-static bool is_ours(const struct addr *at)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	bool found = false;
-
-	if (!dir)
-		return false;
-	for (struct dirent *d = readdir(dir); d && !found; d = readdir(dir))
-		found = listens_at((int)strtol(d->d_name, NULL, 10), at);
-	closedir(dir);
-	return found;
-}
-
+/* With SO_REUSEPORT another program's port would be shared silently. */
 static bool port_is_free(const struct addr *at, int *errnum)
 {
 	int fd = open_bound(at, false, errnum);
 
 	if (fd < 0)
-		return *errnum != EADDRINUSE || is_ours(at);
+		return *errnum != EADDRINUSE;
 	close(fd);
 	return true;
 }
@@ -92,7 +69,6 @@ static int bind_unix(const struct addr *at, int *errnum)
 
 static int bind_tcp(struct addr *at, bool reuse_port, int *errnum)
 {
-	/* with SO_REUSEPORT another program's port would be shared silently */
 	if (reuse_port && addr_port(at) != 0 && !port_is_free(at, errnum)) {
 		*errnum = EADDRINUSE;
 		return -1;
@@ -106,6 +82,81 @@ static int bind_tcp(struct addr *at, bool reuse_port, int *errnum)
 	return open_bound(at, reuse_port, errnum);
 }
 
+/* The first of several; `at` becomes where it is. */
+static int open_first(struct addr *at, bool shared, int backlog, int *errnum)
+{
+	struct addr bound = { .len = sizeof(bound) - offsetof(struct addr, sa) };
+	int fd = addr_is_unix(at) ? bind_unix(at, errnum) : bind_tcp(at, shared, errnum);
+
+	if (fd >= 0 && listen(fd, backlog) < 0) {
+		*errnum = errno;
+		close(fd);
+		return -1;
+	}
+	if (fd >= 0 && addr_port(at) == 0 && !addr_is_unix(at) &&
+		getsockname(fd, &bound.sa, &bound.len) == 0)
+		addr_set_port(at, addr_port(&bound));
+	return fd;
+}
+
+static int open_next(const struct addr *at, int first, int *errnum)
+{
+	int fd = addr_is_unix(at) ? fcntl(first, F_DUPFD_CLOEXEC, 0)
+				  : open_bound(at, true, errnum);
+
+	if (fd >= 0 && !addr_is_unix(at) && listen(fd, BACKLOG_DEFAULT) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0)
+		*errnum = errno;
+	return fd;
+}
+
+static enum err bind_failed(const struct addr *at, int errnum, struct problem *p)
+{
+	addr_bind_problem(p, at, errnum);
+	/* here it does not speak of ports: the address is not one of this host */
+	return errnum == EADDRNOTAVAIL ? ERR_SOCKET : err_from_errno(errnum);
+}
+
+enum err io_bind(
+	const struct addr *at, struct io_bound *out, uint32_t n, struct problem *p)
+{
+	struct addr own = *at;
+	int errnum = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int fd = i == 0 ? open_first(&own, n > 1, BACKLOG_DEFAULT, &errnum)
+				: open_next(&own, out[0].fd, &errnum);
+		out[i] = (struct io_bound){ fd, own, addr_is_unix(at) && i == 0 };
+		if (fd >= 0)
+			continue;
+		while (i-- > 0)
+			io_bound_close(&out[i]);
+		return bind_failed(at, errnum, p);
+	}
+	return ERR_OK;
+}
+
+static void remove_file(const struct addr *at)
+{
+	struct stat st;
+
+	if (lstat(at->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(at->un.sun_path);
+}
+
+void io_bound_close(struct io_bound *b)
+{
+	if (b->fd < 0)
+		return;
+	if (b->has_file)
+		remove_file(&b->at);
+	close(b->fd);
+	b->fd = -1;
+}
+
 static void on_rest_over(struct timer *t)
 {
 	struct io_listener *l = CONTAINER_OF(t, struct io_listener, rest);
@@ -113,39 +164,33 @@ static void on_rest_over(struct timer *t)
 	uv_sock_arm(&l->sock);
 }
 
+enum err io_adopt(struct io_loop *loop, struct io_listener *l, struct io_bound *from)
+{
+	CHECK(!io_is_open(&l->sock));
+	enum err e = uv_sock_open(loop, &l->sock, from->fd, addr_is_unix(&from->at));
+	if (e != ERR_OK && from->has_file)
+		remove_file(&from->at);
+	l->at = from->at;
+	l->has_file = from->has_file;
+	l->rest.on_fire = on_rest_over;
+	from->fd = -1;
+	return e;
+}
+
 enum err io_listen(struct io_loop *loop, struct io_listener *l, const struct addr *at,
 	const struct io_listen_cfg *cfg, struct problem *p)
 {
-	const struct io_listen_cfg dflt = { 0 };
+	struct io_bound bound = { .at = *at, .has_file = addr_is_unix(at) };
+	int backlog = cfg && cfg->backlog > 0 ? cfg->backlog : BACKLOG_DEFAULT;
 	int errnum = 0;
 
-	CHECK(!io_is_open(&l->sock));
-	cfg = cfg ? cfg : &dflt;
-	l->at = *at;
-	int fd = addr_is_unix(at) ? bind_unix(&l->at, &errnum)
-				  : bind_tcp(&l->at, cfg->reuse_port, &errnum);
-	if (fd >= 0 &&
-		listen(fd, cfg->backlog > 0 ? cfg->backlog : BACKLOG_DEFAULT) < 0) {
-		errnum = errno;
-		close(fd);
-		fd = -1;
-	}
-	if (fd < 0) {
-		addr_bind_problem(p, at, errnum);
-		/* here it does not speak of ports: the address is not one of this host */
-		return errnum == EADDRNOTAVAIL ? ERR_SOCKET : err_from_errno(errnum);
-	}
-	enum err e = uv_sock_open(loop, &l->sock, fd, addr_is_unix(at));
-	if (e != ERR_OK) {
+	bound.fd = open_first(&bound.at, false, backlog, &errnum);
+	if (bound.fd < 0)
+		return bind_failed(at, errnum, p);
+	enum err e = io_adopt(loop, l, &bound);
+	if (e != ERR_OK)
 		addr_bind_problem(p, at, e == ERR_NO_MEMORY ? ENOMEM : ENOSPC);
-		return e;
-	}
-	struct addr bound = { .len = sizeof(bound) - offsetof(struct addr, sa) };
-	if (addr_port(at) == 0 && !addr_is_unix(at) &&
-		getsockname(fd, &bound.sa, &bound.len) == 0)
-		addr_set_port(&l->at, addr_port(&bound));
-	l->rest.on_fire = on_rest_over;
-	return ERR_OK;
+	return e;
 }
 
 /* Those who wait stay in the backlog, and the loop sleeps instead of asking in vain. */
@@ -191,13 +236,10 @@ enum err io_accept(struct io_listener *l, struct io_sock *s, struct addr *peer)
 
 void io_listener_close(struct io_listener *l)
 {
-	struct stat st;
-
 	if (!io_is_open(&l->sock))
 		return;
 	io_timer_stop(l->sock.loop, &l->rest);
-	if (addr_is_unix(&l->at) && lstat(l->at.un.sun_path, &st) == 0 &&
-		S_ISSOCK(st.st_mode))
-		(void)unlink(l->at.un.sun_path);
+	if (l->has_file)
+		remove_file(&l->at);
 	io_close(&l->sock, IO_CLOSE_FIN);
 }

@@ -136,44 +136,82 @@ static void a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for(void **state)
 	io_loop_free(&loop);
 }
 
-static void a_shared_port_must_be_our_own(void **state)
+static uint32_t accept_all(struct io_listener *l)
 {
-	const struct io_listen_cfg shared = { .reuse_port = true };
+	uint32_t n = 0;
+	struct io_sock s = { 0 };
+	while (io_accept(l, &s, NULL) == ERR_OK) {
+		io_close(&s, IO_CLOSE_RESET);
+		n++;
+	}
+	return n;
+}
+
+/* Binds two, connects some, and each listener has its part of them. */
+static void share_among_two(const struct addr *at, uint32_t *one, uint32_t *two)
+{
 	struct io_loop *loop = io_loop_new(NULL);
-	struct io_listener one = { 0 }, two = { 0 };
-	struct addr at = addr_of("127.0.0.1:0");
+	struct io_listener l[2] = { { .at = { .len = 0 } } };
+	struct io_sock client[32] = { { .fd = 0 } };
+	struct io_bound bound[2];
 	struct problem p = { 0 };
-	int ready[2], over[2];
-	char byte;
+
+	assert_int_equal(io_bind(at, bound, 2, &p), ERR_OK);
+	assert_true(addr_eq(&bound[0].at, &bound[1].at));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(io_adopt(loop, &l[i], &bound[i]), ERR_OK);
+		assert_int_equal(bound[i].fd, -1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(client); i++)
+		assert_int_equal(io_connect(loop, &client[i], &l[0].at, NULL), ERR_OK);
+	*one = accept_all(&l[0]);
+	*two = accept_all(&l[1]);
+	for (size_t i = 0; i < ARRAY_LEN(client); i++)
+		io_close(&client[i], IO_CLOSE_RESET);
+	io_listener_close(&l[0]);
+	io_listener_close(&l[1]);
+	io_loop_free(&loop);
+}
+
+static void several_listen_at_one_address(void **state)
+{
+	char dir[] = "/tmp/weir-io-XXXXXX";
+	struct text name;
+	uint32_t one, two;
+	struct addr at = addr_of("127.0.0.1:0");
 	(void)state;
 
-	assert_int_equal(io_listen(loop, &one, &at, &shared, &p), ERR_OK);
-	at = one.at;
-	assert_int_equal(io_listen(loop, &two, &at, &shared, &p), ERR_OK);
-	io_listener_close(&one);
-	io_listener_close(&two);
-	assert_int_equal(pipe(ready), 0);
-	assert_int_equal(pipe(over), 0);
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) { /* another program that shares the port */
-		close(over[1]);
-		struct io_loop *other = io_loop_new(NULL);
-		if (io_listen(other, &one, &at, &shared, &p) == ERR_OK)
-			(void)!write(ready[1], "1", 1);
-		(void)!read(over[0], &byte, 1);
-		_exit(0);
-	}
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(io_listen(loop, &two, &at, &shared, &p), ERR_ADDR_IN_USE);
+	share_among_two(&at, &one, &two);
+	assert_int_equal(one + two, 32);
+	assert_true(one > 0 && two > 0);
+	assert_non_null(mkdtemp(dir));
+	text_init(&name);
+	text_addf(&name, "unix:%s/s", dir);
+	at = addr_of(name.ptr);
+	share_among_two(&at, &one, &two);
+	assert_int_equal(one, 32); /* one queue: who comes first takes all */
+	assert_int_equal(two, 0);
+	assert_int_equal(rmdir(dir), 0); /* its file went with the first */
+	text_fini(&name);
+}
+
+/* One that shares its port would let us in. */
+static void another_programs_port_is_not_shared(void **state)
+{
+	struct io_bound theirs[2], ours[2];
+	struct addr at = addr_of("127.0.0.1:0");
+	struct problem p = { 0 };
+	(void)state;
+
+	assert_int_equal(io_bind(&at, theirs, 2, &p), ERR_OK);
+	assert_int_equal(io_bind(&theirs[0].at, ours, 2, &p), ERR_ADDR_IN_USE);
 	assert_non_null(strstr(p.text, "already in use"));
-	close(over[1]);
-	int status;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(over[0]);
-	close(ready[0]);
-	close(ready[1]);
-	io_loop_free(&loop);
+	io_bound_close(&theirs[0]);
+	io_bound_close(&theirs[1]);
+	io_bound_close(&theirs[1]);
+	assert_int_equal(io_bind(&theirs[0].at, ours, 2, &p), ERR_OK);
+	io_bound_close(&ours[0]);
+	io_bound_close(&ours[1]);
 }
 
 static void any_address_takes_ipv4_too(void **state)
@@ -269,7 +307,8 @@ int main(void)
 		cmocka_unit_test(signals_call_back_on_the_loop),
 		cmocka_unit_test(precise_timers_are_finer_than_a_millisecond),
 		cmocka_unit_test(a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for),
-		cmocka_unit_test(a_shared_port_must_be_our_own),
+		cmocka_unit_test(several_listen_at_one_address),
+		cmocka_unit_test(another_programs_port_is_not_shared),
 		cmocka_unit_test(any_address_takes_ipv4_too),
 		cmocka_unit_test(a_stale_socket_file_is_replaced),
 		cmocka_unit_test(leaks_are_told),

@@ -1,5 +1,7 @@
 #include "tests/unit/base/unit.h"
 
+#include <pthread.h>
+
 #include "base/json_read.h"
 #include "obs/accesslog.h"
 
@@ -34,6 +36,14 @@ static int temporary(char *path)
 	return fd;
 }
 
+static void add(struct accesslog *l, const struct access *a)
+{
+	struct text line;
+	text_init(&line);
+	accesslog_add(l, &line, a);
+	text_fini(&line);
+}
+
 static void test_a_line(void **state)
 {
 	(void)state;
@@ -41,7 +51,7 @@ static void test_a_line(void **state)
 	struct problem p = { "" };
 	int back = temporary(path);
 	struct accesslog *l = accesslog_new(accesslog_open(path, &p));
-	accesslog_add(l, &sample);
+	add(l, &sample);
 	accesslog_free(&l);
 	assert_null(l);
 	char *line = read_all(back);
@@ -78,14 +88,14 @@ static void test_switch(void **state)
 	struct problem p = { "" };
 	int first = temporary(one), second = temporary(two);
 	struct accesslog *l = accesslog_new(accesslog_open(one, &p));
-	accesslog_add(l, &sample);
+	add(l, &sample);
 	accesslog_switch(l, -1);
 	accesslog_switch(l, accesslog_open(two, &p));
 	while (accesslog_counts(l).written < 1)
 		usleep(1000);
 	struct access other = sample;
 	other.path = SLICE("/other");
-	accesslog_add(l, &other);
+	add(l, &other);
 	accesslog_free(&l);
 	char *a = read_all(first), *b = read_all(second);
 	assert_non_null(strstr(a, "/a\\\"b"));
@@ -113,7 +123,7 @@ static void test_a_pipe_that_is_full(void **state)
 	struct access a = sample;
 	a.path = (struct slice){ path, 65536 };
 	do {
-		accesslog_add(l, &a);
+		add(l, &a);
 		lines++;
 		n = accesslog_counts(l);
 	} while (n.dropped < 10);
@@ -137,7 +147,7 @@ static void test_a_line_that_never_fits(void **state)
 	struct access a = sample;
 	memset(big, 'x', ACCESSLOG_BYTES);
 	a.path = (struct slice){ big, ACCESSLOG_BYTES };
-	accesslog_add(l, &a);
+	add(l, &a);
 	assert_int_equal(accesslog_counts(l).dropped, 1);
 	accesslog_free(&l);
 	char *all = read_all(back);
@@ -160,6 +170,46 @@ static void test_open_problems(void **state)
 	accesslog_drop(-1);
 }
 
+#define WRITERS 4
+#define LINES 2000
+
+static void *write_lines(void *log)
+{
+	for (int i = 0; i < LINES; i++)
+		add(log, &sample);
+	return NULL;
+}
+
+/* Lines of several threads: all there, each whole. */
+static void test_many_writers(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/weir-log-XXXXXX";
+	struct problem p = { "" };
+	pthread_t writers[WRITERS];
+	uint64_t lines = 0;
+	int back = temporary(path);
+	struct accesslog *l = accesslog_new(accesslog_open(path, &p));
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&writers[i], NULL, write_lines, l), 0);
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(writers[i], NULL);
+	uint64_t dropped = accesslog_counts(l).dropped;
+	accesslog_free(&l);
+	char *all = read_all(back);
+	for (char *at = all, *end; *at; at = end + 1) {
+		end = strchr(at, '\n');
+		assert_non_null(end);
+		assert_int_equal(*at, '{');
+		assert_int_equal(end[-1], '}');
+		lines++;
+	}
+	assert_int_equal(lines + dropped, WRITERS * LINES);
+	mem_free(all);
+	close(back);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +217,7 @@ int main(void)
 		TEST(test_switch),
 		TEST(test_a_pipe_that_is_full),
 		TEST(test_a_line_that_never_fits),
+		TEST(test_many_writers),
 		TEST(test_open_problems),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

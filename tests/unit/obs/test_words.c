@@ -55,6 +55,30 @@ static void test_digits_fold_into_one_entry(void **state)
 	assert_null(words_nth(w, 1));
 }
 
+static void test_ledgers_are_merged(void **state)
+{
+	struct words *w = *state, *other = words_new();
+	answer(w, 500, "request 17 failed", 20);
+	answer(w, 502, "only here", 30);
+	answer(other, 500, "request 18 failed", 10);
+	answer(other, 500, "request 19 failed", 40);
+	words_add(other, ERR_OK, 503, SLICE("full"), true, 15);
+	words_merge(w, other);
+	const struct words_entry *e = words_nth(w, 0);
+	assert_text(e, "request 17 failed");
+	assert_int_equal(e->count, 3);
+	assert_int_equal(e->first, 10);
+	assert_int_equal(e->last, 40);
+	e = words_nth(w, 1);
+	assert_text(e, "full");
+	assert_true(e->refusal);
+	assert_int_equal(e->first, 15);
+	assert_text(words_nth(w, 2), "only here");
+	assert_null(words_nth(w, 3));
+	assert_int_equal(words_nth(other, 0)->count, 2);
+	words_free(&other);
+}
+
 static void test_what_differs_is_kept_apart(void **state)
 {
 	struct words *w = *state;
@@ -220,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_empty),
 		TEST(test_digits_fold_into_one_entry),
+		TEST(test_ledgers_are_merged),
 		TEST(test_what_differs_is_kept_apart),
 		TEST(test_most_frequent_first),
 		TEST(test_text_is_cut_at_its_bound),
