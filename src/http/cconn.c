@@ -88,12 +88,11 @@ void cconn_free(struct cconn *cc)
 	list_remove(&cc->up->conns[CCONN_CLOSED], &cc->node);
 	io_timer_stop(w->loop, &cc->timer);
 	io_defer_cancel(w->loop, &cc->later);
-	if (queue_front(&cc->up->queue))
-		upstream_poke(
-			cc->up); /* its place in the slab may be what they wait for */
-	if (cc->up->share)
-		quota_give(share_sockets(cc->up->share), 1);
+	struct upstream *u = cc->up;
+	if (u->share)
+		quota_give(share_sockets(u->share), 1);
 	slab_give(&w->cconns, cc);
+	upstream_note_no_conn(u);
 }
 
 void cconn_close_idle(struct cconn *cc)

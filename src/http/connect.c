@@ -71,6 +71,7 @@ static struct cconn *attempt_new(struct upstream *u, struct slot *slot)
 {
 	struct cconn *cc = slab_take(&u->worker->cconns);
 	CHECK(cc); /* it was reserved */
+	upstream_note_conn(u);
 	cc->up = u;
 	cc->slot = slot;
 	cconn_init(cc);

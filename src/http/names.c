@@ -11,7 +11,8 @@ struct source {
 	const char *why;
 	struct dns_lookup lookup;
 	struct timer again;
-	ns_t found_at; /* 0: never */
+	struct addr barred; /* NAMES_BARRED */
+	ns_t found_at;      /* 0: never */
 	uint64_t lookups, failed;
 };
 
@@ -21,6 +22,8 @@ struct names {
 	struct upstream *up; /* NULL: not attached */
 	void (*on_settled)(void *ctx);
 	void *ctx;
+	bool (*may)(void *may_ctx, const struct addr *a);
+	void *may_ctx;
 	uint32_t asking; /* sources without their first answer */
 	uint32_t count;
 	struct source sources[];
@@ -103,6 +106,20 @@ static void note_found(struct source *s, const struct dns_answer *answer)
 		tell(s->names);
 }
 
+/* Those that may be used. */
+static void keep_allowed(struct source *s, struct dns_answer *answer)
+{
+	const struct names *n = s->names;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < answer->n; i++) {
+		if (!n->may || n->may(n->may_ctx, &answer->addrs[i]))
+			answer->addrs[kept++] = answer->addrs[i];
+		else if (kept == 0)
+			s->barred = answer->addrs[i];
+	}
+	answer->n = kept;
+}
+
 static void on_done(struct dns_lookup *l, const struct dns_answer *answer)
 {
 	struct source *s = CONTAINER_OF(l, struct source, lookup);
@@ -112,7 +129,12 @@ static void on_done(struct dns_lookup *l, const struct dns_answer *answer)
 	s->why = answer->why;
 	io_timer_set(n->loop, &s->again, ns_add(io_now(n->loop), answer->ttl));
 	if (answer->result == DNS_FOUND) {
-		note_found(s, answer);
+		struct dns_answer allowed = *answer;
+		keep_allowed(s, &allowed);
+		if (allowed.n)
+			note_found(s, &allowed);
+		else
+			s->state = NAMES_BARRED;
 	} else {
 		s->failed++;
 		s->state = s->found.n ? NAMES_STALE : NAMES_LOST;
@@ -166,6 +188,8 @@ struct names *names_new(const struct names_cfg *cfg)
 	n->dns = cfg->dns;
 	n->on_settled = cfg->on_settled;
 	n->ctx = cfg->ctx;
+	n->may = cfg->may;
+	n->may_ctx = cfg->may_ctx;
 	n->count = cfg->count;
 	for (uint32_t i = 0; i < n->count; i++)
 		source_init(n, &n->sources[i], &cfg->sources[i]);
@@ -206,6 +230,11 @@ bool names_is_no_name(const struct names *n, uint32_t nth)
 	return s->state == NAMES_LOST && s->result == DNS_NO_NAME;
 }
 
+const struct addr *names_barred(const struct names *n, uint32_t nth)
+{
+	return &n->sources[nth].barred;
+}
+
 const char *names_why(const struct names *n, uint32_t nth)
 {
 	return n->sources[nth].why;
@@ -239,6 +268,8 @@ static const char *state_label(enum names_state state)
 		return "stale";
 	case NAMES_LOST:
 		return "lost";
+	case NAMES_BARRED:
+		return "barred";
 	}
 	NEVER_HERE();
 }

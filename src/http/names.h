@@ -6,6 +6,9 @@
  *         name is asked for at once; until each has had its first answer the names are not
  *         settled. Later a name is fresh, stale (the last lookup brought nothing; what was
  *         found before stays in use, RFC 8767), or lost (nothing was ever found).
+ *         Whoever does not trust a name says which addresses may be used (names_cfg.may): the
+ *         others are as if not found. With none left it is barred: what was found before
+ *         stays the upstream's, for calls under way, but the name leads elsewhere now.
  * RULES   1. on_settled comes once, never inside names_new; not at all where all sources are
  *            addresses: names_are_settled tells then.
  *         2. From names_attach on the upstream's endpoints are those of all sources that are
@@ -40,6 +43,9 @@ struct names_cfg {
 	uint32_t count; /* 1 to UPSTREAM_ENDPOINTS_MAX */
 	void (*on_settled)(void *ctx);
 	void *ctx;
+	/* Of each address found by a lookup: whether it may be used. NULL: all. */
+	bool (*may)(void *may_ctx, const struct addr *a);
+	void *may_ctx;
 };
 
 struct names *names_new(const struct names_cfg *cfg);
@@ -50,13 +56,15 @@ void names_attach(struct names *n, struct upstream *up);
 /* Another resolver, for lookups to come and those under way. */
 void names_set_dns(struct names *n, struct dns *dns);
 
-enum names_state { NAMES_ASKING, NAMES_FRESH, NAMES_STALE, NAMES_LOST };
+enum names_state { NAMES_ASKING, NAMES_FRESH, NAMES_STALE, NAMES_LOST, NAMES_BARRED };
 
 /* What became of the nth source's last lookup. */
 enum names_state names_state(const struct names *n, uint32_t nth);
 /* The nameserver itself says that there is no such name, and nothing was found before. */
 bool names_is_no_name(const struct names *n, uint32_t nth);
 const char *names_why(const struct names *n, uint32_t nth); /* "": found */
+/* NAMES_BARRED: the first of the addresses that may not be used. */
+const struct addr *names_barred(const struct names *n, uint32_t nth);
 /* Its addresses as the start-up line shows them: "10.0.0.1:80 10.0.0.2:80". */
 void text_add_names(struct text *t, const struct names *n);
 /* The value of "names": those sources that are names. */

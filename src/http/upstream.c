@@ -64,10 +64,50 @@ static uint32_t room_under(uint32_t max, uint32_t used)
 	return max > used ? max - used : 0;
 }
 
+static bool group_is_full(const struct upstream *u)
+{
+	const struct upstream_group *g = u->cfg.group;
+	return g && g->conns >= g->conns_max;
+}
+
+void upstream_group_init(struct upstream_group *g, uint32_t conns_max)
+{
+	*g = (struct upstream_group){ .conns_max = conns_max };
+	list_init(&g->waits);
+}
+
+void upstream_note_conn(struct upstream *u)
+{
+	if (u->cfg.group)
+		u->cfg.group->conns++;
+}
+
+/* Its place may be what they wait for, in this upstream or in another of the group. */
+void upstream_note_no_conn(struct upstream *u)
+{
+	struct upstream_group *g = u->cfg.group;
+	struct list_node *n;
+	if (queue_front(&u->queue))
+		upstream_poke(u);
+	if (!g)
+		return;
+	g->conns--;
+	while ((n = list_pop_front(&g->waits))) {
+		struct upstream *other = CONTAINER_OF(n, struct upstream, group_wait);
+		if (!queue_front(&other->queue))
+			continue;
+		upstream_poke(other);
+		return;
+	}
+}
+
 /* How many connections more there may be. */
 static uint32_t upstream_fresh(const struct upstream *u)
 {
+	const struct upstream_group *group = u->cfg.group;
 	uint32_t fresh = slab_room(&u->worker->cconns), own = 0;
+	if (group)
+		fresh = min_u32(fresh, room_under(group->conns_max, group->conns));
 	if (u->share)
 		return min_u32(fresh, quota_room(share_sockets(u->share)));
 	if (!u->cfg.sockets_max)
@@ -198,8 +238,11 @@ static void upstream_admit(struct upstream *u)
 	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
 		bool never = b->n > slots_limit(&u->slots); /* it was lowered meanwhile */
-		if (!never && !upstream_can_admit(u, b))
+		if (!never && !upstream_can_admit(u, b)) {
+			if (group_is_full(u) && !list_on(&u->group_wait))
+				list_push_back(&u->cfg.group->waits, &u->group_wait);
 			return;
+		}
 		queue_remove(&u->queue, t);
 		if (never) {
 			batch_end(u, b, ERR_SHED);
@@ -407,6 +450,15 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	upstream_poke(u);
 }
 
+bool upstream_drop_idle(struct upstream *u)
+{
+	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
+	if (!oldest)
+		return false;
+	cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
+	return true;
+}
+
 void upstream_retire(struct upstream *u)
 {
 	u->retired = true;
@@ -457,6 +509,8 @@ void upstream_free(struct upstream **up)
 	while ((slot = slots_expire(&u->slots, NS_NEVER)))
 		slab_give(&u->worker->slots, slot);
 	CHECK(slots_used(&u->slots) == 0);
+	if (list_on(&u->group_wait))
+		list_remove(&u->cfg.group->waits, &u->group_wait);
 	io_timer_stop(u->worker->loop, &u->timer);
 	io_defer_cancel(u->worker->loop, &u->pump);
 	endpoints_fini(u);

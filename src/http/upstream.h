@@ -50,6 +50,13 @@ enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE };
 #define UPSTREAM_ENDPOINTS_MAX 16
 #define UPSTREAM_GATHER_MAX 64 /* calls in one submit */
 
+/* Upstreams that share a bound of connections. */
+struct upstream_group {
+	uint32_t conns, conns_max;
+	struct list waits; /* upstreams whose calls wait for a connection to end */
+};
+void upstream_group_init(struct upstream_group *g, uint32_t conns_max);
+
 struct upstream_cfg {
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
 	/* Of each endpoint, host[:port] as the user wrote it: its Host, and with TLS whose
@@ -74,6 +81,7 @@ struct upstream_cfg {
 	bool idle_fin; /* close idle connections by FIN, not by RST */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
+	struct upstream_group *group; /* NULL: none. Outlives the upstream; stays the same. */
 	struct h1_limits limits;
 	/* One of several threads' upstreams, to which the limit, the queue's bound and
 	 * sockets_max are one: the share they have in common, this one's seat, and the thread's
@@ -142,6 +150,8 @@ void upstream_free(struct upstream **u);
  * connections go first. Calls that wait together for more than the limit end with ERR_SHED.
  */
 void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
+/* Closes the idle connection that has been idle for longest. False: there is none. */
+bool upstream_drop_idle(struct upstream *u);
 /* Nobody will submit to it any more: nothing is kept idle. upstream_reconfigure takes it
  * back. */
 void upstream_retire(struct upstream *u);

@@ -41,6 +41,7 @@ struct upstream {
 	struct slots slots;
 	struct queue queue;
 	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
+	struct list_node group_wait;     /* on cfg.group's */
 	struct timer timer;              /* the next slot or ticket whose time is over */
 	struct io_defer pump;
 	struct upstream_stats stats;
@@ -94,6 +95,9 @@ void upstream_requeue(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
 void upstream_unqueue(struct upstream *u, struct call *call);
 
+/* A connection comes, or is gone for good: of all bounds but the limit's. */
+void upstream_note_conn(struct upstream *u);
+void upstream_note_no_conn(struct upstream *u);
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state);
 /* Room for so many upstream_take_slot, and so many new connections; all or none. */
 MUST_USE bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns);

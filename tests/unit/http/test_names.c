@@ -192,6 +192,45 @@ static void test_lost_until_it_is_there(void **state)
 	scene_fini(&s);
 }
 
+static bool is_not_loopback(void *ctx, const struct addr *a)
+{
+	(void)ctx;
+	return !addr_is_loopback(a);
+}
+
+/* A name that is not trusted: first it leads to the outside, then to ourselves. */
+static void test_barred_addresses_are_never_told(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct names_source source[1];
+	char text[256] = "";
+	scene_init(&s);
+	(void)sources_of("http://re.test", source, text);
+	sim_dns_set(s.bed.sim, "re.test", "127.0.0.1,10.0.0.2,::1", 10 * NS_S);
+	s.names = names_new(&(struct names_cfg){ .loop = s.bed.near,
+		.dns = s.dns,
+		.sources = source,
+		.count = 1,
+		.on_settled = on_settled,
+		.ctx = &s,
+		.may = is_not_loopback });
+	bed_run(&s.bed, NS_MS);
+	assert_int_equal(names_state(s.names, 0), NAMES_FRESH);
+	assert_addrs(&s, "10.0.0.2:80");
+	scene_attach(&s);
+	sim_dns_set(s.bed.sim, "re.test", "127.0.0.1", 10 * NS_S);
+	bed_run(&s.bed, 11 * NS_S);
+	assert_int_equal(names_state(s.names, 0), NAMES_BARRED);
+	assert_true(addr_is_loopback(names_barred(s.names, 0)));
+	assert_addrs(&s, "10.0.0.2:80");
+	sim_dns_set(s.bed.sim, "re.test", "10.0.0.3", 10 * NS_S);
+	bed_run(&s.bed, 11 * NS_S);
+	assert_int_equal(names_state(s.names, 0), NAMES_FRESH);
+	assert_addrs(&s, "10.0.0.3:80");
+	scene_fini(&s);
+}
+
 static void test_freed_while_asking(void **state)
 {
 	(void)state;
@@ -231,6 +270,7 @@ int main(void)
 		TEST(test_ttl_is_honoured),
 		TEST(test_stale_is_served),
 		TEST(test_lost_until_it_is_there),
+		TEST(test_barred_addresses_are_never_told),
 		TEST(test_freed_while_asking),
 		TEST(test_another_resolver),
 	};

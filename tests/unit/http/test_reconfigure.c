@@ -150,6 +150,36 @@ static void test_a_bound_of_sockets(void **state)
 	finish(&s, jobs, MANY);
 }
 
+/* Two upstreams and one bound: what one lets go, the other gets. */
+static void test_a_bound_of_a_group(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct upstream_group group;
+	struct scene s;
+	struct job jobs[2], waits;
+	upstream_group_init(&group, 2);
+	cfg.group = &group;
+	scene_init(&s, NULL, &cfg);
+	struct upstream *other = upstream_new(&s.bed.worker, &cfg);
+	start(&s, jobs, 2);
+	assert_int_equal(group.conns, 2);
+	job_init(&waits, other, "GET", "/w");
+	assert_int_equal(job_submit(&waits, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(upstream_queue(other)->waiting, 1);
+	assert_true(upstream_drop_idle(s.up));
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(waits.why, ERR_OK);
+	assert_int_equal(upstream_queue(other)->waiting, 0);
+	assert_int_equal(group.conns, 2);
+	assert_false(upstream_drop_idle(s.up) && upstream_drop_idle(s.up));
+	upstream_free(&other);
+	job_fini(&waits);
+	finish(&s, jobs, 2);
+	assert_int_equal(group.conns, 0);
+}
+
 /* What runs ends by itself, and nothing is kept. */
 static void test_retire(void **state)
 {
@@ -214,6 +244,7 @@ int main(void)
 		TEST(test_a_higher_limit_admits_who_waits),
 		TEST(test_together_above_a_lower_limit),
 		TEST(test_a_bound_of_sockets),
+		TEST(test_a_bound_of_a_group),
 		TEST(test_retire),
 		TEST(test_taken_back),
 	};
