@@ -81,7 +81,8 @@ struct upstream_cfg {
 	bool idle_fin; /* close idle connections by FIN, not by RST */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
-	struct upstream_group *group; /* NULL: none. Outlives the upstream; stays the same. */
+	struct upstream_group
+		*group; /* NULL: none. Outlives the upstream; stays the same. */
 	struct h1_limits limits;
 	/* One of several threads' upstreams, to which the limit, the queue's bound and
 	 * sockets_max are one: the share they have in common, this one's seat, and the thread's
