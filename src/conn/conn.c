@@ -46,6 +46,17 @@ static const char *tcp_detail(const struct conn *c)
 	return "";
 }
 
+static void tcp_release(struct conn *c)
+{
+	(void)c; /* nothing of ours is on the loop */
+}
+
+static void tcp_adopt(struct conn *c, bool open)
+{
+	(void)c;
+	(void)open;
+}
+
 static const struct conn_filter tcp_filter = {
 	.name = "tcp",
 	.connected = tcp_connected,
@@ -57,6 +68,8 @@ static const struct conn_filter tcp_filter = {
 	.want = tcp_want,
 	.on_sock_ready = tcp_on_sock_ready,
 	.detail = tcp_detail,
+	.release = tcp_release,
+	.adopt = tcp_adopt,
 };
 
 static void on_sock_ready(struct io_sock *s, unsigned bits)
@@ -149,6 +162,29 @@ void conn_close(struct conn *c, enum io_close how)
 		return;
 	c->wanted = 0;
 	c->filter->close(c, how);
+}
+
+void conn_release(struct conn *c, struct conn *loose)
+{
+	CHECK(conn_is_open(c));
+	c->wanted = 0;
+	c->filter->release(c);
+	*loose = *c;
+	io_detach(&c->sock, &loose->sock);
+	c->tls = NULL;
+}
+
+enum err conn_adopt(struct conn *c, struct io_loop *loop, struct conn *loose)
+{
+	struct conn from = *loose;
+	from.on_ready = c->on_ready;
+	from.sock = c->sock;
+	*c = from;
+	c->sock.on_ready = on_sock_ready;
+	enum err e = io_attach(loop, &c->sock, &loose->sock);
+	c->filter->adopt(c, e == ERR_OK);
+	loose->tls = NULL;
+	return e;
 }
 
 const char *conn_detail(const struct conn *c)

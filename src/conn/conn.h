@@ -31,6 +31,8 @@ struct conn_filter {
 	void (*on_sock_ready)(
 		struct conn *c, unsigned bits); /* may end in conn.on_ready */
 	const char *(*detail)(const struct conn *c);
+	void (*release)(struct conn *c);
+	void (*adopt)(struct conn *c, bool open); /* not open: it was closed on the way */
 };
 
 struct conn {
@@ -76,6 +78,14 @@ MUST_USE enum err conn_shutdown(struct conn *c);
 void conn_farewell(struct conn *c);
 /* IO_CLOSE_FIN says the farewell by itself. */
 void conn_close(struct conn *c, enum io_close how);
+/*
+ * To another loop, at rest: no byte is under way in either direction, and conn_connected was
+ * ERR_OK. conn_release takes it off its loop into `loose` (`c` is as closed); conn_adopt, in
+ * the other loop's thread, puts it into `c`, whose on_ready is set, nothing wanted yet. Not
+ * ERR_OK: it was closed. With TLS tls_adopt follows.
+ */
+void conn_release(struct conn *c, struct conn *loose);
+MUST_USE enum err conn_adopt(struct conn *c, struct io_loop *loop, struct conn *loose);
 /* What there is to say about the last error beyond err_text ("certificate of api: has
  * expired"); "" when nothing. Valid until conn_close. */
 const char *conn_detail(const struct conn *c);

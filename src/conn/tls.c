@@ -196,14 +196,19 @@ static void on_later(struct io_defer *d)
 
 /* --- failure --- */
 
+static void count(_Atomic uint64_t *n)
+{
+	atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+}
+
 static struct tls_counts *tls_counts(struct tls *t)
 {
-	return t->peer ? &t->peer->client->tally->n : &t->server->tally->n;
+	return tls_counted(t->client ? &t->client->tallies : &t->server->tallies);
 }
 
 static ns_t tls_handshake_for(const struct tls *t)
 {
-	return t->peer ? t->peer->client->handshake_for : t->server->handshake_for;
+	return t->client ? t->client->handshake_for : t->server->handshake_for;
 }
 
 static const char *tls_who(const struct tls *t)
@@ -224,7 +229,7 @@ static void tls_set_detail(struct tls *t, const char *what, const char *why)
 static void tls_fail(struct tls *t, enum err why)
 {
 	if (t->state == TLS_SHAKING)
-		tls_counts(t)->failed++;
+		count(&tls_counts(t)->failed);
 	t->state = TLS_FAILED;
 	t->failed = why;
 	io_timer_stop(t->conn->sock.loop, &t->timer);
@@ -269,7 +274,7 @@ static enum err tls_broke(struct tls *t)
 	bool refused = is_about_certificate(ERR_peek_error()) && t->conn->rx_bytes == 0;
 	enum err e = refused ? ERR_TLS_HANDSHAKE : ERR_TLS_BROKEN;
 	tls_set_detail(t, "TLS with", tls_reason());
-	tls_counts(t)->failed++;
+	count(&tls_counts(t)->failed);
 	t->read_end = e;
 	if (t->write_end == ERR_OK)
 		t->write_end = e;
@@ -302,8 +307,9 @@ static void tls_shaken(struct tls *t)
 	if (TLSEXT_max_fragment_length_512 <= code &&
 		code <= TLSEXT_max_fragment_length_4096)
 		t->record_max = 512u << (code - TLSEXT_max_fragment_length_512);
-	counts->handshakes++;
-	counts->resumed += SSL_session_reused(t->ssl) == 1;
+	count(&counts->handshakes);
+	if (SSL_session_reused(t->ssl) == 1)
+		count(&counts->resumed);
 	io_timer_stop(t->conn->sock.loop, &t->timer);
 }
 
@@ -562,11 +568,15 @@ static enum err tls_shutdown(struct conn *c)
 	return e == ERR_AGAIN ? ERR_OK : e;
 }
 
-static void tls_free(struct tls *t)
+static void tls_leave_loop(struct tls *t)
 {
 	struct io_loop *loop = t->conn->sock.loop;
 	io_timer_stop(loop, &t->timer);
 	io_defer_cancel(loop, &t->later);
+}
+
+static void tls_free(struct tls *t)
+{
 	/* Else OpenSSL takes a close without close_notify for a fault of the session, which
 	 * could not be resumed then. */
 	if (t->state == TLS_OPEN && t->read_end != ERR_TLS_BROKEN)
@@ -575,6 +585,7 @@ static void tls_free(struct tls *t)
 	text_fini(&t->out);
 	mem_free(t->detail);
 	tls_peer_unref(&t->peer);
+	tls_client_unref(&t->client);
 	tls_server_unref(&t->server);
 	mem_free(t);
 }
@@ -598,8 +609,36 @@ static void tls_close(struct conn *c, enum io_close how)
 		tls_send_all(t);
 	}
 	c->tls = NULL;
+	tls_leave_loop(t);
 	tls_free(t);
 	io_close(&c->sock, how);
+}
+
+/* Peers are one thread's. */
+static void tls_release(struct conn *c)
+{
+	tls_leave_loop(c->tls);
+	tls_peer_unref(&c->tls->peer);
+}
+
+static void tls_adopted(struct conn *c, bool open)
+{
+	c->tls->conn = c;
+	if (open)
+		return;
+	tls_free(c->tls);
+	c->tls = NULL;
+}
+
+bool tls_adopt(struct conn *c, struct tls_peer *peer)
+{
+	struct tls *t = c->tls;
+	if (t->client != peer->client)
+		return false;
+	t->peer = peer;
+	peer->refs++;
+	tls_arm(t);
+	return true;
 }
 
 static void tls_want(struct conn *c)
@@ -623,6 +662,8 @@ static const struct conn_filter tls_filter = {
 	.want = tls_want,
 	.on_sock_ready = tls_on_sock_ready,
 	.detail = tls_detail,
+	.release = tls_release,
+	.adopt = tls_adopted,
 };
 
 static struct tls *tls_put_on(struct conn *c, SSL *ssl, BIO_METHOD *method)
@@ -648,6 +689,8 @@ void tls_connect(struct conn *c, struct tls_peer *peer)
 {
 	struct tls *t = tls_put_on(c, tls_peer_ssl(peer), peer->client->bio);
 	SSL_set_connect_state(t->ssl);
+	t->client = peer->client;
+	tls_client_ref(t->client);
 	t->peer = peer;
 	peer->refs++;
 	tls_arm(t);
@@ -658,7 +701,7 @@ void tls_accept(struct conn *c, struct tls_server *s)
 	struct tls *t = tls_put_on(c, SSL_new(s->ctx), s->bio);
 	SSL_set_accept_state(t->ssl);
 	t->server = s;
-	s->refs++;
+	tls_server_ref(s);
 	tls_begin_shake(t);
 	tls_arm(t);
 }

@@ -25,7 +25,8 @@
  * COST    some 14 KiB a connection at rest, nearly all of it OpenSSL's; buffers of 16 KiB a
  *         direction come with the bytes and go with them. One record a write of up to 16 KiB;
  *         up to 4 KiB in front of other bytes are copied once to share their record.
- * CONTEXT the loop's thread.
+ * CONTEXT tls_client and tls_server: any thread may hold and use the same one. A tls_peer and
+ *         a connection: the loop's thread.
  */
 #ifndef WEIR_CONN_TLS_H
 #define WEIR_CONN_TLS_H
@@ -33,7 +34,8 @@
 #include "conn/conn.h"
 
 struct tls_counts {
-	uint64_t handshakes, resumed, failed; /* handshakes: those that went well */
+	_Atomic uint64_t handshakes, resumed,
+		failed; /* handshakes: those that went well */
 };
 
 /* --- toward a server --- */
@@ -54,7 +56,7 @@ MUST_USE struct tls_client *tls_client_new(
 	const struct tls_client_cfg *cfg, struct problem *p);
 void tls_client_ref(struct tls_client *c);
 void tls_client_unref(struct tls_client **c);
-/* `c` takes over from `before`: the counts go on. */
+/* `c` takes over from `before`: the counts go on. Again: no effect, so each thread may. */
 void tls_client_succeed(struct tls_client *c, const struct tls_client *before);
 const struct tls_counts *tls_client_counts(const struct tls_client *c);
 
@@ -65,6 +67,10 @@ void tls_peer_unref(struct tls_peer **p);
 /* After conn_connect gave ERR_OK, before conn_want. Then conn_connected gives ERR_TLS_*
  * also, and conn_detail what there is to say about it. */
 void tls_connect(struct conn *c, struct tls_peer *peer);
+
+/* After conn_adopt: it is one of this peer's from now on, whose session it may renew. False:
+ * it is not of the peer's client, which may trust others: close it. */
+MUST_USE bool tls_adopt(struct conn *c, struct tls_peer *peer);
 
 /* --- from a client --- */
 
@@ -80,7 +86,8 @@ MUST_USE struct tls_server *tls_server_new(
 	const struct tls_server_cfg *cfg, struct problem *p);
 void tls_server_ref(struct tls_server *s);
 void tls_server_unref(struct tls_server **s);
-/* `s` takes over from `before`: tickets that clients hold stay good, the counts go on. */
+/* `s` takes over from `before`: tickets that clients hold stay good, the counts go on. Again:
+ * no effect, so each thread may. */
 void tls_server_succeed(struct tls_server *s, const struct tls_server *before);
 const struct tls_counts *tls_server_counts(const struct tls_server *s);
 

@@ -91,26 +91,49 @@ static bool load_identity(
 	return rc == 1 || file_problem(p, key_file, "private key");
 }
 
-/* --- counts --- */
+/* --- holds and counts --- */
 
-static struct tls_tally *tally_new(void)
+static void hold(_Atomic uint32_t *refs)
 {
-	struct tls_tally *tally = mem_zalloc(sizeof(*tally));
-	tally->refs = 1;
-	return tally;
+	atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
+}
+
+/* True: that was the last one. */
+static bool let_go(_Atomic uint32_t *refs)
+{
+	return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
+}
+
+static void tallies_init(struct tls_tallies *t)
+{
+	t->own = mem_zalloc(sizeof(*t->own));
+	atomic_init(&t->own->refs, 1);
+	atomic_init(&t->used, t->own);
 }
 
 static void tally_unref(struct tls_tally *tally)
 {
-	if (--tally->refs == 0)
+	if (let_go(&tally->refs))
 		mem_free(tally);
 }
 
-static void tally_succeed(struct tls_tally **tally, struct tls_tally *before)
+static void tallies_fini(struct tls_tallies *t)
 {
-	before->refs++;
-	tally_unref(*tally);
-	*tally = before;
+	struct tls_tally *used = atomic_load(&t->used);
+	if (used != t->own)
+		tally_unref(used);
+	tally_unref(t->own);
+}
+
+/* False: it has a predecessor already. */
+static bool tallies_succeed(struct tls_tallies *t, const struct tls_tallies *before)
+{
+	struct tls_tally *own = t->own, *used = atomic_load(&before->used);
+	hold(&used->refs);
+	if (used != own && atomic_compare_exchange_strong(&t->used, &own, used))
+		return true;
+	tally_unref(used);
+	return false;
 }
 
 /* --- toward a server --- */
@@ -171,39 +194,39 @@ struct tls_client *tls_client_new(const struct tls_client_cfg *cfg, struct probl
 	if (!ctx)
 		return NULL;
 	struct tls_client *c = mem_zalloc(sizeof(*c));
-	c->refs = 1;
+	atomic_init(&c->refs, 1);
 	c->ctx = ctx;
 	c->bio = tls_bio_new();
 	c->handshake_for = cfg->handshake_for;
-	c->tally = tally_new();
+	tallies_init(&c->tallies);
 	return c;
 }
 
 void tls_client_ref(struct tls_client *c)
 {
-	c->refs++;
+	hold(&c->refs);
 }
 
 void tls_client_unref(struct tls_client **cp)
 {
 	struct tls_client *c = *cp;
 	*cp = NULL;
-	if (!c || --c->refs > 0)
+	if (!c || !let_go(&c->refs))
 		return;
 	SSL_CTX_free(c->ctx);
 	BIO_meth_free(c->bio);
-	tally_unref(c->tally);
+	tallies_fini(&c->tallies);
 	mem_free(c);
 }
 
 void tls_client_succeed(struct tls_client *c, const struct tls_client *before)
 {
-	tally_succeed(&c->tally, before->tally);
+	(void)tallies_succeed(&c->tallies, &before->tallies);
 }
 
 const struct tls_counts *tls_client_counts(const struct tls_client *c)
 {
-	return &c->tally->n;
+	return tls_counted(&c->tallies);
 }
 
 /* "[::1]:443" is "::1", "api.example.com.:443" is "api.example.com": in a certificate and in
@@ -232,7 +255,7 @@ struct tls_peer *tls_peer_new(struct tls_client *c, struct slice authority)
 	struct tls_peer *peer = mem_zalloc(sizeof(*peer));
 	peer->refs = 1;
 	peer->client = c;
-	c->refs++;
+	hold(&c->refs);
 	peer->host = slice_dup(host_of(authority));
 	peer->is_ip = is_ip(peer->host);
 	return peer;
@@ -311,41 +334,42 @@ struct tls_server *tls_server_new(const struct tls_server_cfg *cfg, struct probl
 	if (!ctx)
 		return NULL;
 	struct tls_server *s = mem_zalloc(sizeof(*s));
-	s->refs = 1;
+	atomic_init(&s->refs, 1);
 	s->ctx = ctx;
 	s->bio = tls_bio_new();
 	s->handshake_for = cfg->handshake_for;
-	s->tally = tally_new();
+	tallies_init(&s->tallies);
 	return s;
 }
 
 void tls_server_ref(struct tls_server *s)
 {
-	s->refs++;
+	hold(&s->refs);
 }
 
 void tls_server_unref(struct tls_server **sp)
 {
 	struct tls_server *s = *sp;
 	*sp = NULL;
-	if (!s || --s->refs > 0)
+	if (!s || !let_go(&s->refs))
 		return;
 	SSL_CTX_free(s->ctx);
 	BIO_meth_free(s->bio);
-	tally_unref(s->tally);
+	tallies_fini(&s->tallies);
 	mem_free(s);
 }
 
 void tls_server_succeed(struct tls_server *s, const struct tls_server *before)
 {
 	unsigned char keys[TICKET_KEYS_BYTES];
+	if (!tallies_succeed(&s->tallies, &before->tallies))
+		return;
 	CHECK(SSL_CTX_get_tlsext_ticket_keys(before->ctx, keys, sizeof(keys)) == 1);
 	CHECK(SSL_CTX_set_tlsext_ticket_keys(s->ctx, keys, sizeof(keys)) == 1);
 	OPENSSL_cleanse(keys, sizeof(keys));
-	tally_succeed(&s->tally, before->tally);
 }
 
 const struct tls_counts *tls_server_counts(const struct tls_server *s)
 {
-	return &s->tally->n;
+	return tls_counted(&s->tallies);
 }

@@ -3,21 +3,28 @@
 #define WEIR_CONN_TLS_INTERNAL_H
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 #include "conn/tls.h"
 
 /* Shared with those that came before: connections on them count on. */
 struct tls_tally {
-	uint32_t refs;
+	_Atomic uint32_t refs;
 	struct tls_counts n;
 };
 
+/* Those who count may be at it while one takes over from another. */
+struct tls_tallies {
+	struct tls_tally *own;
+	_Atomic(struct tls_tally *) used; /* own, or a predecessor's */
+};
+
 struct tls_client {
-	uint32_t refs; /* the maker's, those of tls_client_ref, and one a peer */
+	_Atomic uint32_t refs; /* the maker's, those of tls_client_ref, and one a peer */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	ns_t handshake_for;
-	struct tls_tally *tally;
+	struct tls_tallies tallies;
 };
 
 struct tls_peer {
@@ -29,11 +36,11 @@ struct tls_peer {
 };
 
 struct tls_server {
-	uint32_t refs; /* the maker's, and one a connection */
+	_Atomic uint32_t refs; /* the maker's, and one a connection */
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	ns_t handshake_for;
-	struct tls_tally *tally;
+	struct tls_tallies tallies;
 };
 
 enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
@@ -41,7 +48,8 @@ enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
 struct tls {
 	struct conn *conn;
 	SSL *ssl;
-	struct tls_peer *peer;     /* toward a server; else NULL */
+	struct tls_client *client; /* toward a server; else NULL */
+	struct tls_peer *peer;     /* the same; NULL between two loops */
 	struct tls_server *server; /* from a client; else NULL */
 	enum tls_state state;
 	enum err failed; /* why it is FAILED */
@@ -66,6 +74,10 @@ struct tls {
 BIO_METHOD *tls_bio_new(void);
 
 /* --- tls_ctx.c --- */
+static inline struct tls_counts *tls_counted(const struct tls_tallies *t)
+{
+	return &atomic_load_explicit(&t->used, memory_order_acquire)->n;
+}
 /* An SSL for a connection of this peer or server: name, session and verification are set. */
 SSL *tls_peer_ssl(struct tls_peer *peer);
 /* Its session is not resumed again. */

@@ -2,6 +2,7 @@
 #include "http/server_internal.h"
 
 #define SERVER_ACCEPTS_A_TURN 64
+#define SERVER_ACCEPT_AGAIN_FOR (20 * NS_MS)
 #define SERVER_LINGER_FOR (2 * NS_S)
 /* While it drains: an idle connection's next request may be on its way. */
 #define SERVER_GRACE_FOR (NS_S / 2)
@@ -171,13 +172,35 @@ static void server_accept_more(struct server *s)
 	}
 }
 
-/* A sconn is free again: for whichever server of this worker had none. */
+/* A sconn is free again, as far as is known: for whichever server of this worker had none. */
 static void worker_accept_more(struct worker *w)
 {
 	struct list_node *node;
 	uint32_t n = w->accept_waits.len;
+	io_timer_stop(w->loop, &w->accept_again);
 	while (n-- > 0 && (node = list_pop_front(&w->accept_waits)))
 		server_accept_more(CONTAINER_OF(node, struct server, accept_wait));
+}
+
+static void on_accept_again(struct timer *t)
+{
+	worker_accept_more(CONTAINER_OF(t, struct worker, accept_again));
+}
+
+/* Full: the rest waits in the kernel's backlog until a connection ends. Of one that ends on
+ * another thread nobody tells us. */
+static void server_stop_accepting(struct server *s)
+{
+	struct worker *w = s->worker;
+	if (!list_on(&s->accept_wait))
+		list_push_back(&w->accept_waits, &s->accept_wait);
+	for (uint32_t i = 0; i < s->listener_count; i++)
+		io_want(&s->listeners[i]->io.sock, 0);
+	if (!w->sconns.quota)
+		return;
+	w->accept_again.on_fire = on_accept_again;
+	io_timer_set(w->loop, &w->accept_again,
+		ns_add(worker_now(w), SERVER_ACCEPT_AGAIN_FOR));
 }
 
 static void sconn_free(struct sconn *c)
@@ -598,11 +621,7 @@ static enum err server_accept_one(struct server_listener *l)
 	struct addr peer;
 	struct sconn *c = sconn_new(s);
 	if (!c) {
-		/* Full: the rest waits in the kernel's backlog until a connection ends. */
-		if (!list_on(&s->accept_wait))
-			list_push_back(&s->worker->accept_waits, &s->accept_wait);
-		for (uint32_t i = 0; i < s->listener_count; i++)
-			io_want(&s->listeners[i]->io.sock, 0);
+		server_stop_accepting(s);
 		return ERR_NO_MEMORY;
 	}
 	enum err e = conn_accept(&c->conn, &l->io, &peer);
@@ -837,6 +856,8 @@ void server_free(struct server **sp)
 		server_close_listener(s, s->listener_count - 1);
 	if (list_on(&s->accept_wait))
 		list_remove(&s->worker->accept_waits, &s->accept_wait);
+	if (s->worker->accept_waits.len == 0)
+		io_timer_stop(s->worker->loop, &s->worker->accept_again);
 	for (int i = 0; i < SCONN_CLOSED; i++) {
 		while ((n = list_front(&s->conns[i]))) {
 			struct sconn *c = CONTAINER_OF(n, struct sconn, node);

@@ -15,6 +15,8 @@
  *         4. A hang-up or an error is reported as both bits that are wanted; the next
  *            read or write says what it was. A peer's FIN is readable (read gives
  *            ERR_EOF).
+ *         5. A connection can move to another loop: io_detach in the one thread, io_attach in
+ *            the other. In between nothing of it calls back, and nothing is lost.
  * OWNS    struct io_sock is embedded in the caller's object, zeroed before first use.
  * CONTEXT the loop's thread.
  */
@@ -73,6 +75,13 @@ void io_want(struct io_sock *s, unsigned bits);
 MUST_USE enum err io_shutdown(struct io_sock *s); /* FIN after what was written */
 /* Closes; fine on a socket that is not open. */
 void io_close(struct io_sock *s, enum io_close how);
+
+/* Off its loop: `s` is as after io_close, but the connection is there still, and `loose` holds
+ * it. Not while it connects. */
+void io_detach(struct io_sock *s, struct io_sock *loose);
+/* Onto a loop: `s` is open, nothing wanted yet; `loose` is empty. Not ERR_OK: it was closed. */
+MUST_USE enum err io_attach(
+	struct io_loop *loop, struct io_sock *s, struct io_sock *loose);
 
 /* Bytes received and not read, sent and not acknowledged (SIOCINQ, SIOCOUTQ). Unix
  * sockets: 0, 0 works too. */

@@ -215,9 +215,31 @@ void io_close(struct io_sock *s, enum io_close how)
 		return;
 	}
 	struct end *e = CONTAINER_OF(t, struct end, twin);
-	twin_detach(t, e->host);
+	twin_detach(t, s->loop);
 	end_close(e, how);
 	conn_drop(e->conn); /* the owner's claim */
+}
+
+/* The loop that has it need not be the host's whose address it has: hosts can play threads. */
+void io_detach(struct io_sock *s, struct io_sock *loose)
+{
+	struct end *e = end_of(s);
+
+	CHECK(!s->connecting);
+	twin_detach(&e->twin, s->loop);
+	e->moves = true;
+	*loose = (struct io_sock){ .fd = -1, .twin = &e->twin };
+}
+
+enum err io_attach(struct io_loop *loop, struct io_sock *s, struct io_sock *loose)
+{
+	struct end *e = CONTAINER_OF(loose->twin, struct end, twin);
+
+	CHECK(!io_is_open(loose) && e->moves);
+	loose->twin = NULL;
+	e->moves = false;
+	twin_attach(&e->twin, loop, s);
+	return ERR_OK;
 }
 
 enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked)

@@ -61,7 +61,7 @@ static void expire_after(struct end *e, ns_t wait)
 
 static bool is_orphan(const struct end *e)
 {
-	return !e->twin.sock && !e->waits;
+	return !e->twin.sock && !e->waits && !e->moves;
 }
 
 static void enter_time_wait(struct end *e)

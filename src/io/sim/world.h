@@ -70,6 +70,7 @@ struct end {
 	bool fin_seen;   /* the other end's, or its close on unix: */
 	bool is_deaf;    /* its owner has closed: what arrives is not kept */
 	bool waits;      /* in the accept queue */
+	bool moves;      /* between two loops */
 	struct sim_listener *listener; /* of a server's end until it is accepted */
 	struct list_node pending;      /* on the listener's half_open or accepted */
 	ns_t last_arrival;             /* of what this end sent */

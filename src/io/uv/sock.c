@@ -236,28 +236,57 @@ enum err io_shutdown(struct io_sock *s)
 	return shutdown(s->fd, SHUT_WR) == 0 ? ERR_OK : err_from_errno(errno);
 }
 
-/*
- * libuv first: uv_close takes the descriptor out of its epoll set and out of the batch of
- * events being handled. After close() the number may belong to another socket at once.
- */
-void io_close(struct io_sock *s, enum io_close how)
+/* libuv takes the descriptor out of its epoll set and out of the batch of events being handled.
+ * The descriptor is the caller's. */
+static int unwatch(struct io_sock *s)
 {
-	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
-	if (!io_is_open(s))
-		return;
 	struct sock_poll *sp = uv_sock_poll(s);
+	int fd = s->fd;
+
 	sp->sock = NULL;
 	uv_close((uv_handle_t *)&sp->poll, on_poll_closed);
-	if (how == IO_CLOSE_RESET)
-		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(s->fd);
 	s->loop->sock_count--;
 	s->loop = NULL;
 	s->twin = NULL;
 	s->fd = -1;
 	s->wanted = s->armed = 0;
 	s->connecting = false;
+	return fd;
+}
+
+/* libuv first: after close() the number may belong to another socket at once. */
+void io_close(struct io_sock *s, enum io_close how)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (!io_is_open(s))
+		return;
+	int fd = unwatch(s);
+	if (how == IO_CLOSE_RESET)
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+}
+
+void io_detach(struct io_sock *s, struct io_sock *loose)
+{
+	CHECK(io_is_open(s) && !s->connecting);
+	*loose = (struct io_sock){ .fd = unwatch(s) };
+}
+
+static bool is_unix(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0);
+	return domain == AF_UNIX;
+}
+
+enum err io_attach(struct io_loop *loop, struct io_sock *s, struct io_sock *loose)
+{
+	int fd = loose->fd;
+	CHECK(!io_is_open(loose) && fd >= 0);
+	loose->fd = -1;
+	return uv_sock_open(loop, s, fd, is_unix(fd));
 }
 
 enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked)

@@ -250,6 +250,6 @@ void expect_refused(struct bed *b, enum err why, const char *detail)
 	assert_int_equal(b->c.end, why);
 	assert_string_equal(b->c.detail, detail);
 	assert_false(b->c.up);
-	assert_int_equal(b->client->tally->n.handshakes, 0);
-	assert_int_equal(b->client->tally->n.failed, 1);
+	assert_int_equal(tls_client_counts(b->client)->handshakes, 0);
+	assert_int_equal(tls_client_counts(b->client)->failed, 1);
 }

@@ -168,7 +168,7 @@ static void test_no_renegotiation(void **state)
 	assert_int_equal(SSL_renegotiate(ssl), 1);
 	(void)SSL_do_handshake(ssl);
 	bed_run(&b, NS_S);
-	assert_int_equal(b.server->tally->n.handshakes, 1);
+	assert_int_equal(tls_server_counts(b.server)->handshakes, 1);
 	assert_true(
 		b.s.end == ERR_AGAIN || b.s.end == ERR_EOF || b.s.end == ERR_TLS_BROKEN);
 	bed_fini(&b);
@@ -328,7 +328,7 @@ static void test_nobody_listens(void **state)
 	bed_connect(&b);
 	bed_run(&b, NS_S);
 	assert_int_equal(b.c.end, ERR_REFUSED);
-	assert_int_equal(b.client->tally->n.failed, 0);
+	assert_int_equal(tls_client_counts(b.client)->failed, 0);
 	bed_fini(&b);
 }
 
@@ -344,7 +344,7 @@ static void test_a_mute_client(void **state)
 	assert_int_equal(b.s.end, ERR_AGAIN);
 	bed_run(&b, 2 * NS_S);
 	assert_int_equal(b.s.end, ERR_TLS_TIMEOUT);
-	assert_int_equal(b.server->tally->n.failed, 1);
+	assert_int_equal(tls_server_counts(b.server)->failed, 1);
 	raw_fini(&mute);
 	bed_fini(&b);
 }

@@ -123,9 +123,9 @@ static void test_sessions_are_resumed(void **state)
 			bed_connect(&b);
 			bed_run(&b, NS_S);
 			assert_all_arrived(&b);
-			assert_int_equal(b.client->tally->n.handshakes, i + 1);
-			assert_int_equal(b.client->tally->n.resumed, i);
-			assert_int_equal(b.server->tally->n.resumed, i);
+			assert_int_equal(tls_client_counts(b.client)->handshakes, i + 1);
+			assert_int_equal(tls_client_counts(b.client)->resumed, i);
+			assert_int_equal(tls_server_counts(b.server)->resumed, i);
 			if (i % 2) /* however it was closed */
 				party_close(&b.c, IO_CLOSE_RESET);
 			bed_again(&b);
@@ -168,9 +168,9 @@ static void test_another_certificate_takes_over(void **state)
 	bed_run(&b, NS_S);
 	assert_all_arrived(&b);
 
-	uint64_t resumed = b.server->tally->n.resumed;
+	uint64_t resumed = tls_server_counts(b.server)->resumed;
 	(void)serial_seen(&b); /* by a ticket of before, so no certificate was sent */
-	assert_int_equal(b.server->tally->n.resumed, resumed + 1);
+	assert_int_equal(tls_server_counts(b.server)->resumed, resumed + 1);
 	tls_peer_forget(b.peer);
 	assert_int_not_equal(serial_seen(&b), first);
 	cert_fini(&next);

@@ -1,4 +1,5 @@
 /* Timers, deferred calls and turn hooks: the same on both loops. */
+#include "io/mail.h"
 #include "tests/unit/io/bed.h"
 
 struct log {
@@ -235,6 +236,72 @@ static void a_stopped_timer_lets_the_loop_end(void **state)
 	bed_fini(&b);
 }
 
+struct letter {
+	struct io_letter letter;
+	struct log *log;
+	char name;
+	struct io_mailbox *on; /* where it goes next; NULL: nowhere */
+};
+
+static void on_read(struct io_letter *io)
+{
+	struct letter *l = CONTAINER_OF(io, struct letter, letter);
+	struct io_mailbox *on = l->on;
+	note(l->log, l->name);
+	l->on = NULL;
+	if (on)
+		io_mail(on, &l->letter);
+}
+
+static void letters_are_read_in_order(void **state)
+{
+	struct bed b;
+	(void)state;
+	bed_init(&b);
+	struct log l = { .loop = b.client };
+	struct io_mailbox *to = io_mailbox_new(b.client);
+	struct letter one[] = {
+		{ .letter.on_read = on_read, .log = &l, .name = '1', .on = to },
+		{ .letter.on_read = on_read, .log = &l, .name = '2' },
+		{ .letter.on_read = on_read, .log = &l, .name = '3' },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(one); i++)
+		io_mail(to, &one[i].letter);
+	assert_string_equal(l.text, ""); /* rule 1 */
+	bed_settle(&b);
+	assert_string_equal(l.text, "1231");
+	io_mailbox_free(&to);
+	assert_null(to);
+	bed_fini(&b);
+}
+
+static void letters_left_are_read_as_the_box_goes(void **state)
+{
+	struct bed b;
+	(void)state;
+	bed_init(&b);
+	struct log l = { .loop = b.client };
+	struct io_mailbox *to = io_mailbox_new(b.client);
+	struct letter one = {
+		.letter.on_read = on_read, .log = &l, .name = '1', .on = to
+	};
+	io_mail(to, &one.letter);
+	io_mailbox_free(&to);
+	assert_string_equal(l.text, "11");
+	bed_fini(&b);
+}
+
+static void a_mailbox_lets_the_loop_end(void **state)
+{
+	struct bed b;
+	(void)state;
+	bed_init(&b);
+	struct io_mailbox *to = io_mailbox_new(b.client);
+	bed_run_out(&b);
+	io_mailbox_free(&to);
+	bed_fini(&b);
+}
+
 static void the_clocks_agree(void **state)
 {
 	struct bed b;
@@ -258,6 +325,9 @@ int main(void)
 		cmocka_unit_test(hooks_may_remove_any_hook),
 		cmocka_unit_test(a_timer_in_the_same_turn_comes_before_hooks_and_defers),
 		cmocka_unit_test(a_stopped_timer_lets_the_loop_end),
+		cmocka_unit_test(letters_are_read_in_order),
+		cmocka_unit_test(letters_left_are_read_as_the_box_goes),
+		cmocka_unit_test(a_mailbox_lets_the_loop_end),
 		cmocka_unit_test(the_clocks_agree),
 	};
 	return cmocka_run_group_tests_name(bed_name, tests, NULL, NULL);

@@ -669,6 +669,34 @@ static void closing_a_listener_resets_who_waits(void **state)
 	scene_close(&sc);
 }
 
+/* With bytes and a FIN that come while it is on no loop. */
+static void a_connection_changes_its_loop(void **state)
+{
+	struct scene sc;
+	struct peer there = peer_new();
+	struct io_sock loose;
+
+	scene_open(&sc, kind_of(state));
+	io_want(&sc.client.s, IO_READ);
+	io_detach(&sc.client.s, &loose);
+	assert_false(io_is_open(&sc.client.s));
+	must_put(&sc.server, 0, 10);
+	assert_int_equal(io_shutdown(&sc.server.s), ERR_OK);
+	bed_settle(&sc.bed);
+	assert_int_equal(sc.client.calls, 0);
+	assert_int_equal(io_attach(sc.bed.server, &there.s, &loose), ERR_OK);
+	assert_ptr_equal(there.s.loop, sc.bed.server);
+	drains(&there);
+	bed_until(&sc.bed, has_ended, &there);
+	assert_int_equal(there.got, 10);
+	assert_int_equal(there.end, ERR_EOF);
+	drains(&sc.server);
+	must_put(&there, 0, 10);
+	bed_until(&sc.bed, has_ten, &sc.server);
+	io_close(&there.s, IO_CLOSE_FIN);
+	scene_close(&sc);
+}
+
 static enum bed_kind tcp = BED_TCP, local = BED_UNIX;
 
 #define BOTH(fn) \
@@ -694,6 +722,7 @@ int main(void)
 		BOTH(only_what_is_wanted_is_told),
 		BOTH(dropping_and_wanting_again_loses_nothing),
 		BOTH(storage_may_go_at_once),
+		BOTH(a_connection_changes_its_loop),
 		BOTH(a_held_port_is_told),
 		BOTH(out_of_descriptors_nobody_is_dropped),
 		BOTH(a_resting_listener_can_be_closed),
