@@ -37,7 +37,11 @@ enum h1_method {
 	H1_PATCH,
 };
 
-/* Fields the engine cares about; the rest are H1_FIELD_OTHER. Names in proto/field.def.
+/*
+ * Fields the engine cares about; the rest are H1_FIELD_OTHER. Names in proto/field.def.
+ * H1_FIELD_X_FORWARDED is every name that begins with X-Forwarded and has no row of its own, and
+ * every one of these and X-Real-IP that is spelled with _ for -: CGI and its kin do not see
+ * the difference.
  */
 enum h1_field_id {
 	H1_FIELD_OTHER,

@@ -63,6 +63,27 @@ static bool is_name(struct slice t, struct slice name)
 	return same_8(token + len - 8, known + len - 8, 8);
 }
 
+/* Equal but for case, and with _ for -. */
+static bool reads_as(const char *token, struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if ((token[i] == '_' ? '-' : token[i] | 0x20) != name.ptr[i])
+			return false;
+	return true;
+}
+
+/* A name without a row. */
+static enum h1_field_id kin_of(struct slice name)
+{
+	const struct slice forwarded = SLICE("x-forwarded"), real = SLICE("x-real-ip");
+	if ((*name.ptr | 0x20) != 'x')
+		return H1_FIELD_OTHER;
+	if ((name.len >= forwarded.len && reads_as(name.ptr, forwarded)) ||
+		(name.len == real.len && reads_as(name.ptr, real)))
+		return H1_FIELD_X_FORWARDED;
+	return H1_FIELD_OTHER;
+}
+
 enum h1_field_id h1_field_id_of(struct slice name)
 {
 	if (name.len == 0)
@@ -76,7 +97,7 @@ enum h1_field_id h1_field_id_of(struct slice name)
 			hit[i] = 0;
 		}
 	}
-	return H1_FIELD_OTHER;
+	return kin_of(name);
 }
 
 bool h1_field_is_hop(enum h1_field_id id)
@@ -110,12 +131,12 @@ bool h1_is_token(struct slice s)
 static void mark_named(struct h1_head *head, struct slice name)
 {
 	enum h1_field_id id = h1_field_id_of(name);
+	bool many = id == H1_FIELD_OTHER || id == H1_FIELD_X_FORWARDED;
 	if (!(head->seen & h1_bit(id)))
 		return;
 	for (size_t i = 0; i < head->field_count; i++) {
 		struct h1_field *f = &head->fields[i];
-		if (f->id == id &&
-			(id != H1_FIELD_OTHER || slice_eq_nocase(f->name, name)))
+		if (f->id == id && (!many || slice_eq_nocase(f->name, name)))
 			f->hop = true;
 	}
 }
