@@ -398,3 +398,96 @@ bool addr_url_resolve(const struct addr_url *url, struct addr *out, uint32_t cap
 	text_fini(&t);
 	return ok;
 }
+
+/* --- networks --- */
+
+/* Mapped where it is IPv4. False: no IP address. */
+static bool ip_bytes(const struct addr *a, uint8_t out[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->len == 0 || (a->sa.sa_family != AF_INET && a->sa.sa_family != AF_INET6))
+		return false;
+	if (a->sa.sa_family == AF_INET6) {
+		memcpy(out, &a->in6.sin6_addr, 16);
+		return true;
+	}
+	memcpy(out, mapped, sizeof(mapped));
+	memcpy(out + sizeof(mapped), &a->in.sin_addr, 4);
+	return true;
+}
+
+/* The first `bits` alike. */
+static bool is_alike(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned whole = bits / 8, rest = bits % 8;
+
+	return memcmp(a, b, whole) == 0 &&
+	       (rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0);
+}
+
+static bool parse_bits(struct slice digits, unsigned most, unsigned *bits)
+{
+	*bits = 0;
+	if (digits.len == 0 || digits.len > 3)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.ptr[i] < '0' || digits.ptr[i] > '9')
+			return false;
+		*bits = *bits * 10 + (unsigned)(digits.ptr[i] - '0');
+	}
+	return *bits <= most;
+}
+
+bool addr_net_parse(struct slice s, struct addr_net *out, struct problem *p)
+{
+	size_t slash = slice_find(s, '/');
+	struct slice host = slice_cut(s, 0, slash);
+	struct addr a;
+
+	*out = (struct addr_net){ .bits = 128 };
+	if (slice_eq(s, SLICE("unix"))) {
+		out->is_unix = true;
+		return true;
+	}
+	if (host.len == 0 || !parse_host(host, 0, &a) || !ip_bytes(&a, out->ip))
+		return problem_set(p,
+			"'%.*s' is no network: write it as 10.0.0.0/8, 2001:db8::/32 or "
+			"unix",
+			SLICE_ARG(s));
+	unsigned most = a.sa.sa_family == AF_INET ? 32 : 128, bits = most;
+	if (slash < s.len && !parse_bits(slice_cut(s, slash + 1, s.len), most, &bits))
+		return problem_set(p, "'%.*s': behind the / stands a number from 0 to %u",
+			SLICE_ARG(s), most);
+	out->bits = (uint8_t)(bits + 128 - most);
+	for (unsigned bit = out->bits; bit < 128; bit++)
+		if (out->ip[bit / 8] >> (7 - bit % 8) & 1)
+			return problem_set(p,
+				"'%.*s': the address has bits that /%u leaves out",
+				SLICE_ARG(s), bits);
+	return true;
+}
+
+bool addr_net_has(const struct addr_net *net, const struct addr *a)
+{
+	uint8_t ip[16];
+
+	if (net->is_unix)
+		return addr_is_unix(a);
+	return ip_bytes(a, ip) && is_alike(ip, net->ip, net->bits);
+}
+
+void wire_put_addr_ip(struct wire *w, const struct addr *a)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	struct addr plain = *a;
+
+	addr_unmap(&plain);
+	if (plain.len == 0 || addr_is_unix(&plain))
+		return;
+	bool v4 = plain.sa.sa_family == AF_INET;
+	const void *ip = v4 ? (const void *)&plain.in.sin_addr
+			    : (const void *)&plain.in6.sin6_addr;
+	if (inet_ntop(plain.sa.sa_family, ip, text, sizeof(text)))
+		wire_put_slice(w, slice_of(text));
+}

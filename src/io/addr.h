@@ -48,6 +48,20 @@ void text_add_addr(
 bool addr_bind_problem(struct problem *p, const struct addr *at, int errnum);
 
 /*
+ * Addresses that begin alike: "10.0.0.0/8", "2001:db8::/32", one address, or "unix" for all who
+ * come by a Unix socket. IPv4 is held mapped, so that it does not matter how it comes.
+ */
+struct addr_net {
+	uint8_t ip[16];
+	uint8_t bits;
+	bool is_unix;
+};
+MUST_USE bool addr_net_parse(struct slice s, struct addr_net *out, struct problem *p);
+bool addr_net_has(const struct addr_net *net, const struct addr *a);
+/* 10.0.0.1, 2001:db8::1, with no port and no brackets; nothing for unix:. */
+void wire_put_addr_ip(struct wire *w, const struct addr *a);
+
+/*
  * An origin as users name it: http://host[:port][/base] or host:port or unix:PATH (then
  * `host` is "localhost"). https is recognised so that callers can say what they lack.
  */

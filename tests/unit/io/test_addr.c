@@ -157,6 +157,75 @@ static void origins_are_read(void **state)
 	check_text(&a, "unix:/run/x");
 }
 
+static bool in_net(const char *net, const char *address)
+{
+	struct problem p = { 0 };
+	struct addr_net n;
+	struct addr a;
+	assert_true(addr_net_parse(slice_of(net), &n, &p));
+	assert_true(addr_parse(slice_of(address), &a, &p));
+	return addr_net_has(&n, &a);
+}
+
+static void bad_net(const char *text, const char *why)
+{
+	struct problem p = { 0 };
+	struct addr_net n;
+	assert_false(addr_net_parse(slice_of(text), &n, &p));
+	if (!strstr(p.text, why))
+		fail_msg("%s: '%s' does not say '%s'", text, p.text, why);
+}
+
+static void networks_hold_their_addresses(void **state)
+{
+	(void)state;
+	assert_true(in_net("10.0.0.0/8", "10.255.0.1:1"));
+	assert_false(in_net("10.0.0.0/8", "11.0.0.1:1"));
+	assert_true(in_net("10.0.0.0/8", "[::ffff:10.1.2.3]:1"));
+	assert_true(in_net("192.168.4.0/23", "192.168.5.255:1"));
+	assert_false(in_net("192.168.4.0/23", "192.168.6.0:1"));
+	assert_true(in_net("127.0.0.1", "127.0.0.1:1"));
+	assert_false(in_net("127.0.0.1", "127.0.0.2:1"));
+	assert_true(in_net("0.0.0.0/0", "1.2.3.4:1"));
+	assert_false(in_net("0.0.0.0/0", "[::1]:1"));
+	assert_true(in_net("::/0", "1.2.3.4:1"));
+	assert_true(in_net("2001:db8::/33", "[2001:db8:7fff::1]:1"));
+	assert_false(in_net("2001:db8::/33", "[2001:db8:8000::1]:1"));
+	assert_true(in_net("unix", "unix:/run/x"));
+	assert_false(in_net("unix", "127.0.0.1:1"));
+	assert_false(in_net("::/0", "unix:/run/x"));
+	bad_net("", "no network");
+	bad_net("/8", "no network");
+	bad_net("localhost", "no network");
+	bad_net("10.0.0/8", "no network");
+	bad_net("10.0.0.0/33", "from 0 to 32");
+	bad_net("10.0.0.0/", "from 0 to 32");
+	bad_net("10.0.0.0/8x", "from 0 to 32");
+	bad_net("::/129", "from 0 to 128");
+	bad_net("10.0.0.1/8", "leaves out");
+}
+
+static void ip_is(const char *address, const char *ip)
+{
+	struct problem p = { 0 };
+	struct addr a;
+	char buf[64];
+	struct wire w;
+	assert_true(addr_parse(slice_of(address), &a, &p));
+	wire_init(&w, buf, sizeof(buf));
+	wire_put_addr_ip(&w, &a);
+	assert_true(slice_eq((struct slice){ buf, w.len }, slice_of(ip)));
+}
+
+static void addresses_alone(void **state)
+{
+	(void)state;
+	ip_is("10.0.0.1:80", "10.0.0.1");
+	ip_is("[2001:DB8::1]:80", "2001:db8::1");
+	ip_is("[::ffff:10.0.0.1]:80", "10.0.0.1");
+	ip_is("unix:/run/x", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +233,8 @@ int main(void)
 		cmocka_unit_test(bad_addresses_are_explained),
 		cmocka_unit_test(names_resolve),
 		cmocka_unit_test(origins_are_read),
+		cmocka_unit_test(networks_hold_their_addresses),
+		cmocka_unit_test(addresses_alone),
 	};
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);
 }
