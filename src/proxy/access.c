@@ -1,25 +1,15 @@
 /* The access log: what is known of an exchange when it is over. */
 #include "proxy/proxy.h"
 
-static bool is_on(const struct proxy *p)
+bool access_is_on(const struct proxy *p)
 {
 	return p->log && p->opt->access_log;
 }
 
-void access_accepted(struct proxy *p, struct conn *c, const struct addr *peer)
+static struct slice client_name(const struct sconn *client)
 {
-	struct text t;
-	if (!is_on(p))
-		return;
-	text_init(&t);
-	text_add_addr(&t, peer);
-	sconn_set_conn_ctx(sconn_of(c), text_take(&t));
-}
-
-void access_closed(struct sconn *client)
-{
-	mem_free(sconn_conn_ctx(client));
-	sconn_set_conn_ctx(client, NULL);
+	const struct visitor *v = sconn_conn_ctx(client);
+	return slice_of(v ? v->name : NULL);
 }
 
 static struct slice shown_path(const struct proxy *p, const struct h1_head *head)
@@ -39,12 +29,12 @@ static const char *upstream_name(const struct exchange *x)
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x)
 {
 	const struct h1_head *head = sconn_head(client);
-	if (!is_on(p))
+	if (!access_is_on(p))
 		return;
 	const struct h1_field *id = h1_field_named(head, SLICE("X-Request-Id"));
 	const struct access line = {
 		.id = id ? id->value : SLICE_NONE,
-		.client = slice_of(sconn_conn_ctx(client)),
+		.client = client_name(client),
 		.method = head->method_text,
 		.host = head->authority,
 		.path = shown_path(p, head),
@@ -62,11 +52,11 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 void access_note_refused(struct proxy *p, struct sconn *client, enum err why)
 {
 	const struct access line = {
-		.client = slice_of(sconn_conn_ctx(client)),
+		.client = client_name(client),
 		.status = err_status(why),
 		.reason = why,
 	};
-	if (is_on(p))
+	if (access_is_on(p))
 		accesslog_add(p->log, &p->log_line, &line);
 }
 

@@ -30,6 +30,19 @@ static void note_answer(struct proxy *p, struct sconn *client, const struct rout
 		access_note(p, client, x);
 }
 
+static void answer(struct proxy *p, struct sconn *client, const struct route *r,
+	const struct answer *a, enum err why)
+{
+	proxy_count_answer(p, a->status);
+	sconn_answer(client, a);
+	note_answer(p, client, r, a, why);
+}
+
+void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a)
+{
+	answer(p, client, NULL, a, ERR_OK);
+}
+
 void proxy_answer_reason(
 	struct proxy *p, struct sconn *client, const struct route *r, enum err why)
 {
@@ -56,15 +69,13 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	if (status == 503)
 		text_add(&fields, "Retry-After: 1\r\n");
 	p->reasons[why]++;
-	proxy_count_answer(p, status);
 	const struct answer a = { .status = status,
 		.type = SLICE("text/plain"),
 		.fields = text_slice(&fields),
 		.body = text_slice(&body),
 		/* After a request that is not understood nothing else is read. */
 		.close = err_fault(why) == FAULT_CLIENT };
-	sconn_answer(client, &a);
-	note_answer(p, client, r, &a, why);
+	answer(p, client, r, &a, why);
 	text_fini(&body);
 	text_fini(&fields);
 }
@@ -116,8 +127,11 @@ static struct slice proxy_path(
 }
 
 bool proxy_put_request(const struct route *r, struct call *call,
-	const struct h1_head *head, enum h1_body framing, uint64_t length, ns_t until)
+	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until)
 {
+	const struct h1_head *head = sconn_head(client);
+	const struct way *way = &r->plan->way;
+	const struct visitor *visitor = sconn_conn_ctx(client);
 	char buf[PROXY_PATH_BYTES];
 	struct wire w;
 	/* A caller of HTTP/1.0 may have sent none. */
@@ -127,7 +141,8 @@ bool proxy_put_request(const struct route *r, struct call *call,
 	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
 		return false;
 	h1_put_field(&w, SLICE("Host"), host);
-	h1_put_fields(&w, head, PROXY_TIME_FIELDS);
+	h1_put_fields(&w, head, PROXY_TIME_FIELDS | way_without(way, visitor, head));
+	way_put_request(&w, way, visitor, head);
 	proxy_put_time_left(&w, r->plan->proxy, head, until);
 	return call_head_end(call, &w, framing, length);
 }

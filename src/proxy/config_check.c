@@ -4,6 +4,7 @@
 #include "io/dns.h"
 #include "proto/h1.h"
 #include "proxy/config_internal.h"
+#include "proxy/way.h"
 
 #define LIMIT_MAX 1000000
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.[]:"
@@ -52,6 +53,24 @@ static void check_listen(struct config *c)
 	}
 }
 
+static void check_way(struct config *c)
+{
+	const struct config_level *at = &c->at;
+	const struct opt_texts *trust = &at->opt.forwarded_trust;
+	struct addr_net ignored;
+	if (!way_is_name(slice_of(at->opt.via)))
+		config_complain(c, option(at, "via"),
+			": '%s' is no name: letters, digits and - make one, or none",
+			at->opt.via ? at->opt.via : "");
+	for (uint32_t i = 0; i < trust->n; i++) {
+		struct problem why = { "" };
+		if (!addr_net_parse(slice_of(trust->v[i]), &ignored, &why))
+			config_complain(c,
+				(struct config_option){ at, "forwarded-trust", i },
+				": %s", why.text);
+	}
+}
+
 static void check_process(struct config *c)
 {
 	const struct config_level *at = &c->at;
@@ -65,6 +84,7 @@ static void check_process(struct config *c)
 	if (o->clients == 0 || o->clients > LIMIT_MAX)
 		config_complain(c, option(at, "clients"),
 			": between 1 and 1,000,000 (with 0 nobody could come in)");
+	check_way(c);
 	check_bound(c, at, "client-body-for", o->client_body_for,
 		"every body would be refused");
 	check_bound(c, at, "client-write-for", o->client_write_for,

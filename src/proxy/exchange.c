@@ -21,8 +21,11 @@ void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
 static void on_request(struct sconn *client, const struct h1_head *head)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
-	const struct route *r = plan_route(p->plan, head);
+	const struct route *r = NULL;
 	p->exchanges_total++;
+	if (way_ends_here(p, client, head))
+		return;
+	r = plan_route(p->plan, head);
 	if (!r)
 		proxy_answer_reason(p, client, NULL, ERR_NO_ROUTE);
 	else if (r->gather > 1)
@@ -83,13 +86,18 @@ static void on_refused(struct sconn *client, enum err why)
 
 static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 {
-	access_accepted(server_ctx(s), c, peer);
+	const struct proxy *p = server_ctx(s);
+	bool secure = server_tls_counts(s) != NULL;
+	struct visitor *v = visitor_new(&p->plan->way, access_is_on(p), secure, c, peer);
+	sconn_set_conn_ctx(sconn_of(c), v);
 	return true;
 }
 
 static void on_close(struct sconn *client)
 {
-	access_closed(client);
+	struct visitor *v = sconn_conn_ctx(client);
+	visitor_free(&v);
+	sconn_set_conn_ctx(client, NULL);
 }
 
 static void on_drained(struct server *s)

@@ -64,8 +64,8 @@ static void on_call_ready(struct call *call)
 	struct forward *f = call_forward(call);
 	const struct h1_head *head = sconn_head(f->client);
 	enum h1_body framing = (enum h1_body)head->body;
-	if (!proxy_put_request(
-		    f->x.route, call, head, framing, head->content_length, f->until)) {
+	if (!proxy_put_request(f->x.route, call, f->client, framing, head->content_length,
+		    f->until)) {
 		forward_fail(f, ERR_REQ_HEAD_LARGE);
 		return;
 	}
@@ -103,6 +103,7 @@ static void forward_interim(struct forward *f, const struct h1_head *head)
 		!sconn_begin(f->client, head->status, head->reason, &w))
 		return;
 	h1_put_fields(&w, head, 0);
+	way_put_answer(&w, &f->x.route->plan->way, head);
 	sconn_interim(f->client, &w);
 }
 
@@ -128,6 +129,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	bool ok = sconn_begin(f->client, head->status, head->reason, &w);
 	if (ok) {
 		h1_put_fields(&w, head, 0);
+		way_put_answer(&w, &f->x.route->plan->way, head);
 		if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
 			h1_put_field(&w, SLICE("Date"), worker_date(&f->proxy->worker));
 		ok = sconn_head_end(f->client, &w, framing, length);

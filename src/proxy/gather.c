@@ -197,7 +197,8 @@ static void on_part_ready(struct call *call)
 	const struct h1_head *head = sconn_head(g->client);
 	struct slice body = text_slice(&g->request_body);
 	enum h1_body framing = head->body == H1_BODY_NONE ? H1_BODY_NONE : H1_BODY_LENGTH;
-	if (!proxy_put_request(g->x.route, call, head, framing, body.len, g->until)) {
+	if (!proxy_put_request(
+		    g->x.route, call, g->client, framing, body.len, g->until)) {
 		call_abandon(call, g->x.route->upstream);
 		part_over(part, ERR_REQ_HEAD_LARGE);
 		return;

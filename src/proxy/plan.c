@@ -141,6 +141,7 @@ static void plan_free(struct plan *plan)
 	}
 	dns_free(&plan->dns);
 	tls_server_unref(&plan->tls);
+	way_fini(&plan->way);
 	config_free(&plan->config);
 	mem_free(plan->upstreams);
 	mem_free(plan->routes);
@@ -382,6 +383,7 @@ void plan_open(struct proxy *p, struct plan *plan)
 {
 	struct plan *before = p->plan;
 	plan->proxy = p;
+	way_init(&plan->way, plan->opt, p->id);
 	plan_open_dns(plan, p);
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];

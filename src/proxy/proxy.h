@@ -26,6 +26,7 @@ struct proxy {
 	struct dns *dns;   /* NULL: no upstream ever had a name */
 	char *dns_servers; /* which it asks; NULL: the system's */
 	struct server *server;
+	uint64_t id;                  /* of the process, drawn by main.c */
 	struct plan *plan;            /* by which new requests are routed */
 	struct upstream *upstream;    /* of the plan's first route; with one, the only */
 	struct list targets, retired; /* upstreams: plan.h */
@@ -115,10 +116,12 @@ void proxy_answer_reason(
 /* The same, and more than err_text says ("certificate of api.example.com: ..."); or empty. */
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
 	enum err why, struct slice detail);
-/* Puts the request's head onto the call, and what is left until its deadline. False: it does
+/* One that is no error, to a request that has no exchange. */
+void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a);
+/* Puts the head of the client's request onto the call, and what is left until its deadline. False: it does
  * not fit. */
 MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
-	const struct h1_head *head, enum h1_body framing, uint64_t length, ns_t until);
+	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until);
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(
@@ -133,8 +136,7 @@ void capture_detail(struct capture *c, struct slice detail);
 void proxy_note(const struct route *r, enum err why, const struct capture *c);
 
 /* --- access.c --- */
-void access_accepted(struct proxy *p, struct conn *c, const struct addr *peer);
-void access_closed(struct sconn *client);
+bool access_is_on(const struct proxy *p);
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x);
 /* Of a head that never became a request: nothing in it can be relied on. */
 void access_note_refused(struct proxy *p, struct sconn *client, enum err why);

@@ -341,7 +341,8 @@ def test_fields_of_the_hop_are_taken_off(bench):
     with Client(proxy.port, GET) as c:
         m = c.answer()
     assert m.fields == [(b"Set-Cookie", b"a"), (b"set-cookie", b"b"), (b"Server", b"api"),
-                        (b"Date", b"Sun, 06 Nov 1994 08:49:37 GMT"), (b"Content-Length", b"2")]
+                        (b"Date", b"Sun, 06 Nov 1994 08:49:37 GMT"), (b"Via", b"1.1 weir"),
+                        (b"Content-Length", b"2")]
 
 
 # ---- interim answers, early answers, unasked bytes ----------------------------------------
@@ -359,7 +360,7 @@ def test_103_passes_and_100_is_weirs_own(bench):
         c.until(b"100 Continue\r\n\r\n").until(b"103 ")
         found = c.send(b"hi").answers()
         assert [m.status for m in found] == [100, 103, 200]
-        assert found[1].fields == [(b"Link", b"</a>")]
+        assert found[1].fields == [(b"Link", b"</a>"), (b"Via", b"1.1 weir")]
 
 
 def test_a_client_of_http_1_0_gets_no_interim_answer(bench):
