@@ -5,7 +5,6 @@ number of its own for each request."""
 import contextlib
 import hashlib
 import http.client
-import http.server
 import itertools
 import select
 import signal
@@ -16,6 +15,7 @@ from collections import Counter
 
 import pytest
 
+import byteserver
 from pki import LOCAL, Authority
 from test_config import Proxy
 from verbs import PATIENCE, eventually, gauges_at_zero
@@ -24,55 +24,20 @@ RELOADS = 20
 PARTS = 3 * RELOADS
 
 
-class Api(http.server.ThreadingHTTPServer):
+class Api(byteserver.Server):
     """Says the checksum of what it was sent. Under /stream and /events it goes on for as long as
-    `step` lets it."""
-
-    daemon_threads = True
-    request_queue_size = 512
+    `steps` let it."""
 
     def __init__(self, seen, steps, cert=None):
+        super().__init__(cert, Handler)
         self.seen, self.steps = seen, steps
-        super().__init__(("127.0.0.1", 0), Handler)
-        if cert:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(cert.cert, cert.key)
-            # the handshake is done by the connection's own thread, at its first read
-            self.socket = context.wrap_socket(self.socket, server_side=True,
-                                              do_handshake_on_connect=False)
-        self.url = f"http{'s' if cert else ''}://localhost:{self.server_port}"
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.02,))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
 
     def __exit__(self, *_):
         self.steps.end()
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-    def handle_error(self, *_):
-        pass  # an idle connection that was reset is no news
+        super().__exit__()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def body(self):
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        whole = b""
-        while size := int(self.rfile.readline(), 16):
-            whole += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return whole
-
+class Handler(byteserver.Handler):
     def stream(self, kind):
         self.send_response(200)
         self.send_header("Content-Type", kind)
@@ -84,19 +49,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
         self.wfile.write(b"0\r\n\r\n")
 
-    def answer(self):
-        body = self.body()
+    def do_GET(self):
+        body = b"".join(self.parts())
         self.server.seen[self.headers["X-Number"]] += 1
         if self.path in ("/stream", "/events"):
             self.stream("text/event-stream" if self.path == "/events" else "text/plain")
             return
-        said = hashlib.sha256(body).hexdigest().encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
+        self.answer(200, hashlib.sha256(body).hexdigest().encode())
 
-    do_GET = do_POST = do_PUT = answer
+    do_POST = do_PUT = do_GET
 
 
 class Steps:

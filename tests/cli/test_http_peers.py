@@ -5,94 +5,28 @@ installed is skipped with its reason. No server runs as a service: each is a chi
 import contextlib
 import hashlib
 import http.client
-import http.server
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
+from byteserver import Server, payload
 from rawhttp import Client
 from verbs import PATIENCE, Verb, eventually, gauges_at_zero
 
 PEERS = Path(__file__).parent / "peers"
 SIZE = 20 << 20
-BLOCK = bytes(range(251)) * 4177  # 1 MiB less a bit: no power of two
-
-
-def payload(n):
-    return (BLOCK * (n // len(BLOCK) + 1))[:n]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """GET /bytes/N: N bytes with their checksum; POST /echo: what came."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        body = payload(int(self.path.rsplit("/", 1)[1]))
-        self.send_response(200)
-        self.send_header("X-Sha256", hashlib.sha256(body).hexdigest())
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def parts(self):
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            left = int(self.headers.get("Content-Length", 0))
-            while left:
-                part = self.rfile.read(min(left, 1 << 16))
-                left -= len(part)
-                yield part
-            return
-        while size := int(self.rfile.readline(), 16):
-            yield self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-
-    def do_POST(self):
-        digest, length = hashlib.sha256(), 0
-        for part in self.parts():
-            digest.update(part)
-            length += len(part)
-        body = json.dumps({"sha256": digest.hexdigest(), "length": length, "method": self.command,
-                           "chunked": "Transfer-Encoding" in self.headers,
-                           "host": self.headers["Host"]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_PUT = do_POST
-
-
-class Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 512
-
-    def handle_error(self, *_):
-        pass  # an idle connection that was reset is no news
 
 
 @pytest.fixture(scope="module")
 def server():
-    s = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=s.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{s.server_port}"
-    s.shutdown()
-    thread.join()
-    s.server_close()
+    with Server() as s:
+        yield f"http://127.0.0.1:{s.server_port}"
 
 
 @pytest.fixture
