@@ -1,10 +1,6 @@
 /* weir proxy: start, run, drain, stop. */
 #include <signal.h>
-#include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/rng.h"
 #include "io/signals.h"
 #include "proxy/proxy.h"
 
@@ -207,15 +203,6 @@ static int run_plan(struct run *run, struct plan *plan)
 	return status;
 }
 
-/* Another process draws another; where the kernel has nothing to draw from, the time will do. */
-static uint64_t draw_id(void)
-{
-	uint64_t id = 0;
-	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
-		id = rng_mix((uint64_t)getpid(), (uint64_t)time(NULL));
-	return id;
-}
-
 static int proxy_main(const void *options, const struct opt_texts *words)
 {
 	if (words->n) {
@@ -234,7 +221,6 @@ static int proxy_main(const void *options, const struct opt_texts *words)
 	}
 	struct run *run = mem_zalloc(sizeof(*run));
 	run->given = options;
-	run->proxy.id = draw_id();
 	int status = run_plan(run, plan);
 	mem_free(run);
 	return status;

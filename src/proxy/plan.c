@@ -1,5 +1,10 @@
 #include "proxy/plan.h"
 
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/rng.h"
 #include "io/fds.h"
 #include "proxy/proxy.h"
 
@@ -148,9 +153,19 @@ static void plan_free(struct plan *plan)
 	mem_free(plan);
 }
 
+/* No other plan has it. Where the kernel has nothing to draw from, the time will do. */
+static uint64_t draw_id(void)
+{
+	uint64_t id = 0;
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
+		id = rng_mix((uint64_t)getpid(), (uint64_t)time(NULL));
+	return id;
+}
+
 struct plan *plan_new(struct config *c)
 {
 	struct plan *plan = plan_alloc(&c->at.opt, c->upstream_count, c->route_count);
+	way_init(&plan->way, plan->opt, draw_id());
 	resolve_addrs(c, plan);
 	load_server(c, plan);
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
@@ -181,6 +196,7 @@ struct plan *plan_new(struct config *c)
 struct plan *plan_of(const struct proxy_options *o, const struct upstream_cfg *upstream)
 {
 	struct plan *plan = plan_alloc(o, 1, 1);
+	way_init(&plan->way, o, 0); /* no two runs differ */
 	plan->upstreams->up = *upstream;
 	plan->routes->plan = plan;
 	plan->routes->takes_all = true;
@@ -383,7 +399,6 @@ void plan_open(struct proxy *p, struct plan *plan)
 {
 	struct plan *before = p->plan;
 	plan->proxy = p;
-	way_init(&plan->way, plan->opt, p->id);
 	plan_open_dns(plan, p);
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];

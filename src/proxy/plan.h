@@ -68,7 +68,7 @@ struct plan {
 	struct server_place places[OPT_TEXTS_MAX]; /* where clients come in */
 	uint32_t place_count;
 	struct addr admin;
-	struct way way;         /* ready when the plan is open */
+	struct way way;
 	struct tls_server *tls; /* NULL: clients come in without */
 	struct plan_upstream *upstreams;
 	uint32_t upstream_count;

@@ -26,7 +26,6 @@ struct proxy {
 	struct dns *dns;   /* NULL: no upstream ever had a name */
 	char *dns_servers; /* which it asks; NULL: the system's */
 	struct server *server;
-	uint64_t id;                  /* of the process, drawn by main.c */
 	struct plan *plan;            /* by which new requests are routed */
 	struct upstream *upstream;    /* of the plan's first route; with one, the only */
 	struct list targets, retired; /* upstreams: plan.h */

@@ -107,15 +107,13 @@ struct visitor *visitor_new(const struct way *way, bool named, bool secure,
 	struct wire w;
 	size_t from;
 	enum {
-		TEXT_BYTES = 320
+		TEXT_BYTES = 240
 	}; /* an address stands in it three times: 46 bytes each */
 	if (!named && way->forwarded == WAY_NONE && way->trust_count == 0)
 		return NULL;
 	struct visitor *v = mem_zalloc(sizeof(*v) + TEXT_BYTES);
 	v->name = named ? name_of(peer) : NULL;
 	v->trusted = is_trusted(way, peer);
-	if (way->forwarded == WAY_NONE)
-		return v;
 	v->scheme = secure ? SLICE("https") : SLICE("http");
 	wire_init(&w, (char *)(v + 1), TEXT_BYTES);
 	wire_put_addr_ip(&w, peer);

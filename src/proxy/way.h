@@ -8,7 +8,7 @@
  *            that comes from a client outside --forwarded-trust.
  *         2. What weir writes of them is all there is of it: what a trusted client sent is part
  *            of weir's own line.
- *         3. A request that names this process in Via is refused: it goes in circles. The name
+ *         3. A request whose Via has this way's id is refused: it goes in circles. The name
  *            alone says nothing, two weirs may share it.
  * OWNS    a way its texts. A visitor is the connection's ctx, freed with it.
  * COST    nothing is allocated a request; no visitor where nobody asks for one.
@@ -28,12 +28,12 @@ struct way {
 	enum way_forwarded forwarded;
 	struct addr_net trust[OPT_TEXTS_MAX];
 	uint32_t trust_count;
-	char *token; /* "(id)", by which this process knows itself in Via; NULL: no Via */
+	char *token; /* "(id)", by which weir knows itself in Via; NULL: no Via */
 	/* Whole lines by the minor version that the message came in; empty: none. */
 	struct text via_request[2], via_answer[2];
 };
 
-/* `id`: the process's own. The networks have been checked. */
+/* `id`: nobody else's. What is wrong with a network has been told elsewhere. */
 void way_init(struct way *way, const struct proxy_options *o, uint64_t id);
 void way_fini(struct way *way);
 /* A name for Via: a token (RFC 9110 7.6.3's pseudonym). */

@@ -3,6 +3,7 @@ What the server saw and what the client got, by the byte."""
 
 import contextlib
 import re
+import signal
 import socket
 import subprocess
 
@@ -188,6 +189,25 @@ def test_a_unix_client_is_unknown(bench, tmp_path):
         assert m.one(b"x-forwarded-for") == (b"1.1.1.1, unknown" if trusted else b"unknown")
         assert m.one(b"forwarded") == b'for=unknown;proto=http;host="api.test"'
         assert not m.all(b"x-forwarded-port")
+
+
+def test_a_reload_and_connections_from_before(tmp_path):
+    """Who they are was noted only if somebody asked; what they say never passes for weir's word."""
+    file, text = tmp_path / "weir.yaml", "upstream: http://127.0.0.1:{}\n{}"
+    with Recorder() as server:
+        file.write_text(text.format(server.port, ""))
+        with Verb("proxy", tmp_path, "--config", file) as p, Client(p.port) as c:
+            for n, (option, told) in enumerate([("via: a\n", []), ("forwarded: x\n", [b"unknown"]), ("", [])]):
+                file.write_text(text.format(server.port, option))
+                p.process.send_signal(signal.SIGHUP)
+                eventually(lambda n=n: p.status()["config"]["reloads"] == n + 1)
+                server.forget()
+                c.got = b""
+                assert c.send(GET + b"X-Forwarded-For: 6.6.6.6\r\n\r\n").answer().status == 200
+                m, = server.requests()
+                assert m.all(b"x-forwarded-for") == told
+            c.sock.close()
+            eventually(lambda: gauges_at_zero(p))
 
 
 @pytest.mark.parametrize("text, at, says", [
