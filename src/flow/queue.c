@@ -27,10 +27,10 @@ enum err queue_push(
 	return ERR_OK;
 }
 
-void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t now)
+void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t since)
 {
 	t->need = need;
-	t->since = now;
+	t->since = since;
 	t->until = NS_NEVER;
 	list_push_front(&q->tickets, &t->node);
 	q->waiting += need;

@@ -34,8 +34,9 @@ void queue_init(struct queue *q, uint64_t max, ns_t wait_for);
 /* ERR_OK: waits; ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
 MUST_USE enum err queue_push(
 	struct queue *q, struct ticket *t, uint32_t need, ns_t now, ns_t deadline);
-/* A ticket that had been granted comes back, in front, past every bound. */
-void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t now);
+/* A ticket that had been granted comes back, in front, past every bound; it began to wait
+ * `since`. */
+void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t since);
 struct ticket *queue_front(const struct queue *q);    /* NULL: empty */
 void queue_remove(struct queue *q, struct ticket *t); /* granted or cancelled */
 static inline bool ticket_is_waiting(const struct ticket *t)

@@ -2,6 +2,17 @@
 
 #define LINE_BYTES 64
 
+/* Written by its own thread (`post` by the others too), read by all. */
+struct seat {
+	_Atomic(struct share_bell *) bell;
+	_Atomic ns_t front;
+	_Atomic uint32_t idle;
+	_Atomic uint64_t post; /* wanted, and above POST_SENT on their way */
+	char apart[LINE_BYTES];
+};
+
+#define POST_SENT ((uint64_t)1 << 32)
+
 /* What one kind of event writes stands apart from what the others read. */
 struct share {
 	_Atomic uint32_t refs;
@@ -13,16 +24,20 @@ struct share {
 	_Atomic uint64_t waiting, waiting_peak;
 	char apart_3[LINE_BYTES];
 	struct quota sockets;
+	char apart_4[LINE_BYTES];
+	struct seat seat[];
 };
 
 struct share *share_new(uint32_t seats)
 {
 	CHECK(seats > 0);
-	struct share *s = mem_zalloc(sizeof(*s));
+	struct share *s = mem_zalloc(sizeof(*s) + seats * sizeof(s->seat[0]));
 	s->seats = seats;
 	atomic_init(&s->refs, 1);
 	quota_init(&s->slots, QUOTA_NO_BOUND);
 	quota_init(&s->sockets, QUOTA_NO_BOUND);
+	for (uint32_t i = 0; i < seats; i++)
+		atomic_init(&s->seat[i].front, NS_NEVER);
 	return s;
 }
 
@@ -35,8 +50,14 @@ void share_unref(struct share **handle)
 {
 	struct share *s = *handle;
 	*handle = NULL;
-	if (s && atomic_fetch_sub(&s->refs, 1) == 1)
-		mem_free(s);
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	for (uint32_t i = 0; i < s->seats; i++) {
+		struct share_bell *bell = share_bell_of(s, i);
+		if (bell)
+			bell->end(bell);
+	}
+	mem_free(s);
 }
 
 uint32_t share_seats(const struct share *s)
@@ -141,12 +162,124 @@ void share_wait_over(struct share *s, uint32_t calls)
 
 uint64_t share_waiting(const struct share *s)
 {
-	return atomic_load_explicit(&s->waiting, memory_order_relaxed);
+	return atomic_load(&s->waiting);
 }
 
 uint64_t share_waiting_peak(const struct share *s)
 {
 	return atomic_load_explicit(&s->waiting_peak, memory_order_relaxed);
+}
+
+/* --- seats --- */
+
+void share_sit(struct share *s, uint32_t seat, struct share_bell *bell)
+{
+	CHECK(seat < s->seats && !share_bell_of(s, seat));
+	atomic_store(&s->seat[seat].bell, bell);
+}
+
+void share_leave(struct share *s, uint32_t seat)
+{
+	share_set_front(s, seat, NS_NEVER);
+	share_set_idle(s, seat, 0);
+	(void)share_set_want(s, seat, 0);
+}
+
+struct share_bell *share_bell_of(const struct share *s, uint32_t seat)
+{
+	return atomic_load(&s->seat[seat].bell);
+}
+
+void share_ring(const struct share *s, uint32_t seat)
+{
+	struct share_bell *bell = share_bell_of(s, seat);
+	if (bell)
+		bell->ring(bell);
+}
+
+/* Rule 5: a store that the loads behind it do not overtake, and only when there is news. */
+void share_set_front(struct share *s, uint32_t seat, ns_t since)
+{
+	_Atomic ns_t *front = &s->seat[seat].front;
+	if (atomic_load_explicit(front, memory_order_relaxed) != since)
+		atomic_store(front, since);
+}
+
+void share_set_idle(struct share *s, uint32_t seat, uint32_t n)
+{
+	_Atomic uint32_t *idle = &s->seat[seat].idle;
+	if (atomic_load_explicit(idle, memory_order_relaxed) != n)
+		atomic_store(idle, n);
+}
+
+uint32_t share_idle(const struct share *s, uint32_t seat)
+{
+	return atomic_load(&s->seat[seat].idle);
+}
+
+uint32_t share_set_want(struct share *s, uint32_t seat, uint32_t want)
+{
+	_Atomic uint64_t *post = &s->seat[seat].post;
+	uint64_t was = atomic_load_explicit(post, memory_order_relaxed), sent, next;
+	do {
+		sent = was / POST_SENT;
+		next = sent * POST_SENT + (want > sent ? want - sent : 0);
+		if (next == was)
+			break;
+	} while (!atomic_compare_exchange_weak(post, &was, next));
+	return (uint32_t)next;
+}
+
+uint32_t share_oldest(const struct share *s)
+{
+	uint32_t oldest = SHARE_NOBODY;
+	ns_t since = NS_NEVER;
+	for (uint32_t i = 0; i < s->seats; i++) {
+		ns_t front = atomic_load(&s->seat[i].front);
+		if (front < since) {
+			since = front;
+			oldest = i;
+		}
+	}
+	return oldest;
+}
+
+bool share_may_go(const struct share *s, uint32_t seat, ns_t since)
+{
+	for (uint32_t i = 0; i < s->seats; i++)
+		if (i != seat &&
+			ns_add(atomic_load(&s->seat[i].front), SHARE_EVEN_FOR) < since)
+			return false;
+	return true;
+}
+
+bool share_has_something(const struct share *s)
+{
+	for (uint32_t i = 0; i < s->seats; i++)
+		if (share_idle(s, i) > 0)
+			return true;
+	return share_room(s) > 0;
+}
+
+bool share_send(struct share *s, uint32_t seat)
+{
+	_Atomic uint64_t *post = &s->seat[seat].post;
+	uint64_t was = atomic_load(post);
+	do {
+		if ((uint32_t)was == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak(post, &was, was - 1 + POST_SENT));
+	return true;
+}
+
+void share_arrived(struct share *s, uint32_t seat)
+{
+	CHECK(atomic_fetch_sub(&s->seat[seat].post, POST_SENT) >= POST_SENT);
+}
+
+bool share_is_quiet(const struct share *s, uint32_t seat)
+{
+	return atomic_load(&s->seat[seat].post) == 0;
 }
 
 struct quota *share_sockets(struct share *s)

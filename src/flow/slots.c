@@ -41,6 +41,17 @@ void slots_tie(struct slots *s, struct share *share)
 		share_set_limit(share, s->limit);
 }
 
+void slots_untie(struct slots *s)
+{
+	if (!s->share)
+		return;
+	CHECK(s->reserved == 0);
+	share_add_zombies(
+		s->share, -(int)(s->in[SLOT_DRAINING].len + s->in[SLOT_GHOST].len));
+	share_add_settling(s->share, -(int)s->in[SLOT_SETTLING].len);
+	s->share = NULL;
+}
+
 void slots_set_limit(struct slots *s, uint32_t limit)
 {
 	s->limit = limit;

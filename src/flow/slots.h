@@ -52,6 +52,8 @@ struct slots {
 void slots_init(struct slots *s, enum slot_unit unit, uint32_t limit, double drain_share);
 /* While nothing is taken yet. The share is borrowed. */
 void slots_tie(struct slots *s, struct share *share);
+/* What is taken stays charged to the share for good, and is no longer given back. */
+void slots_untie(struct slots *s);
 void slots_set_limit(struct slots *s, uint32_t limit); /* of the share, when tied */
 uint32_t slots_limit(const struct slots *s);
 /* So many above the limit, if it was lowered; what settles is on its way already. */

@@ -82,16 +82,34 @@ void cconn_close(struct cconn *cc, enum io_close how)
 	cconn_do_later(cc);
 }
 
-void cconn_free(struct cconn *cc)
+static void cconn_unlist(struct cconn *cc)
 {
 	struct worker *w = cconn_worker(cc);
-	list_remove(&cc->up->conns[CCONN_CLOSED], &cc->node);
+	list_remove(&cc->up->conns[cc->state], &cc->node);
 	io_timer_stop(w->loop, &cc->timer);
 	io_defer_cancel(w->loop, &cc->later);
+}
+
+void cconn_free(struct cconn *cc)
+{
 	struct upstream *u = cc->up;
+	CHECK(cc->state == CCONN_CLOSED);
+	cconn_unlist(cc);
 	if (u->share)
 		quota_give(share_sockets(u->share), 1);
-	slab_give(&w->cconns, cc);
+	slab_give(&u->worker->cconns, cc);
+	upstream_note_no_conn(u);
+}
+
+void cconn_leave(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	CHECK(cc->state == CCONN_IDLE && !conn_is_open(&cc->conn) && !cc->slot);
+	cconn_unlist(cc);
+	endpoint_give(cc);
+	inbound_relax(&cc->in, u->worker, true);
+	outbound_reset(&cc->out, u->worker);
+	slab_give_charged(&u->worker->cconns, cc);
 	upstream_note_no_conn(u);
 }
 

@@ -114,6 +114,14 @@ static struct endpoint *endpoint_find(
 	return found;
 }
 
+struct endpoint *endpoint_for(
+	struct upstream *u, const struct addr *addr, struct slice host)
+{
+	const struct upstream_endpoint from = { *addr, host };
+	struct endpoint *e = endpoint_find(u, &from);
+	return e ? e : endpoint_new(u, &from);
+}
+
 static void close_idle_of_gone(struct upstream *u)
 {
 	LIST_EACH (&u->conns[CCONN_IDLE], n, after) {

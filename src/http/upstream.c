@@ -64,6 +64,12 @@ static uint32_t room_under(uint32_t max, uint32_t used)
 	return max > used ? max - used : 0;
 }
 
+/* Here or on another thread. */
+static bool upstream_has_waiters(const struct upstream *u)
+{
+	return u->share ? share_waiting(u->share) > 0 : queue_front(&u->queue) != NULL;
+}
+
 static bool group_is_full(const struct upstream *u)
 {
 	const struct upstream_group *g = u->cfg.group;
@@ -87,7 +93,7 @@ void upstream_note_no_conn(struct upstream *u)
 {
 	struct upstream_group *g = u->cfg.group;
 	struct list_node *n;
-	if (queue_front(&u->queue))
+	if (upstream_has_waiters(u))
 		upstream_poke(u);
 	if (!g)
 		return;
@@ -156,16 +162,21 @@ static bool upstream_reserve_any(struct upstream *u, uint32_t n)
 	return upstream_reserve(u, upstream_is_conn_unit(u) ? conns : n, conns);
 }
 
+uint32_t upstream_missing(const struct upstream *u)
+{
+	const struct ticket *t = queue_front(&u->queue);
+	uint32_t idle = u->conns[CCONN_IDLE].len, fresh = upstream_fresh(u);
+	if (!t)
+		return 0;
+	if (upstream_is_conn_unit(u))
+		fresh = min_u32(fresh, slots_room(&u->slots));
+	return room_under(t->need, idle) > fresh ? t->need - idle - fresh : 0;
+}
+
 void upstream_unreserve_spare(struct upstream *u)
 {
 	conns_unreserve(u, 1);
 	slots_unreserve(&u->slots, upstream_is_conn_unit(u));
-}
-
-/* Here or on another thread. */
-static bool upstream_has_waiters(const struct upstream *u)
-{
-	return u->share ? share_waiting(u->share) > 0 : queue_front(&u->queue) != NULL;
 }
 
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
@@ -238,7 +249,7 @@ static void upstream_admit(struct upstream *u)
 	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
 		bool never = b->n > slots_limit(&u->slots); /* it was lowered meanwhile */
-		if (!never && !upstream_can_admit(u, b)) {
+		if (!never && !(seat_may_go(u, t) && upstream_can_admit(u, b))) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
 			return;
@@ -279,9 +290,11 @@ static void on_pump(struct io_defer *d)
 	while ((t = queue_expire(&u->queue, now)))
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
 	upstream_trim(u);
+	seat_tell_front(u);
 	upstream_admit(u);
-	io_timer_set(u->worker->loop, &u->timer,
-		ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue)));
+	seat_settle(u);
+	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
+	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
 static void on_timer(struct timer *t)
@@ -348,7 +361,7 @@ void upstream_requeue(struct upstream *u, struct call *call)
 	b->calls[0] = call;
 	call->batch = b;
 	call->state = CALL_QUEUED;
-	queue_push_front(&u->queue, &b->ticket, 1, worker_now(u->worker));
+	queue_push_front(&u->queue, &b->ticket, 1, call->queued_at);
 	upstream_poke(u);
 }
 
@@ -404,18 +417,6 @@ static void upstream_set_sockets_max(struct upstream *u)
 		quota_set_max(share_sockets(u->share), max ? max : QUOTA_NO_BOUND);
 }
 
-static void upstream_sit(struct upstream *u)
-{
-	u->share = u->cfg.share;
-	if (!u->share)
-		return;
-	CHECK(u->cfg.mail && u->cfg.seat < share_seats(u->share));
-	share_ref(u->share);
-	slots_tie(&u->slots, u->share);
-	u->queue.share = u->share;
-	upstream_set_sockets_max(u);
-}
-
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 {
 	struct upstream *u = mem_zalloc(sizeof(*u));
@@ -423,7 +424,8 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	upstream_set_cfg(u, cfg);
 	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
-	upstream_sit(u);
+	seat_take(u);
+	upstream_set_sockets_max(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
 	list_init(&u->gone);
@@ -473,7 +475,7 @@ bool upstream_is_spent(const struct upstream *u)
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
 		if (u->slots.in[i].len)
 			return false;
-	return !queue_front(&u->queue);
+	return !queue_front(&u->queue) && seat_is_quiet(u);
 }
 
 static void upstream_close_all(struct upstream *u)
@@ -505,6 +507,7 @@ void upstream_free(struct upstream **up)
 		queue_remove(&u->queue, t);
 		batch_end(u, TICKET_BATCH(t), ERR_STOPPING);
 	}
+	seat_leave(u);
 	upstream_close_all(u);
 	while ((slot = slots_expire(&u->slots, NS_NEVER)))
 		slab_give(&u->worker->slots, slot);

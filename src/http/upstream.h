@@ -143,7 +143,8 @@ struct call {
 };
 
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
-/* Closes all; calls in progress get on_end(ERR_STOPPING). */
+/* Closes all; calls in progress get on_end(ERR_STOPPING). With a share, other threads' calls may
+ * go on; but what was charged here stays charged to it, for the server may not have noticed. */
 void upstream_free(struct upstream **u);
 /*
  * New bounds while it runs, and TLS settings; endpoints and unit must be what they are, and
@@ -206,6 +207,7 @@ struct slice call_endpoint(const struct call *c);
 struct upstream_stats {
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed;
 	uint64_t connects, connects_failed, reused;
+	uint64_t adopted; /* connections that came from another thread's upstream */
 	uint64_t closed_by_peer, closed_idle, closed_done, closed_reset, closed_error;
 	uint64_t rx_bytes, tx_bytes; /* of closed connections */
 	uint32_t sockets;            /* open now */

@@ -33,7 +33,8 @@ struct endpoint {
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
-	struct share *share;                                /* NULL: alone */
+	struct share *share;    /* NULL: alone */
+	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
@@ -105,7 +106,24 @@ MUST_USE bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conn
 MUST_USE bool upstream_reserve_spare(struct upstream *u);
 void upstream_unreserve_spare(struct upstream *u);
 
+/* How many connections its first ticket lacks. */
+uint32_t upstream_missing(const struct upstream *u);
+
+/* --- seat.c: nothing to do for an upstream that is alone --- */
+void seat_take(struct upstream *u);
+void seat_leave(struct upstream *u);
+/* Before admitting: since when the first call waits. */
+void seat_tell_front(struct upstream *u);
+bool seat_may_go(const struct upstream *u, const struct ticket *t);
+/* After admitting: tells what is left, wakes whom it may concern, hands over what is wanted. */
+void seat_settle(struct upstream *u);
+ns_t seat_again_at(const struct upstream *u); /* when to look again unasked */
+bool seat_is_quiet(const struct upstream *u); /* nothing is on its way to it */
+
 /* --- endpoint.c --- */
+/* The one there is for it, or one that is not live. */
+struct endpoint *endpoint_for(
+	struct upstream *u, const struct addr *addr, struct slice host);
 void endpoint_take(struct cconn *cc, struct endpoint *e);
 void endpoint_give(struct cconn *cc);
 /* It could not be reached: the others come first for a while. */
@@ -151,6 +169,8 @@ void cconn_close(struct cconn *cc, enum io_close how);
 /* Closes an idle connection so that it leaves no TIME_WAIT where that is safe. */
 void cconn_close_idle(struct cconn *cc);
 void cconn_free(struct cconn *cc);
+/* An IDLE connection whose socket and slot have gone to another thread, charged as it is. */
+void cconn_leave(struct cconn *cc);
 void cconn_do_later(struct cconn *cc);
 /* The call ends now: detached, counted, on_end. */
 void call_finish(struct call *c, struct upstream *u, enum err why);

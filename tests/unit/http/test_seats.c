@@ -1,0 +1,447 @@
+/* Two threads' upstreams under one limit, played on two simulated loops: who goes first, and
+ * connections that move to where they are wanted. */
+#include "scene.h"
+
+struct two {
+	struct scene s; /* seat 0, and the server */
+	struct share *share;
+	struct io_mailbox *mail[2];
+	struct worker worker;
+	struct quota servers;
+	struct upstream *up[2];
+	char order[64]; /* the paths' second letters, as the server gets them */
+};
+
+static void on_bytes(struct raw *r);
+static void (*scene_on_bytes)(struct raw *r);
+static struct two *current;
+
+/* Notes the order of the requests. */
+static void on_bytes(struct raw *r)
+{
+	const char *at = r->in.ptr ? r->in.ptr + r->parsed : "";
+	size_t len = strlen(current->order);
+	if (r->end == ERR_AGAIN && !strncmp(at, "GET /", 5) && len + 1 < 64)
+		current->order[len] = at[5];
+	scene_on_bytes(r);
+}
+
+static struct upstream_cfg two_cfg(struct two *t, struct upstream_cfg cfg, uint32_t seat)
+{
+	cfg.share = t->share;
+	cfg.seat = seat;
+	cfg.mail = t->mail[seat];
+	return cfg;
+}
+
+static void two_init(struct two *t, const struct upstream_cfg *cfg)
+{
+	const struct worker_cfg few = {
+		.clients = 1, .servers = 8, .all_servers = &t->servers
+	};
+	*t = (struct two){ 0 };
+	current = t;
+	scene_init(&t->s, NULL, cfg);
+	scene_on_bytes = t->s.server.on_bytes;
+	t->s.server.on_bytes = on_bytes;
+	upstream_free(&t->s.up);
+	quota_init(&t->servers, 8);
+	t->s.bed.worker.cconns.quota = &t->servers;
+	struct io_loop *loop = sim_host(t->s.bed.sim, "10.0.0.3");
+	worker_init(&t->worker, loop, &few);
+	t->share = share_new(2);
+	t->mail[0] = io_mailbox_new(t->s.bed.near);
+	t->mail[1] = io_mailbox_new(loop);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct upstream_cfg own = two_cfg(t, *cfg, i);
+		t->up[i] = upstream_new(i ? &t->worker : &t->s.bed.worker, &own);
+	}
+	t->s.up = t->up[0];
+}
+
+/* All that was taken was given back. */
+static void two_fini(struct two *t)
+{
+	scene_close_raws(&t->s);
+	bed_run(&t->s.bed, 20 * NS_S);
+	assert_int_equal(share_used(t->share), 0);
+	assert_int_equal(share_waiting(t->share), 0);
+	assert_int_equal(share_zombies(t->share), 0);
+	assert_int_equal(share_settling(t->share), 0);
+	assert_int_equal(quota_used(share_sockets(t->share)), 0);
+	assert_int_equal(quota_used(&t->servers), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_true(upstream_is_spent(t->up[i]));
+		if (i)
+			upstream_free(&t->up[i]);
+	}
+	upstream_free(&t->s.up);
+	for (uint32_t i = 0; i < 2; i++)
+		io_mailbox_free(&t->mail[i]);
+	share_unref(&t->share);
+	worker_fini(&t->worker);
+	scene_fini(&t->s);
+}
+
+/* In the order given, 3 ms apart. */
+static void submit(struct two *t, struct job *j, uint32_t seat, const char *path)
+{
+	job_init(j, t->up[seat], "GET", path);
+	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
+	bed_run(&t->s.bed, 3 * NS_MS);
+}
+
+static void test_adopted_not_reopened(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j[6];
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	for (uint32_t i = 0; i < ARRAY_LEN(j); i++) {
+		submit(&t, &j[i], i % 2, "/x");
+		assert_int_equal(j[i].why, ERR_OK);
+		job_fini(&j[i]);
+	}
+	assert_int_equal(t.s.server.accepted, 1);
+	assert_int_equal(upstream_stats(t.up[0])->connects, 1);
+	assert_int_equal(upstream_stats(t.up[1])->connects, 0);
+	assert_int_equal(upstream_stats(t.up[1])->adopted, 3);
+	assert_int_equal(upstream_stats(t.up[0])->adopted, 2);
+	assert_int_equal(upstream_stats(t.up[1])->sockets, 1);
+	assert_int_equal(share_used(t.share), 1);
+	two_fini(&t);
+}
+
+static void test_first_in_first_out(void **state)
+{
+	(void)state;
+	static const char *const paths[] = { "/a", "/b", "/c", "/d", "/e", "/f", "/g",
+		"/h" };
+	static const uint8_t seats[] = { 0, 1, 1, 0, 1, 0, 0, 1 };
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j[8];
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	t.s.answer_in = 30 * NS_MS;
+	for (int i = 0; i < 8; i++)
+		submit(&t, &j[i], seats[i], paths[i]);
+	bed_run(&t.s.bed, NS_S);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(j[i].why, ERR_OK);
+		job_fini(&j[i]);
+	}
+	assert_string_equal(t.order, "abcdefgh");
+	assert_int_equal(t.s.server.accepted, 1);
+	two_fini(&t);
+}
+
+/* The same when each answer ends its connection: slots settle, and others begin. */
+static void test_first_in_first_out_by_slots(void **state)
+{
+	(void)state;
+	static const char *const paths[] = { "/a", "/b", "/c", "/d", "/e", "/f" };
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j[6];
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	t.s.answer_in = 10 * NS_MS;
+	t.s.close_in = 0;
+	for (uint32_t i = 0; i < 6; i++)
+		submit(&t, &j[i], i % 2, paths[i]);
+	bed_run(&t.s.bed, NS_S);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(j[i].why, ERR_OK);
+		job_fini(&j[i]);
+	}
+	assert_string_equal(t.order, "abcdef");
+	assert_int_equal(t.s.peak, 1);
+	two_fini(&t);
+}
+
+/* Three at once: connections of both seats come together for it, and who came later waits. */
+static void test_gather_all_or_none(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job one[3], all[3], late[2];
+	cfg.limit = 3;
+	two_init(&t, &cfg);
+	t.s.answer_in = 50 * NS_MS;
+	submit(&t, &one[0], 0, "/1");
+	submit(&t, &one[1], 1, "/2");
+	submit(&t, &one[2], 1, "/3");
+	for (int i = 0; i < 3; i++)
+		job_init(&all[i], t.up[0], "GET", "/g");
+	assert_int_equal(jobs_submit(all, 3, NS_NEVER), ERR_OK);
+	bed_run(&t.s.bed, 3 * NS_MS);
+	submit(&t, &late[0], 1, "/l");
+	submit(&t, &late[1], 0, "/m");
+	bed_run(&t.s.bed, NS_S);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(one[i].why, ERR_OK);
+		assert_int_equal(all[i].why, ERR_OK);
+		job_fini(&one[i]);
+		job_fini(&all[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(late[i].why, ERR_OK);
+		job_fini(&late[i]);
+	}
+	assert_string_equal(t.order, "123ggglm");
+	assert_int_equal(t.s.server.accepted, 3);
+	assert_int_equal(t.s.peak, 3);
+	two_fini(&t);
+}
+
+/* What an older one was given, and left, goes to the next. */
+static void test_a_waiter_leaves(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job one[2], all[2], late;
+	cfg.limit = 2;
+	two_init(&t, &cfg);
+	t.s.answer_in = 20 * NS_MS;
+	submit(&t, &one[0], 1, "/1");
+	bed_run(&t.s.bed, 10 * NS_MS);
+	submit(&t, &one[1], 0, "/2");
+	for (int i = 0; i < 2; i++)
+		job_init(&all[i], t.up[0], "GET", "/g");
+	assert_int_equal(jobs_submit(all, 2, NS_NEVER), ERR_OK);
+	bed_run(&t.s.bed, 3 * NS_MS);
+	submit(&t, &late, 1, "/l");
+	bed_run(&t.s.bed, 5 * NS_MS);
+	assert_int_equal(one[0].why, ERR_OK); /* it has moved to seat 0 */
+	assert_int_equal(slots_used(upstream_slots(t.up[0])), 2);
+	assert_int_equal(late.why, ERR_AGAIN);
+	job_abandon(&all[0]);
+	bed_run(&t.s.bed, 2 * NS_MS); /* before /2 is answered */
+	assert_string_equal(t.order, "12l");
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(late.why, ERR_OK);
+	assert_int_equal(t.s.server.accepted, 2);
+	for (int i = 0; i < 2; i++) {
+		job_fini(&one[i]);
+		job_fini(&all[i]);
+	}
+	job_fini(&late);
+	two_fini(&t);
+}
+
+static void test_limit_lowered(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j[4], all[3];
+	two_init(&t, &cfg);
+	t.s.answer_in = 20 * NS_MS;
+	for (uint32_t i = 0; i < 4; i++)
+		submit(&t, &j[i], i % 2, "/x");
+	for (int i = 0; i < 3; i++)
+		job_init(&all[i], t.up[1], "GET", "/g");
+	assert_int_equal(jobs_submit(all, 3, NS_NEVER), ERR_OK);
+	cfg.limit = 2;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct upstream_cfg own = two_cfg(&t, cfg, i);
+		upstream_reconfigure(t.up[i], &own);
+	}
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(share_used(t.share), 2);
+	assert_int_equal(t.s.open, 2);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(j[i].why, ERR_OK);
+		job_fini(&j[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(all[i].why, ERR_SHED); /* more than there ever will be */
+		job_fini(&all[i]);
+	}
+	two_fini(&t);
+}
+
+/* Request units: slots are one count, connections are each thread's; with no room for more
+ * connections they move. */
+static void test_request_units(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j[8];
+	cfg.unit = SLOT_UNIT_REQUEST;
+	cfg.limit = 2;
+	cfg.sockets_max = 2;
+	two_init(&t, &cfg);
+	t.s.answer_in = 10 * NS_MS;
+	for (uint32_t i = 0; i < 8; i++)
+		submit(&t, &j[i], i / 4, "/x");
+	bed_run(&t.s.bed, NS_S);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(j[i].why, ERR_OK);
+		job_fini(&j[i]);
+	}
+	assert_int_equal(t.s.server.accepted, 2);
+	assert_true(upstream_stats(t.up[1])->adopted > 0);
+	assert_int_equal(share_peak(t.share), 2);
+	two_fini(&t);
+}
+
+/* The server closes it while it is between the loops: it settles there, and a new one comes. */
+static void test_it_dies_on_the_way(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job a, b;
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	submit(&t, &a, 0, "/a");
+	job_init(&b, t.up[1], "GET", "/b");
+	scene_close_raws(&t.s); /* the FIN is under way as it is asked for */
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(a.why, ERR_OK);
+	assert_int_equal(b.why, ERR_OK);
+	assert_int_equal(t.s.peak, 1);
+	assert_int_equal(t.s.server.accepted, 2);
+	job_fini(&a);
+	job_fini(&b);
+	two_fini(&t);
+}
+
+/* An address that is no longer the server's there. */
+static void test_not_welcome(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct upstream_endpoint other = { .name = { "other", 5 } };
+	struct two t;
+	struct job a, b;
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	other.addr = cfg.endpoints[0];
+	submit(&t, &a, 0, "/a");
+	upstream_set_endpoints(t.up[1], &other, 1);
+	submit(&t, &b, 1, "/b");
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(b.why, ERR_OK);
+	assert_int_equal(t.s.peak, 1);
+	assert_int_equal(t.s.server.accepted, 2);
+	job_fini(&a);
+	job_fini(&b);
+	two_fini(&t);
+}
+
+/* The asker goes before the connection comes: nothing is lost but the slot, which stays
+ * charged. */
+static void test_the_asker_has_gone(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job a, b;
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	submit(&t, &a, 0, "/a");
+	job_init(&b, t.up[1], "GET", "/b");
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	while (share_idle(t.share, 0) > 0)
+		bed_run(&t.s.bed, NS_US);
+	assert_false(upstream_is_spent(t.up[1]));
+	upstream_free(&t.up[1]);
+	assert_int_equal(b.why, ERR_STOPPING);
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(t.s.open, 0);
+	assert_int_equal(share_used(t.share), 1);
+	job_fini(&a);
+	job_fini(&b);
+	share_give(t.share, 1);
+	upstream_free(&t.s.up);
+	for (int i = 0; i < 2; i++)
+		io_mailbox_free(&t.mail[i]);
+	share_unref(&t.share);
+	assert_int_equal(quota_used(&t.servers), 0);
+	worker_fini(&t.worker);
+	scene_fini(&t.s);
+}
+
+/* Calls on both seats at random, given up, closed under, gathered: the server never sees more
+ * than the limit, and all ends. */
+static void random_run(uint64_t seed)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	struct rng rng;
+	struct two t;
+	struct job j[120];
+	uint32_t n = 0;
+	rng_init(&rng, seed);
+	cfg.limit = 1 + (uint32_t)rng_below(&rng, 5);
+	cfg.queue_for = NS_S / 5;
+	cfg.unit = rng_below(&rng, 3) == 0 ? SLOT_UNIT_REQUEST : SLOT_UNIT_CONNECTION;
+	cfg.sockets_max = cfg.unit == SLOT_UNIT_REQUEST ? cfg.limit + 1 : 0;
+	two_init(&t, &cfg);
+	t.s.answer_in = 1 + (ns_t)rng_below(&rng, 10 * NS_MS);
+	if (rng_below(&rng, 2))
+		t.s.close_in = (ns_t)rng_below(&rng, 10 * NS_MS);
+	while (n < ARRAY_LEN(j)) {
+		uint32_t seat = (uint32_t)rng_below(&rng, 2);
+		uint32_t k = 1 + (uint32_t)rng_below(
+					 &rng, rng_below(&rng, 4) ? 1 : cfg.limit);
+		if (k > ARRAY_LEN(j) - n)
+			k = 1;
+		for (uint32_t i = 0; i < k; i++)
+			job_init(&j[n + i], t.up[seat], "GET", "/x");
+		enum err e = jobs_submit(&j[n], k, NS_NEVER);
+		for (uint32_t i = 0; e != ERR_OK && i < k; i++)
+			j[n + i].why = e;
+		n += k;
+		bed_run(&t.s.bed, (ns_t)rng_below(&rng, 4 * NS_MS));
+		uint32_t victim = (uint32_t)rng_below(&rng, n);
+		if (rng_below(&rng, 5) == 0 && j[victim].why == ERR_AGAIN &&
+			!j[victim].abandoned)
+			job_abandon(&j[victim]);
+		if (cfg.unit == SLOT_UNIT_CONNECTION && t.s.open > cfg.limit)
+			fail_msg("seed %llu: %llu open", (unsigned long long)seed,
+				(unsigned long long)t.s.open);
+	}
+	bed_run(&t.s.bed, 15 * NS_S);
+	for (uint32_t i = 0; i < n; i++) {
+		bool silent = j[i].abandoned || j[i].call.state == CALL_OVER;
+		if (j[i].why == ERR_AGAIN && !silent)
+			fail_msg("seed %llu: call %u never ends",
+				(unsigned long long)seed, i);
+		job_fini(&j[i]);
+	}
+	two_fini(&t);
+}
+
+static void test_at_random(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 300; seed++)
+		random_run(seed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_adopted_not_reopened),
+		cmocka_unit_test(test_first_in_first_out),
+		cmocka_unit_test(test_first_in_first_out_by_slots),
+		cmocka_unit_test(test_gather_all_or_none),
+		cmocka_unit_test(test_a_waiter_leaves),
+		cmocka_unit_test(test_limit_lowered),
+		cmocka_unit_test(test_request_units),
+		cmocka_unit_test(test_it_dies_on_the_way),
+		cmocka_unit_test(test_not_welcome),
+		cmocka_unit_test(test_the_asker_has_gone),
+		cmocka_unit_test(test_at_random),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
