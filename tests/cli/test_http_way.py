@@ -3,12 +3,15 @@ What the server saw and what the client got, by the byte."""
 
 import contextlib
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
 
+from pki import LOCAL, Authority
 from rawhttp import Client, Recorder, Scripted
 from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
 
@@ -172,6 +175,22 @@ def test_addresses_as_each_form_wants_them(bench):
     m, = server.requests()
     assert m.one(b"x-forwarded-for") == b"::1"
     assert m.one(b"forwarded") == b'for="[::1]";proto=http;host="api.test"'
+    assert m.one(b"x-forwarded-port") == str(port).encode()
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command")
+def test_https_is_said_of_clients_under_tls(bench, tmp_path):
+    ca = Authority(tmp_path)
+    proxy, server = bench("--forwarded", "both", "--listen", ":0", *ca.issue(*LOCAL).options())
+    port = int(re.search(r"\[::\]:(\d+)", proxy.line).group(1))  # where IPv4 comes in mapped
+    context = ssl.create_default_context(cafile=str(ca.root))
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw, \
+            context.wrap_socket(raw, server_hostname="localhost") as s:
+        s.sendall(GET + b"X-Forwarded-Proto: http\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
+    m, = server.requests()
+    assert m.one(b"forwarded") == b'for=127.0.0.1;proto=https;host="api.test"'
+    assert (m.one(b"x-forwarded-for"), m.one(b"x-forwarded-proto")) == (b"127.0.0.1", b"https")
     assert m.one(b"x-forwarded-port") == str(port).encode()
 
 
