@@ -425,6 +425,17 @@ def test_interrupted_system_calls(name, tmp_path):
     assert "(INJECTED)" in log.read_text(errors="replace"), "the fault did not happen"
 
 
+def preload(folder, source):
+    """What makes a program run with these functions in place of the C library's."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if not compiler or is_sanitized():
+        pytest.skip("no C compiler" if not compiler else "the sanitizer wants to be loaded first")
+    (folder / "shim.c").write_text(source)
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", folder / "shim.so",
+                    folder / "shim.c", "-ldl"], check=True)
+    return ["env", f"LD_PRELOAD={folder / 'shim.so'}"]
+
+
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -489,15 +500,9 @@ ssize_t write(int fd, const void *buf, size_t len)
 
 
 def test_short_writes(tmp_path):
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler or is_sanitized():
-        pytest.skip("no C compiler" if not compiler else "the sanitizer wants to be loaded first")
-    source, shim = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, source, "-ldl"], check=True)
     with Scripted(echo) as server, \
             Verb("proxy", tmp_path, "--upstream", server.url,
-                 program=["env", f"LD_PRELOAD={shim}", WEIR, "proxy"]) as p:
+                 program=[*preload(tmp_path, SHIM), WEIR, "proxy"]) as p:
         for number in range(5):
             echo_once(p.port, number)
         eventually(lambda: gauges_at_zero(p))
@@ -574,6 +579,85 @@ def answered(c):
 
 # ---- clocks ------------------------------------------------------------------------------
 
+JUMPS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+#include <time.h>
+
+/* The time of day is another year's each time it is asked for, and goes back every other time. */
+static time_t jump(time_t t)
+{
+	static int n;
+	n++;
+	return t + (n & 1 ? -1 : 1) * (time_t)(n % 9) * 365 * 86400;
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	static int (*real)(clockid_t, struct timespec *);
+	if (!real)
+		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	int r = real(id, ts);
+	if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
+		ts->tv_sec = jump(ts->tv_sec);
+	return r;
+}
+
+time_t time(time_t *out)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (out)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
+}
+
+int gettimeofday(struct timeval *tv, void *zone)
+{
+	struct timespec ts;
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return 0;
+}
+"""
+
+
+def test_a_time_of_day_that_jumps(tmp_path):
+    """Deadlines, pools and queues do not see it."""
+    release = threading.Event()
+
+    def script(peer, _):
+        while (m := peer.request()) is not None:
+            if m.target == b"/hold":
+                release.wait(PATIENCE)
+            peer.send(OK)
+
+    log = tmp_path / "log"
+    with Scripted(script) as server, \
+            Verb("proxy", tmp_path, "--upstream", server.url, "--access-log", log,
+                 "--timeout", "2s", "--limit", 2,
+                 program=[*preload(tmp_path, JUMPS), WEIR, "proxy"]) as p:
+        years = set()
+        with Client(p.port) as c:
+            for _ in range(60):
+                c.got = b""
+                m = c.send(GET % b"/").answer()
+                assert m.status == 200
+                years.add(m.one(b"date").split()[3])
+            c.got = b""
+            before = time.monotonic()
+            assert c.send(GET % b"/hold").answer().status == 504
+            assert time.monotonic() - before >= 1.9
+            release.set()
+        assert p.status()["connects"] <= 2
+        eventually(lambda: gauges_at_zero(p))
+    said = {line.split('"time":"')[1][:4] for line in log.read_text().splitlines()}
+    assert len(years | {y.encode() for y in said}) > 1, "the clock did not jump"
+
+
 WALL = re.compile(r"CLOCK_REALTIME|\bgettimeofday\s*\(|[^\w.>]time\s*\(\s*(?:NULL|0|&)|"
                   r"\btimespec_get\s*\(|uv_gettimeofday|uv_clock_gettime")
 WALL_ALLOWED = {
@@ -581,6 +665,7 @@ WALL_ALLOWED = {
     "src/obs/accesslog.c": "the time of day in its lines",
     "src/lab/session.c": "when a report was made",
     "src/load/run.c": "when a run began",
+    "src/proxy/plan.c": "a seed, where the kernel has no random bytes yet",
     "src/watch/watch.c": "the time of day in its reports",
 }
 
