@@ -19,8 +19,16 @@
  * copy costs less than the call (bench: 64 KiB answers at 0.8 of the CPU). One at a time once
  * the socket was full: a slow reader is worth no more memory. */
 #define CORK_RECORDS 5
+/* A sealed record: header, a block of padding, a digest (TLS 1.2 at worst). */
+#define SEALED_MAX (RECORD_MAX + 325)
 /* A peer that makes us answer and does not read: handshakes fit in this many times over. */
 #define OUT_MAX (256 * 1024)
+
+/* Sealed records held back for those that follow at once. */
+struct cork {
+	size_t len;
+	char bytes[(CORK_RECORDS - 1) * SEALED_MAX];
+};
 
 /* --- the socket below OpenSSL --- */
 
@@ -38,33 +46,60 @@ static void tls_keep(struct tls *t, const char *bytes, size_t len)
 	text_add_slice(&t->out, (struct slice){ bytes, len });
 }
 
-/* Sends what waits, then these bytes; what the socket does not take waits. */
-static void tls_send(struct tls *t, const char *bytes, size_t len)
+/* Of these bytes the first *put are with the kernel; the rest waits. */
+static void tls_keep_rest(struct tls *t, struct slice bytes, size_t *put)
 {
-	size_t waiting = tls_waiting(t), put = 0;
-	struct iovec iov[2];
-	int n = 0;
-	if (waiting)
-		iov[n++] = (struct iovec){ t->out.ptr + t->out_at, waiting };
-	if (len)
-		iov[n++] = (struct iovec){ (void *)(uintptr_t)bytes, len };
+	size_t gone = *put < bytes.len ? *put : bytes.len;
+	*put -= gone;
+	if (gone < bytes.len)
+		tls_keep(t, bytes.ptr + gone, bytes.len - gone);
+}
+
+static int add_run(struct iovec *iov, int n, struct slice bytes)
+{
+	iov[n] = (struct iovec){ (void *)(uintptr_t)bytes.ptr, bytes.len };
+	return n + (bytes.len > 0);
+}
+
+/* Sends what waits, what the cork holds, then these bytes; what the socket does not take
+ * waits. */
+static void tls_send(struct tls *t, struct slice bytes)
+{
+	struct slice waiting = slice_cut(text_slice(&t->out), t->out_at, SIZE_MAX);
+	struct slice held = t->cork ? (struct slice){ t->cork->bytes, t->cork->len }
+				    : SLICE_NONE;
+	size_t put = 0, gone;
+	struct iovec iov[3];
+	int n = add_run(iov, 0, waiting);
+	n = add_run(iov, n, held);
+	n = add_run(iov, n, bytes);
 	if (n == 0)
 		return;
+	if (t->cork)
+		t->cork->len = 0;
 	enum err e = io_writev(&t->conn->sock, iov, n, &put);
 	if (e != ERR_OK && e != ERR_AGAIN) {
 		t->write_end = e;
 		return;
 	}
-	if (put < waiting) {
-		t->out_at += put;
-		tls_keep(t, bytes, len);
-		return;
+	gone = put < waiting.len ? put : waiting.len;
+	t->out_at += gone;
+	put -= gone;
+	if (gone == waiting.len) {
+		text_fini(&t->out);
+		t->out_at = 0;
 	}
-	text_fini(&t->out);
-	t->out_at = 0;
-	put -= waiting;
-	if (put < len)
-		tls_keep(t, bytes + put, len - put);
+	tls_keep_rest(t, held, &put);
+	tls_keep_rest(t, bytes, &put);
+}
+
+static bool cork_takes(struct cork *cork, struct slice bytes)
+{
+	if (!cork || bytes.len > sizeof(cork->bytes) - cork->len)
+		return false;
+	memcpy(cork->bytes + cork->len, bytes.ptr, bytes.len);
+	cork->len += bytes.len;
+	return true;
 }
 
 /* A dead socket takes all: OpenSSL stays fit to read, and tls_writev tells the owner. */
@@ -72,12 +107,9 @@ static int on_bio_write(BIO *b, const char *bytes, int len)
 {
 	struct tls *t = BIO_get_data(b);
 	BIO_clear_retry_flags(b);
-	if (t->write_end == ERR_OK) {
-		if (t->corked)
-			tls_keep(t, bytes, (size_t)len);
-		else
-			tls_send(t, bytes, (size_t)len);
-	}
+	struct slice sealed = { bytes, (size_t)len };
+	if (t->write_end == ERR_OK && !(t->corked && cork_takes(t->cork, sealed)))
+		tls_send(t, sealed);
 	return len;
 }
 
@@ -110,6 +142,14 @@ static long on_bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 	return cmd == BIO_CTRL_FLUSH;
 }
 
+/* OpenSSL's queue is to be empty before a call that SSL_get_error judges. To look costs less
+ * than to clear. */
+static void tls_forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 BIO_METHOD *tls_bio_new(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "weir");
@@ -122,7 +162,7 @@ BIO_METHOD *tls_bio_new(void)
 static enum err tls_flush(struct tls *t)
 {
 	if (t->write_end == ERR_OK && tls_waiting(t))
-		tls_send(t, NULL, 0);
+		tls_send(t, SLICE_NONE);
 	if (t->write_end != ERR_OK)
 		return t->write_end;
 	if (tls_waiting(t))
@@ -316,7 +356,7 @@ static void tls_shaken(struct tls *t)
 /* Goes as far as the bytes at hand allow. */
 static void tls_shake(struct tls *t)
 {
-	ERR_clear_error();
+	tls_forget_errors();
 	int rc = SSL_do_handshake(t->ssl);
 	if (rc == 1)
 		tls_shaken(t);
@@ -417,7 +457,7 @@ static enum err tls_read(struct conn *c, void *buf, size_t cap, size_t *got)
 		return t->read_end;
 	do {
 		size_t n = 0;
-		ERR_clear_error();
+		tls_forget_errors();
 		int rc = SSL_read_ex(t->ssl, (char *)buf + *got, cap - *got, &n);
 		if (rc != 1)
 			e = tls_read_failed(t, rc);
@@ -458,6 +498,24 @@ static size_t cursor_skip(struct cursor *c, size_t bytes)
 	return done;
 }
 
+static size_t cursor_left(const struct cursor *c)
+{
+	size_t left = 0;
+	for (int i = 0; i < c->n; i++)
+		left += c->iov[i].iov_len;
+	return left - c->at;
+}
+
+/* How much is gathered: with full records to follow, what is left over by them, so that they
+ * need no copy. */
+static size_t cursor_odd(const struct cursor *c, size_t run, size_t max)
+{
+	size_t left = cursor_left(c), odd = left % max;
+	if (left <= max)
+		return left;
+	return odd >= run ? odd : max;
+}
+
 /* The payload of the next record: where it lies, or in `gathered`. */
 static struct slice cursor_take(struct cursor *c, char *gathered, size_t max)
 {
@@ -468,6 +526,7 @@ static struct slice cursor_take(struct cursor *c, char *gathered, size_t max)
 		c->at += run;
 		return (struct slice){ at, run };
 	}
+	max = cursor_odd(c, run, max);
 	while (len < max && (run = cursor_run(c)) > 0) {
 		run = run < max - len ? run : max - len;
 		memcpy(gathered + len, (const char *)c->iov->iov_base + c->at, run);
@@ -480,7 +539,7 @@ static struct slice cursor_take(struct cursor *c, char *gathered, size_t max)
 static enum err tls_seal(struct tls *t, struct slice payload)
 {
 	size_t put = 0;
-	ERR_clear_error();
+	tls_forget_errors();
 	int rc = SSL_write_ex(t->ssl, payload.ptr, payload.len, &put);
 	if (rc == 1) {
 		CHECK(put == payload.len); /* one record, and the BIO takes all */
@@ -492,9 +551,16 @@ static enum err tls_seal(struct tls *t, struct slice payload)
 	return ERR_AGAIN;
 }
 
+/* Sealed, and with the kernel whole: it is written. */
+static void tls_settle(struct tls *t, size_t *put)
+{
+	*put += t->owed;
+	t->owed = 0;
+}
+
 /* Seals and sends until the socket is full. What is sealed, but not with the kernel whole,
  * is owed: told as written when it is. */
-static enum err tls_put(struct tls *t, struct cursor *at, size_t *put)
+static enum err tls_put_runs(struct tls *t, struct cursor *at, size_t *put)
 {
 	char gathered[RECORD_MAX];
 	uint32_t records = 0;
@@ -502,10 +568,8 @@ static enum err tls_put(struct tls *t, struct cursor *at, size_t *put)
 		struct slice run = cursor_take(at, gathered, t->record_max);
 		t->corked = ++records % t->cork_records != 0 && cursor_run(at) > 0;
 		enum err e = tls_seal(t, run);
-		if (e != ERR_OK) {
-			t->corked = false;
+		if (e != ERR_OK)
 			return e;
-		}
 		t->owed += run.len;
 		if (t->corked)
 			continue;
@@ -513,12 +577,27 @@ static enum err tls_put(struct tls *t, struct cursor *at, size_t *put)
 			t->cork_records = 1;
 			return ERR_AGAIN;
 		}
-		*put += t->owed;
-		t->owed = 0;
+		tls_settle(t, put);
 	}
 	if (records > 1 && t->cork_records < CORK_RECORDS)
 		t->cork_records++;
 	return ERR_OK;
+}
+
+static enum err tls_put(struct tls *t, struct cursor *at, size_t *put)
+{
+	struct cork cork;
+	cork.len = 0; /* all of it set to 0 would cost more than what it saves */
+	t->cork = &cork;
+	enum err e = tls_put_runs(t, at, put);
+	t->corked = false;
+	if (t->write_end == ERR_OK && cork.len) { /* what would have followed did not */
+		tls_send(t, SLICE_NONE);
+		if (t->write_end == ERR_OK && !tls_waiting(t))
+			tls_settle(t, put);
+	}
+	t->cork = NULL;
+	return e;
 }
 
 static enum err tls_writev(struct conn *c, const struct iovec *iov, int n, size_t *put)
@@ -549,7 +628,7 @@ static void tls_farewell(struct conn *c)
 	if (t->state != TLS_OPEN || t->write_end != ERR_OK ||
 		(SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
 		return;
-	ERR_clear_error();
+	tls_forget_errors();
 	/* 0: sent, and not answered yet, which nobody waits for */
 	if (SSL_shutdown(t->ssl) < 0)
 		ERR_clear_error();
@@ -597,7 +676,7 @@ static void tls_send_all(struct tls *t)
 	do {
 		before = tls_waiting(t);
 		if (t->write_end == ERR_OK)
-			tls_send(t, NULL, 0);
+			tls_send(t, SLICE_NONE);
 	} while (tls_waiting(t) < before);
 }
 

@@ -43,6 +43,8 @@ struct tls_server {
 	struct tls_tallies tallies;
 };
 
+struct cork;
+
 enum tls_state { TLS_CONNECTING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
 
 struct tls {
@@ -59,6 +61,7 @@ struct tls {
 	bool more;             /* the owner can read without the socket's help */
 	bool write_wants_read; /* OpenSSL must read before it writes on */
 	bool corked;           /* another record follows at once: keep this one back */
+	struct cork *cork;     /* there, while tls_writev runs; else NULL */
 	bool fin_due;          /* FIN once `out` is empty */
 	uint32_t record_max;   /* payload of a record */
 	uint32_t cork_records; /* so many leave at once */
