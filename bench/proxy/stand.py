@@ -186,8 +186,8 @@ class Stand:
         uv = subprocess.check_output(["pkg-config", "--cflags", "--libs", "libuv"], text=True)
         parts = [src / "io" / n for n in ("addr.c", "turn.c", "uv/loop.c", "uv/sock.c",
                                           "uv/listen.c")]
-        parts += [src / "base" / f"{n}.c" for n in ("base", "err", "slab", "slice", "text",
-                                                    "wheel")]
+        parts += [src / "base" / f"{n}.c" for n in ("base", "err", "quota", "slab", "slice",
+                                                    "text", "wheel")]
         for name, sources, libs in (
                 ("rig", sorted(HERE.glob("rig*.c")), ["-lssl", "-lcrypto"]),
                 ("epoll", [RELAY / "relay_epoll.c"], []),
