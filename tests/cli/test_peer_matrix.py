@@ -55,7 +55,7 @@ def programs(tmp_path_factory):
     def build(name):
         needs("go")
         if name not in built:
-            env = dict(os.environ, GO111MODULE="off", GOFLAGS="")
+            env = dict(os.environ, GOPATH="/usr/share/gocode", GO111MODULE="off", GOFLAGS="")
             run("go", "build", "-o", folder / name, PEERS / f"{name}.go", env=env)
             built[name] = folder / name
         return built[name]
@@ -228,10 +228,17 @@ def served_by(*argv):
 
 
 @pytest.mark.parametrize("to", ["http", "https"])
-@pytest.mark.parametrize("server", ["node", "go"])
+@pytest.mark.parametrize("server", ["node", "go", "fasthttp"])
 def test_a_server_as_the_api(server, to, ca, cert, programs, tmp_path):
-    needs(server)
-    argv = ["node", PEERS / "server.js"] if server == "node" else [programs("server")]
+    if server == "node":
+        needs("node")
+        argv = ["node", PEERS / "server.js"]
+    elif server == "go":
+        argv = [programs("server")]
+    elif Path("/usr/share/gocode/src/github.com/valyala/fasthttp").exists():
+        argv = [programs("fast")]
+    else:
+        pytest.skip("no golang-github-valyala-fasthttp-dev")
     with served_by(*argv, *([cert.cert, cert.key] if to == "https" else [])) as port, \
             Verb("proxy", tmp_path, "--upstream", f"{to}://localhost:{port}",
                  "--upstream-ca", ca.root) as p:
