@@ -271,6 +271,16 @@ def test_a_fault_is_seen_however_it_is_split(name, proxy, server):
     assert server.seen().count(b"HTTP/1.1") == 2
 
 
+@pytest.mark.parametrize("byte", [b"\r", b"\n", b"\0"], ids=["cr", "lf", "nul"])
+def test_a_stray_byte_is_a_fault_anywhere_in_a_head(byte, proxy, server):
+    raw = b"POST /a HTTP/1.1\r\n" + H + b"Content-Length: 0\r\nA: b c\r\n\r\n"
+    for at in range(len(raw) - 1):
+        with Client(proxy.port, raw[:at] + byte + raw[at:]) as c:
+            refused(c, 400)
+    probe(proxy)
+    assert server.seen().count(b"HTTP/1.1") == 2
+
+
 @pytest.mark.parametrize("name", ["cl-te", "te-capital", "connect-and-more", "bare-cr-value"])
 def test_what_follows_a_refused_request_is_not_read_as_another(name, proxy, server):
     raw, status = HEAD_FAULTS[name]
