@@ -160,10 +160,18 @@ static enum h1_body sconn_framing(
 	return none ? H1_BODY_NONE : framing;
 }
 
+static void sconn_put_own_fields(struct sconn *c, struct wire *w)
+{
+	const struct server_cfg *cfg = &c->server->cfg;
+	if (cfg->server_name.len)
+		h1_put_field(w, SLICE("Server"), cfg->server_name);
+	if (cfg->add_date)
+		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
+}
+
 bool sconn_head_end(
 	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length)
 {
-	const struct server_cfg *cfg = &c->server->cfg;
 	if (w->over)
 		return false; /* not even the status line need be there */
 	uint16_t status = wire_status(w);
@@ -171,10 +179,9 @@ bool sconn_head_end(
 	enum h1_body sent = sconn_framing(c, status, framing, &said);
 	if (c->continue_due)
 		c->closing = true; /* the body may or may not come now: RFC 9110 10.1.1 */
-	if (cfg->server_name.len)
-		h1_put_field(w, SLICE("Server"), cfg->server_name);
-	if (cfg->add_date)
-		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
+	if (sconn_is_refused_tunnel(c))
+		c->closing = true;
+	sconn_put_own_fields(c, w);
 	if (c->closing)
 		h1_put_field(w, SLICE("Connection"), SLICE("close"));
 	else if (c->head->minor == 0)
@@ -185,6 +192,30 @@ bool sconn_head_end(
 	if (w->over)
 		return false;
 	outbound_head_end(&c->out, w, sent, length);
+	return true;
+}
+
+bool sconn_tunnel(struct sconn *c, struct wire *w, struct slice protocol)
+{
+	CHECK(c->body_done && !c->tunnel);
+	if (w->over)
+		return false;
+	sconn_put_own_fields(c, w);
+	if (protocol.len) {
+		WIRE_LIT(w, "Connection: upgrade\r\n");
+		h1_put_field(w, SLICE("Upgrade"), protocol);
+	}
+	h1_put_end(w);
+	if (w->over)
+		return false;
+	outbound_head_end(&c->out, w, H1_BODY_TUNNEL, 0);
+	h1_decoder_init(&c->in.body, H1_BODY_TUNNEL, 0);
+	c->in.bulky = true;
+	c->tunnel = c->closing = true;
+	c->body_done = false;
+	io_timer_stop(sconn_worker(c)->loop, &c->timer);
+	sconn_try_flush(c);
+	sconn_do_later(c); /* what the client has sent already */
 	return true;
 }
 

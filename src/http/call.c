@@ -41,14 +41,31 @@ bool call_begin(struct call *c, struct slice method, struct slice path, struct w
 	return true;
 }
 
+/* PRETEND says keep-alive aloud, as programs do that forward their caller's fields. */
+static void call_put_connection(const struct call *c, struct wire *w)
+{
+	const struct slice says[] = { [UPSTREAM_POOL] = SLICE(""),
+		[UPSTREAM_CLOSE] = SLICE("close"),
+		[UPSTREAM_PRETEND] = SLICE("keep-alive") };
+	const struct slice option = says[c->conn->up->cfg.connections];
+	if (!c->upgrade.len) {
+		if (option.len)
+			h1_put_field(w, SLICE("Connection"), option);
+		return;
+	}
+	WIRE_LIT(w, "Connection: upgrade");
+	if (option.len)
+		WIRE_LIT(w, ", ");
+	wire_put_slice(w, option);
+	WIRE_LIT(w, "\r\n");
+	h1_put_field(w, SLICE("Upgrade"), c->upgrade);
+}
+
 bool call_head_end(struct call *c, struct wire *w, enum h1_body framing, uint64_t length)
 {
 	struct cconn *cc = c->conn;
-	/* PRETEND says keep-alive aloud, as programs do that forward their caller's fields. */
-	if (cc->up->cfg.connections == UPSTREAM_CLOSE)
-		h1_put_field(w, SLICE("Connection"), SLICE("close"));
-	else if (cc->up->cfg.connections == UPSTREAM_PRETEND)
-		h1_put_field(w, SLICE("Connection"), SLICE("keep-alive"));
+	CHECK(!c->upgrade.len || framing == H1_BODY_NONE || length == 0);
+	call_put_connection(c, w);
 	if (framing != H1_BODY_NONE)
 		h1_put_framing(w, framing, length);
 	h1_put_end(w);

@@ -48,7 +48,7 @@ void cconn_rearm(struct cconn *cc)
 		conn_want(&cc->conn, IO_WRITE);
 		return;
 	}
-	if (!cc->paused)
+	if (!cc->paused && !cc->eof)
 		bits |= IO_READ;
 	if (!cc->write_failed && (cc->blocked || !outbound_is_flushed(&cc->out)))
 		bits |= IO_WRITE;
@@ -279,8 +279,7 @@ void cconn_keep_detail(struct cconn *cc, struct call *call)
 	call->detail = slice_of(u->detail);
 }
 
-/* The connection failed or ended with an answer outstanding (or none). */
-static void cconn_fail(struct cconn *cc, enum err why)
+void cconn_fail(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
 	if (cconn_replay(cc))
@@ -300,6 +299,10 @@ static void cconn_on_eof(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_by_peer += !cc->shut;
+	if (cc->tunnel) {
+		tunnel_on_eof(cc);
+		return;
+	}
 	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;
@@ -333,6 +336,13 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 	bool final = head->status >= 200 || head->status == 101;
 	if (call && !call->first_byte_at)
 		call->first_byte_at = worker_now(cconn_worker(cc));
+	if (head->status == 101 && call) {
+		if (!cc->told || !h1_is_switch(head, call->upgrade)) {
+			cconn_fail(cc, ERR_RES_UPGRADE);
+			return;
+		}
+		tunnel_begin(cc);
+	}
 	if (final) {
 		cc->head_seen = true;
 		cc->keep = head->keep_alive && head->status != 101;
@@ -482,6 +492,8 @@ void cconn_flush(struct cconn *cc)
 	enum err e = outbound_flush(&cc->out, cconn_worker(cc), &cc->conn);
 	if (e != ERR_OK && e != ERR_AGAIN)
 		cconn_write_failed(cc, e);
+	else if (e == ERR_OK && cc->tunnel && cc->out.done)
+		cconn_do_later(cc); /* FIN follows */
 	cconn_rearm(cc);
 }
 
@@ -517,6 +529,16 @@ static void cconn_tell_ready(struct cconn *cc)
 	call->ops->on_ready(call);
 	if (cc->state == CCONN_BUSY)
 		cconn_flush(cc);
+}
+
+/* A tunnel with no HTTP before it. */
+static void cconn_start_raw(struct cconn *cc)
+{
+	h1_decoder_init(&cc->in.body, H1_BODY_TUNNEL, 0);
+	cc->head_seen = true;
+	cc->call->answered = true;
+	tunnel_begin(cc);
+	cconn_tell_ready(cc);
 }
 
 /* Whether the server has said something unasked, or has closed, is known before the first
@@ -559,7 +581,10 @@ static void cconn_on_connected(struct cconn *cc)
 	}
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
 	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
-	cconn_look_and_tell(cc);
+	if (cc->call->raw)
+		cconn_start_raw(cc);
+	else
+		cconn_look_and_tell(cc);
 }
 
 static void cconn_on_writable(struct cconn *cc)
@@ -584,7 +609,11 @@ static void cconn_on_writable(struct cconn *cc)
 		cc->blocked = false;
 		cc->call->ops->on_drain(cc->call);
 	}
-	if (cc->state != CCONN_CLOSED)
+	if (cc->state == CCONN_CLOSED)
+		return;
+	if (cc->tunnel)
+		tunnel_step(cc);
+	else
 		cconn_rearm(cc);
 }
 
@@ -605,6 +634,7 @@ static ns_t cconn_due(const struct cconn *cc, enum err *why)
 	*why = ERR_IDLE;
 	if (cc->paused)
 		return NS_NEVER; /* it is the client that keeps us waiting */
+	CHECK(!cc->tunnel);
 	if (cc->head_seen || cc->in.start != cc->in.end)
 		return ns_add(
 			ns_max(cc->conn.last_rx_at, cc->resumed_at), cfg->stall_for);
@@ -683,16 +713,23 @@ static void on_later(struct io_defer *d)
 		if (!outbound_is_flushed(&cc->out))
 			cconn_flush(cc);
 		cconn_process(cc);
+		if (cc->tunnel && cconn_is_active(cc))
+			tunnel_step(cc);
 	}
 }
 
 void cconn_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
+	bool raw = cc->call->raw;
 	cconn_detach(cc);
-	if (cc->state == CCONN_CONNECTING) {
+	if (cc->state == CCONN_CONNECTING && !raw) {
 		race_end(cc);
 		return; /* it will join the pool */
+	}
+	if (raw || cc->tunnel) {
+		tunnel_abandon(cc);
+		return;
 	}
 	if (!cc->told && !cc->unasked) {
 		cc->keep = true;

@@ -45,7 +45,7 @@ static void sconn_watch_pace(struct sconn *c, bool writing)
 {
 	const struct server_cfg *cfg = &c->server->cfg;
 	uint8_t awaited = 0;
-	if (c->state != SCONN_BUSY || c->broken)
+	if (c->state != SCONN_BUSY || c->broken || c->tunnel)
 		return;
 	if (writing)
 		awaited |= AWAIT_WRITE;
@@ -98,7 +98,8 @@ void sconn_rearm(struct sconn *c)
 		break;
 	case SCONN_BUSY:
 		/* With the request whole, reading goes on for the hang-up alone. */
-		if (!c->broken && !c->hung_up && !c->body_paused && room)
+		if (!c->broken && !c->hung_up && !c->body_paused && room &&
+			!(c->tunnel && c->body_done))
 			bits |= IO_READ;
 		break;
 	case SCONN_AWAY:
@@ -229,7 +230,8 @@ static void sconn_linger(struct sconn *c)
 
 void sconn_cut(struct sconn *c)
 {
-	bool whole = c->out.done && outbound_is_flushed(&c->out) && !c->broken;
+	bool whole = c->out.done && outbound_is_flushed(&c->out) && !c->broken &&
+		     !c->tunnel;
 	sconn_close(c, c->out.sent_any && !whole ? IO_CLOSE_RESET : IO_CLOSE_FIN);
 }
 
@@ -239,9 +241,14 @@ void sconn_finish(struct sconn *c, enum err why)
 	CHECK(c->state == SCONN_BUSY && c->head);
 	c->server->cfg.ops->on_end(c, why);
 	c->ctx = NULL;
+	c->closing |= sconn_is_refused_tunnel(c);
 	slab_give(&w->heads, c->head);
 	c->head = NULL;
 	inbound_unpin(&c->in, w);
+	if (c->tunnel) {
+		sconn_close(c, why == ERR_OK ? IO_CLOSE_FIN : IO_CLOSE_RESET);
+		return;
+	}
 	if (why != ERR_OK || c->broken) {
 		sconn_cut(c);
 		return;
@@ -373,7 +380,8 @@ static void sconn_pump_body(struct sconn *c)
 		if (!data.len)
 			break;
 		/* An app that has answered already wants no more of it. */
-		size_t taken = c->out.done ? data.len : ops->on_body(c, data);
+		bool unwanted = c->out.done && !c->tunnel;
+		size_t taken = unwanted ? data.len : ops->on_body(c, data);
 		if (c->state != SCONN_BUSY)
 			return;
 		inbound_took(&c->in, data, taken);
@@ -409,6 +417,11 @@ static void sconn_on_gone(struct sconn *c)
 		sconn_close(c, IO_CLOSE_FIN);
 		return;
 	}
+	if (c->tunnel) {
+		c->broken = true;
+		sconn_finish(c, ERR_CLIENT_GONE);
+		return;
+	}
 	if (c->out.done && outbound_is_flushed(&c->out)) {
 		c->closing = true; /* it has had its answer, and went */
 		sconn_finish(c, ERR_OK);
@@ -428,6 +441,28 @@ static void sconn_on_gone(struct sconn *c)
 	sconn_finish(c, ERR_CLIENT_GONE);
 }
 
+/* All that the app has said is with the kernel, and it has said the end. */
+static void sconn_on_written(struct sconn *c)
+{
+	if (c->tunnel && !c->shut) {
+		c->broken = conn_shutdown(&c->conn) != ERR_OK;
+		c->shut = true;
+	}
+	if (!c->tunnel || c->body_done || c->broken)
+		sconn_finish(c, c->broken ? ERR_CLIENT_GONE : ERR_OK);
+}
+
+/* The client ends its direction of a tunnel. */
+static void sconn_on_tunnel_eof(struct sconn *c)
+{
+	c->body_done = true;
+	c->server->cfg.ops->on_body_end(c);
+	if (c->state == SCONN_BUSY && c->shut)
+		sconn_finish(c, ERR_OK);
+	else if (c->state != SCONN_CLOSED)
+		sconn_rearm(c);
+}
+
 static void sconn_on_readable(struct sconn *c)
 {
 	enum err e = inbound_fill(&c->in, c->server->worker, &c->conn);
@@ -439,6 +474,10 @@ static void sconn_on_readable(struct sconn *c)
 			sconn_close(c, IO_CLOSE_FIN);
 		else
 			conn_want(&c->conn, conn_wanted(&c->conn) & ~(unsigned)IO_READ);
+		return;
+	}
+	if (e == ERR_EOF && c->tunnel) {
+		sconn_on_tunnel_eof(c);
 		return;
 	}
 	if (e != ERR_OK) {
@@ -479,8 +518,9 @@ static void sconn_on_writable(struct sconn *c)
 		return;
 	}
 	if (c->state == SCONN_BUSY && c->out.done) {
-		sconn_finish(c, ERR_OK);
-		return;
+		sconn_on_written(c);
+		if (c->state != SCONN_BUSY)
+			return;
 	}
 	if (c->state == SCONN_REFUSE) {
 		sconn_linger(c);
@@ -587,8 +627,9 @@ static void on_later(struct io_defer *d)
 		return;
 	}
 	if (c->state == SCONN_BUSY && c->out.done && outbound_is_flushed(&c->out)) {
-		sconn_finish(c, ERR_OK);
-		return;
+		sconn_on_written(c);
+		if (c->state != SCONN_BUSY)
+			return;
 	}
 	if (c->state == SCONN_REFUSE) {
 		if (outbound_is_flushed(&c->out))

@@ -61,9 +61,21 @@ struct sconn {
 	bool hung_up;  /* seen, and the app chose to ignore it */
 	bool unserved; /* on_accept did not want it: no on_close */
 	bool aborted;  /* by the app: on_close waits for the end of the turn */
+	bool tunnel; /* the request was answered by one; body_done: the client's FIN came */
+	bool shut;   /* a tunnel's: our FIN is out */
 };
 
 void sconn_enter(struct sconn *c, enum sconn_state state);
+/* A tunnel was asked for and none was made, and bytes came that were meant for it: who sent
+ * them may be let choose them, so they must not pass for a request. CONNECT: whether or not
+ * any are here yet (RFC 9110 9.3.6). */
+static inline bool sconn_is_refused_tunnel(const struct sconn *c)
+{
+	const struct h1_head *head = c->head;
+	if (!head->upgrade && head->method != H1_CONNECT)
+		return false;
+	return !c->tunnel && (!head->upgrade || c->in.end > c->in.start);
+}
 /* Recomputes what the socket should tell us, and until when it must. */
 void sconn_rearm(struct sconn *c);
 /* The exchange ends for `why`; on_end is called. */

@@ -63,7 +63,7 @@ void tunnel_on_eof(struct cconn *cc)
 void tunnel_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	if (cc->tunnel && cc->out.done && !cc->write_failed) {
+	if (cc->eof && cc->out.done && !cc->write_failed) {
 		slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
 		cconn_enter(cc, CCONN_DRAINING, u->cfg.drain_for);
 		cc->paused = false;

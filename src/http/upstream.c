@@ -195,12 +195,23 @@ bool upstream_reserve_spare(struct upstream *u)
 
 /* --- admission --- */
 
+/* A pooled connection will not do. Such a call waits alone. */
+static bool call_wants_fresh(const struct call *call)
+{
+	return call->replayed || call->raw;
+}
+
+static bool batch_wants_fresh(const struct batch *b)
+{
+	return b->n == 1 && call_wants_fresh(b->calls[0]);
+}
+
 static void upstream_grant(struct upstream *u, struct call *call)
 {
 	struct list_node *n = list_front(&u->conns[CCONN_IDLE]);
 	call->granted_at = worker_now(u->worker);
 	call->batch = NULL;
-	if (!n || call->replayed) {
+	if (!n || call_wants_fresh(call)) {
 		cconn_open(u, call, upstream_take_slot(u, SLOT_CONNECTING));
 		return;
 	}
@@ -221,7 +232,7 @@ static void batch_end(struct upstream *u, struct batch *b, enum err why)
 	mem_free(b);
 }
 
-/* A replayed call wants a fresh connection: an idle one gives up its place if it must. */
+/* For a call that wants a fresh connection: an idle one gives up its place if it must. */
 static bool upstream_reserve_fresh(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
@@ -236,11 +247,9 @@ static bool upstream_reserve_fresh(struct upstream *u)
 	return false;
 }
 
-static bool upstream_can_admit(struct upstream *u, const struct batch *b)
+static bool upstream_can_admit(struct upstream *u, uint32_t n, bool fresh)
 {
-	if (b->n == 1 && b->calls[0]->replayed)
-		return upstream_reserve_fresh(u);
-	return upstream_reserve_any(u, b->n);
+	return fresh ? upstream_reserve_fresh(u) : upstream_reserve_any(u, n);
 }
 
 static void upstream_admit(struct upstream *u)
@@ -249,7 +258,9 @@ static void upstream_admit(struct upstream *u)
 	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
 		bool never = b->n > slots_limit(&u->slots); /* it was lowered meanwhile */
-		if (!never && !(seat_may_go(u, t) && upstream_can_admit(u, b))) {
+		bool may = !never && seat_may_go(u, t) &&
+			   upstream_can_admit(u, b->n, batch_wants_fresh(b));
+		if (!never && !may) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
 			return;
@@ -345,7 +356,8 @@ enum err upstream_submit(
 		return ERR_RESOLVE;
 	if (n > slots_limit(&u->slots) || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
-	if (upstream_has_waiters(u) || !upstream_reserve_any(u, n))
+	CHECK(n == 1 || !calls[0]->raw);
+	if (upstream_has_waiters(u) || !upstream_can_admit(u, n, calls[0]->raw))
 		return upstream_enqueue(u, calls, n, deadline);
 	for (uint32_t i = 0; i < n; i++) {
 		call_prepare(calls[i], worker_now(u->worker));

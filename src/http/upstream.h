@@ -183,9 +183,8 @@ MUST_USE enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
 /*
  * The app wants no more of this call. Queued: its batch leaves the queue, the other calls of
- * the batch with it. Running: by policy; a tunnel is reset, unless call_end was called: then
- * what it took is written, and the slot drains until the server's FIN. Silent; the storage is
- * the app's again.
+ * the batch with it. Running: by policy; a tunnel is reset, unless on_eof came and call_end
+ * was called: then what it took is still written. Silent; the storage is the app's again.
  */
 void call_abandon(struct call *c, struct upstream *u);
 

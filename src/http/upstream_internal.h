@@ -1,5 +1,5 @@
-/* upstream, cconn and call: shared by upstream.c (admission), cconn.c (one connection) and
- * call.c (what the app calls). */
+/* upstream, cconn and call: shared by upstream.c (admission), cconn.c (one connection),
+ * tunnel.c and call.c (what the app calls). */
 #ifndef WEIR_HTTP_UPSTREAM_INTERNAL_H
 #define WEIR_HTTP_UPSTREAM_INTERNAL_H
 
@@ -77,7 +77,9 @@ struct cconn {
 	bool keep;         /* that head allows reuse */
 	bool unasked;      /* bytes came before the request was written */
 	bool write_failed; /* nothing more can be sent; what arrived is still read */
-	bool shut;         /* we said FIN first and wait for the server's */
+	bool shut;         /* we said FIN and wait for the server's */
+	bool tunnel;       /* 101, or raw: bytes both ways until both have ended */
+	bool eof;          /* a tunnel's: the server said FIN */
 	bool paused;       /* on_data took only a part */
 	bool blocked;      /* call_data took only a part */
 	enum err failed;   /* why connecting failed before there was a socket */
@@ -144,6 +146,16 @@ void attempt_won(struct cconn *cc); /* it has the call now, if anybody waits */
 void race_end(struct cconn *cc);
 void race_leave(struct cconn *cc);
 
+/* --- tunnel.c --- */
+/* The call on it is a tunnel from now on. */
+void tunnel_begin(struct cconn *cc);
+/* Something has changed: passes our FIN on when all is written, and ends with both. Not inside
+ * the app's own call. */
+void tunnel_step(struct cconn *cc);
+void tunnel_on_eof(struct cconn *cc);
+/* Its call is gone: a reset, unless all that is left is to write what was taken. */
+void tunnel_abandon(struct cconn *cc);
+
 /* --- cconn.c --- */
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
@@ -172,6 +184,8 @@ void cconn_free(struct cconn *cc);
 /* An IDLE connection whose socket and slot have gone to another thread, charged as it is. */
 void cconn_leave(struct cconn *cc);
 void cconn_do_later(struct cconn *cc);
+/* The connection failed or ended with an answer outstanding (or none). */
+void cconn_fail(struct cconn *cc, enum err why);
 /* The call ends now: detached, counted, on_end. */
 void call_finish(struct call *c, struct upstream *u, enum err why);
 

@@ -268,6 +268,8 @@ static void check_route(struct config *c, uint32_t nth)
 			"limit or gather fewer",
 			(unsigned long long)o->gather, (unsigned long long)o->limit);
 	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
+	check_bound(c, &r->at, "tunnel-idle-for", o->tunnel_idle_for,
+		"every tunnel would be cut");
 	check_reach(c, nth);
 }
 

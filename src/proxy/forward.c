@@ -4,47 +4,25 @@
  * The client's side ends in sconn's on_end; the call's side in on_end of call, or in
  * call_abandon. The forward is freed when both are over.
  */
-#include "proxy/proxy.h"
+#include "proxy/forward.h"
 
-struct forward {
-	struct exchange x;
-	struct proxy *proxy;
-	struct sconn *client;
-	struct call call;
-	struct timer deadline;
-	ns_t until;
-	struct capture capture;
-	bool held;      /* of the request's body, something waits for the server */
-	bool head_sent; /* the request's head is on the call */
-	bool answering; /* the answer's head is on its way to the client */
-	bool finished;  /* the client has been answered whole, by the upstream or by us */
-};
-
-static struct forward *client_forward(struct sconn *client)
-{
-	return sconn_ctx(client);
-}
-
-static struct forward *call_forward(struct call *call)
-{
-	return CONTAINER_OF(call, struct forward, call);
-}
-
-static void forward_free(struct forward *f)
+void forward_end(struct forward *f)
 {
 	struct proxy *p = f->proxy;
-	io_timer_stop(p->worker.loop, &f->deadline);
+	io_timer_stop(p->worker.loop, &f->timer);
 	f->x.queued_for = access_queued_for(p, &f->call);
+	p->tunnels_now -= f->tunnel;
 	exchange_end(p, &f->x, f->client);
+	if (f->offer)
+		mem_free(f->offer);
 	slab_give(&p->forwards, f);
 }
 
-/* We answer in the upstream's place; or, with half an answer out, cut the connection. */
-static void forward_fail(struct forward *f, enum err why)
+void forward_fail(struct forward *f, enum err why)
 {
 	struct proxy *p = f->proxy;
 	struct sconn *client = f->client;
-	io_timer_stop(p->worker.loop, &f->deadline);
+	io_timer_stop(p->worker.loop, &f->timer);
 	call_abandon(&f->call, f->x.route->upstream);
 	f->finished = true;
 	if (!f->answering) {
@@ -53,7 +31,7 @@ static void forward_fail(struct forward *f, enum err why)
 	}
 	p->reasons[why]++;
 	f->x.why = why;
-	forward_free(f);
+	forward_end(f);
 	sconn_abort(client);
 }
 
@@ -113,8 +91,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	struct wire w;
 	enum h1_body framing;
 	if (head->status == 101) {
-		/* We took Upgrade off the request: nobody asked for this. */
-		forward_fail(f, ERR_RES_SYNTAX);
+		tunnel_switch(f, head);
 		return;
 	}
 	if (head->status < 200) {
@@ -172,7 +149,7 @@ static void on_call_end(struct call *call, enum err why)
 		forward_fail(f, why);
 		return;
 	}
-	io_timer_stop(f->proxy->worker.loop, &f->deadline);
+	io_timer_stop(f->proxy->worker.loop, &f->timer);
 	f->finished = true;
 	sconn_end(f->client);
 }
@@ -190,7 +167,7 @@ static const struct call_ops forward_call_ops = {
 
 static void on_deadline(struct timer *t)
 {
-	struct forward *f = CONTAINER_OF(t, struct forward, deadline);
+	struct forward *f = CONTAINER_OF(t, struct forward, timer);
 	/* With the server ready for more of it, the request itself is late. */
 	bool late = f->head_sent && !f->held && !sconn_body_done(f->client);
 	forward_fail(f, late && !f->answering ? ERR_REQ_TIMEOUT : ERR_DEADLINE);
@@ -229,7 +206,7 @@ static void on_end(struct sconn *client, enum err why)
 		return;
 	proxy_note_client(f->proxy, why, f->answering || f->finished);
 	call_abandon(&f->call, f->x.route->upstream);
-	forward_free(f);
+	forward_end(f);
 }
 
 static const struct server_ops forward_ops = {
@@ -239,32 +216,55 @@ static const struct server_ops forward_ops = {
 	.on_end = on_end,
 };
 
+/* --- how it begins --- */
+
+struct forward *forward_new(struct proxy *p, struct sconn *client, const struct route *r)
+{
+	struct forward *f = slab_take(&p->forwards);
+	if (!f) {
+		proxy_answer_reason(p, client, r, ERR_NO_MEMORY);
+		return NULL;
+	}
+	exchange_begin(p, &f->x, &forward_ops, r);
+	f->proxy = p;
+	f->client = client;
+	f->timer.on_fire = on_deadline;
+	sconn_set_ctx(client, f);
+	return f;
+}
+
+void forward_submit(struct forward *f, ns_t until)
+{
+	struct call *calls[] = { &f->call };
+	f->until = until;
+	enum err why = upstream_submit(f->x.route->upstream, calls, 1, until);
+	if (why == ERR_OK)
+		io_timer_set(f->proxy->worker.loop, &f->timer, until);
+	else
+		forward_fail(f, why);
+}
+
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
 	const struct route *r)
 {
 	ns_t until = NS_NEVER;
 	enum err why = proxy_check_request(r, head, &until);
-	struct forward *f = why == ERR_OK ? slab_take(&p->forwards) : NULL;
-	if (!f) {
-		proxy_answer_reason(p, client, r, why == ERR_OK ? ERR_NO_MEMORY : why);
+	if (why != ERR_OK) {
+		proxy_answer_reason(p, client, r, why);
 		return;
 	}
-	exchange_begin(p, &f->x, &forward_ops, r);
-	f->proxy = p;
-	f->client = client;
+	struct forward *f = forward_new(p, client, r);
+	if (!f)
+		return;
 	f->call.ops = &forward_call_ops;
 	f->call.method = (enum h1_method)head->method;
 	f->call.replayable = head->body == H1_BODY_NONE;
-	f->until = until;
-	f->deadline.on_fire = on_deadline;
-	sconn_set_ctx(client, f);
-	struct call *calls[] = { &f->call };
-	why = upstream_submit(r->upstream, calls, 1, until);
-	if (why != ERR_OK) {
+	if (head->upgrade)
+		why = tunnel_offer(f, head);
+	if (why == ERR_OK)
+		forward_submit(f, until);
+	else
 		forward_fail(f, why);
-		return;
-	}
-	io_timer_set(p->worker.loop, &f->deadline, until);
 }
 
 void proxy_init_exchanges(struct proxy *p, uint32_t max)

@@ -42,6 +42,7 @@ static void route_fill(struct route *r, const struct proxy_options *o)
 {
 	r->base = base_of(o);
 	r->timeout = o->timeout;
+	r->tunnel_idle_for = o->tunnel_idle_for;
 	r->gather = (uint32_t)o->gather;
 	r->preserve_host = o->preserve_host;
 }

@@ -51,7 +51,7 @@ struct route {
 	const struct config_route *cfg; /* NULL: takes every request */
 	struct upstream *upstream;
 	struct slice base; /* path prefix of the upstream's URL, "" or "/v1" */
-	ns_t timeout;
+	ns_t timeout, tunnel_idle_for;
 	uint32_t gather;
 	bool preserve_host;
 	bool takes_all;

@@ -2,7 +2,8 @@
  * proxy: the middleware done right: requests in, calls out, one cap and one deadline.
  *
  * MODEL   An exchange is one request of a client and what becomes of it: forward.c sends it
- *         on as one call, gather.c as several whose answers are merged.
+ *         on as one call, gather.c as several whose answers are merged. A forward may end as
+ *         a tunnel (tunnel.c).
  * RULES   1. Every request is answered once, or its connection is cut where half an answer
  *            went out.
  *         2. At the deadline the client is answered; what the upstream still does is the
@@ -39,6 +40,7 @@ struct proxy {
 	struct slab forwards;
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
+	uint64_t tunnels_now, tunnels_total; /* of the exchanges */
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
 	void (*on_drained)(struct proxy *p); /* http/server.h's; NULL: nobody asks */
@@ -72,10 +74,14 @@ void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops
 	const struct route *r);
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client);
 
-/* --- forward.c, gather.c --- */
+/* --- forward.c, gather.c, tunnel.c --- */
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
 	const struct route *r);
 void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	const struct route *r);
+/* A CONNECT that is let through: a connection to the route's upstream, under its limit, and 200
+ * when it is there; then bytes both ways (tunnel.c). */
+void tunnel_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
 	const struct route *r);
 void proxy_init_exchanges(struct proxy *p, uint32_t max);
 

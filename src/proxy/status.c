@@ -212,6 +212,10 @@ static void proxy_status(void *ctx, struct json *j)
 	json_int(j, "now", (int64_t)p->exchanges_now);
 	json_int(j, "total", (int64_t)p->exchanges_total);
 	json_end(j);
+	json_object(j, "tunnels");
+	json_int(j, "now", (int64_t)p->tunnels_now);
+	json_int(j, "total", (int64_t)p->tunnels_total);
+	json_end(j);
 	json_answers(j, p);
 	json_calls(j, &all.stats);
 	json_upstreams(j, p);

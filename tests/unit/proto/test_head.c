@@ -1,7 +1,6 @@
 /* Heads that are built, not kept as files: each byte value in each place, the default limits
  * at their boundaries, names, words. */
 #include <ctype.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,51 @@
+/* struct forward: shared by forward.c (HTTP both ways) and tunnel.c (what may follow). */
+#ifndef WEIR_PROXY_FORWARD_H
+#define WEIR_PROXY_FORWARD_H
+
+#include "proxy/proxy.h"
+
+struct forward {
+	struct exchange x;
+	struct proxy *proxy;
+	struct sconn *client;
+	struct call call;
+	struct timer timer; /* the deadline; of a tunnel: is it idle? */
+	ns_t until;
+	ns_t moved_at; /* of a tunnel: a byte was taken, or an end told */
+	char *offer;   /* protocols to upgrade to; NULL: none */
+	struct capture capture;
+	bool held;      /* of the request's body, something waits for the server */
+	bool head_sent; /* the request's head is on the call */
+	bool answering; /* the answer's head is on its way to the client */
+	bool finished;  /* the client has been answered whole, by the upstream or by us */
+	bool tunnel;
+};
+
+static inline struct forward *client_forward(struct sconn *client)
+{
+	return sconn_ctx(client);
+}
+
+static inline struct forward *call_forward(struct call *call)
+{
+	return CONTAINER_OF(call, struct forward, call);
+}
+
+/* --- forward.c --- */
+/* NULL: out of memory, and the client has been told. */
+struct forward *forward_new(struct proxy *p, struct sconn *client, const struct route *r);
+/* Asks for the slot; the deadline runs. */
+void forward_submit(struct forward *f, ns_t until);
+/* We answer in the upstream's place; or, with half an answer out, cut the connection. */
+void forward_fail(struct forward *f, enum err why);
+/* Its client has gone, or is told by who calls this. */
+void forward_end(struct forward *f);
+
+/* --- tunnel.c --- */
+/* A request that asks for another protocol, as far as it may, goes on as one. Not ERR_OK: it
+ * is malformed. */
+MUST_USE enum err tunnel_offer(struct forward *f, const struct h1_head *head);
+/* The server's 101: the client gets it, and the exchange is a tunnel. */
+void tunnel_switch(struct forward *f, const struct h1_head *head);
+
+#endif
