@@ -164,6 +164,7 @@ void tunnel_switch(struct forward *f, const struct h1_head *head)
 		  sconn_begin(f->client, head->status, head->reason, &w);
 	if (ok) {
 		h1_put_fields(&w, head, 0);
+		way_put_answer(&w, &f->x.route->plan->way, head);
 		ok = sconn_tunnel(f->client, &w, (struct slice){ to.ptr, to.len });
 	}
 	if (ok)

@@ -459,8 +459,6 @@ PASS = {  # raw: method, target, framing, body
     "expect-no-body": (GET + b"Expect: 100-continue\r\n\r\n", b"GET", b"/", "none", b""),
     "expect-1.0": (b"POST /p HTTP/1.0\r\n" + H + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
                    b"hello", b"POST", b"/p", "length", b"hello"),
-    "upgrade": (GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"GET", b"/", "none",
-                b""),
     "upgrade-h2c": (GET + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
                           b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", b"GET", b"/", "none", b""),
 }
