@@ -149,7 +149,7 @@ def test_any_protocol_passes(bench):
                         b"Content-Length: 0\r\nSecret: s\r\n"
                         b"Upgrade: HTTP/2.0, SHTTP/1.3, irc/6.9\r\nUpgrade: , x\r\n\r\n") as c:
         c.until(b"hi")
-        assert c.got == (b"HTTP/1.1 101 Go\r\nX: y\r\nConnection: upgrade\r\n"
+        assert c.got == (b"HTTP/1.1 101 Go\r\nX: y\r\nVia: 1.1 weir\r\nConnection: upgrade\r\n"
                          b"Upgrade: IRC/6.9\r\n\r\nhi")
     assert heads[0].all(b"Upgrade") == [b"SHTTP/1.3, irc/6.9, x"]
     assert heads[0].all(b"Connection") == [b"upgrade"] and not heads[0].all(b"Secret")
