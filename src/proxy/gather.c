@@ -215,11 +215,6 @@ static void on_part_drain(struct call *call)
 static void on_part_head(struct call *call, const struct h1_head *head)
 {
 	struct part *part = call_part(call);
-	if (head->status == 101) { /* nobody asked for it */
-		call_abandon(call, part->gather->x.route->upstream);
-		part_over(part, ERR_RES_SYNTAX);
-		return;
-	}
 	if (head->status < 200)
 		return;
 	part->status = head->status;
