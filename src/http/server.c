@@ -8,8 +8,6 @@
 #define SERVER_GRACE_FOR (NS_S / 2)
 /* Who has connected and not asked yet is about to. */
 #define SERVER_FIRST_GRACE_FOR (2 * NS_S)
-/* Less of a body than this in a span of body_for is a drip. */
-#define SERVER_BODY_STEP_BYTES 1024
 
 size_t sconn_size(void)
 {
@@ -29,59 +27,6 @@ static void sconn_deadline(struct sconn *c, ns_t for_ns)
 {
 	struct worker *w = c->server->worker;
 	io_timer_set(w->loop, &c->timer, ns_add(worker_now(w), for_ns));
-}
-
-/* --- the pace of a client while its request is with the app --- */
-
-static void sconn_restart_window(struct sconn *c)
-{
-	c->window_from = worker_now(c->server->worker);
-	c->window_rx = (uint32_t)c->conn.rx_bytes;
-}
-
-/* Notes since when the client has had something to do. The timer is not moved as bytes come
- * and go: when it fires, the connection's last_rx_at and last_tx_at tell (sconn_on_pace). */
-static void sconn_watch_pace(struct sconn *c, bool writing)
-{
-	const struct server_cfg *cfg = &c->server->cfg;
-	uint8_t awaited = 0;
-	if (c->state != SCONN_BUSY || c->broken || c->tunnel)
-		return;
-	if (writing)
-		awaited |= AWAIT_WRITE;
-	if (!c->body_done && !c->body_paused && !c->continue_due && !c->out.done)
-		awaited |= AWAIT_BODY;
-	if (awaited & ~c->awaited) {
-		c->waits_from = worker_now(c->server->worker);
-		sconn_restart_window(c);
-		if (!timer_is_set(&c->timer))
-			sconn_deadline(c, ns_min(cfg->write_for, cfg->body_for));
-	}
-	c->awaited = awaited;
-}
-
-/* ERR_OK: the client is in time, and *due says until when. */
-static enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due)
-{
-	const struct server_cfg *cfg = &c->server->cfg;
-	*due = NS_NEVER;
-	if (c->awaited & AWAIT_WRITE)
-		*due = ns_add(ns_max(c->waits_from, c->conn.last_tx_at), cfg->write_for);
-	if (now >= *due)
-		return ERR_SLOW_CLIENT;
-	if (!(c->awaited & AWAIT_BODY))
-		return ERR_OK;
-	*due = ns_min(
-		*due, ns_add(ns_max(c->waits_from, c->conn.last_rx_at), cfg->body_for));
-	if (now >= *due)
-		return ERR_REQ_TIMEOUT;
-	if (now >= ns_add(c->window_from, cfg->body_for)) {
-		if ((uint32_t)c->conn.rx_bytes - c->window_rx < SERVER_BODY_STEP_BYTES)
-			return ERR_REQ_TIMEOUT;
-		sconn_restart_window(c);
-	}
-	*due = ns_min(*due, ns_add(c->window_from, cfg->body_for));
-	return ERR_OK;
 }
 
 void sconn_rearm(struct sconn *c)
@@ -115,7 +60,8 @@ void sconn_rearm(struct sconn *c)
 		bits |= IO_WRITE;
 	if (c->blocked && !c->broken)
 		bits |= IO_WRITE;
-	sconn_watch_pace(c, bits & IO_WRITE);
+	if (c->state == SCONN_BUSY && !c->broken && !c->tunnel)
+		sconn_watch_pace(c, bits & IO_WRITE);
 	if (conn_is_open(&c->conn))
 		conn_want(&c->conn, bits);
 }

@@ -86,4 +86,10 @@ void sconn_cut(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */
 void sconn_refuse(struct sconn *c, enum err why);
 
+/* --- pace.c: of a BUSY connection that is no tunnel --- */
+/* Notes since when the client has had something to do. */
+void sconn_watch_pace(struct sconn *c, bool writing);
+/* ERR_OK: the client is in time, and *due says until when. */
+MUST_USE enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due);
+
 #endif
