@@ -99,6 +99,7 @@ def gauges_at_zero(proxy):
     """Every gauge of the proxy that counts work under way."""
     s = proxy.status()
     return (s["exchanges"]["now"] == 0 and s["queue"]["waiting"] == 0 and
+            s["tunnels"]["now"] == 0 and
             all(s["slots"][k] == 0 for k in ("connecting", "busy", "draining", "ghost",
                                              "settling")) and s["sockets"]["client"] == 0)
 

@@ -82,9 +82,10 @@ def exactly(sock, n):
     return bytes(data)
 
 
-def read_frame(sock, from_client):
+def read_part(sock, from_client):
+    """Whether it is the last part, what it is, and its bytes."""
     first, second = exactly(sock, 2)
-    assert first & 0xf0 == 0x80 and bool(second & 0x80) == from_client
+    assert first & 0x70 == 0 and bool(second & 0x80) == from_client
     n = second & 0x7f
     if n == 126:
         n, = struct.unpack(">H", exactly(sock, 2))
@@ -92,7 +93,17 @@ def read_frame(sock, from_client):
         n, = struct.unpack(">Q", exactly(sock, 8))
     key = exactly(sock, 4) if from_client else None
     data = exactly(sock, n)
-    return first & 0x0f, masked(data, key) if key else data
+    return bool(first & 0x80), first & 0x0f, masked(data, key) if key else data
+
+
+def read_frame(sock, from_client):
+    """With the parts that a browser makes of a long message put together."""
+    last, opcode, data = read_part(sock, from_client)
+    while not last:
+        last, again, more = read_part(sock, from_client)
+        assert again == 0
+        data += more
+    return opcode, data
 
 
 def echo_server(sock):

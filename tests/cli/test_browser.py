@@ -1,0 +1,140 @@
+"""A real browser: Chromium loads a page and all that it asks for through the proxy."""
+
+import base64
+import contextlib
+import hashlib
+import json
+import shutil
+import ssl
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+import byteserver
+import websocket
+from pki import LOCAL, Authority, openssl
+from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+
+PEERS = Path(__file__).parent / "peers"
+SAID = {"images": " ".join(str(n + 1) for n in range(24)), "download": True, "upload": True,
+        "form": True, "stream": "first\nsecond\n", "events": "0 1 2 3 last", "socket": True,
+        "moved": 9}
+
+
+def png(width):
+    """An image that can be told by its width."""
+    def part(name, data):
+        return struct.pack(">I", len(data)) + name + data + \
+            struct.pack(">I", zlib.crc32(name + data))
+    rows = (b"\0" + b"\x20\x60\xa0" * width) * 20
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">2I5B", width, 20, 8, 2, 0, 0, 0)) + \
+        part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
+
+
+class Handler(byteserver.Handler):
+    """The page, and what it asks for."""
+
+    FILES = {"": ("page.html", "text/html"), "page.js": ("page.js", "text/javascript")}
+
+    def do_GET(self):
+        what, _, which = self.path[1:].partition("/")
+        if what in self.FILES:
+            name, kind = self.FILES[what]
+            self.answer(200, (PEERS / name).read_bytes(), Content_Type=kind)
+        elif what == "page.css":
+            self.answer(200, b"h1 { color: #2060a0; }", Content_Type="text/css")
+        elif what == "image":
+            self.answer(200, png(int(which) + 1), Content_Type="image/png")
+        elif what == "events":
+            self.events()
+        elif what == "socket":
+            self.socket()
+        else:
+            super().do_GET()
+
+    def events(self):
+        """Until the end of the connection, as they do that know no length."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for data in (*range(4), "last"):
+            self.wfile.write(f"data: {data}\n\n".encode())
+        if isinstance(self.connection, ssl.SSLSocket):
+            with contextlib.suppress(OSError):
+                self.connection.unwrap()  # without close_notify nobody could tell it is the end
+
+    def socket(self):
+        """Sends every message back."""
+        self.close_connection = True
+        if self.headers.get("Upgrade", "").lower() != "websocket":
+            self.answer(426, b"no WebSocket asked for")
+            return
+        accept = websocket.accept_of(self.headers["Sec-WebSocket-Key"].encode()).decode()
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept)
+        self.end_headers()
+        websocket.echo_server(self.connection)
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@contextlib.contextmanager
+def chromium(folder, *switches):
+    """A Chromium with these switches, of a profile of its own; skips where there is none."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no python3-selenium")
+    from selenium.webdriver.chrome.service import Service
+    for tool in ("chromium", "chromedriver"):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                   "--disable-dev-shm-usage", "--disable-background-networking",
+                   "--disable-component-update", f"--user-data-dir={folder}/profile", *switches):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+    try:
+        driver.set_page_load_timeout(4 * PATIENCE)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def trusted(cert):
+    """The switch that makes Chromium take this key, and no other that it does not know."""
+    public = openssl("x509", "-in", cert.cert, "-pubkey", "-noout").stdout
+    der = openssl("pkey", "-pubin", "-outform", "der", input=public).stdout
+    return "--ignore-certificate-errors-spki-list=" + \
+        base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def visit(driver, url, folder):
+    """The page says that all of it went well, and so does the console."""
+    driver.get(url)
+    try:
+        eventually(lambda: driver.title == "done", 4 * PATIENCE)
+    finally:
+        driver.save_screenshot(str(folder / "page.png"))
+    assert json.loads(driver.find_element("id", "said").text) == SAID
+    assert [e for e in driver.get_log("browser") if e["level"] in ("SEVERE", "WARNING")] == []
+
+
+@pytest.mark.parametrize("come, to", [("http", "http"), ("https", "http"), ("https", "https")])
+def test_a_page_with_all_its_parts(come, to, ca, tmp_path):
+    cert = ca.issue(*LOCAL)
+    options = ["--upstream-ca", ca.root, *(cert.options() if come == "https" else ())]
+    with byteserver.Server(cert if to == "https" else None, Handler) as site, \
+            Verb("proxy", tmp_path, "--upstream", site.url, *options) as p:
+        with chromium(tmp_path, trusted(cert)) as driver:
+            visit(driver, f"{come}://localhost:{p.port}/", tmp_path)
+        eventually(lambda: gauges_at_zero(p))
