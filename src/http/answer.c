@@ -179,7 +179,7 @@ bool sconn_head_end(
 	enum h1_body sent = sconn_framing(c, status, framing, &said);
 	if (c->continue_due)
 		c->closing = true; /* the body may or may not come now: RFC 9110 10.1.1 */
-	if (sconn_is_refused_tunnel(c))
+	if (sconn_is_refused_tunnel(c) || sconn_is_last(c))
 		c->closing = true;
 	sconn_put_own_fields(c, w);
 	if (c->closing)

@@ -54,3 +54,10 @@ enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due)
 	*due = ns_min(*due, ns_add(c->window_from, cfg->body_for));
 	return ERR_OK;
 }
+
+bool sconn_is_early_fin(const struct sconn *c)
+{
+	ns_t since = ns_max(c->conn.last_rx_at, c->hears_from);
+	return c->state == SCONN_BUSY && c->body_done &&
+	       worker_now(c->server->worker) - since < c->server->cfg.fin_within;
+}

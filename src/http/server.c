@@ -35,7 +35,7 @@ void sconn_rearm(struct sconn *c)
 	bool room = !inbound_is_full(&c->in);
 	switch (c->state) {
 	case SCONN_IDLE: /* full of pipelined requests, it waits for the end of the turn */
-		bits = room ? IO_READ : 0;
+		bits = room && !c->ended ? IO_READ : 0;
 		break;
 	case SCONN_HEAD:
 	case SCONN_LINGER:
@@ -43,8 +43,7 @@ void sconn_rearm(struct sconn *c)
 		break;
 	case SCONN_BUSY:
 		/* With the request whole, reading goes on for the hang-up alone. */
-		if (!c->broken && !c->hung_up && !c->body_paused && room &&
-			!(c->tunnel && c->body_done))
+		if (!c->broken && !c->hung_up && !c->ended && !c->body_paused && room)
 			bits |= IO_READ;
 		break;
 	case SCONN_AWAY:
@@ -62,8 +61,11 @@ void sconn_rearm(struct sconn *c)
 		bits |= IO_WRITE;
 	if (c->state == SCONN_BUSY && !c->broken && !c->tunnel)
 		sconn_watch_pace(c, bits & IO_WRITE);
-	if (conn_is_open(&c->conn))
-		conn_want(&c->conn, bits);
+	if (!conn_is_open(&c->conn))
+		return;
+	if (bits & ~conn_wanted(&c->conn) & IO_READ)
+		c->hears_from = worker_now(c->server->worker);
+	conn_want(&c->conn, bits);
 }
 
 /* --- the end of a connection --- */
@@ -201,7 +203,7 @@ void sconn_finish(struct sconn *c, enum err why)
 	}
 	outbound_reset(&c->out, w);
 	c->served++;
-	if (!c->closing && c->body_done) {
+	if (!sconn_is_last(c) && c->body_done) {
 		sconn_enter(c, SCONN_IDLE);
 		sconn_deadline(c,
 			c->server->draining ? SERVER_GRACE_FOR : c->server->cfg.idle_for);
@@ -278,6 +280,8 @@ static bool sconn_parse_head(struct sconn *c)
 		why = ERR_REQ_HEAD_LARGE;
 	if (why != ERR_OK) {
 		sconn_refuse_head(c, why);
+	} else if (c->ended) {
+		sconn_close(c, IO_CLOSE_FIN); /* the rest of it will not come */
 	} else if (c->state == SCONN_IDLE) {
 		sconn_enter(c, SCONN_HEAD);
 		sconn_deadline(c, c->server->cfg.head_for);
@@ -336,25 +340,6 @@ static void sconn_pump_body(struct sconn *c)
 	inbound_relax(&c->in, c->server->worker, false);
 }
 
-/* Goes on with whatever the buffer holds, in the state the connection is in. */
-static void sconn_next(struct sconn *c)
-{
-	bool bytes = c->in.end > c->in.start;
-	if ((c->state == SCONN_IDLE || c->state == SCONN_HEAD) && bytes) {
-		if (!sconn_parse_head(c)) {
-			if (c->state != SCONN_CLOSED)
-				sconn_rearm(c);
-			return;
-		}
-	}
-	if (c->state == SCONN_BUSY)
-		sconn_pump_body(c);
-	if (c->state == SCONN_IDLE)
-		inbound_relax(&c->in, c->server->worker, false);
-	if (c->state != SCONN_CLOSED)
-		sconn_rearm(c);
-}
-
 /* The client closed or reset. */
 static void sconn_on_gone(struct sconn *c)
 {
@@ -387,6 +372,27 @@ static void sconn_on_gone(struct sconn *c)
 	sconn_finish(c, ERR_CLIENT_GONE);
 }
 
+/* Goes on with whatever the buffer holds, in the state the connection is in. */
+static void sconn_next(struct sconn *c)
+{
+	bool bytes = c->in.end > c->in.start;
+	if ((c->state == SCONN_IDLE || c->state == SCONN_HEAD) && bytes) {
+		if (!sconn_parse_head(c)) {
+			if (c->state != SCONN_CLOSED)
+				sconn_rearm(c);
+			return;
+		}
+	}
+	if (c->state == SCONN_BUSY)
+		sconn_pump_body(c);
+	if (c->state == SCONN_BUSY && c->ended && !c->body_done && !c->body_paused)
+		sconn_on_gone(c); /* the rest of its body will not come */
+	if (c->state == SCONN_IDLE)
+		inbound_relax(&c->in, c->server->worker, false);
+	if (c->state != SCONN_CLOSED)
+		sconn_rearm(c);
+}
+
 /* All that the app has said is with the kernel, and it has said the end. */
 static void sconn_on_written(struct sconn *c)
 {
@@ -401,7 +407,7 @@ static void sconn_on_written(struct sconn *c)
 /* The client ends its direction of a tunnel. */
 static void sconn_on_tunnel_eof(struct sconn *c)
 {
-	c->body_done = true;
+	c->ended = c->body_done = true;
 	c->server->cfg.ops->on_body_end(c);
 	if (c->state == SCONN_BUSY && c->shut)
 		sconn_finish(c, ERR_OK);
@@ -424,6 +430,11 @@ static void sconn_on_readable(struct sconn *c)
 	}
 	if (e == ERR_EOF && c->tunnel) {
 		sconn_on_tunnel_eof(c);
+		return;
+	}
+	if (e == ERR_EOF && sconn_is_early_fin(c)) {
+		c->ended = true;
+		sconn_rearm(c);
 		return;
 	}
 	if (e != ERR_OK) {

@@ -75,6 +75,9 @@ struct server_cfg {
 			   (ERR_SLOW_CLIENT); 0: no bound */
 	ns_t body_for; /* of a body that is asked for, a byte must come within so long, and 1 KiB
 			   within each such span (ERR_REQ_TIMEOUT); 0: no bound */
+	ns_t fin_within; /* a FIN so soon behind a request's last byte was said with it: all that
+			    was asked is answered, then the connection closes. Later, or 0: the
+			    client has hung up */
 	uint64_t max_requests; /* close after so many; 0: no bound */
 	ns_t close_after; /* pause between a last answer and its close (origin's fault) */
 	bool close_each;  /* say close and close after each answer */

@@ -45,6 +45,7 @@ struct sconn {
 	struct timer timer;
 	struct io_defer later; /* what must not happen inside the app's call */
 	void *ctx, *conn_ctx;
+	ns_t hears_from;  /* reading goes on since then, after it had rested */
 	ns_t waits_from;  /* since then all of `awaited` is the client's to do */
 	ns_t window_from; /* of body_for, with rx_bytes (its low bits) at its begin */
 	uint32_t window_rx;
@@ -58,12 +59,19 @@ struct sconn {
 	bool closing;      /* no further request on this connection */
 	bool blocked;      /* sconn_data took only a part: on_drain is owed */
 	bool broken; /* the client's socket failed or hung up: nothing more can be sent */
-	bool hung_up;  /* seen, and the app chose to ignore it */
+	bool hung_up; /* seen, and the app chose to ignore it */
+	bool ended; /* FIN came right behind a request: all that is here is answered, no more comes */
 	bool unserved; /* on_accept did not want it: no on_close */
 	bool aborted;  /* by the app: on_close waits for the end of the turn */
 	bool tunnel; /* the request was answered by one; body_done: the client's FIN came */
 	bool shut;   /* a tunnel's: our FIN is out */
 };
+
+/* Nothing follows the request that is being handled. */
+static inline bool sconn_is_last(const struct sconn *c)
+{
+	return c->closing || (c->ended && c->in.start == c->in.end);
+}
 
 void sconn_enter(struct sconn *c, enum sconn_state state);
 /* A tunnel was asked for and none was made, and bytes came that were meant for it: who sent
@@ -86,10 +94,12 @@ void sconn_cut(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */
 void sconn_refuse(struct sconn *c, enum err why);
 
-/* --- pace.c: of a BUSY connection that is no tunnel --- */
+/* --- pace.c: of a connection that is no tunnel; the first two: BUSY --- */
 /* Notes since when the client has had something to do. */
 void sconn_watch_pace(struct sconn *c, bool writing);
 /* ERR_OK: the client is in time, and *due says until when. */
 MUST_USE enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due);
+/* A FIN that came with the request (cfg.fin_within): its answer is waited for. */
+bool sconn_is_early_fin(const struct sconn *c);
 
 #endif

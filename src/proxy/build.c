@@ -21,12 +21,16 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->idle_fin = o->close_idle == 1;
 }
 
+/* As with `printf ... | nc -N`: what is asked, and its end, at once. */
+#define PROXY_FIN_WITHIN (10 * NS_MS)
+
 void proxy_fill_server(const struct proxy_options *o, struct server_cfg *s)
 {
 	s->head_for = o->client_head_for;
 	s->idle_for = o->client_idle_for;
 	s->body_for = o->client_body_for;
 	s->write_for = o->client_write_for;
+	s->fin_within = PROXY_FIN_WITHIN;
 }
 
 static void on_reap(struct timer *t)

@@ -4,6 +4,7 @@ them. A server in a script's hands on one side, a bare socket on the other."""
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -586,3 +587,30 @@ def test_a_client_that_goes_away_ends_its_exchange(bench):
     with Client(proxy.port, GET) as c:
         c.until(b"xxxx")
     eventually(lambda: proxy.status()["exchanges"]["now"] == 0)
+
+
+def test_a_fin_behind_a_request_is_no_hang_up(bench):
+    go = threading.Event()
+
+    def script(peer, n):
+        while peer.request():
+            go.wait(PATIENCE)
+            peer.send(OK2)
+
+    p, _ = bench(script)
+    with Client(p.port, GET + GET) as c:
+        c.sock.shutdown(socket.SHUT_WR)
+        time.sleep(0.1)  # the FIN is seen long before there is an answer
+        assert p.status()["exchanges"]["now"] == 1
+        go.set()
+        c.to_end()
+        assert [m.body for m in parse_responses(c.got, ended=True)] == [b"ok", b"ok"]
+        assert c.how == "eof" and c.got.count(b"Connection: close") == 1
+    go.clear()
+    with Client(p.port, GET) as c:
+        eventually(lambda: p.status()["exchanges"]["now"] == 1)
+        time.sleep(0.1)  # longer than a FIN may take that came with the request
+        c.sock.shutdown(socket.SHUT_WR)
+        eventually(lambda: p.status()["exchanges"]["now"] == 0)
+        assert c.to_end() == b""
+        go.set()

@@ -348,8 +348,9 @@ def test_an_abandoned_call_may_be_ended_at_once(how, bench):
 
 def test_a_caller_that_leaves_is_drained_too(bench):
     proxy, server = bench("--limit", "1", "--queue-for", "20s")
-    with Client(proxy.port, GET):
+    with Client(proxy.port, GET) as c:
         server.wait(1)
+        c.reset()
     eventually(lambda: proxy.status()["slots"]["draining"] == 1)
     assert proxy.status()["exchanges"]["now"] == 0
     server.go(2)
@@ -512,8 +513,9 @@ def test_a_part_that_is_too_large_or_broken_is_missing(bench):
 
 def test_a_gather_whose_caller_left_is_drained(bench):
     proxy, server = bench("--gather", "2", "--limit", "2")
-    with Client(proxy.port, GET):
+    with Client(proxy.port, GET) as c:
         server.wait(2)
+        c.reset()
     eventually(lambda: proxy.status()["slots"]["draining"] == 2)
     server.go(2)
     eventually(lambda: proxy.status()["slots"]["idle"] == 2)

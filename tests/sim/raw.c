@@ -28,8 +28,13 @@ static void raw_write(struct raw *r)
 		}
 		r->out_at += put;
 	}
+	if (r->sock.connecting)
+		return;
 	text_reset(&r->out);
 	r->out_at = 0;
+	if (r->shut_after)
+		(void)!io_shutdown(&r->sock);
+	r->shut_after = false;
 	if (r->close_after)
 		raw_close(r, r->how);
 }
@@ -131,6 +136,16 @@ void raw_close_after(struct raw *r, enum io_close how)
 	r->how = how;
 	if (r->out_at == r->out.len && !r->sock.connecting)
 		raw_close(r, how);
+}
+
+void raw_shutdown(struct raw *r)
+{
+	if (!io_is_open(&r->sock))
+		return;
+	r->shut_after = true;
+	if (!r->sock.connecting)
+		raw_write(r);
+	raw_rearm(r);
 }
 
 void raw_fini(struct raw *r)

@@ -29,6 +29,7 @@ struct raw {
 	enum err end;     /* what reading ended with; ERR_AGAIN: not yet */
 	bool deaf;        /* leaves what arrives in the socket */
 	bool close_after; /* once all is sent */
+	bool shut_after;  /* the same: FIN alone, and reads on */
 	enum io_close how;
 	void (*on_bytes)(
 		struct raw *r); /* bytes, or the end, have come; NULL: nobody asks */
@@ -46,6 +47,8 @@ void raw_set_deaf(struct raw *r, bool deaf);
 /* Now, or once all that waits is written. */
 void raw_close(struct raw *r, enum io_close how);
 void raw_close_after(struct raw *r, enum io_close how);
+/* FIN, once all that waits is written; what comes is still read. */
+void raw_shutdown(struct raw *r);
 void raw_fini(struct raw *r);
 /* Whether all that came is exactly this. */
 bool raw_got(const struct raw *r, const char *text);
