@@ -22,6 +22,8 @@ struct names {
 	struct upstream *up; /* NULL: not attached */
 	void (*on_settled)(void *ctx);
 	void *ctx;
+	void (*told)(void *told_ctx); /* NULL: nobody watches */
+	void *told_ctx;
 	bool (*may)(void *may_ctx, const struct addr *a);
 	void *may_ctx;
 	uint32_t asking; /* sources without their first answer */
@@ -50,9 +52,14 @@ bool names_source_is_name(const struct names_source *s)
 
 /* --- what the upstream is told --- */
 
-static void tell(struct names *n)
+uint32_t names_addrs(const struct names *n, uint32_t nth, const struct addr **addrs)
 {
-	struct upstream_endpoint list[UPSTREAM_ENDPOINTS_MAX];
+	*addrs = n->sources[nth].found.addrs;
+	return n->sources[nth].found.n;
+}
+
+uint32_t names_endpoints(const struct names *n, struct upstream_endpoint *list)
+{
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < n->count; i++) {
 		const struct source *s = &n->sources[i];
@@ -62,8 +69,24 @@ static void tell(struct names *n)
 					s->found.addrs[k], text_slice(&s->authority)
 				};
 	}
-	if (n->up && count)
-		upstream_set_endpoints(n->up, list, count);
+	return count;
+}
+
+static void tell(struct names *n)
+{
+	struct upstream_endpoint list[UPSTREAM_ENDPOINTS_MAX];
+	uint32_t count = names_endpoints(n, list);
+	if (!n->up || !count)
+		return;
+	upstream_set_endpoints(n->up, list, count);
+	if (n->told)
+		n->told(n->told_ctx);
+}
+
+void names_watch(struct names *n, void (*told)(void *ctx), void *ctx)
+{
+	n->told = told;
+	n->told_ctx = ctx;
 }
 
 void names_attach(struct names *n, struct upstream *up)

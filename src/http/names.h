@@ -53,6 +53,12 @@ void names_free(struct names **n);
 bool names_are_settled(const struct names *n);
 /* From now on it tells the upstream; settled, CHECKed. */
 void names_attach(struct names *n, struct upstream *up);
+/* Calls told(ctx) each time after the upstream has been told anew. */
+void names_watch(struct names *n, void (*told)(void *ctx), void *ctx);
+/* Where the nth source leads; borrowed until it changes. */
+uint32_t names_addrs(const struct names *n, uint32_t nth, const struct addr **addrs);
+/* What the upstream is told, of all sources; UPSTREAM_ENDPOINTS_MAX at most. Borrowed too. */
+uint32_t names_endpoints(const struct names *n, struct upstream_endpoint *list);
 /* Another resolver, for lookups to come and those under way. */
 void names_set_dns(struct names *n, struct dns *dns);
 

@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "io/thread.h"
 
 /* Lines of so long are written together. */
 #define BATCH_NS (50 * NS_MS)
@@ -138,7 +137,6 @@ struct accesslog *accesslog_new(int fd)
 {
 	struct accesslog *l = mem_zalloc(sizeof(*l));
 	pthread_condattr_t attr;
-	sigset_t all, before;
 	l->fd = fd;
 	l->next_fd = FD_SAME;
 	l->filling = &l->halves[0];
@@ -150,11 +148,7 @@ struct accesslog *accesslog_new(int fd)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	/* Signals are the loop's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	CHECK(pthread_create(&l->thread, NULL, run, l) == 0);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	l->thread = io_thread_start(run, l);
 	return l;
 }
 

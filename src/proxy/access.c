@@ -76,11 +76,3 @@ bool access_open(const struct plan *plan, int *fd, struct problem *why)
 		return true;
 	return problem_set(why, "access-log: %s", cause.text);
 }
-
-void access_switch(struct proxy *p, int fd)
-{
-	if (p->log)
-		accesslog_switch(p->log, fd);
-	else if (fd >= 0)
-		p->log = accesslog_new(fd);
-}

@@ -43,7 +43,9 @@ void proxy_start(
 {
 	const struct proxy_options *o = plan->opt;
 	const struct worker_cfg worker = { .clients = (uint32_t)o->clients,
-		.servers = servers };
+		.servers = servers,
+		.all_clients = p->seat.clients,
+		.all_servers = p->seat.servers };
 	struct server_cfg server = { .ops = &proxy_ops, .ctx = p, .tls = plan->tls };
 	proxy_fill_server(o, &server);
 	worker_init(&p->worker, loop, &worker);
@@ -66,7 +68,6 @@ void proxy_make(struct proxy *p, struct io_loop *loop,
 
 void proxy_unmake(struct proxy *p)
 {
-	admin_free(&p->admin);
 	server_free(&p->server);
 	/* The exchanges are over: the plans before this one are gone. */
 	plan_unref(p->plan);
@@ -77,7 +78,6 @@ void proxy_unmake(struct proxy *p)
 	mem_free(p->dns_servers);
 	slab_fini(&p->forwards);
 	words_free(&p->words);
-	accesslog_free(&p->log);
 	text_fini(&p->log_line);
 	worker_fini(&p->worker);
 }

@@ -1,5 +1,5 @@
 /* weir check: a configuration file looked at, and nothing else. */
-#include "proxy/proxy.h"
+#include "proxy/crew.h"
 
 enum { EXIT_GOOD = 0, EXIT_WRONG = 1, EXIT_MISUSE = 2 };
 
@@ -33,7 +33,7 @@ static int check_file(const char *file)
 	fprintf(good ? stdout : stderr, "%s%s", c->unreadable ? "weir check: " : "",
 		said.ptr);
 	text_fini(&said);
-	config_free(&c);
+	config_unref(&c);
 	return status;
 }
 

@@ -406,10 +406,17 @@ static void read_file(struct config *c)
 	config_check(c);
 }
 
-struct config *config_of(const struct proxy_options *given, struct conf *conf)
+static struct config *config_alloc(const struct proxy_options *given)
 {
 	struct config *c = mem_zalloc(sizeof(*c));
+	atomic_init(&c->refs, 1);
 	c->at.opt = *given;
+	return c;
+}
+
+struct config *config_of(const struct proxy_options *given, struct conf *conf)
+{
+	struct config *c = config_alloc(given);
 	c->conf = conf;
 	read_file(c);
 	return c;
@@ -421,8 +428,7 @@ struct config *config_read(const struct proxy_options *given)
 	struct conf *conf = given->config ? conf_load(given->config, &why) : NULL;
 	if (conf)
 		return config_of(given, conf);
-	struct config *c = mem_zalloc(sizeof(*c));
-	c->at.opt = *given;
+	struct config *c = config_alloc(given);
 	c->problem = why;
 	c->unreadable = given->config != NULL;
 	if (c->unreadable)
@@ -433,16 +439,22 @@ struct config *config_read(const struct proxy_options *given)
 	return c;
 }
 
-void config_free(struct config **cp)
+struct config *config_ref(struct config *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void config_unref(struct config **cp)
 {
 	struct config *c = *cp;
-	if (!c)
+	*cp = NULL;
+	if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	mem_free(c->upstreams);
 	mem_free(c->routes);
 	conf_free(&c->conf);
 	mem_free(c);
-	*cp = NULL;
 }
 
 bool config_is_good(const struct config *c)

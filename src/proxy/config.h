@@ -12,9 +12,12 @@
  *            the command line the first.
  *         3. Nothing outside the file is looked at: no name is resolved, nothing is opened.
  * OWNS    the config owns its file; texts live as long as it does.
+ * CONTEXT one thread, until nothing is complained of any more; then any.
  */
 #ifndef WEIR_PROXY_CONFIG_H
 #define WEIR_PROXY_CONFIG_H
+
+#include <stdatomic.h>
 
 #include "base/conf.h"
 #include "base/opts.h"
@@ -43,6 +46,7 @@ struct proxy_options {
 #define PROXY_ENV "WEIR_PROXY_"
 #define PROXY_UPSTREAMS_MAX 64
 #define PROXY_ROUTES_MAX 256
+#define PROXY_THREADS_MAX 256
 #define PROXY_METHODS_MAX 16
 
 enum {
@@ -77,6 +81,7 @@ struct config_route {
 };
 
 struct config {
+	_Atomic uint32_t refs;
 	struct config_level at; /* the process's */
 	struct conf *conf;      /* NULL: no file, or it cannot be read */
 	bool unreadable;
@@ -91,8 +96,12 @@ struct config {
 struct config *config_read(const struct proxy_options *given);
 /* The same with the file read already; takes the conf. */
 struct config *config_of(const struct proxy_options *given, struct conf *conf);
-void config_free(struct config **c);
+/* Counted: plans of several threads hold it. */
+struct config *config_ref(struct config *c);
+void config_unref(struct config **c);
 bool config_is_good(const struct config *c);
+/* What --threads says; 0: nothing that makes sense. */
+uint32_t config_threads(const struct proxy_options *o);
 /* All complaints, a line or three each. */
 void config_show(const struct config *c, struct text *out);
 

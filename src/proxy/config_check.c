@@ -2,6 +2,7 @@
 #include "http/upstream.h"
 #include "io/addr.h"
 #include "io/dns.h"
+#include "io/thread.h"
 #include "proto/h1.h"
 #include "proxy/config_internal.h"
 #include "proxy/way.h"
@@ -71,6 +72,18 @@ static void check_way(struct config *c)
 	}
 }
 
+uint32_t config_threads(const struct proxy_options *o)
+{
+	struct problem ignored = { "" };
+	uint64_t n = 0;
+	if (strcmp(o->threads, "auto") == 0)
+		n = io_cpus() < PROXY_THREADS_MAX ? io_cpus() : PROXY_THREADS_MAX;
+	else if (!units_count(slice_of(o->threads), &n, &ignored) ||
+		 n > PROXY_THREADS_MAX)
+		return 0;
+	return (uint32_t)n;
+}
+
 static void check_process(struct config *c)
 {
 	const struct config_level *at = &c->at;
@@ -85,6 +98,10 @@ static void check_process(struct config *c)
 		config_complain(c, option(at, "clients"),
 			": between 1 and 1,000,000 (with 0 nobody could come in)");
 	check_way(c);
+	if (!config_threads(o))
+		config_complain(c, option(at, "threads"),
+			" %s: between 1 and %d, or auto for one a CPU", o->threads,
+			PROXY_THREADS_MAX);
 	check_bound(c, at, "client-body-for", o->client_body_for,
 		"every body would be refused");
 	check_bound(c, at, "client-write-for", o->client_write_for,

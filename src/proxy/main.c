@@ -2,12 +2,12 @@
 #include <signal.h>
 
 #include "io/signals.h"
-#include "proxy/proxy.h"
+#include "proxy/crew.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
 
 struct run {
-	struct proxy proxy;
+	struct crew *crew;
 	const struct proxy_options *given; /* command line and environment */
 	struct io_signals signals;
 	struct timer stop;
@@ -16,61 +16,28 @@ struct run {
 
 /* --- start and stop --- */
 
-static void stop_now(struct run *run)
-{
-	io_loop_stop(run->proxy.worker.loop);
-}
-
 static void on_stop_timer(struct timer *t)
 {
-	stop_now(CONTAINER_OF(t, struct run, stop));
-}
-
-static void on_drained(struct proxy *p)
-{
-	stop_now(CONTAINER_OF(p, struct run, proxy));
+	crew_stop(CONTAINER_OF(t, struct run, stop)->crew);
 }
 
 static void on_signal(struct io_signals *s, int signum)
 {
 	struct run *run = CONTAINER_OF(s, struct run, signals);
-	struct proxy *p = &run->proxy;
+	const struct proxy *p = &crew_main(run->crew)->proxy;
 	if (signum == SIGHUP) {
 		if (!run->stopping)
-			proxy_reload(p, run->given);
+			crew_reload(run->crew);
 		return;
 	}
 	if (run->stopping) {
-		stop_now(run);
+		crew_stop(run->crew);
 		return;
 	}
 	run->stopping = true;
-	proxy_reload_cancel(p);
-	server_drain(p->server);
 	io_timer_set(
 		p->worker.loop, &run->stop, ns_add(proxy_now(p), p->opt->drain_timeout));
-	if (server_is_drained(p->server))
-		stop_now(run);
-}
-
-static void make(
-	struct run *run, struct io_loop *loop, struct plan *plan, uint64_t servers)
-{
-	struct proxy *p = &run->proxy;
-	proxy_start(p, loop, plan, (uint32_t)servers);
-	p->on_drained = on_drained;
-	run->signals.on_signal = on_signal;
-	run->stop.on_fire = on_stop_timer;
-	io_signals_watch(loop, &run->signals);
-}
-
-static void unmake(struct run *run)
-{
-	struct io_loop *loop = run->proxy.worker.loop;
-	io_signals_unwatch(&run->signals);
-	io_timer_stop(loop, &run->stop);
-	proxy_reload_cancel(&run->proxy);
-	proxy_unmake(&run->proxy);
+	crew_drain(run->crew);
 }
 
 static void say_limits(struct text *t, const struct proxy_options *o)
@@ -100,22 +67,25 @@ static void say_upstreams(struct text *t, const struct plan *plan)
 	say_limits(t, &plan->config->routes->at.opt);
 }
 
-static void say_start(const struct run *run)
+static void say_start(struct crew *c)
 {
+	const struct proxy *p = &crew_main(c)->proxy;
 	const struct addr *at;
 	struct text t;
 	text_init(&t);
 	text_add(&t, "weir proxy: listening on ");
-	for (uint32_t i = 0; (at = server_addr(run->proxy.server, i)); i++) {
+	for (uint32_t i = 0; (at = server_addr(p->server, i)); i++) {
 		text_add(&t, i ? " " : "");
 		text_add_addr(&t, at);
 	}
-	if (run->proxy.plan->tls)
+	if (p->plan->tls)
 		text_add(&t, ", TLS");
-	say_upstreams(&t, run->proxy.plan);
-	if (run->proxy.admin) {
+	if (c->count > 1)
+		text_addf(&t, ", %u threads", c->count);
+	say_upstreams(&t, p->plan);
+	if (c->admin) {
 		text_add(&t, ", admin ");
-		text_add_addr(&t, admin_addr(run->proxy.admin));
+		text_add_addr(&t, admin_addr(c->admin));
 	}
 	fprintf(stderr, "%s\n", t.ptr);
 	text_fini(&t);
@@ -151,13 +121,13 @@ static void on_found(struct plan *plan)
 }
 
 /* Before anybody can come in: names that do not exist are mistakes. */
-static int find_names(struct run *run, struct io_loop *loop, struct plan *plan)
+static int find_names(struct crew *c, struct plan *plan)
 {
+	struct io_loop *loop = crew_main(c)->loop;
 	struct problem p = { "" };
 	struct text warnings;
 	plan->on_found = on_found;
-	run->proxy.worker.loop = loop;
-	if (!plan_look_up(plan, &run->proxy, loop, &p))
+	if (!plan_look_up(plan, &crew_main(c)->proxy, loop, &p))
 		return fail(EXIT_FAILED, p.text);
 	if (!plan_is_found(plan))
 		io_loop_run(loop);
@@ -169,20 +139,21 @@ static int find_names(struct run *run, struct io_loop *loop, struct plan *plan)
 	return good ? EXIT_DONE : fail_config(EXIT_FAILED, plan->config);
 }
 
-static int serve(
-	struct run *run, struct io_loop *loop, struct plan *plan, uint64_t servers)
+static int serve(struct run *run, struct plan *plan, uint64_t servers)
 {
+	struct io_loop *loop = crew_main(run->crew)->loop;
 	struct problem p = { "" };
-	int status = EXIT_DONE;
-	make(run, loop, plan, servers);
-	if (proxy_open(&run->proxy, plan, &p)) {
-		say_start(run);
-		io_loop_run(loop);
-	} else {
-		status = fail(EXIT_FAILED, p.text);
-	}
-	unmake(run);
-	return status;
+	crew_equip(run->crew, plan, (uint32_t)servers);
+	if (!crew_open(run->crew, plan, &p))
+		return fail(EXIT_FAILED, p.text);
+	run->signals.on_signal = on_signal;
+	run->stop.on_fire = on_stop_timer;
+	io_signals_watch(loop, &run->signals);
+	say_start(run->crew);
+	crew_run(run->crew);
+	io_signals_unwatch(&run->signals);
+	io_timer_stop(loop, &run->stop);
+	return EXIT_DONE;
 }
 
 static int run_plan(struct run *run, struct plan *plan)
@@ -193,13 +164,13 @@ static int run_plan(struct run *run, struct plan *plan)
 		plan_unref(plan);
 		return fail(EXIT_FAILED, p.text);
 	}
-	struct io_loop *loop = io_loop_new(&(struct io_loop_cfg){ 0 });
-	int status = find_names(run, loop, plan);
+	run->crew = crew_new(run->given, plan->threads);
+	int status = find_names(run->crew, plan);
 	if (status == EXIT_DONE)
-		status = serve(run, loop, plan, servers);
+		status = serve(run, plan, servers);
 	else
 		plan_unref(plan);
-	io_loop_free(&loop);
+	crew_free(&run->crew);
 	return status;
 }
 
@@ -216,7 +187,7 @@ static int proxy_main(const void *options, const struct opt_texts *words)
 	struct plan *plan = misused ? NULL : plan_new(c);
 	if (!plan) {
 		int failed = fail_config(misused ? EXIT_MISUSE : EXIT_FAILED, c);
-		config_free(&c);
+		config_unref(&c);
 		return failed;
 	}
 	struct run *run = mem_zalloc(sizeof(*run));

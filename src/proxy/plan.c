@@ -7,8 +7,10 @@
 #include "base/rng.h"
 #include "io/fds.h"
 #include "proxy/proxy.h"
+#include "proxy/shares.h"
 
 #define REAP_EVERY (100 * NS_MS)
+#define FDS_A_THREAD 8 /* its loop's; and its listeners come on top */
 
 /* --- from a config --- */
 
@@ -148,13 +150,13 @@ static void plan_free(struct plan *plan)
 	dns_free(&plan->dns);
 	tls_server_unref(&plan->tls);
 	way_fini(&plan->way);
-	config_free(&plan->config);
+	config_unref(&plan->config);
 	mem_free(plan->upstreams);
 	mem_free(plan->routes);
 	mem_free(plan);
 }
 
-/* No other plan has it. Where the kernel has nothing to draw from, the time will do. */
+/* No other plan has it, but for its copies. Where the kernel has nothing to draw from, the time will do. */
 static uint64_t draw_id(void)
 {
 	uint64_t id = 0;
@@ -166,7 +168,8 @@ static uint64_t draw_id(void)
 struct plan *plan_new(struct config *c)
 {
 	struct plan *plan = plan_alloc(&c->at.opt, c->upstream_count, c->route_count);
-	way_init(&plan->way, plan->opt, draw_id());
+	plan->id = draw_id();
+	way_init(&plan->way, plan->opt, plan->id);
 	resolve_addrs(c, plan);
 	load_server(c, plan);
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
@@ -190,6 +193,7 @@ struct plan *plan_new(struct config *c)
 		plan_free(plan);
 		return NULL;
 	}
+	plan->threads = config_threads(&c->at.opt);
 	plan->config = c;
 	return plan;
 }
@@ -198,11 +202,59 @@ struct plan *plan_of(const struct proxy_options *o, const struct upstream_cfg *u
 {
 	struct plan *plan = plan_alloc(o, 1, 1);
 	way_init(&plan->way, o, 0); /* no two runs differ */
+	plan->threads = 1;
 	plan->upstreams->up = *upstream;
 	plan->routes->plan = plan;
 	plan->routes->takes_all = true;
 	route_fill(plan->routes, o);
 	return plan;
+}
+
+/* The texts are the config's: the names that were found may go before the copy is opened. */
+static void copy_endpoints(struct plan_upstream *u)
+{
+	const struct names *names = u->target->names;
+	u->up.endpoint_count = 0;
+	for (uint32_t i = 0; names && i < u->source_count; i++) {
+		const struct addr *found;
+		uint32_t n = names_addrs(names, i, &found);
+		for (uint32_t k = 0; k < n; k++) {
+			if (u->up.endpoint_count == UPSTREAM_ENDPOINTS_MAX)
+				return;
+			u->up.endpoints[u->up.endpoint_count] = found[k];
+			u->up.names[u->up.endpoint_count++] = u->sources[i].authority;
+		}
+	}
+}
+
+struct plan *plan_copy(const struct plan *plan)
+{
+	struct plan *copy = plan_alloc(
+		plan->opt, plan->upstream_count, plan->route_count);
+	copy->config = config_ref(plan->config);
+	copy->id = plan->id;
+	way_init(&copy->way, copy->opt, copy->id);
+	memcpy(copy->places, plan->places, sizeof(copy->places));
+	copy->place_count = plan->place_count;
+	copy->threads = plan->threads;
+	copy->tls = plan->tls;
+	if (copy->tls)
+		tls_server_ref(copy->tls);
+	for (uint32_t i = 0; i < plan->upstream_count; i++) {
+		struct plan_upstream *u = &copy->upstreams[i];
+		*u = plan->upstreams[i];
+		copy_endpoints(u);
+		if (u->tls)
+			tls_client_ref(u->tls);
+		u->names = NULL;
+		u->target = NULL;
+	}
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		copy->routes[i] = plan->routes[i];
+		copy->routes[i].plan = copy;
+		copy->routes[i].upstream = NULL;
+	}
+	return copy;
 }
 
 /* --- descriptors --- */
@@ -249,7 +301,9 @@ bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 		"--clients %llu and %llu connections to the upstream%s",
 		(unsigned long long)clients, (unsigned long long)sum,
 		plan->upstream_count > 1 ? "s" : "");
-	return fds_ensure(clients + sum, what, p);
+	uint64_t beside = (plan->threads - 1) *
+			  (FDS_A_THREAD + (uint64_t)plan->place_count);
+	return fds_ensure(clients + sum + beside, what, p);
 }
 
 /* --- targets --- */
@@ -272,8 +326,13 @@ static void add_place(struct text *t, const struct plan_upstream *u, uint32_t nt
 	text_add_addr(t, &u->up.endpoints[nth]);
 }
 
+static const char *target_name(const struct plan_upstream *u)
+{
+	return u->cfg ? u->cfg->name : "default";
+}
+
 /* The same for the same URLs, in whatever order they came. */
-static char *where_text(const struct plan_upstream *u)
+static char *target_key(const struct plan_upstream *u)
 {
 	uint32_t n = u->source_count ? u->source_count : u->up.endpoint_count;
 	char *each[UPSTREAM_ENDPOINTS_MAX];
@@ -285,7 +344,8 @@ static char *where_text(const struct plan_upstream *u)
 	}
 	qsort(each, n, sizeof(each[0]), by_text);
 	text_init(&t);
-	text_add(&t, ""); /* of none, still a text */
+	text_addf(&t, "%s %s\n", target_name(u),
+		u->up.unit == SLOT_UNIT_CONNECTION ? "connection" : "request");
 	for (uint32_t i = 0; i < n; i++) {
 		text_addf(&t, "%s\n", each[i]);
 		mem_free(each[i]);
@@ -293,18 +353,11 @@ static char *where_text(const struct plan_upstream *u)
 	return text_take(&t);
 }
 
-static const char *target_name(const struct plan_upstream *u)
-{
-	return u->cfg ? u->cfg->name : "default";
-}
-
-static struct target *target_find(
-	struct list *l, const struct plan_upstream *u, const char *where)
+static struct target *target_find(struct list *l, const char *key)
 {
 	LIST_EACH (l, n, after) {
 		struct target *t = CONTAINER_OF(n, struct target, node);
-		if (strcmp(t->name, target_name(u)) == 0 && t->unit == u->up.unit &&
-			strcmp(t->where, where) == 0)
+		if (strcmp(t->key, key) == 0)
 			return t;
 	}
 	return NULL;
@@ -312,41 +365,73 @@ static struct target *target_find(
 
 bool plan_has_target(struct proxy *p, const struct plan_upstream *u)
 {
-	char *where = where_text(u);
-	bool found = target_find(&p->targets, u, where) != NULL;
-	mem_free(where);
+	char *key = target_key(u);
+	bool found = target_find(&p->targets, key) != NULL;
+	mem_free(key);
 	return found;
 }
 
-/* Takes `where`, and the names that were found for it. */
-static struct target *target_new(struct proxy *p, struct plan_upstream *u, char *where)
+static void on_told(void *ctx)
 {
+	struct target *t = ctx;
+	if (t->proxy->seat.on_endpoints)
+		t->proxy->seat.on_endpoints(t);
+}
+
+static void seat_upstream(const struct target *t, struct upstream_cfg *up)
+{
+	up->share = t->share;
+	up->seat = t->proxy->seat.nth;
+	up->mail = t->proxy->seat.mail;
+}
+
+/* Takes `key`, and the names that were found for it. */
+static struct target *target_new(struct proxy *p, struct plan_upstream *u, char *key)
+{
+	const struct proxy_seat *seat = &p->seat;
 	struct target *t = mem_zalloc(sizeof(*t));
+	t->proxy = p;
 	t->name = mem_strdup(target_name(u));
-	t->where = where;
-	t->unit = u->up.unit;
+	t->key = key;
+	t->share = seat->shares ? shares_take(seat->shares, key) : NULL;
+	seat_upstream(t, &u->up);
 	t->up = upstream_new(&p->worker, &u->up);
 	t->names = u->names;
 	u->names = NULL;
-	if (t->names)
+	if (t->names) {
 		names_attach(t->names, t->up);
+		names_watch(t->names, on_told, t);
+	}
 	list_push_back(&p->targets, &t->node);
 	return t;
 }
 
+/* One that is there goes on; where it leads may have changed while nobody here was told. */
+static void target_go_on(struct target *t, struct plan_upstream *u)
+{
+	struct upstream_endpoint list[UPSTREAM_ENDPOINTS_MAX];
+	seat_upstream(t, &u->up);
+	upstream_reconfigure(t->up, &u->up);
+	for (uint32_t i = 0; i < u->up.endpoint_count; i++)
+		list[i] = (struct upstream_endpoint){ u->up.endpoints[i],
+			u->up.names[i] };
+	if (!t->names && u->up.endpoint_count)
+		upstream_set_endpoints(t->up, list, u->up.endpoint_count);
+}
+
 static struct target *target_take(struct proxy *p, struct plan_upstream *u)
 {
-	char *where = where_text(u);
-	struct target *t = target_find(&p->targets, u, where);
-	if (!t && (t = target_find(&p->retired, u, where))) {
+	char *key = target_key(u);
+	struct target *t = target_find(&p->targets, key);
+	if (!t && (t = target_find(&p->retired, key))) {
 		list_remove(&p->retired, &t->node);
 		list_push_back(&p->targets, &t->node);
 	}
 	if (t) {
-		upstream_reconfigure(t->up, &u->up);
-		mem_free(where);
+		target_go_on(t, u);
+		mem_free(key);
 	} else {
-		t = target_new(p, u, where);
+		t = target_new(p, u, key);
 	}
 	t->plans++;
 	return t;
@@ -357,7 +442,8 @@ static void target_free(struct list *l, struct target *t)
 	list_remove(l, &t->node);
 	names_free(&t->names);
 	upstream_free(&t->up);
-	mem_free(t->where);
+	shares_give(t->proxy->seat.shares, &t->share);
+	mem_free(t->key);
 	mem_free(t->name);
 	mem_free(t);
 }

@@ -7,11 +7,14 @@
  *         name, URLs and limit-unit have stayed, so that a cap holds across it. A target that
  *         no plan names any more is retired: it ends when the server has nothing of it left.
  *         The names in URLs are looked up before a plan is opened (lookup.c).
+ *         Each thread has a plan and targets of its own. What is the same for all (config,
+ *         certificates, addresses) is made by the main thread's; the others' are copies.
  *         A request holds the plan it was routed by until it ends.
  * RULES   1. Nothing of a plan changes once it is open.
- *         2. Of one name, its URLs and unit there is one target, a retired one taken back
- *            included.
- * OWNS    the plan owns its config; the proxy owns the targets.
+ *         2. Of one name, its URLs and unit there is one target a thread, a retired one taken
+ *            back included; and one limit.
+ * OWNS    the plan holds its config; the proxy owns the targets.
+ * CONTEXT the proxy's thread.
  */
 #ifndef WEIR_PROXY_PLAN_H
 #define WEIR_PROXY_PLAN_H
@@ -25,13 +28,18 @@
 struct proxy;
 struct plan;
 
+#define PLAN_PLACES_MAX OPT_TEXTS_MAX
+
 struct target {
 	struct list_node node; /* on the proxy's targets or retired */
+	struct proxy *proxy;
 	char *name;
-	char *where; /* its URLs */
+	char *key; /* name, unit and URLs */
 	struct upstream *up;
-	struct names *names; /* what the URLs stand for; NULL: made without a config */
-	enum slot_unit unit;
+	struct share
+		*share; /* with the targets of that key on other threads; NULL: alone */
+	/* What the URLs stand for; NULL: made without a config, or another thread looks it up. */
+	struct names *names;
 	uint32_t plans; /* that name it */
 };
 
@@ -65,9 +73,11 @@ struct plan {
 	const struct proxy_options *opt;
 	struct dns *dns; /* not in use yet; NULL: the proxy's will do */
 	void (*on_found)(struct plan *plan);
-	struct server_place places[OPT_TEXTS_MAX]; /* where clients come in */
+	struct server_place places[PLAN_PLACES_MAX]; /* where clients come in */
 	uint32_t place_count;
+	uint32_t threads; /* each listens at each place */
 	struct addr admin;
+	uint64_t id; /* no other has it, but for its copies */
 	struct way way;
 	struct tls_server *tls; /* NULL: clients come in without */
 	struct plan_upstream *upstreams;
@@ -82,6 +92,8 @@ MUST_USE struct plan *plan_new(struct config *c);
 /* One upstream and one route, by the options alone. */
 MUST_USE struct plan *plan_of(
 	const struct proxy_options *o, const struct upstream_cfg *upstream);
+/* For another thread's proxy: what an open plan says, and where its names lead now. */
+MUST_USE struct plan *plan_copy(const struct plan *plan);
 /* Shares the connections the descriptors allow among the upstreams; how many in all. Then
  * room for them. False and a problem: they do not fit. */
 MUST_USE bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p);

@@ -8,12 +8,12 @@
  *            went out.
  *         2. At the deadline the client is answered; what the upstream still does is the
  *            upstream's affair (http/upstream.h).
- * OWNS    struct proxy owns worker, server, upstream, ledger and admin.
+ * OWNS    struct proxy owns worker, server, upstreams and ledger.
+ * CONTEXT one thread: each has its own (crew.h).
  */
 #ifndef WEIR_PROXY_PROXY_H
 #define WEIR_PROXY_PROXY_H
 
-#include "admin/admin.h"
 #include "http/server.h"
 #include "obs/accesslog.h"
 #include "obs/words.h"
@@ -21,7 +21,20 @@
 
 #define PROXY_STATUS_MAX 600
 
+struct target;
+
+/* A proxy's place among those of the other threads (crew.h). */
+struct proxy_seat {
+	uint32_t nth; /* 0: the main thread's */
+	struct io_mailbox *mail;
+	struct shares *shares; /* NULL: it is the only one, and nothing is shared */
+	struct quota *clients, *servers; /* NULL: the same */
+	/* Hand 0: the target's names lead elsewhere now. NULL: nobody else is to be told. */
+	void (*on_endpoints)(struct target *t);
+};
+
 struct proxy {
+	struct proxy_seat seat;          /* set before proxy_start */
 	const struct proxy_options *opt; /* of the plan */
 	struct worker worker;
 	struct dns *dns;   /* NULL: no upstream ever had a name */
@@ -31,11 +44,8 @@ struct proxy {
 	struct upstream *upstream;    /* of the plan's first route; with one, the only */
 	struct list targets, retired; /* upstreams: plan.h */
 	struct timer reap;            /* looks after the retired */
-	struct plan *next;            /* a reload's, while its names are looked up */
-	uint64_t reloads, reloads_failed;
-	struct admin *admin;
 	struct words *words;
-	struct accesslog *log; /* NULL: there never was one */
+	struct accesslog *log; /* borrowed; NULL: there never was one */
 	struct text log_line;  /* where its lines are put together */
 	struct slab forwards;
 	ns_t started_at;
@@ -149,21 +159,5 @@ void access_note_refused(struct proxy *p, struct sconn *client, enum err why);
 ns_t access_queued_for(const struct proxy *p, const struct call *call);
 /* The plan's log, to be switched to; *fd is -1 where it has none. */
 MUST_USE bool access_open(const struct plan *plan, int *fd, struct problem *why);
-void access_switch(struct proxy *p, int fd);
-
-/* --- reload.c --- */
-/* Listens where the plan says and at the admin's address, and opens its access log. False:
- * nothing has changed. */
-MUST_USE bool proxy_open(struct proxy *p, const struct plan *plan, struct problem *why);
-/* Reads the configuration anew and goes on with it, all or nothing; says on stderr which: now,
- * or when the names that are new to it have been looked up. */
-void proxy_reload(struct proxy *p, const struct proxy_options *given);
-/* One that is under way is forgotten: the proxy is stopping. */
-void proxy_reload_cancel(struct proxy *p);
-/* "2 upstreams, 3 routes" */
-void text_add_config(struct text *t, const struct config *c);
-
-/* --- status.c --- */
-extern const struct admin_ops proxy_admin_ops;
 
 #endif

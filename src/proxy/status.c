@@ -1,51 +1,55 @@
 /* The admin endpoint's view of the proxy: docs/json/proxy.md. */
 #include <unistd.h>
 
-#include "proxy/proxy.h"
+#include "proxy/crew.h"
 
-/* What one upstream shows, or all of them together. */
-struct gauges {
-	uint32_t used, in[SLOT_STATES], peak;
-	uint64_t waiting, waiting_peak;
-	struct upstream_stats stats;
-	uint64_t limit; /* UINT64_MAX: none */
-};
+/* --- fetching: each hand fills in a report of its own, hand 0 last --- */
 
-static void gauges_add(struct gauges *g, const struct upstream *u)
+static void on_read_report(struct io_letter *l)
 {
-	const struct slots *slots = upstream_slots(u);
-	const struct queue *queue = upstream_queue(u);
-	const struct upstream_stats *s = upstream_stats(u);
-	g->used += slots_used(slots);
-	g->peak += slots->peak;
-	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
-		g->in[i] += slots->in[i].len;
-	g->waiting += queue->waiting;
-	g->waiting_peak += queue->peak;
-	g->stats.sent += s->sent;
-	g->stats.answered += s->answered;
-	g->stats.failed += s->failed;
-	g->stats.abandoned += s->abandoned;
-	g->stats.drained += s->drained;
-	g->stats.refused += s->refused;
-	g->stats.replayed += s->replayed;
-	g->stats.connects += s->connects;
-	g->stats.connects_failed += s->connects_failed;
-	g->stats.closed_by_peer += s->closed_by_peer;
-	g->stats.closed_reset += s->closed_reset;
-	g->stats.closed_idle += s->closed_idle;
-	g->stats.closed_done += s->closed_done;
-	g->stats.closed_error += s->closed_error;
-	g->stats.sockets += s->sockets;
-	if (slots->limit == SLOTS_NO_LIMIT)
-		g->limit = UINT64_MAX;
-	else if (g->limit != UINT64_MAX)
-		g->limit += slots->limit;
+	struct crew *c = CONTAINER_OF(l, struct hand, ask)->crew;
+	if (--c->reports_due > 0)
+		return;
+	if (c->ask_again) { /* by an admin that has come since */
+		c->ask_again = false;
+		if (!crew_ask(c))
+			return;
+	}
+	if (c->admin)
+		admin_fetched(c->admin);
 }
 
-static const char *unit_text(const struct upstream *u)
+static void on_read_ask(struct io_letter *l)
 {
-	return upstream_slots(u)->unit == SLOT_UNIT_CONNECTION ? "connection" : "request";
+	struct hand *h = CONTAINER_OF(l, struct hand, ask);
+	h->report = report_new();
+	report_fill(h->report, &h->proxy);
+	l->on_read = on_read_report;
+	io_mail(crew_main(h->crew)->mail, l);
+}
+
+bool crew_ask(void *ctx)
+{
+	struct crew *c = ctx;
+	if (c->reports_due > 0) {
+		c->ask_again = true;
+		return false;
+	}
+	for (uint32_t i = 1; i < c->count; i++) {
+		struct hand *h = &c->hands[i];
+		report_free(&h->report);
+		h->ask.on_read = on_read_ask;
+		io_mail(h->mail, &h->ask);
+		c->reports_due++;
+	}
+	return c->reports_due == 0;
+}
+
+/* --- as JSON --- */
+
+static const char *unit_text(enum slot_unit unit)
+{
+	return unit == SLOT_UNIT_CONNECTION ? "connection" : "request";
 }
 
 static void json_limit(struct json *j, const struct gauges *g, const char *unit)
@@ -60,10 +64,10 @@ static void json_limit(struct json *j, const struct gauges *g, const char *unit)
 static void json_slots(struct json *j, const struct gauges *g)
 {
 	json_object(j, "slots");
-	json_int(j, "used", g->used);
+	json_int(j, "used", (int64_t)g->used);
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
-		json_int(j, slot_state_label((enum slot_state)i), g->in[i]);
-	json_int(j, "peak", g->peak);
+		json_int(j, slot_state_label((enum slot_state)i), (int64_t)g->in[i]);
+	json_int(j, "peak", (int64_t)g->peak);
 	json_end(j);
 	json_object(j, "queue");
 	json_int(j, "waiting", (int64_t)g->waiting);
@@ -71,21 +75,21 @@ static void json_slots(struct json *j, const struct gauges *g)
 	json_end(j);
 }
 
-static void json_answers(struct json *j, const struct proxy *p)
+static void json_answers(struct json *j, const struct report *r)
 {
 	char key[16];
 	json_object(j, "answers");
 	for (int i = 0; i < PROXY_STATUS_MAX; i++) {
-		if (!p->answers[i])
+		if (!r->answers[i])
 			continue;
 		snprintf(key, sizeof(key), "%d", i);
-		json_int(j, key, (int64_t)p->answers[i]);
+		json_int(j, key, (int64_t)r->answers[i]);
 	}
 	json_end(j);
 	json_object(j, "reasons");
 	for (int i = 0; i < ERR_COUNT; i++)
-		if (p->reasons[i])
-			json_int(j, err_label((enum err)i), (int64_t)p->reasons[i]);
+		if (r->reasons[i])
+			json_int(j, err_label((enum err)i), (int64_t)r->reasons[i]);
 	json_end(j);
 }
 
@@ -111,118 +115,160 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_end(j);
 }
 
-static void json_tls(struct json *j, const char *key, const struct tls_counts *counts)
+static void json_handshakes(
+	struct json *j, uint64_t handshakes, uint64_t resumed, uint64_t failed)
 {
-	if (!counts) {
-		json_null(j, key);
-		return;
-	}
-	json_object(j, key);
-	json_int(j, "handshakes", (int64_t)counts->handshakes);
-	json_int(j, "resumed", (int64_t)counts->resumed);
-	json_int(j, "failed", (int64_t)counts->failed);
+	json_int(j, "handshakes", (int64_t)handshakes);
+	json_int(j, "resumed", (int64_t)resumed);
+	json_int(j, "failed", (int64_t)failed);
 	json_end(j);
+}
+
+/* Names are looked up by hand 0 alone. */
+static void json_names(struct json *j, const struct proxy *p, const char *key)
+{
+	const struct list *const lists[] = { &p->targets, &p->retired };
+	const struct names *names = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		LIST_EACH (lists[i], n, after) {
+			const struct target *t = CONTAINER_OF(n, struct target, node);
+			if (strcmp(t->key, key) == 0)
+				names = t->names;
+		}
+	names_json(j, "names", names);
 }
 
 /* Of the same name there are two for a while when a reload has changed its URLs. */
-static void json_upstream(struct json *j, const struct target *t, bool retired)
-{
-	struct gauges g = { 0 };
-	gauges_add(&g, t->up);
-	json_object(j, NULL);
-	json_cstr(j, "name", t->name);
-	json_tls(j, "tls", upstream_tls_counts(t->up));
-	json_bool(j, "retired", retired);
-	names_json(j, "names", t->names);
-	json_limit(j, &g, unit_text(t->up));
-	json_slots(j, &g);
-	json_int(j, "sockets", g.stats.sockets);
-	json_calls(j, &g.stats);
-	json_end(j);
-}
-
-static void json_upstreams(struct json *j, const struct proxy *p)
+static void json_upstreams(struct json *j, const struct proxy *p, const struct report *r)
 {
 	json_array(j, "upstreams");
-	LIST_EACH (&p->targets, n, after)
-		json_upstream(j, CONTAINER_OF(n, struct target, node), false);
-	LIST_EACH (&p->retired, n, after)
-		json_upstream(j, CONTAINER_OF(n, struct target, node), true);
+	for (uint32_t i = 0; i < r->target_count; i++) {
+		const struct report_target *t = &r->targets[i];
+		json_object(j, NULL);
+		json_cstr(j, "name", t->name);
+		if (t->has_tls) {
+			json_object(j, "tls");
+			json_handshakes(j, t->handshakes, t->resumed, t->failed);
+		} else {
+			json_null(j, "tls");
+		}
+		json_bool(j, "retired", t->retired);
+		json_names(j, p, t->key);
+		json_limit(j, &t->gauges, unit_text(t->unit));
+		json_slots(j, &t->gauges);
+		json_int(j, "sockets", t->gauges.stats.sockets);
+		json_calls(j, &t->gauges.stats);
+		json_end(j);
+	}
 	json_end(j);
 }
 
-static const char *common_unit(const struct proxy *p)
+/* NULL: not all have the same. */
+static const char *common_unit(const struct report *r)
 {
 	const char *unit = NULL;
-	LIST_EACH (&p->targets, n, after) {
-		const char *it = unit_text(CONTAINER_OF(n, struct target, node)->up);
-		if (unit && strcmp(unit, it) != 0)
+	for (uint32_t i = 0; i < r->target_count; i++) {
+		if (r->targets[i].retired)
+			continue;
+		const char *it = unit_text(r->targets[i].unit);
+		if (unit && unit != it)
 			return NULL;
 		unit = it;
 	}
 	return unit;
 }
 
-static void json_config(struct json *j, const struct proxy *p)
+static void json_config(struct json *j, const struct crew *c)
 {
-	const struct config *c = p->plan->config;
+	const struct plan *plan = c->hands[0].proxy.plan;
+	const struct config *config = plan->config;
 	json_object(j, "config");
-	json_cstr(j, "file", c && c->conf ? conf_name(c->conf) : NULL);
-	json_int(j, "routes", p->plan->route_count);
-	json_int(j, "reloads", (int64_t)p->reloads);
-	json_int(j, "reloads_failed", (int64_t)p->reloads_failed);
+	json_cstr(j, "file", config && config->conf ? conf_name(config->conf) : NULL);
+	json_int(j, "routes", plan->route_count);
+	json_int(j, "reloads", (int64_t)c->reloads);
+	json_int(j, "reloads_failed", (int64_t)c->reloads_failed);
 	json_end(j);
 }
 
-static void json_log(struct json *j, const struct proxy *p)
+static void json_log(struct json *j, const struct crew *c)
 {
 	struct accesslog_counts n = { 0 };
-	if (p->log)
-		n = accesslog_counts(p->log);
+	if (c->log)
+		n = accesslog_counts(c->log);
 	json_object(j, "access_log");
-	json_cstr(j, "file", p->opt->access_log);
+	json_cstr(j, "file", c->hands[0].proxy.opt->access_log);
 	json_int(j, "written", (int64_t)n.written);
 	json_int(j, "dropped", (int64_t)n.dropped);
 	json_int(j, "failed", (int64_t)n.failed);
 	json_end(j);
 }
 
-static void proxy_status(void *ctx, struct json *j)
+static void json_threads(struct json *j, const struct crew *c)
 {
-	struct proxy *p = ctx;
-	struct gauges all = { 0 };
-	LIST_EACH (&p->targets, n, after)
-		gauges_add(&all, CONTAINER_OF(n, struct target, node)->up);
-	uint64_t limit = all.limit; /* what the retired may still hold is no promise */
-	LIST_EACH (&p->retired, n, after)
-		gauges_add(&all, CONTAINER_OF(n, struct target, node)->up);
-	all.limit = limit;
+	json_array(j, "threads");
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct report *r = c->hands[i].report;
+		json_object(j, NULL);
+		json_int(j, "clients", r->clients);
+		json_int(j, "exchanges", (int64_t)r->exchanges_now);
+		json_ms(j, "lag_max_ms", r->lag);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void json_report(struct json *j, struct crew *c, struct report *r)
+{
+	const struct proxy *p = &crew_main(c)->proxy;
+	const struct tls_counts *tls = server_tls_counts(p->server);
+	struct gauges all;
+	report_sum(r, &all);
 	json_cstr(j, "schema", "weir.proxy/1");
 	json_int(j, "pid", getpid());
 	json_ms(j, "uptime_ms", proxy_now(p) - p->started_at);
-	json_config(j, p);
-	json_limit(j, &all, common_unit(p));
+	json_config(j, c);
+	json_limit(j, &all, common_unit(r));
 	json_slots(j, &all);
 	json_object(j, "sockets");
-	json_int(j, "client", server_conn_count(p->server));
+	json_int(j, "client", r->clients);
 	json_int(j, "upstream", all.stats.sockets);
 	json_end(j);
-	json_tls(j, "client_tls", server_tls_counts(p->server));
+	if (tls) {
+		json_object(j, "client_tls");
+		json_handshakes(j, tls->handshakes, tls->resumed, tls->failed);
+	} else {
+		json_null(j, "client_tls");
+	}
 	json_object(j, "exchanges");
-	json_int(j, "now", (int64_t)p->exchanges_now);
-	json_int(j, "total", (int64_t)p->exchanges_total);
+	json_int(j, "now", (int64_t)r->exchanges_now);
+	json_int(j, "total", (int64_t)r->exchanges_total);
 	json_end(j);
 	json_object(j, "tunnels");
-	json_int(j, "now", (int64_t)p->tunnels_now);
-	json_int(j, "total", (int64_t)p->tunnels_total);
+	json_int(j, "now", (int64_t)r->tunnels_now);
+	json_int(j, "total", (int64_t)r->tunnels_total);
 	json_end(j);
-	json_answers(j, p);
+	json_answers(j, r);
 	json_calls(j, &all.stats);
-	json_upstreams(j, p);
-	json_ms(j, "lag_max_ms", io_loop_lag_max(p->worker.loop));
-	io_loop_lag_reset(p->worker.loop);
-	json_log(j, p);
-	words_json(j, "words", p->words, p->started_at);
+	json_upstreams(j, p, r);
+	json_ms(j, "lag_max_ms", r->lag);
+	json_threads(j, c);
+	json_log(j, c);
+	words_json(j, "words", r->words, p->started_at);
 }
 
-const struct admin_ops proxy_admin_ops = { .status = proxy_status };
+static void crew_status(void *ctx, struct json *j)
+{
+	struct crew *c = ctx;
+	struct hand *first = crew_main(c);
+	struct report *sum = report_new();
+	report_free(&first->report);
+	first->report = report_new();
+	report_fill(first->report, &first->proxy);
+	for (uint32_t i = 0; i < c->count; i++)
+		report_add(sum, c->hands[i].report);
+	report_seal(sum);
+	json_report(j, c, sum);
+	report_free(&sum);
+}
+
+const struct admin_ops crew_admin_ops = { .fetch = crew_ask, .status = crew_status };

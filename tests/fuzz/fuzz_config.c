@@ -87,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_good(a);
 	else
 		check_shown(text_slice(&first), in);
-	config_free(&a);
-	config_free(&b);
+	config_unref(&a);
+	config_unref(&b);
 	text_fini(&first);
 	text_fini(&second);
 	return 0;

@@ -1,0 +1,198 @@
+#include "proxy/report.h"
+
+struct report *report_new(void)
+{
+	struct report *r = mem_zalloc(sizeof(*r));
+	r->words = words_new();
+	return r;
+}
+
+void report_free(struct report **handle)
+{
+	struct report *r = *handle;
+	if (!r)
+		return;
+	for (uint32_t i = 0; i < r->target_count; i++) {
+		mem_free(r->targets[i].key);
+		mem_free(r->targets[i].name);
+		share_unref(&r->targets[i].share);
+	}
+	mem_free(r->targets);
+	words_free(&r->words);
+	mem_free(r);
+	*handle = NULL;
+}
+
+/* --- what a proxy has --- */
+
+static uint64_t limit_of(const struct slots *s)
+{
+	uint32_t limit = slots_limit(s);
+	return limit == SLOTS_NO_LIMIT ? UINT64_MAX : limit;
+}
+
+static void gauges_fill(struct gauges *g, const struct upstream *u)
+{
+	const struct slots *slots = upstream_slots(u);
+	const struct queue *queue = upstream_queue(u);
+	g->used = slots_used(slots);
+	g->peak = slots->peak;
+	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
+		g->in[i] = slots->in[i].len;
+	g->waiting = queue->waiting;
+	g->waiting_peak = queue->peak;
+	g->stats = *upstream_stats(u);
+	g->limit = limit_of(slots);
+}
+
+static struct report_target *add_target(struct report *r)
+{
+	size_t bytes = (r->target_count + 1) * sizeof(*r->targets);
+	r->targets = mem_realloc(r->targets, bytes);
+	struct report_target *t = &r->targets[r->target_count++];
+	*t = (struct report_target){ .key = NULL };
+	return t;
+}
+
+static void fill_target(struct report *r, const struct target *from, bool retired)
+{
+	const struct tls_counts *tls = upstream_tls_counts(from->up);
+	struct report_target *t = add_target(r);
+	t->key = mem_strdup(from->key);
+	t->name = mem_strdup(from->name);
+	t->retired = retired;
+	t->unit = upstream_slots(from->up)->unit;
+	t->share = from->share;
+	if (t->share)
+		share_ref(t->share);
+	gauges_fill(&t->gauges, from->up);
+	t->has_tls = tls != NULL;
+	if (!tls)
+		return;
+	t->handshakes = tls->handshakes;
+	t->resumed = tls->resumed;
+	t->failed = tls->failed;
+}
+
+void report_fill(struct report *r, struct proxy *p)
+{
+	r->clients = server_conn_count(p->server);
+	r->exchanges_now = p->exchanges_now;
+	r->exchanges_total = p->exchanges_total;
+	r->tunnels_now = p->tunnels_now;
+	r->tunnels_total = p->tunnels_total;
+	memcpy(r->answers, p->answers, sizeof(r->answers));
+	memcpy(r->reasons, p->reasons, sizeof(r->reasons));
+	r->lag = io_loop_lag_max(p->worker.loop);
+	io_loop_lag_reset(p->worker.loop);
+	words_merge(r->words, p->words);
+	LIST_EACH (&p->targets, n, after)
+		fill_target(r, CONTAINER_OF(n, struct target, node), false);
+	LIST_EACH (&p->retired, n, after)
+		fill_target(r, CONTAINER_OF(n, struct target, node), true);
+}
+
+/* --- sums --- */
+
+static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s)
+{
+	sum->sent += s->sent;
+	sum->answered += s->answered;
+	sum->failed += s->failed;
+	sum->abandoned += s->abandoned;
+	sum->drained += s->drained;
+	sum->refused += s->refused;
+	sum->replayed += s->replayed;
+	sum->connects += s->connects;
+	sum->connects_failed += s->connects_failed;
+	sum->reused += s->reused;
+	sum->closed_by_peer += s->closed_by_peer;
+	sum->closed_reset += s->closed_reset;
+	sum->closed_idle += s->closed_idle;
+	sum->closed_done += s->closed_done;
+	sum->closed_error += s->closed_error;
+	sum->rx_bytes += s->rx_bytes;
+	sum->tx_bytes += s->tx_bytes;
+	sum->sockets += s->sockets;
+}
+
+/* All but the limit. */
+static void gauges_add(struct gauges *sum, const struct gauges *g)
+{
+	sum->used += g->used;
+	sum->peak += g->peak;
+	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
+		sum->in[i] += g->in[i];
+	sum->waiting += g->waiting;
+	sum->waiting_peak += g->waiting_peak;
+	stats_add(&sum->stats, &g->stats);
+}
+
+static struct report_target *find_target(struct report *r, const char *key)
+{
+	for (uint32_t i = 0; i < r->target_count; i++)
+		if (strcmp(r->targets[i].key, key) == 0)
+			return &r->targets[i];
+	return NULL;
+}
+
+static void merge_target(struct report *sum, const struct report_target *from)
+{
+	struct report_target *t = find_target(sum, from->key);
+	if (t) {
+		gauges_add(&t->gauges, &from->gauges);
+		t->retired &= from->retired;
+		return;
+	}
+	t = add_target(sum);
+	*t = *from; /* TLS counts are one for all threads: those of the first */
+	t->key = mem_strdup(from->key);
+	t->name = mem_strdup(from->name);
+	if (t->share)
+		share_ref(t->share);
+}
+
+void report_add(struct report *sum, const struct report *r)
+{
+	sum->clients += r->clients;
+	sum->exchanges_now += r->exchanges_now;
+	sum->exchanges_total += r->exchanges_total;
+	sum->tunnels_now += r->tunnels_now;
+	sum->tunnels_total += r->tunnels_total;
+	for (int i = 0; i < PROXY_STATUS_MAX; i++)
+		sum->answers[i] += r->answers[i];
+	for (int i = 0; i < ERR_COUNT; i++)
+		sum->reasons[i] += r->reasons[i];
+	sum->lag = ns_max(sum->lag, r->lag);
+	words_merge(sum->words, r->words);
+	for (uint32_t i = 0; i < r->target_count; i++)
+		merge_target(sum, &r->targets[i]);
+}
+
+void report_seal(struct report *sum)
+{
+	for (uint32_t i = 0; i < sum->target_count; i++) {
+		struct report_target *t = &sum->targets[i];
+		if (!t->share)
+			continue;
+		t->gauges.used = share_used(t->share);
+		t->gauges.peak = share_peak(t->share);
+		t->gauges.waiting = share_waiting(t->share);
+		t->gauges.waiting_peak = share_waiting_peak(t->share);
+	}
+}
+
+void report_sum(const struct report *r, struct gauges *sum)
+{
+	*sum = (struct gauges){ .used = 0 };
+	for (uint32_t i = 0; i < r->target_count; i++) {
+		const struct report_target *t = &r->targets[i];
+		gauges_add(sum, &t->gauges);
+		if (t->retired) /* what they may still hold is no promise */
+			continue;
+		if (t->gauges.limit == UINT64_MAX)
+			sum->limit = UINT64_MAX;
+		else if (sum->limit != UINT64_MAX)
+			sum->limit += t->gauges.limit;
+	}
+}

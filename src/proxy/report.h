@@ -1,0 +1,57 @@
+/*
+ * report: a proxy's gauges at one instant; those of several threads are added up.
+ *
+ * MODEL   Each thread fills in a report of its own proxy, hand 0 merges them: counts are summed,
+ *         the server's words merged, targets of one key (one a thread) added together. What
+ *         a share counts (slots used, calls that wait) is read from it when the reports are
+ *         merged, so that it never exceeds the limit; slots by state are as each thread had
+ *         them, at instants of their own.
+ * OWNS    a report owns its texts and holds the shares: it may outlive what it tells of.
+ * CONTEXT report_fill: the proxy's thread. A report belongs to one thread at a time.
+ */
+#ifndef WEIR_PROXY_REPORT_H
+#define WEIR_PROXY_REPORT_H
+
+#include "proxy/proxy.h"
+
+/* What one target shows, or all of them together. */
+struct gauges {
+	uint64_t used, in[SLOT_STATES], peak;
+	uint64_t waiting, waiting_peak;
+	struct upstream_stats stats;
+	uint64_t limit; /* UINT64_MAX: none */
+};
+
+struct report_target {
+	char *key, *name;
+	bool retired;
+	enum slot_unit unit;
+	struct share *share; /* NULL: the target is alone */
+	struct gauges gauges;
+	bool has_tls;
+	uint64_t handshakes, resumed, failed;
+};
+
+struct report {
+	uint32_t clients; /* connections from them */
+	uint64_t exchanges_now, exchanges_total;
+	uint64_t tunnels_now, tunnels_total;
+	uint64_t answers[PROXY_STATUS_MAX];
+	uint64_t reasons[ERR_COUNT];
+	ns_t lag; /* since the last report */
+	struct words *words;
+	struct report_target *targets; /* live ones first */
+	uint32_t target_count;
+};
+
+struct report *report_new(void);
+void report_free(struct report **r);
+void report_fill(struct report *r, struct proxy *p);
+/* Into one that is new: all but report_seal's part. */
+void report_add(struct report *sum, const struct report *r);
+/* When all are added: what the shares count. */
+void report_seal(struct report *sum);
+/* All targets together; the limits of the live ones alone. */
+void report_sum(const struct report *r, struct gauges *sum);
+
+#endif

@@ -1,0 +1,90 @@
+#include "proxy/shares.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/list.h"
+
+struct entry {
+	struct list_node node;
+	char *key;
+	struct share *share;
+	uint32_t takers;
+};
+
+struct shares {
+	pthread_mutex_t lock;
+	struct list entries; /* under the lock */
+	uint32_t seats;
+};
+
+struct shares *shares_new(uint32_t seats)
+{
+	struct shares *s = mem_zalloc(sizeof(*s));
+	CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
+	list_init(&s->entries);
+	s->seats = seats;
+	return s;
+}
+
+void shares_free(struct shares **handle)
+{
+	struct shares *s = *handle;
+	if (!s)
+		return;
+	CHECK(s->entries.len == 0);
+	pthread_mutex_destroy(&s->lock);
+	mem_free(s);
+	*handle = NULL;
+}
+
+/* By its key or its share. Locked. */
+static struct entry *find(struct shares *s, const char *key, const struct share *share)
+{
+	LIST_EACH (&s->entries, n, after) {
+		struct entry *e = CONTAINER_OF(n, struct entry, node);
+		if (key ? strcmp(e->key, key) == 0 : e->share == share)
+			return e;
+	}
+	return NULL;
+}
+
+/* Locked. */
+static struct entry *add(struct shares *s, const char *key)
+{
+	struct entry *e = mem_zalloc(sizeof(*e));
+	e->key = mem_strdup(key);
+	e->share = share_new(s->seats);
+	list_push_back(&s->entries, &e->node);
+	return e;
+}
+
+struct share *shares_take(struct shares *s, const char *key)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, key, NULL);
+	if (!e)
+		e = add(s, key);
+	e->takers++;
+	struct share *share = e->share;
+	pthread_mutex_unlock(&s->lock);
+	return share;
+}
+
+void shares_give(struct shares *s, struct share **handle)
+{
+	struct share *share = *handle;
+	*handle = NULL;
+	if (!share)
+		return;
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, NULL, share);
+	CHECK(e);
+	if (--e->takers == 0) {
+		list_remove(&s->entries, &e->node);
+		share_unref(&e->share);
+		mem_free(e->key);
+		mem_free(e);
+	}
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,22 @@
+/*
+ * shares: the limits that the threads of a process have in common, by whose they are.
+ *
+ * MODEL   A key says whose limit it is (an upstream by its name, unit and URLs). All who take
+ *         the same key while somebody has it get the same share, on whatever thread and of
+ *         whatever configuration: so a limit holds across threads and across reloads.
+ * OWNS    the share is the takers': it goes with the last shares_give.
+ * CONTEXT any thread. For what is rare: a lock is taken, and the keys are walked.
+ */
+#ifndef WEIR_PROXY_SHARES_H
+#define WEIR_PROXY_SHARES_H
+
+#include "flow/share.h"
+
+struct shares;
+
+struct shares *shares_new(uint32_t seats);
+void shares_free(struct shares **s); /* CHECKs that all were given back */
+MUST_USE struct share *shares_take(struct shares *s, const char *key);
+void shares_give(struct shares *s, struct share **share); /* fine with NULL */
+
+#endif
