@@ -4,8 +4,10 @@
 
 #define ADMIN_HEAD_FOR (10 * NS_S)
 #define ADMIN_IDLE_FOR (60 * NS_S)
+#define ADMIN_CLIENTS 16 /* they fit into FDS_SPARE */
 
 struct admin {
+	struct worker worker;
 	struct server *server;
 	struct admin_ops ops;
 	void *ctx;
@@ -236,9 +238,10 @@ static const struct server_ops admin_server_ops = {
 	.on_end = on_end,
 };
 
-struct admin *admin_new(struct worker *w, const struct addr *at,
+struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 	const struct admin_ops *ops, void *ctx, struct problem *p)
 {
+	const struct worker_cfg few = { .clients = ADMIN_CLIENTS, .servers = 1 };
 	struct admin *a = mem_zalloc(sizeof(*a));
 	struct server_cfg cfg = {
 		.ops = &admin_server_ops,
@@ -253,7 +256,8 @@ struct admin *admin_new(struct worker *w, const struct addr *at,
 	a->ctx = ctx;
 	list_init(&a->waiting);
 	list_init(&a->later);
-	a->server = server_new(w, &cfg);
+	worker_init(&a->worker, loop, &few);
+	a->server = server_new(&a->worker, &cfg);
 	if (!server_listen(a->server, at, p))
 		admin_free(&a);
 	return a;
@@ -264,6 +268,7 @@ void admin_free(struct admin **a)
 	if (!*a)
 		return;
 	server_free(&(*a)->server);
+	worker_fini(&(*a)->worker);
 	mem_free(*a);
 	*a = NULL;
 }

@@ -4,7 +4,8 @@
  * MODEL   GET / (or /status) answers with what ops->status writes. POST /set?a=b&c=d hands the
  *         decoded pairs to ops->set, all or nothing, then answers as GET does. Anything else
  *         is 404 or 405 with a message that says what there is.
- * CONTEXT the worker's thread; its own sockets do not appear in the verb's gauges.
+ * OWNS    a worker of its own: where no client can come in any more, its gauges can be asked.
+ * CONTEXT the loop's thread; its own sockets do not appear in the verb's gauges.
  */
 #ifndef WEIR_ADMIN_ADMIN_H
 #define WEIR_ADMIN_ADMIN_H
@@ -32,7 +33,7 @@ struct admin_ops {
 		void *ctx, const struct admin_pair *pairs, uint32_t n, struct problem *p);
 };
 
-struct admin *admin_new(struct worker *w, const struct addr *at,
+struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 	const struct admin_ops *ops, void *ctx, struct problem *p);
 void admin_free(struct admin **a);
 /* What ops->fetch began is over; fine when nothing was begun. Never inside ops->fetch. */

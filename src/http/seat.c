@@ -63,9 +63,24 @@ static void on_share_end(struct share_bell *bell)
 	mem_free(CONTAINER_OF(bell, struct seat_post, bell));
 }
 
+/* An upstream of this seat may have been there before: its post goes on. */
+static struct seat_post *seat_post_of(struct upstream *u)
+{
+	struct share_bell *bell = share_bell_of(u->share, u->cfg.seat);
+	if (bell)
+		return CONTAINER_OF(bell, struct seat_post, bell);
+	struct seat_post *post = mem_zalloc(sizeof(*post));
+	post->bell = (struct share_bell){ on_ring, on_share_end };
+	post->letter.on_read = on_bell;
+	post->share = u->share;
+	post->mail = u->cfg.mail;
+	post->worker = u->worker;
+	share_sit(u->share, u->cfg.seat, &post->bell);
+	return post;
+}
+
 void seat_take(struct upstream *u)
 {
-	struct seat_post *post;
 	u->share = u->cfg.share;
 	if (!u->share)
 		return;
@@ -73,15 +88,9 @@ void seat_take(struct upstream *u)
 	share_ref(u->share);
 	slots_tie(&u->slots, u->share);
 	u->queue.share = u->share;
-	post = mem_zalloc(sizeof(*post));
-	post->bell = (struct share_bell){ on_ring, on_share_end };
-	post->letter.on_read = on_bell;
-	post->share = u->share;
-	post->mail = u->cfg.mail;
-	post->worker = u->worker;
-	post->owner = u;
-	u->post = post;
-	share_sit(u->share, u->cfg.seat, &post->bell);
+	u->post = seat_post_of(u);
+	CHECK(!u->post->owner);
+	u->post->owner = u;
 }
 
 void seat_leave(struct upstream *u)

@@ -150,7 +150,8 @@ static bool open_addrs(struct run *run, const struct addr *listen,
 			return false;
 	if (!run->opt->admin)
 		return true;
-	run->admin = admin_new(&run->worker, admin, &origin_admin_ops, run->origin, p);
+	run->admin = admin_new(
+		run->worker.loop, admin, &origin_admin_ops, run->origin, p);
 	return run->admin != NULL;
 }
 

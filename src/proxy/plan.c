@@ -273,11 +273,18 @@ static uint32_t largest_gather(const struct plan *plan, uint32_t upstream)
 	return most;
 }
 
+/* What more threads than one have open besides connections. */
+static uint64_t files_beside(const struct plan *plan)
+{
+	return (plan->threads - 1) * (FDS_A_THREAD + (uint64_t)plan->place_count);
+}
+
 /* A cap in connections is what that upstream gets; the others share what is left. */
 bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 {
 	uint64_t clients = plan->opt->clients, fit = fds_fit(), sum = 0;
-	uint64_t left = fit > clients ? fit - clients : 0;
+	uint64_t beside = files_beside(plan);
+	uint64_t left = fit > clients + beside ? fit - clients - beside : 0;
 	uint32_t open_ended = 0;
 	char what[128];
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
@@ -301,8 +308,6 @@ bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 		"--clients %llu and %llu connections to the upstream%s",
 		(unsigned long long)clients, (unsigned long long)sum,
 		plan->upstream_count > 1 ? "s" : "");
-	uint64_t beside = (plan->threads - 1) *
-			  (FDS_A_THREAD + (uint64_t)plan->place_count);
 	return fds_ensure(clients + sum + beside, what, p);
 }
 

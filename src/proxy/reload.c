@@ -64,8 +64,8 @@ static bool open_all(
 	if (!access_open(plan, &o->log, why))
 		return false;
 	if (plan->admin.len && !admin_stays(c, plan)) {
-		o->admin = admin_new(&crew_main(c)->proxy.worker, &plan->admin,
-			&crew_admin_ops, c, why);
+		o->admin = admin_new(
+			crew_main(c)->loop, &plan->admin, &crew_admin_ops, c, why);
 		if (!o->admin)
 			goto no_admin;
 	}
