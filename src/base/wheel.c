@@ -23,7 +23,7 @@ struct slot {
 
 struct wheel {
 	uint64_t tick; /* where the wheel stands: nothing is filed before it */
-	uint64_t order;
+	uint32_t order;
 	uint32_t shift; /* a tick is 2^shift ns: the grain, rounded down */
 	uint32_t count;
 	bool running;
@@ -205,7 +205,10 @@ static void advance(struct wheel *w, ns_t now)
 static bool is_before(struct list_node *a, struct list_node *b)
 {
 	const struct timer *x = timer_of(a), *y = timer_of(b);
-	return x->at != y->at ? x->at < y->at : x->order < y->order;
+	if (x->at != y->at)
+		return x->at < y->at;
+	/* Which was set first, also where the count has wrapped between the two. */
+	return (int32_t)(x->order - y->order) < 0;
 }
 
 static bool is_sorted(const struct list *l)

@@ -23,8 +23,8 @@ struct wheel;
 struct timer {
 	struct list_node node;
 	ns_t at; /* absolute; meaningful while set */
-	uint64_t order;
 	void (*on_fire)(struct timer *t);
+	uint32_t order; /* of setting; it wraps */
 	uint16_t level, slot;
 };
 

@@ -78,14 +78,13 @@ static void on_sock_ready(struct io_sock *s, unsigned bits)
 	c->filter->on_sock_ready(c, bits);
 }
 
-static void conn_start(struct conn *c, struct io_loop *loop)
+static void conn_start(struct conn *c)
 {
 	c->filter = &tcp_filter;
 	c->tls = NULL;
 	c->wanted = 0;
 	c->cut = false;
 	c->sock.on_ready = on_sock_ready;
-	c->opened_at = io_now(loop);
 	c->last_rx_at = c->last_tx_at = 0;
 	c->rx_bytes = c->tx_bytes = 0;
 }
@@ -95,7 +94,7 @@ enum err conn_connect(struct conn *c, struct io_loop *loop, const struct addr *t
 {
 	enum err e = io_connect(loop, &c->sock, to, from);
 	if (e == ERR_OK)
-		conn_start(c, loop);
+		conn_start(c);
 	return e;
 }
 
@@ -114,7 +113,7 @@ enum err conn_accept(struct conn *c, struct io_listener *l, struct addr *peer)
 {
 	enum err e = io_accept(l, &c->sock, peer);
 	if (e == ERR_OK)
-		conn_start(c, c->sock.loop);
+		conn_start(c);
 	return e;
 }
 

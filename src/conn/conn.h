@@ -3,8 +3,8 @@
  * is put on after conn_connect or conn_accept. The owner's calls are the same.
  *
  * MODEL   Results and readiness are those of io/sock.h, of the owner's own bytes. What the
- *         kernel will not tell later (when it opened, when bytes last moved, how many) is
- *         noted as it happens.
+ *         kernel will not tell later (when bytes last moved, how many) is noted as it
+ *         happens.
  * RULES   1. After conn_close no callback follows; the owner may free the storage at once.
  *         2. What conn_writev did not take is offered again, the same bytes before any
  *            others, or the connection is closed: TLS may have sealed them in a record that
@@ -43,7 +43,7 @@ struct conn {
 	uint8_t wanted; /* by the owner; sock.wanted is what that needs of the socket */
 	bool cut; /* read gave ERR_EOF, but TLS's close_notify had not come: who ended the
 		     stream is unknown, so a message that lasts until the end is not whole */
-	ns_t opened_at, last_rx_at, last_tx_at; /* last_*: 0 until bytes moved */
+	ns_t last_rx_at, last_tx_at; /* 0 until bytes moved */
 	uint64_t rx_bytes, tx_bytes;
 };
 

@@ -390,7 +390,7 @@ static void test_rules(void **state)
 	(void)state;
 	assert_true(aborts(free_with_timer));
 	assert_true(aborts(set_without_callback));
-	assert_int_equal(sizeof(struct timer), 48);
+	assert_int_equal(sizeof(struct timer), 40);
 	struct wheel *none = NULL;
 	wheel_free(&none);
 }
