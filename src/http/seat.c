@@ -149,7 +149,6 @@ static struct cconn *parcel_unpack(struct parcel *p, struct upstream *u)
 	}
 	endpoint_take(cc, endpoint_for(u, &p->addr, text_slice(&p->host)));
 	cc->served = p->served;
-	u->stats.adopted++;
 	return cc;
 }
 
@@ -165,6 +164,7 @@ static void parcel_deliver(struct parcel *p, struct upstream *u)
 		cconn_close_idle(cc);
 		return;
 	}
+	u->stats.adopted++;
 	ns_t left = NS_NEVER;
 	if (p->idle_until != NS_NEVER)
 		left = ns_max(p->idle_until - worker_now(u->worker), 0);

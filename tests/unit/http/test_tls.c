@@ -458,6 +458,69 @@ static void test_certificates_change_under_calls(void **state)
 	scene_fini(&s);
 }
 
+/* Calls in turn of two threads' upstreams under a limit of one: it has its TLS with it, unless
+ * the other thread speaks as another client. */
+static void take_turns(struct scene *s, bool same_client, int turns)
+{
+	struct io_loop *loop = sim_host(s->bed.sim, "10.0.0.3");
+	struct io_mailbox *mail[] = { io_mailbox_new(s->bed.near), io_mailbox_new(loop) };
+	struct tls_client *client[2] = { new_client(s, 0), NULL };
+	struct upstream_cfg cfg = upstream_defaults();
+	struct upstream *up[2];
+	struct worker worker;
+	struct job j;
+	client[1] = same_client ? client[0] : new_client(s, 0);
+	worker_init(&worker, loop, &(struct worker_cfg){ 0 });
+	cfg.limit = 1;
+	cfg.share = share_new(2);
+	for (uint32_t i = 0; i < 2; i++) {
+		cfg.seat = i;
+		cfg.mail = mail[i];
+		cfg.tls = client[i];
+		up[i] = upstream_new(i ? &worker : &s->bed.worker, &cfg);
+	}
+	tls_client_unref(&client[0]);
+	if (!same_client)
+		tls_client_unref(&client[1]);
+	for (int i = 0; i < turns; i++) {
+		s->up = up[i % 2];
+		assert_int_equal(run_job(s, &j, "/now")->why, ERR_OK);
+		job_fini(&j);
+	}
+	uint64_t moves = upstream_stats(up[0])->adopted + upstream_stats(up[1])->adopted;
+	assert_int_equal(moves, same_client ? turns - 1 : 0);
+	assert_int_equal(share_used(cfg.share), 1);
+	upstream_free(&up[1]);
+	upstream_free(&up[0]);
+	s->up = NULL;
+	for (uint32_t i = 0; i < 2; i++)
+		io_mailbox_free(&mail[i]);
+	share_unref(&cfg.share);
+	worker_fini(&worker);
+}
+
+static void test_moves_with_its_tls(void **state)
+{
+	struct scene s;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
+	scene_server(&s, (struct server_cfg){ .idle_for = 1000 * NS_S });
+	take_turns(&s, true, 5);
+	assert_int_equal(server_tls_counts(s.app.server)->handshakes, 1);
+	scene_fini(&s);
+}
+
+static void test_not_to_another_client(void **state)
+{
+	struct scene s;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
+	scene_server(&s, (struct server_cfg){ .idle_for = 1000 * NS_S });
+	take_turns(&s, false, 3);
+	assert_int_equal(server_tls_counts(s.app.server)->handshakes, 3);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +535,8 @@ int main(void)
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
 		TEST(test_a_handshake_under_way_as_the_server_drains),
+		cmocka_unit_test(test_moves_with_its_tls),
+		cmocka_unit_test(test_not_to_another_client),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
