@@ -89,9 +89,33 @@ static void test_who_waits_is_served(void **state)
 	stage_fini(&s);
 }
 
+/* What other threads' clients had taken comes free: nobody tells, and all the same it is
+ * noticed soon. */
+static void test_full_with_clients_of_others(void **state)
+{
+	(void)state;
+	struct stage s;
+	struct quota all;
+	stage_init(&s, 8);
+	quota_init(&all, 2);
+	s.bed.worker.sconns.quota = &all;
+	assert_true(quota_take(&all, 2));
+	stage_connect(&s, 0, &s.at[0].at);
+	bed_run(&s.bed, NS_S);
+	assert_int_equal(server_conn_count(s.server), 0);
+	quota_give(&all, 1);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_true(is_served(&s, 0));
+	quota_give(&all, 1);
+	raw_fini(&s.client[0]);
+	bed_run(&s.bed, 10 * NS_S);
+	assert_int_equal(quota_used(&all), 0);
+	stage_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(test_keep_only),
-		TEST(test_who_waits_is_served) };
+		TEST(test_who_waits_is_served), TEST(test_full_with_clients_of_others) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
