@@ -75,8 +75,12 @@ static void on_read_drained(struct io_letter *l)
 	note_drained(CONTAINER_OF(l, struct hand, drained)->crew);
 }
 
+/* Once: the server says it for each of the connections that end together. */
 static void tell_drained(struct hand *h)
 {
+	if (h->is_drained)
+		return;
+	h->is_drained = true;
 	if (h->nth == 0)
 		note_drained(h->crew);
 	else

@@ -38,6 +38,7 @@ struct hand {
 	pthread_t thread;  /* not of hand 0 */
 	struct timer stay; /* keeps its loop running with nothing to do */
 	struct io_letter drain, drained, stop;
+	bool is_drained; /* and has said so */
 	/* For the admin: */
 	struct io_letter ask;
 	struct report *report;

@@ -201,7 +201,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def config(n, urls, ca, ports, files):
+def config(n, urls, ca, ports, files, threads):
     """The n-th of a round of configurations: other limits, routes, servers, addresses, times."""
     port, extra, admin = ports
     listen = [f"127.0.0.1:{port}"] + [f"127.0.0.1:{extra}"] * (n % 2)
@@ -210,6 +210,7 @@ def config(n, urls, ca, ports, files):
 listen: {listen}
 admin: 'unix:{admin}'
 {files}
+threads: {threads}
 timeout: 600s
 tls-timeout: {PATIENCE}s
 client-idle-for: {60 + n % 4}s
@@ -241,14 +242,15 @@ def clients_of(port, extra, steps, context):
             c.join(4 * PATIENCE)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_nothing_is_lost_by_reloads_and_a_drain_under_load(secure, ca, tmp_path):
+def test_nothing_is_lost_by_reloads_and_a_drain_under_load(secure, threads, ca, tmp_path):
     seen, steps, ports = Counter(), Steps(), (free_port(), free_port(), tmp_path / "admin.sock")
     cert, context = ca.issue(*LOCAL), trusting(ca) if secure else None
     files = f"cert: {cert.cert}\nkey: {cert.key}" if secure else ""
     with Api(seen, steps) as plain, Api(seen, steps, ca.issue(*LOCAL)) as tls:
         def text(n):
-            return config(n, (plain.url, tls.url), ca, ports, files)
+            return config(n, (plain.url, tls.url), ca, ports, files, threads)
 
         with Proxy(tmp_path, text(0)) as p, clients_of(*ports[:2], steps, context) as found:
             held, kept, fresh = found
