@@ -58,8 +58,8 @@ class Verb:
     def __init__(self, name, folder, *options, weir=WEIR, listen="127.0.0.1:0", program=None):
         self.name = name
         self.admin = Path(folder) / f"{name}-{time.monotonic_ns()}.sock"
-        argv = [*(program or [weir, name]), "--listen", listen, "--admin", f"unix:{self.admin}",
-                *map(str, options)]
+        argv = [*(program or [weir, name]), *(["--listen", listen] if listen else []),
+                "--admin", f"unix:{self.admin}", *map(str, options)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         stdout=subprocess.DEVNULL)
         self.line = self._first_line()

@@ -375,14 +375,6 @@ void allow_fini(struct allow_list *l)
 	*l = (struct allow_list){ .n = 0 };
 }
 
-bool allow_has(const struct allow_list *l, const struct allow_ip *ip)
-{
-	for (uint32_t i = 0; i < l->n; i++)
-		if (l->rules[i].has_net && net_has(&l->rules[i].net, ip))
-			return true;
-	return false;
-}
-
 /* --- verdicts --- */
 
 static bool fits_name(const struct allow_rule *r, struct slice host)

@@ -1,6 +1,5 @@
 /*
- * allow: which hosts, addresses and ports may be reached at a caller's word, and whose word
- * that may be. Pure.
+ * allow: which hosts, addresses and ports may be reached at a caller's word. Pure.
  *
  * MODEL   A pattern names hosts, addresses, or hosts with the addresses they may lead to; and
  *         ports, which begin with a colon:
@@ -62,8 +61,6 @@ struct allow_list {
  * before it were added. */
 MUST_USE bool allow_add(struct allow_list *l, const char *text, struct problem *p);
 void allow_fini(struct allow_list *l);
-/* Whether one of the list's patterns has the address: for lists of addresses alone. */
-bool allow_has(const struct allow_list *l, const struct allow_ip *ip);
 
 /* Digits of either family, without brackets. */
 bool allow_ip_parse(struct slice s, struct allow_ip *out);

@@ -464,6 +464,11 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	upstream_poke(u);
 }
 
+const struct addr *upstream_address(const struct upstream *u, uint32_t k)
+{
+	return k < u->endpoint_count ? &u->endpoints[k]->addr : NULL;
+}
+
 bool upstream_drop_idle(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);

@@ -152,6 +152,8 @@ void upstream_free(struct upstream **u);
  * connections go first. Calls that wait together for more than the limit end with ERR_SHED.
  */
 void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
+/* The kth address that new connections may go to; NULL past the last. */
+const struct addr *upstream_address(const struct upstream *u, uint32_t k);
 /* Closes the idle connection that has been idle for longest. False: there is none. */
 bool upstream_drop_idle(struct upstream *u);
 /* Nobody will submit to it any more: nothing is kept idle. upstream_reconfigure takes it

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <unistd.h>
 
 static const struct slice unix_prefix = { "unix:", 5 };
 
@@ -240,6 +241,26 @@ bool addr_is_loopback(const struct addr *a)
 	if (a->sa.sa_family == AF_INET)
 		return ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 	return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
+/* The kernel sends from an address of its own to that address. Nothing goes out. */
+bool addr_is_of_host(const struct addr *a)
+{
+	struct addr from = { .len = sizeof(from.in6) }, to = *a;
+	if (a->len == 0 || addr_is_unix(a))
+		return false;
+	if (addr_is_loopback(a) || addr_is_any(a))
+		return true;
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool ok = connect(fd, &to.sa, to.len) == 0 &&
+		  getsockname(fd, &from.sa, &from.len) == 0;
+	close(fd);
+	if (!ok)
+		return false;
+	addr_set_port(&from, addr_port(a));
+	return addr_eq(&from, a);
 }
 
 void text_add_addr(struct text *t, const struct addr *a)

@@ -20,12 +20,6 @@ static struct slice shown_path(const struct proxy *p, const struct h1_head *head
 	return mask ? slice_cut(head->target, 0, mark + 1) : head->target;
 }
 
-static const char *upstream_name(const struct exchange *x)
-{
-	const struct route *r = x->route;
-	return r ? r->plan->upstreams[r->index].target->name : NULL;
-}
-
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x)
 {
 	const struct h1_head *head = sconn_head(client);
@@ -38,7 +32,7 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 		.method = head->method_text,
 		.host = head->authority,
 		.path = shown_path(p, head),
-		.upstream = slice_of(upstream_name(x)),
+		.upstream = slice_of(x->route ? x->route->name : NULL),
 		.status = x->status,
 		.reason = x->why,
 		.bytes_in = x->bytes_in,

@@ -89,18 +89,13 @@ static bool is_misdirected(const struct proxy *p, const struct h1_head *head)
 }
 
 enum err proxy_check_request(
-	const struct route *r, const struct h1_head *head, ns_t *until)
+	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until)
 {
-	ns_t budget;
 	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
 		return ERR_REQ_METHOD;
-	if (is_misdirected(r->plan->proxy, head))
+	if (!r->forwards && is_misdirected(r->plan->proxy, head))
 		return ERR_REQ_MISDIRECTED;
-	enum err e = proxy_budget(r, head, &budget);
-	if (e != ERR_OK)
-		return e;
-	*until = ns_add(proxy_now(r->plan->proxy), budget);
-	return budget > 0 ? ERR_OK : ERR_DEADLINE;
+	return proxy_until(r, head, begun_at, until);
 }
 
 void proxy_note_client(struct proxy *p, enum err why, bool answering)

@@ -55,6 +55,7 @@ void proxy_start(
 	list_init(&p->targets);
 	list_init(&p->retired);
 	p->reap.on_fire = on_reap;
+	egress_init(p);
 	proxy_init_exchanges(p, (uint32_t)o->clients);
 	plan_open(p, plan);
 	p->server = server_new(&p->worker, &server);
@@ -69,6 +70,7 @@ void proxy_make(struct proxy *p, struct io_loop *loop,
 void proxy_unmake(struct proxy *p)
 {
 	server_free(&p->server);
+	egress_fini(p);
 	/* The exchanges are over: the plans before this one are gone. */
 	plan_unref(p->plan);
 	p->plan = NULL;

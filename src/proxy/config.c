@@ -383,6 +383,14 @@ static void add_only_route(struct config *c)
 
 /* --- the whole --- */
 
+bool config_is_forward_only(const struct config *c)
+{
+	const struct proxy_options *o = &c->at.opt;
+	const struct conf_node *root = c->at.maps[0];
+	return o->forward_listen.n && !o->listen.n && !o->upstream.n &&
+	       !(root && (conf_get(root, "upstreams") || conf_get(root, "routes")));
+}
+
 static void read_file(struct config *c)
 {
 	const struct conf_node *root = conf_root(c->conf);
@@ -397,6 +405,10 @@ static void read_file(struct config *c)
 	const struct conf_node *routes = conf_get(root, "routes");
 	if (upstreams)
 		read_upstreams(c, upstreams);
+	if (config_is_forward_only(c)) {
+		config_check(c);
+		return;
+	}
 	if (!c->upstream_count)
 		add_only_upstream(c);
 	if (routes)
@@ -433,8 +445,10 @@ struct config *config_read(const struct proxy_options *given)
 	c->unreadable = given->config != NULL;
 	if (c->unreadable)
 		return c;
-	add_only_upstream(c);
-	add_only_route(c);
+	if (!config_is_forward_only(c)) {
+		add_only_upstream(c);
+		add_only_route(c);
+	}
 	config_check(c);
 	return c;
 }

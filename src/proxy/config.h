@@ -5,7 +5,8 @@
  *         begins with the process's options and says what it wants otherwise; a route begins
  *         with its upstream's. So each has a whole struct proxy_options, and a key may stand
  *         wherever what it applies to is inside.
- *         Without `upstreams` in the file, --upstream is one named `default`; without
+ *         With forward-listen and nothing of a reverse proxy, there is neither upstream nor
+ *         route. Without `upstreams` in the file, --upstream is one named `default`; without
  *         `routes`, the only upstream has every request.
  * RULES   1. The stronger source stands: command line, environment, file, default.
  *         2. All that is wrong is found at once: in the file each with its place (conf.h), on
@@ -102,6 +103,8 @@ void config_unref(struct config **c);
 bool config_is_good(const struct config *c);
 /* What --threads says; 0: nothing that makes sense. */
 uint32_t config_threads(const struct proxy_options *o);
+/* Nobody comes in but to hosts of their own choosing. */
+bool config_is_forward_only(const struct config *c);
 /* All complaints, a line or three each. */
 void config_show(const struct config *c, struct text *out);
 

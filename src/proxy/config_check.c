@@ -1,4 +1,5 @@
 /* What the values mean, alone and together. */
+#include "flow/allow.h"
 #include "http/upstream.h"
 #include "io/addr.h"
 #include "io/dns.h"
@@ -36,14 +37,11 @@ static bool check_addr(const char *text, struct problem *p)
 	return addr_split(s, &host, &port, p);
 }
 
-static void check_listen(struct config *c)
+static void check_places(
+	struct config *c, const char *name, const struct opt_texts *listen)
 {
-	const struct opt_texts *listen = &c->at.opt.listen;
-	if (!listen->n)
-		config_complain(c, option(&c->at, "listen"),
-			" is missing: where do clients come in? For example :8080");
 	for (uint32_t i = 0; i < listen->n; i++) {
-		struct config_option at = { &c->at, "listen", i };
+		struct config_option at = { &c->at, name, i };
 		struct problem why = { "" };
 		if (!check_addr(listen->v[i], &why))
 			config_complain(c, at, ": %s", why.text);
@@ -54,22 +52,99 @@ static void check_listen(struct config *c)
 	}
 }
 
+static void check_networks(
+	struct config *c, const char *name, const struct opt_texts *texts)
+{
+	struct addr_net ignored;
+	for (uint32_t i = 0; i < texts->n; i++) {
+		struct problem why = { "" };
+		if (!addr_net_parse(slice_of(texts->v[i]), &ignored, &why))
+			config_complain(c, (struct config_option){ &c->at, name, i },
+				": %s", why.text);
+	}
+}
+
 static void check_way(struct config *c)
 {
 	const struct config_level *at = &c->at;
 	const struct opt_texts *trust = &at->opt.forwarded_trust;
-	struct addr_net ignored;
 	if (!way_is_name(slice_of(at->opt.via)))
 		config_complain(c, option(at, "via"),
 			": '%s' is no name: letters, digits and - make one, or none",
 			at->opt.via ? at->opt.via : "");
-	for (uint32_t i = 0; i < trust->n; i++) {
+	check_networks(c, "forwarded-trust", trust);
+}
+
+/* The kernel chooses one. */
+static bool is_any_port(const char *addr)
+{
+	size_t n = strlen(addr);
+	return n >= 2 && strcmp(addr + n - 2, ":0") == 0;
+}
+
+/* One address is for one or the other. */
+static void check_both_listen(struct config *c)
+{
+	const struct opt_texts *listen = &c->at.opt.listen,
+			       *forward = &c->at.opt.forward_listen;
+	for (uint32_t i = 0; i < forward->n; i++)
+		for (uint32_t k = 0; k < listen->n; k++)
+			if (strcmp(forward->v[i], listen->v[k]) == 0 &&
+				!is_any_port(forward->v[i]))
+				config_complain(c,
+					(struct config_option){
+						&c->at, "forward-listen", i },
+					": %s is an address of `listen`: give the forward "
+					"proxy one of its own",
+					forward->v[i]);
+}
+
+static void check_listen(struct config *c)
+{
+	const struct proxy_options *o = &c->at.opt;
+	if (!o->listen.n && !o->forward_listen.n)
+		config_complain(c, option(&c->at, "listen"),
+			" is missing: where do clients come in? For example :8080");
+	check_places(c, "listen", &o->listen);
+	check_places(c, "forward-listen", &o->forward_listen);
+	check_both_listen(c);
+}
+
+static void check_patterns(
+	struct config *c, const char *name, const struct opt_texts *texts)
+{
+	struct allow_list list = { .n = 0 };
+	for (uint32_t i = 0; i < texts->n; i++) {
 		struct problem why = { "" };
-		if (!addr_net_parse(slice_of(trust->v[i]), &ignored, &why))
-			config_complain(c,
-				(struct config_option){ at, "forwarded-trust", i },
+		if (!allow_add(&list, texts->v[i], &why))
+			config_complain(c, (struct config_option){ &c->at, name, i },
 				": %s", why.text);
 	}
+	allow_fini(&list);
+}
+
+/* What is said of a forward proxy where there is none is a mistake. */
+static void check_idle(struct config *c, const char *name, bool given)
+{
+	if (given && !c->at.opt.forward_listen.n)
+		config_complain(c, option(&c->at, name),
+			" is for the forward proxy, and there is none: give it an "
+			"address, forward-listen");
+}
+
+static void check_forward(struct config *c)
+{
+	const struct proxy_options *o = &c->at.opt;
+	check_networks(c, "forward-clients", &o->forward_clients);
+	check_patterns(c, "forward-allow", &o->forward_allow);
+	check_patterns(c, "forward-deny", &o->forward_deny);
+	check_idle(c, "forward-clients", o->forward_clients.n);
+	check_idle(c, "forward-allow", o->forward_allow.n);
+	check_idle(c, "forward-deny", o->forward_deny.n);
+	check_idle(c, "forward-tls", o->forward_tls);
+	if (o->forward_tls && !o->cert)
+		config_complain(c, option(&c->at, "forward-tls"),
+			" needs a certificate: give cert and key");
 }
 
 uint32_t config_threads(const struct proxy_options *o)
@@ -90,6 +165,7 @@ static void check_process(struct config *c)
 	const struct proxy_options *o = &at->opt;
 	struct problem why = { "" };
 	check_listen(c);
+	check_forward(c);
 	if (o->admin && !check_addr(o->admin, &why))
 		config_complain(c, option(at, "admin"), ": %s", why.text);
 	if (o->dns && !dns_servers_check(o->dns, &why))

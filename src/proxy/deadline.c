@@ -45,6 +45,17 @@ enum err proxy_budget(const struct route *r, const struct h1_head *head, ns_t *b
 	return ERR_OK;
 }
 
+enum err proxy_until(
+	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until)
+{
+	ns_t budget;
+	enum err e = proxy_budget(r, head, &budget);
+	if (e != ERR_OK)
+		return e;
+	*until = ns_add(begun_at, budget);
+	return *until > proxy_now(r->plan->proxy) ? ERR_OK : ERR_DEADLINE;
+}
+
 void proxy_put_time_left(
 	struct wire *w, const struct proxy *p, const struct h1_head *head, ns_t until)
 {

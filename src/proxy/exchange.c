@@ -2,20 +2,30 @@
 #include "proxy/proxy.h"
 
 void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
-	const struct route *r)
+	const struct route *r, ns_t begun_at)
 {
 	x->ops = ops;
 	x->route = r;
 	plan_ref(r->plan);
-	x->begun_at = proxy_now(p);
+	x->begun_at = begun_at;
 	p->exchanges_now++;
+	if (r->host)
+		egress_use(r->host);
+}
+
+void exchange_pass(struct proxy *p, struct exchange *x)
+{
+	struct plan *plan = x->route->plan;
+	p->exchanges_now--;
+	if (x->route->host)
+		egress_leave(x->route->host); /* and the route may be gone with it */
+	plan_unref(plan);
 }
 
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
 {
 	access_note(p, client, x);
-	p->exchanges_now--;
-	plan_unref(x->route->plan);
+	exchange_pass(p, x);
 }
 
 static void on_request(struct sconn *client, const struct h1_head *head)
@@ -25,13 +35,17 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 	p->exchanges_total++;
 	if (way_ends_here(p, client, head))
 		return;
+	if (sconn_mark(client) != EGRESS_REVERSE) {
+		egress_request(p, client, head);
+		return;
+	}
 	r = plan_route(p->plan, head);
 	if (!r)
 		proxy_answer_reason(p, client, NULL, ERR_NO_ROUTE);
 	else if (r->gather > 1)
 		gather_request(p, client, head, r);
 	else
-		forward_request(p, client, head, r);
+		forward_request(p, client, head, r, proxy_now(p));
 }
 
 /* Without an exchange the request has been answered: what is left of it is dropped. */
@@ -87,9 +101,11 @@ static void on_refused(struct sconn *client, enum err why)
 static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)
 {
 	const struct proxy *p = server_ctx(s);
-	bool secure = server_tls_counts(s) != NULL;
+	bool secure = c->tls != NULL;
 	struct visitor *v = visitor_new(&p->plan->way, access_is_on(p), secure, c, peer);
 	sconn_set_conn_ctx(sconn_of(c), v);
+	if (sconn_mark(sconn_of(c)) != EGRESS_REVERSE)
+		sconn_set_mark(sconn_of(c), egress_mark(p, peer));
 	return true;
 }
 

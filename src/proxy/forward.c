@@ -218,14 +218,15 @@ static const struct server_ops forward_ops = {
 
 /* --- how it begins --- */
 
-struct forward *forward_new(struct proxy *p, struct sconn *client, const struct route *r)
+struct forward *forward_new(
+	struct proxy *p, struct sconn *client, const struct route *r, ns_t begun_at)
 {
 	struct forward *f = slab_take(&p->forwards);
 	if (!f) {
 		proxy_answer_reason(p, client, r, ERR_NO_MEMORY);
 		return NULL;
 	}
-	exchange_begin(p, &f->x, &forward_ops, r);
+	exchange_begin(p, &f->x, &forward_ops, r, begun_at);
 	f->proxy = p;
 	f->client = client;
 	f->timer.on_fire = on_deadline;
@@ -245,15 +246,15 @@ void forward_submit(struct forward *f, ns_t until)
 }
 
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	const struct route *r)
+	const struct route *r, ns_t begun_at)
 {
 	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(r, head, &until);
+	enum err why = proxy_check_request(r, head, begun_at, &until);
 	if (why != ERR_OK) {
 		proxy_answer_reason(p, client, r, why);
 		return;
 	}
-	struct forward *f = forward_new(p, client, r);
+	struct forward *f = forward_new(p, client, r, begun_at);
 	if (!f)
 		return;
 	f->call.ops = &forward_call_ops;

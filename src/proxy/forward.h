@@ -33,7 +33,8 @@ static inline struct forward *call_forward(struct call *call)
 
 /* --- forward.c --- */
 /* NULL: out of memory, and the client has been told. */
-struct forward *forward_new(struct proxy *p, struct sconn *client, const struct route *r);
+struct forward *forward_new(
+	struct proxy *p, struct sconn *client, const struct route *r, ns_t begun_at);
 /* Asks for the slot; the deadline runs. */
 void forward_submit(struct forward *f, ns_t until);
 /* We answer in the upstream's place; or, with half an answer out, cut the connection. */

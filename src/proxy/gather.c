@@ -325,13 +325,13 @@ void gather_request(struct proxy *p, struct sconn *client, const struct h1_head 
 {
 	uint32_t n = r->gather;
 	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(r, head, &until);
+	enum err why = proxy_check_request(r, head, proxy_now(p), &until);
 	if (why != ERR_OK) {
 		proxy_answer_reason(p, client, r, why);
 		return;
 	}
 	struct gather *g = mem_zalloc(sizeof(*g) + n * sizeof(g->parts[0]));
-	exchange_begin(p, &g->x, &gather_ops, r);
+	exchange_begin(p, &g->x, &gather_ops, r, proxy_now(p));
 	g->proxy = p;
 	g->client = client;
 	g->n = g->left = n;

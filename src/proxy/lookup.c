@@ -21,7 +21,8 @@ static bool make_dns(
 	struct plan *plan, struct proxy *p, struct io_loop *loop, struct problem *why)
 {
 	const struct dns_cfg cfg = { .servers = plan->opt->dns };
-	if (!has_names(plan) || (p->dns && same_text(p->dns_servers, plan->opt->dns)))
+	bool needed = plan->egress || has_names(plan);
+	if (!needed || (p->dns && same_text(p->dns_servers, plan->opt->dns)))
 		return true;
 	plan->dns = dns_new(loop, &cfg, why);
 	return plan->dns != NULL;
@@ -93,6 +94,11 @@ bool plan_check_names(struct plan *plan, struct text *warnings)
 void plan_open_dns(struct plan *plan, struct proxy *p)
 {
 	struct list *const lists[] = { &p->targets, &p->retired };
+	struct problem ignored;
+	/* A copy has none: its thread asks by itself where its callers' hosts are. Without one
+	 * they are not found. */
+	if (!plan->dns && plan->egress)
+		(void)!make_dns(plan, p, p->worker.loop, &ignored);
 	if (!plan->dns)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {

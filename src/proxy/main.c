@@ -57,6 +57,8 @@ static void say_limits(struct text *t, const struct proxy_options *o)
 
 static void say_upstreams(struct text *t, const struct plan *plan)
 {
+	if (plan->upstream_count == 0)
+		return;
 	if (plan->upstream_count > 1) {
 		text_add(t, ", ");
 		text_add_config(t, plan->config);
@@ -77,6 +79,8 @@ static void say_start(struct crew *c)
 	for (uint32_t i = 0; (at = server_addr(p->server, i)); i++) {
 		text_add(&t, i ? " " : "");
 		text_add_addr(&t, at);
+		if (server_mark(p->server, i) == EGRESS_FORWARD)
+			text_add(&t, " (forward)");
 	}
 	if (p->plan->tls)
 		text_add(&t, ", TLS");

@@ -40,7 +40,7 @@ static struct slice base_of(const struct proxy_options *o)
 	return url.path;
 }
 
-static void route_fill(struct route *r, const struct proxy_options *o)
+void plan_fill_route(struct route *r, const struct proxy_options *o)
 {
 	r->base = base_of(o);
 	r->timeout = o->timeout;
@@ -67,7 +67,11 @@ static void resolve_addrs(struct config *c, struct plan *plan)
 {
 	const struct proxy_options *o = &c->at.opt;
 	uint32_t n;
-	add_places(c, plan, "listen", &o->listen, (struct server_place){ .mark = 0 });
+	add_places(c, plan, "listen", &o->listen,
+		(struct server_place){ .mark = EGRESS_REVERSE });
+	add_places(c, plan, "forward-listen", &o->forward_listen,
+		(struct server_place){
+			.mark = EGRESS_FORWARD, .plain = !o->forward_tls });
 	struct problem why = { "" };
 	if (o->admin && !addr_resolve(slice_of(o->admin), &plan->admin, 1, &n, &why))
 		config_complain(c, (struct config_option){ &c->at, "admin", 0 }, ": %s",
@@ -149,6 +153,7 @@ static void plan_free(struct plan *plan)
 	}
 	dns_free(&plan->dns);
 	tls_server_unref(&plan->tls);
+	egress_policy_free(&plan->egress);
 	way_fini(&plan->way);
 	config_unref(&plan->config);
 	mem_free(plan->upstreams);
@@ -172,9 +177,11 @@ struct plan *plan_new(struct config *c)
 	way_init(&plan->way, plan->opt, plan->id);
 	resolve_addrs(c, plan);
 	load_server(c, plan);
+	plan->egress = egress_policy_new(c);
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];
 		u->cfg = &c->upstreams[i];
+		u->name = u->cfg->name;
 		proxy_fill_upstream(&u->cfg->at.opt, &u->up);
 		for (uint32_t k = 0; k < u->cfg->at.opt.upstream.n; k++)
 			add_source(c, u, k);
@@ -187,7 +194,7 @@ struct plan *plan_new(struct config *c)
 		r->cfg = from;
 		r->index = from->upstream;
 		r->takes_all = !from->host && !from->path && !from->method_count;
-		route_fill(r, &from->at.opt);
+		plan_fill_route(r, &from->at.opt);
 	}
 	if (!config_is_good(c)) {
 		plan_free(plan);
@@ -204,9 +211,10 @@ struct plan *plan_of(const struct proxy_options *o, const struct upstream_cfg *u
 	way_init(&plan->way, o, 0); /* no two runs differ */
 	plan->threads = 1;
 	plan->upstreams->up = *upstream;
+	plan->upstreams->name = "default";
 	plan->routes->plan = plan;
 	plan->routes->takes_all = true;
-	route_fill(plan->routes, o);
+	plan_fill_route(plan->routes, o);
 	return plan;
 }
 
@@ -237,6 +245,7 @@ struct plan *plan_copy(const struct plan *plan)
 	memcpy(copy->places, plan->places, sizeof(copy->places));
 	copy->place_count = plan->place_count;
 	copy->threads = plan->threads;
+	copy->egress = egress_policy_copy(plan->egress, plan->opt);
 	copy->tls = plan->tls;
 	if (copy->tls)
 		tls_server_ref(copy->tls);
@@ -279,6 +288,12 @@ static uint64_t files_beside(const struct plan *plan)
 	return (plan->threads - 1) * (FDS_A_THREAD + (uint64_t)plan->place_count);
 }
 
+static uint32_t share_of(uint64_t each, uint64_t clients, uint32_t least)
+{
+	uint64_t share = each < clients ? each : clients;
+	return share > least ? (uint32_t)share : least;
+}
+
 /* A cap in connections is what that upstream gets; the others share what is left. */
 bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 {
@@ -293,21 +308,23 @@ bool plan_share_files(struct plan *plan, uint64_t *servers, struct problem *p)
 		if (is_capped(u))
 			left = left > u->limit ? left - u->limit : 0;
 	}
+	open_ended += plan->egress != NULL; /* all hosts of the forward proxy together */
 	uint64_t each = open_ended ? left / open_ended : 0;
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct upstream_cfg *u = &plan->upstreams[i].up;
 		uint32_t least = largest_gather(plan, i);
-		uint64_t share = each < clients ? each : clients;
-		u->sockets_max = is_capped(u)    ? u->limit
-				 : share > least ? (uint32_t)share
-						 : least;
+		u->sockets_max = is_capped(u) ? u->limit : share_of(each, clients, least);
 		sum += u->sockets_max;
+	}
+	if (plan->egress) {
+		plan->egress->conns_max = share_of(each, clients, 1);
+		sum += plan->egress->conns_max;
 	}
 	*servers = sum;
 	snprintf(what, sizeof(what),
 		"--clients %llu and %llu connections to the upstream%s",
 		(unsigned long long)clients, (unsigned long long)sum,
-		plan->upstream_count > 1 ? "s" : "");
+		plan->upstream_count + (plan->egress != NULL) > 1 ? "s" : "");
 	return fds_ensure(clients + sum + beside, what, p);
 }
 
@@ -349,8 +366,8 @@ static char *target_key(const struct plan_upstream *u)
 	}
 	qsort(each, n, sizeof(each[0]), by_text);
 	text_init(&t);
-	text_addf(&t, "%s %s\n", target_name(u),
-		u->up.unit == SLOT_UNIT_CONNECTION ? "connection" : "request");
+	text_addf(&t, "%s %s %u\n", u->name,
+		u->up.unit == SLOT_UNIT_CONNECTION ? "connection" : "request", u->rules);
 	for (uint32_t i = 0; i < n; i++) {
 		text_addf(&t, "%s\n", each[i]);
 		mem_free(each[i]);
@@ -396,16 +413,19 @@ static struct target *target_new(struct proxy *p, struct plan_upstream *u, char 
 	const struct proxy_seat *seat = &p->seat;
 	struct target *t = mem_zalloc(sizeof(*t));
 	t->proxy = p;
-	t->name = mem_strdup(target_name(u));
+	t->name = mem_strdup(u->name);
 	t->key = key;
 	t->share = seat->shares ? shares_take(seat->shares, key) : NULL;
 	seat_upstream(t, &u->up);
 	t->up = upstream_new(&p->worker, &u->up);
 	t->names = u->names;
+	t->guard = u->guard;
 	u->names = NULL;
+	u->guard = NULL;
 	if (t->names) {
 		names_attach(t->names, t->up);
-		names_watch(t->names, on_told, t);
+		if (!t->guard) /* a host's are looked up on each thread that asks */
+			names_watch(t->names, on_told, t);
 	}
 	list_push_back(&p->targets, &t->node);
 	return t;
@@ -424,7 +444,7 @@ static void target_go_on(struct target *t, struct plan_upstream *u)
 		upstream_set_endpoints(t->up, list, u->up.endpoint_count);
 }
 
-static struct target *target_take(struct proxy *p, struct plan_upstream *u)
+struct target *plan_take_target(struct proxy *p, struct plan_upstream *u)
 {
 	char *key = target_key(u);
 	struct target *t = target_find(&p->targets, key);
@@ -446,6 +466,7 @@ static void target_free(struct list *l, struct target *t)
 {
 	list_remove(l, &t->node);
 	names_free(&t->names);
+	mem_free(t->guard);
 	upstream_free(&t->up);
 	shares_give(t->proxy->seat.shares, &t->share);
 	mem_free(t->key);
@@ -453,7 +474,7 @@ static void target_free(struct list *l, struct target *t)
 	mem_free(t);
 }
 
-static void target_give(struct proxy *p, struct target *t)
+void plan_give_target(struct proxy *p, struct target *t)
 {
 	if (--t->plans > 0)
 		return;
@@ -487,6 +508,18 @@ void plan_free_targets(struct proxy *p)
 
 /* --- life --- */
 
+static void fill_egress_route(struct plan *plan, struct plan_upstream *u)
+{
+	struct route *r = &u->as_egress;
+	plan_fill_route(r, u->cfg ? &u->cfg->at.opt : plan->opt);
+	r->plan = plan;
+	r->upstream = u->target->up;
+	r->name = u->name;
+	r->base = SLICE_NONE;
+	r->gather = 1;
+	r->forwards = true;
+}
+
 void plan_open(struct proxy *p, struct plan *plan)
 {
 	struct plan *before = p->plan;
@@ -494,14 +527,18 @@ void plan_open(struct proxy *p, struct plan *plan)
 	plan_open_dns(plan, p);
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];
-		u->target = target_take(p, u);
+		u->target = plan_take_target(p, u);
+		fill_egress_route(plan, u);
 	}
-	for (uint32_t i = 0; i < plan->route_count; i++)
-		plan->routes[i].upstream = plan->upstreams[plan->routes[i].index]
-						   .target->up;
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		struct route *r = &plan->routes[i];
+		r->upstream = plan->upstreams[r->index].target->up;
+		r->name = plan->upstreams[r->index].name;
+	}
 	p->plan = plan;
 	p->opt = plan->opt;
-	p->upstream = plan->routes->upstream;
+	p->upstream = plan->route_count ? plan->routes->upstream : NULL;
+	egress_switch(p, before);
 	if (before)
 		plan_unref(before);
 }
@@ -517,7 +554,7 @@ void plan_unref(struct plan *plan)
 		return;
 	for (uint32_t i = 0; i < plan->upstream_count; i++)
 		if (plan->upstreams[i].target)
-			target_give(plan->proxy, plan->upstreams[i].target);
+			plan_give_target(plan->proxy, plan->upstreams[i].target);
 	plan_free(plan);
 }
 

@@ -27,43 +27,55 @@
 
 struct proxy;
 struct plan;
+struct egress_policy;
 
-#define PLAN_PLACES_MAX OPT_TEXTS_MAX
+#define PLAN_PLACES_MAX (2 * OPT_TEXTS_MAX)
 
 struct target {
 	struct list_node node; /* on the proxy's targets or retired */
 	struct proxy *proxy;
 	char *name;
-	char *key; /* name, unit and URLs */
+	char *key; /* name, unit, URLs, and rules if there are any */
 	struct upstream *up;
 	struct share
 		*share; /* with the targets of that key on other threads; NULL: alone */
 	/* What the URLs stand for; NULL: made without a config, or another thread looks it up. */
 	struct names *names;
+	void *guard; /* of the names: who judges their addresses; or NULL */
 	uint32_t plans; /* that name it */
 };
 
-struct plan_upstream {
-	const struct config_upstream *cfg; /* NULL: made without a config */
-	struct upstream_cfg up;            /* names point into cfg */
-	struct names_source sources[UPSTREAM_ENDPOINTS_MAX]; /* its URLs, inside cfg */
-	uint32_t source_count;
-	struct names *names;    /* for a target to be made; NULL: there is one */
-	struct tls_client *tls; /* of up; NULL: plain */
-	struct target *target;
-};
+struct plan_upstream;
+struct egress_host;
 
 /* What a request needs of its route, at hand. */
 struct route {
 	struct plan *plan;
 	const struct config_route *cfg; /* NULL: takes every request */
 	struct upstream *upstream;
-	struct slice base; /* path prefix of the upstream's URL, "" or "/v1" */
+	const char *name;         /* of the upstream */
+	struct egress_host *host; /* made for a request that named it; else NULL */
+	struct slice base;        /* path prefix of the upstream's URL, "" or "/v1" */
 	ns_t timeout, tunnel_idle_for;
 	uint32_t gather;
 	bool preserve_host;
 	bool takes_all;
-	uint32_t index; /* of the upstream */
+	bool forwards;  /* its requests name where they go themselves (egress.h) */
+	uint32_t index; /* of the upstream, with a cfg */
+};
+
+struct plan_upstream {
+	const struct config_upstream *cfg; /* NULL: made without a config */
+	const char *name;
+	uint32_t rules; /* by which its addresses were judged: another number, another target */
+	struct upstream_cfg up;            /* names point into cfg */
+	struct names_source sources[UPSTREAM_ENDPOINTS_MAX]; /* its URLs, inside cfg */
+	uint32_t source_count;
+	struct names *names;    /* for a target to be made; NULL: there is one */
+	void *guard;            /* goes with the names */
+	struct tls_client *tls; /* of up; NULL: plain */
+	struct target *target;
+	struct route as_egress; /* for those who name it themselves */
 };
 
 struct plan {
@@ -80,6 +92,7 @@ struct plan {
 	uint64_t id; /* no other has it, but for its copies */
 	struct way way;
 	struct tls_server *tls; /* NULL: clients come in without */
+	struct egress_policy *egress; /* NULL: no forward proxy */
 	struct plan_upstream *upstreams;
 	uint32_t upstream_count;
 	struct route *routes;
@@ -105,6 +118,12 @@ void plan_unref(struct plan *plan); /* frees the last one's; the proxy may be st
 /* NULL: none takes it. */
 const struct route *plan_route(const struct plan *plan, const struct h1_head *head);
 
+/* What the options say about requests. */
+void plan_fill_route(struct route *r, const struct proxy_options *o);
+/* The target for these URLs, made if there is none: it takes u's names then. To be given up
+ * again, upon which it is retired if nobody else has it. */
+struct target *plan_take_target(struct proxy *p, struct plan_upstream *u);
+void plan_give_target(struct proxy *p, struct target *t);
 /* One that will be there when the plan is opened: a retired one may end before. */
 bool plan_has_target(struct proxy *p, const struct plan_upstream *u);
 

@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "obs/accesslog.h"
 #include "obs/words.h"
+#include "proxy/egress.h"
 #include "proxy/plan.h"
 
 #define PROXY_STATUS_MAX 600
@@ -41,8 +42,9 @@ struct proxy {
 	char *dns_servers; /* which it asks; NULL: the system's */
 	struct server *server;
 	struct plan *plan;            /* by which new requests are routed */
-	struct upstream *upstream;    /* of the plan's first route; with one, the only */
+	struct upstream *upstream;    /* of the plan's first route; NULL: it has none */
 	struct list targets, retired; /* upstreams: plan.h */
+	struct egress egress;
 	struct timer reap;            /* looks after the retired */
 	struct words *words;
 	struct accesslog *log; /* borrowed; NULL: there never was one */
@@ -81,18 +83,21 @@ struct exchange {
 extern const struct server_ops proxy_ops; /* routes, then forwards or gathers */
 /* It has a route from now on, whose plan stays until the end. */
 void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
-	const struct route *r);
+	const struct route *r, ns_t begun_at);
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client);
+/* It ends unseen: another one goes on with its request. */
+void exchange_pass(struct proxy *p, struct exchange *x);
 
 /* --- forward.c, gather.c, tunnel.c --- */
+/* begun_at: when the request came; a part of its time may be over. */
 void forward_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	const struct route *r);
+	const struct route *r, ns_t begun_at);
 void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
 	const struct route *r);
 /* A CONNECT that is let through: a connection to the route's upstream, under its limit, and 200
  * when it is there; then bytes both ways (tunnel.c). */
 void tunnel_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	const struct route *r);
+	const struct route *r, ns_t begun_at);
 void proxy_init_exchanges(struct proxy *p, uint32_t max);
 
 /* --- build.c --- */
@@ -115,6 +120,9 @@ ns_t proxy_now(const struct proxy *p);
 /* The time a request has: --timeout, or less if its fields say so (Weir-Timeout, Envoy's). */
 MUST_USE enum err proxy_budget(
 	const struct route *r, const struct h1_head *head, ns_t *budget);
+/* Its deadline. ERR_DEADLINE: that is over. */
+MUST_USE enum err proxy_until(
+	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until);
 /* The fields that tell the server what is left, in place of the client's own. */
 void proxy_put_time_left(
 	struct wire *w, const struct proxy *p, const struct h1_head *head, ns_t until);
@@ -140,7 +148,7 @@ MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(
-	const struct route *r, const struct h1_head *head, ns_t *until);
+	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until);
 /* The client's side of an exchange is over: what it failed by is counted. */
 void proxy_note_client(struct proxy *p, enum err why, bool answering);
 void capture_begin(struct capture *c, uint16_t status);

@@ -220,9 +220,16 @@ static void add_plural(struct text *t, uint32_t n, const char *what)
 
 void text_add_config(struct text *t, const struct config *c)
 {
+	bool forward = c->at.opt.forward_listen.n > 0;
+	if (config_is_forward_only(c)) {
+		text_add(t, "forward proxy");
+		return;
+	}
 	add_plural(t, c->upstream_count, "upstream");
 	text_add(t, ", ");
 	add_plural(t, c->route_count, "route");
+	if (forward)
+		text_add(t, ", forward proxy");
 }
 
 /* One thing outside the file, or what the config says. */

@@ -61,6 +61,7 @@ static void fill_target(struct report *r, const struct target *from, bool retire
 	t->key = mem_strdup(from->key);
 	t->name = mem_strdup(from->name);
 	t->retired = retired;
+	t->on_demand = from->guard != NULL;
 	t->unit = upstream_slots(from->up)->unit;
 	t->share = from->share;
 	if (t->share)
@@ -83,6 +84,9 @@ void report_fill(struct report *r, struct proxy *p)
 	r->tunnels_total = p->tunnels_total;
 	memcpy(r->answers, p->answers, sizeof(r->answers));
 	memcpy(r->reasons, p->reasons, sizeof(r->reasons));
+	r->hosts = p->egress.hosts.len;
+	r->hosts_total = p->egress.hosts_total;
+	r->hosts_sockets = p->egress.group.conns;
 	r->lag = io_loop_lag_max(p->worker.loop);
 	io_loop_lag_reset(p->worker.loop);
 	words_merge(r->words, p->words);
@@ -163,6 +167,9 @@ void report_add(struct report *sum, const struct report *r)
 		sum->answers[i] += r->answers[i];
 	for (int i = 0; i < ERR_COUNT; i++)
 		sum->reasons[i] += r->reasons[i];
+	sum->hosts += r->hosts;
+	sum->hosts_total += r->hosts_total;
+	sum->hosts_sockets += r->hosts_sockets;
 	sum->lag = ns_max(sum->lag, r->lag);
 	words_merge(sum->words, r->words);
 	for (uint32_t i = 0; i < r->target_count; i++)
@@ -184,15 +191,20 @@ void report_seal(struct report *sum)
 
 void report_sum(const struct report *r, struct gauges *sum)
 {
+	uint32_t counted = 0;
 	*sum = (struct gauges){ .used = 0 };
 	for (uint32_t i = 0; i < r->target_count; i++) {
 		const struct report_target *t = &r->targets[i];
 		gauges_add(sum, &t->gauges);
-		if (t->retired) /* what they may still hold is no promise */
+		/* What they may hold is no promise. */
+		if (t->retired || t->on_demand)
 			continue;
+		counted++;
 		if (t->gauges.limit == UINT64_MAX)
 			sum->limit = UINT64_MAX;
 		else if (sum->limit != UINT64_MAX)
 			sum->limit += t->gauges.limit;
 	}
+	if (!counted)
+		sum->limit = UINT64_MAX;
 }

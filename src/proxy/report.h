@@ -25,6 +25,7 @@ struct gauges {
 struct report_target {
 	char *key, *name;
 	bool retired;
+	bool on_demand; /* a host that a caller has named */
 	enum slot_unit unit;
 	struct share *share; /* NULL: the target is alone */
 	struct gauges gauges;
@@ -38,6 +39,8 @@ struct report {
 	uint64_t tunnels_now, tunnels_total;
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
+	uint32_t hosts, hosts_sockets; /* of the forward proxy */
+	uint64_t hosts_total;
 	ns_t lag; /* since the last report */
 	struct words *words;
 	struct report_target *targets; /* live ones first */

@@ -168,7 +168,7 @@ static const char *common_unit(const struct report *r)
 {
 	const char *unit = NULL;
 	for (uint32_t i = 0; i < r->target_count; i++) {
-		if (r->targets[i].retired)
+		if (r->targets[i].retired || r->targets[i].on_demand)
 			continue;
 		const char *it = unit_text(r->targets[i].unit);
 		if (unit && unit != it)
@@ -187,6 +187,15 @@ static void json_config(struct json *j, const struct crew *c)
 	json_int(j, "routes", plan->route_count);
 	json_int(j, "reloads", (int64_t)c->reloads);
 	json_int(j, "reloads_failed", (int64_t)c->reloads_failed);
+	json_end(j);
+}
+
+static void json_forward(struct json *j, const struct report *r)
+{
+	json_object(j, "forward");
+	json_int(j, "hosts", r->hosts);
+	json_int(j, "hosts_total", (int64_t)r->hosts_total);
+	json_int(j, "sockets", r->hosts_sockets);
 	json_end(j);
 }
 
@@ -243,6 +252,7 @@ static void json_report(struct json *j, struct crew *c, struct report *r)
 	json_int(j, "now", (int64_t)r->exchanges_now);
 	json_int(j, "total", (int64_t)r->exchanges_total);
 	json_end(j);
+	json_forward(j, r);
 	json_object(j, "tunnels");
 	json_int(j, "now", (int64_t)r->tunnels_now);
 	json_int(j, "total", (int64_t)r->tunnels_total);

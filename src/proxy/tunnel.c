@@ -199,18 +199,18 @@ static const struct call_ops raw_call_ops = {
 };
 
 void tunnel_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	const struct route *r)
+	const struct route *r, ns_t begun_at)
 {
-	ns_t budget;
-	struct forward *f = forward_new(p, client, r);
+	ns_t until;
+	struct forward *f = forward_new(p, client, r, begun_at);
 	if (!f)
 		return;
 	f->call.ops = &raw_call_ops;
 	f->call.method = H1_CONNECT;
 	f->call.raw = true;
-	enum err why = proxy_budget(r, head, &budget);
+	enum err why = proxy_until(r, head, begun_at, &until);
 	if (why == ERR_OK)
-		forward_submit(f, ns_add(proxy_now(p), budget));
+		forward_submit(f, until);
 	else
 		forward_fail(f, why);
 }

@@ -31,8 +31,10 @@ static void check_routes(const struct config *c)
 
 static void check_good(const struct config *c)
 {
-	CHECK(c->upstream_count > 0 && c->route_count > 0);
-	CHECK(c->at.opt.listen.n > 0 && c->at.opt.clients > 0);
+	bool reverse = !config_is_forward_only(c);
+	CHECK((c->upstream_count > 0) == reverse && (c->route_count > 0) == reverse);
+	CHECK(c->at.opt.listen.n + c->at.opt.forward_listen.n > 0);
+	CHECK(c->at.opt.clients > 0);
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
 		CHECK(c->upstreams[i].at.opt.upstream.n > 0);
 		CHECK(c->upstreams[i].at.opt.limit > 0);
