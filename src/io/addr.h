@@ -40,8 +40,8 @@ bool addr_is_unix(const struct addr *a);
 bool addr_is_any(const struct addr *a); /* 0.0.0.0 or [::] */
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_of_host(const struct addr *a); /* one of this host's own: asks the kernel */
-void addr_unmap(struct addr *a);          /* ::ffff:10.0.0.1 becomes 10.0.0.1 */
-uint16_t addr_port(const struct addr *a); /* host order; 0 for unix */
+void addr_unmap(struct addr *a);            /* ::ffff:10.0.0.1 becomes 10.0.0.1 */
+uint16_t addr_port(const struct addr *a);   /* host order; 0 for unix */
 void addr_set_port(struct addr *a, uint16_t port);
 void text_add_addr(
 	struct text *t, const struct addr *a); /* 10.0.0.1:80, [::1]:80, unix:/run/x */

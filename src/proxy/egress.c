@@ -250,7 +250,8 @@ static void spare_connection(struct egress *e, const struct egress_host *wanted)
 
 /* --- requests --- */
 
-static void go(struct proxy *p, struct sconn *client, const struct route *r, ns_t begun_at)
+static void go(
+	struct proxy *p, struct sconn *client, const struct route *r, ns_t begun_at)
 {
 	const struct h1_head *head = sconn_head(client);
 	if (head->method == H1_CONNECT)
@@ -310,8 +311,7 @@ static void on_deadline(struct timer *t)
 {
 	struct wait *w = CONTAINER_OF(t, struct wait, deadline);
 	wait_over(w);
-	proxy_answer_reason(
-		wait_host(w)->proxy, w->client, w->x.route, ERR_DEADLINE);
+	proxy_answer_reason(wait_host(w)->proxy, w->client, w->x.route, ERR_DEADLINE);
 }
 
 /* As with a request that has no slot yet, its body waits with it. */
@@ -474,7 +474,8 @@ void egress_request(struct proxy *p, struct sconn *client, const struct h1_head 
 
 static bool same_rules(const struct plan *a, const struct plan *b)
 {
-	return a && a->egress && b->egress && strcmp(a->egress->text, b->egress->text) == 0;
+	return a && a->egress && b->egress &&
+	       strcmp(a->egress->text, b->egress->text) == 0;
 }
 
 /* Its like, under the plan of now, so that its target stays. */

@@ -52,7 +52,8 @@ enum egress_kind { EGRESS_HTTP, EGRESS_HTTPS, EGRESS_TUNNEL };
 
 struct egress_want {
 	enum egress_kind kind;
-	char host[ALLOW_HOST_MAX + 1]; /* a name in its one form, or an address in digits */
+	char host[ALLOW_HOST_MAX +
+		  1]; /* a name in its one form, or an address in digits */
 	uint16_t port;
 	bool literal;
 	struct allow_ip ip; /* of a literal */

@@ -16,8 +16,8 @@ static void add_clients(struct egress_policy *e, const struct opt_texts *texts)
 {
 	struct problem ignored;
 	for (uint32_t i = 0; i < texts->n; i++)
-		e->client_count += addr_net_parse(slice_of(texts->v[i]),
-			&e->clients[e->client_count], &ignored);
+		e->client_count += addr_net_parse(
+			slice_of(texts->v[i]), &e->clients[e->client_count], &ignored);
 }
 
 static void add_all(
@@ -42,9 +42,8 @@ static struct tls_client *load_tls(struct config *c)
 	struct tls_client *tls = tls_client_new(&cfg, &why);
 	if (!tls)
 		config_complain(c,
-			(struct config_option){
-				&c->at, o->upstream_ca ? "upstream-ca" : "forward-listen",
-				0 },
+			(struct config_option){ &c->at,
+				o->upstream_ca ? "upstream-ca" : "forward-listen", 0 },
 			" %s", why.text);
 	return tls;
 }
@@ -195,8 +194,8 @@ static void explain(struct text *t, enum allow_verdict verdict,
 		text_addf(t, "no forward-allow has %s:%u", want->host, want->port);
 		break;
 	case ALLOW_PORT:
-		text_addf(t, "port %u of %s needs a forward-allow that names it", want->port,
-			want->host);
+		text_addf(t, "port %u of %s needs a forward-allow that names it",
+			want->port, want->host);
 		break;
 	case ALLOW_SPECIAL:
 		text_addf(t,

@@ -348,11 +348,6 @@ static void add_place(struct text *t, const struct plan_upstream *u, uint32_t nt
 	text_add_addr(t, &u->up.endpoints[nth]);
 }
 
-static const char *target_name(const struct plan_upstream *u)
-{
-	return u->cfg ? u->cfg->name : "default";
-}
-
 /* The same for the same URLs, in whatever order they came. */
 static char *target_key(const struct plan_upstream *u)
 {

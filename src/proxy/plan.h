@@ -67,8 +67,9 @@ struct route {
 struct plan_upstream {
 	const struct config_upstream *cfg; /* NULL: made without a config */
 	const char *name;
-	uint32_t rules; /* by which its addresses were judged: another number, another target */
-	struct upstream_cfg up;            /* names point into cfg */
+	uint32_t
+		rules; /* by which its addresses were judged: another number, another target */
+	struct upstream_cfg up;                              /* names point into cfg */
 	struct names_source sources[UPSTREAM_ENDPOINTS_MAX]; /* its URLs, inside cfg */
 	uint32_t source_count;
 	struct names *names;    /* for a target to be made; NULL: there is one */
@@ -91,7 +92,7 @@ struct plan {
 	struct addr admin;
 	uint64_t id; /* no other has it, but for its copies */
 	struct way way;
-	struct tls_server *tls; /* NULL: clients come in without */
+	struct tls_server *tls;       /* NULL: clients come in without */
 	struct egress_policy *egress; /* NULL: no forward proxy */
 	struct plan_upstream *upstreams;
 	uint32_t upstream_count;

@@ -45,7 +45,7 @@ struct proxy {
 	struct upstream *upstream;    /* of the plan's first route; NULL: it has none */
 	struct list targets, retired; /* upstreams: plan.h */
 	struct egress egress;
-	struct timer reap;            /* looks after the retired */
+	struct timer reap; /* looks after the retired */
 	struct words *words;
 	struct accesslog *log; /* borrowed; NULL: there never was one */
 	struct text log_line;  /* where its lines are put together */

@@ -6,7 +6,7 @@
 static void on_connect(struct sconn *client, const struct h1_head *head)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
-	tunnel_request(p, client, head, plan_route(p->plan, head));
+	tunnel_request(p, client, head, plan_route(p->plan, head), proxy_now(p));
 }
 
 static void scene_init_connect(
