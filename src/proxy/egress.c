@@ -408,7 +408,8 @@ static void go_configured(struct proxy *p, struct sconn *client,
 	struct text words;
 	enum err why = ERR_OK;
 	text_init(&words);
-	for (uint32_t k = 0; why == ERR_OK && (at = upstream_address(u->target->up, k)); k++)
+	for (uint32_t k = 0; why == ERR_OK && (at = upstream_address(u->target->up, k));
+		k++)
 		why = egress_judge(p, want, at, &words);
 	if (why == ERR_OK)
 		go(p, client, &u->as_egress, proxy_now(p));

@@ -41,7 +41,7 @@ struct target {
 		*share; /* with the targets of that key on other threads; NULL: alone */
 	/* What the URLs stand for; NULL: made without a config, or another thread looks it up. */
 	struct names *names;
-	void *guard; /* of the names: who judges their addresses; or NULL */
+	void *guard;    /* of the names: who judges their addresses; or NULL */
 	uint32_t plans; /* that name it */
 };
 
