@@ -1,5 +1,6 @@
 """weir's verbs as processes, for tests: started, read by their start-up line, ended by PID."""
 
+import contextlib
 import json
 import os
 import re
@@ -93,6 +94,16 @@ class Verb:
             raise
         if kind is None:
             assert self.process.returncode in (0, -signal.SIGTERM), self.said
+
+
+@contextlib.contextmanager
+def forward_proxy(folder, *options, to="localhost@127.0.0.0/8:*"):
+    """A proxy that goes wherever its callers want as long as it is `to`; its own address for them
+    is `forward`."""
+    with Verb("proxy", folder, "--upstream", "http://127.0.0.1:9", "--forward-listen",
+              "127.0.0.1:0", "--forward-allow", to, *options) as p:
+        p.forward = "http://" + re.search(r"(127\.0\.0\.1:\d+) \(forward\)", p.line)[1]
+        yield p
 
 
 def gauges_at_zero(proxy):

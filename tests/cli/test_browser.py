@@ -15,7 +15,7 @@ import pytest
 import byteserver
 import websocket
 from pki import LOCAL, Authority, openssl
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, eventually, forward_proxy, gauges_at_zero
 
 PEERS = Path(__file__).parent / "peers"
 SAID = {"images": " ".join(str(n + 1) for n in range(24)), "download": True, "upload": True,
@@ -137,4 +137,17 @@ def test_a_page_with_all_its_parts(come, to, ca, tmp_path):
             Verb("proxy", tmp_path, "--upstream", site.url, *options) as p:
         with chromium(tmp_path, trusted(cert)) as driver:
             visit(driver, f"{come}://localhost:{p.port}/", tmp_path)
+        eventually(lambda: gauges_at_zero(p))
+
+
+@pytest.mark.parametrize("to", ["http", "https"])
+def test_a_page_by_way_of_a_forward_proxy(to, ca, tmp_path):
+    """The site keeps its own address; of it, WebSockets and all that is under TLS go by CONNECT."""
+    cert = ca.issue(*LOCAL)
+    with byteserver.Server(cert if to == "https" else None, Handler) as site, \
+            forward_proxy(tmp_path) as p:
+        with chromium(tmp_path, trusted(cert), f"--proxy-server={p.forward}",
+                      "--proxy-bypass-list=<-loopback>") as driver:
+            visit(driver, f"{site.url}/", tmp_path)
+            assert p.status()["exchanges"]["total"] > 2
         eventually(lambda: gauges_at_zero(p))

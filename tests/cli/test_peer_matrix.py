@@ -17,7 +17,7 @@ import pytest
 
 from byteserver import Server, payload
 from pki import LOCAL, Authority
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, eventually, forward_proxy, gauges_at_zero
 
 PEERS = Path(__file__).parent / "peers"
 JOBS = ["get", "large", "post", "chunked", "stream", "reuse", "head", "none", "moved"]
@@ -216,6 +216,21 @@ def test_a_client_in_front_of_the_api(client, come, to, ca, cert, programs, tmp_
         assert make(f"{come}://localhost:{p.port}", ca).do() == JOBS
         eventually(lambda: gauges_at_zero(p))
 
+
+# ---- forward ------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("to", ["http", "https"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_by_way_of_a_forward_proxy(client, to, ca, cert, programs, tmp_path):
+    """Plain HTTP in absolute form, TLS through CONNECT; undici takes CONNECT for both."""
+    make = CLIENTS[client](programs)
+    with Server(cert if to == "https" else None) as api, forward_proxy(tmp_path) as p:
+        assert make(api.url, ca, p.forward).do() == JOBS
+        assert p.status()["exchanges"]["total"] > 0, "it went another way"
+        eventually(lambda: gauges_at_zero(p))
+
+
+# ---- servers ------------------------------------------------------------------------------
 
 @contextlib.contextmanager
 def served_by(*argv):
