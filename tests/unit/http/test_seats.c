@@ -371,6 +371,27 @@ static void test_the_asker_has_gone(void **state)
 	scene_fini(&t.s);
 }
 
+/* An upstream has gone while the other thread's stays, and one takes its seat again. */
+static void test_a_seat_taken_again(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job a, b;
+	cfg.limit = 1;
+	two_init(&t, &cfg);
+	upstream_free(&t.up[1]);
+	submit(&t, &a, 0, "/a");
+	struct upstream_cfg own = two_cfg(&t, cfg, 1);
+	t.up[1] = upstream_new(&t.worker, &own);
+	submit(&t, &b, 1, "/b");
+	assert_int_equal(b.why, ERR_OK);
+	assert_int_equal(upstream_stats(t.up[1])->adopted, 1);
+	job_fini(&a);
+	job_fini(&b);
+	two_fini(&t);
+}
+
 /* Calls on both seats at random, given up, closed under, gathered: the server never sees more
  * than the limit, and all ends. */
 static void random_run(uint64_t seed)
@@ -441,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_it_dies_on_the_way),
 		cmocka_unit_test(test_not_welcome),
 		cmocka_unit_test(test_the_asker_has_gone),
+		cmocka_unit_test(test_a_seat_taken_again),
 		cmocka_unit_test(test_at_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
