@@ -43,6 +43,15 @@ static void add_alternatives(struct text *t, const struct slice *words, size_t n
 	}
 }
 
+static bool parse_limit(struct slice s, uint64_t *field, struct problem *p)
+{
+	if (slice_eq(s, SLICE("auto"))) {
+		*field = OPTS_AUTO;
+		return true;
+	}
+	return units_count(s, field, p);
+}
+
 static bool parse_choice(
 	const struct opt *o, struct slice value, int *out, struct problem *p)
 {
@@ -108,6 +117,8 @@ static bool set_value(
 		return units_size(s, field, p);
 	case OPT_count:
 		return units_count(s, field, p);
+	case OPT_limit:
+		return parse_limit(s, field, p);
 	case OPT_rate:
 		return units_rate(s, field, p);
 	case OPT_share:

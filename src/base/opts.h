@@ -18,6 +18,7 @@
  *     duration  ns_t               `none` is NS_NEVER
  *     size      uint64_t           bytes
  *     count     uint64_t           `none` is UINT64_MAX
+ *     limit     uint64_t           as count; `auto` is OPTS_AUTO
  *     rate      double             per second
  *     share     double             0..1, written as percent
  *     choice    int                META lists the words, as "drain|reset|close"; the value
@@ -37,6 +38,7 @@
 #include "base/units.h"
 
 #define OPT_TEXTS_MAX 16
+#define OPTS_AUTO (UINT64_MAX - 1)
 #define OPT_ROWS_MAX 128 /* of one table, groups too */
 
 struct opt_texts {
@@ -52,6 +54,7 @@ enum opt_kind {
 	OPT_duration,
 	OPT_size,
 	OPT_count,
+	OPT_limit,
 	OPT_rate,
 	OPT_share,
 	OPT_choice,
@@ -63,6 +66,7 @@ enum opt_kind {
 #define OPT_FIELD_duration ns_t
 #define OPT_FIELD_size uint64_t
 #define OPT_FIELD_count uint64_t
+#define OPT_FIELD_limit uint64_t
 #define OPT_FIELD_rate double
 #define OPT_FIELD_share double
 #define OPT_FIELD_choice int

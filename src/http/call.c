@@ -10,7 +10,14 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 		u->stats.answered++;
 	else if (c->granted_at)
 		u->stats.failed++;
-	c->ops->on_end(c, why);
+	struct limit_mark mark = c->mark;
+	enum limit_end how = LIMIT_FAILED;
+	if (why == ERR_OK && c->status < 500)
+		how = LIMIT_ANSWERED;
+	c->mark.sent_at = 0;
+	u->refused = false;
+	c->ops->on_end(c, why); /* its storage is the app's again */
+	tune_ended(u, &mark, u->refused ? LIMIT_REFUSED : how);
 }
 
 void call_abandon(struct call *c, struct upstream *u)

@@ -72,6 +72,7 @@ void cconn_close(struct cconn *cc, enum io_close how)
 	if (cc->state == CCONN_CLOSED)
 		return;
 	CHECK(!cc->call);
+	tune_ended(cc->up, &cc->mark, LIMIT_LEFT);
 	upstream_slot_settle(cc->up, cc);
 	race_leave(cc);
 	cconn_close_socket(cc, how);
@@ -141,6 +142,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 {
 	cc->call = call;
 	cc->method = call->method;
+	cc->status = 0;
 	cc->told = cc->head_seen = cc->keep = cc->unasked = false;
 	cc->write_failed = cc->paused = cc->blocked = false;
 	outbound_reset(&cc->out, cconn_worker(cc));
@@ -242,8 +244,11 @@ static void cconn_answer_done(struct cconn *cc)
 	struct upstream *u = cc->up;
 	struct call *call = cconn_detach(cc);
 	cc->served++;
-	if (!call)
+	if (!call) {
 		u->stats.drained++;
+		tune_ended(
+			u, &cc->mark, cc->status < 500 ? LIMIT_ANSWERED : LIMIT_FAILED);
+	}
 	cconn_release(cc);
 	if (call)
 		call_finish(call, u, ERR_OK);
@@ -261,6 +266,7 @@ static bool cconn_replay(struct cconn *cc)
 	if (cc->told && !(call->replayable && safe))
 		return false;
 	cconn_detach(cc);
+	tune_ended(u, &call->mark, LIMIT_UNSENT);
 	call->replayed = true;
 	u->stats.replayed++;
 	upstream_slot_call_over(u, cc);
@@ -345,6 +351,7 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 	}
 	if (final) {
 		cc->head_seen = true;
+		cc->status = head->status;
 		cc->keep = head->keep_alive && head->status != 101;
 		if (call) {
 			call->answered = true;
@@ -721,9 +728,12 @@ static void on_later(struct io_defer *d)
 void cconn_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	bool raw = cc->call->raw;
-	cconn_detach(cc);
+	struct call *call = cconn_detach(cc);
+	bool raw = call->raw;
+	cc->mark = call->mark;
+	call->mark.sent_at = 0;
 	if (cc->state == CCONN_CONNECTING && !raw) {
+		tune_ended(u, &cc->mark, LIMIT_UNSENT);
 		race_end(cc);
 		return; /* it will join the pool */
 	}
@@ -734,6 +744,7 @@ void cconn_abandon(struct cconn *cc)
 	if (!cc->told && !cc->unasked) {
 		cc->keep = true;
 		cc->out.done = true; /* nothing was begun, nothing is owed */
+		tune_ended(u, &cc->mark, LIMIT_UNSENT);
 		cconn_release(cc);
 		return;
 	}

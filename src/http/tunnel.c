@@ -16,6 +16,8 @@ void tunnel_begin(struct cconn *cc)
 	cc->out.head_done = true;
 	cc->out.done = false;
 	cc->tunnel = true;
+	if (cc->call) /* how long it lasts says nothing of the server */
+		tune_ended(cc->up, &cc->call->mark, LIMIT_UNSENT);
 	io_timer_stop(w->loop, &cc->timer);
 }
 

@@ -212,7 +212,9 @@ static void upstream_grant(struct upstream *u, struct call *call)
 	call->granted_at = worker_now(u->worker);
 	call->batch = NULL;
 	if (!n || call_wants_fresh(call)) {
-		cconn_open(u, call, upstream_take_slot(u, SLOT_CONNECTING));
+		struct slot *slot = upstream_take_slot(u, SLOT_CONNECTING);
+		tune_granted(u, call);
+		cconn_open(u, call, slot);
 		return;
 	}
 	struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
@@ -221,6 +223,7 @@ static void upstream_grant(struct upstream *u, struct call *call)
 	else
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
 	u->stats.reused++;
+	tune_granted(u, call);
 	cconn_assign(cc, call);
 }
 
@@ -257,7 +260,7 @@ static void upstream_admit(struct upstream *u)
 	struct ticket *t;
 	while ((t = queue_front(&u->queue))) {
 		struct batch *b = TICKET_BATCH(t);
-		bool never = b->n > slots_limit(&u->slots); /* it was lowered meanwhile */
+		bool never = b->n > upstream_limit_max(u); /* it was lowered meanwhile */
 		bool may = !never && seat_may_go(u, t) &&
 			   upstream_can_admit(u, b->n, batch_wants_fresh(b));
 		if (!never && !may) {
@@ -300,11 +303,13 @@ static void on_pump(struct io_defer *d)
 		slab_give(&u->worker->slots, slot);
 	while ((t = queue_expire(&u->queue, now)))
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
+	tune_look(u);
 	upstream_trim(u);
 	seat_tell_front(u);
 	upstream_admit(u);
 	seat_settle(u);
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
+	next = ns_min(next, u->tuner_next);
 	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
@@ -324,6 +329,7 @@ static void call_prepare(struct call *c, ns_t now)
 	c->conn = NULL;
 	c->queued_at = now;
 	c->granted_at = c->sent_at = c->first_byte_at = 0;
+	c->mark = (struct limit_mark){ 0 };
 }
 
 static enum err upstream_enqueue(
@@ -354,7 +360,7 @@ enum err upstream_submit(
 		return ERR_STOPPING;
 	if (!u->endpoint_count)
 		return ERR_RESOLVE;
-	if (n > slots_limit(&u->slots) || slots_is_drained_up(&u->slots))
+	if (n > upstream_limit_max(u) || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
 	CHECK(n == 1 || !calls[0]->raw);
 	if (upstream_has_waiters(u) || !upstream_can_admit(u, n, calls[0]->raw))
@@ -434,9 +440,12 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	struct upstream *u = mem_zalloc(sizeof(*u));
 	u->worker = w;
 	upstream_set_cfg(u, cfg);
-	slots_init(&u->slots, cfg->unit, cfg->limit, cfg->drain_share);
+	/* One that is found out is the tuner's to say. */
+	slots_init(
+		&u->slots, cfg->unit, cfg->limit_auto ? 1 : cfg->limit, cfg->drain_share);
 	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
+	tune_start(u);
 	upstream_set_sockets_max(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
@@ -457,7 +466,10 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	endpoints_set_tls(u);
 	u->retired = false;
 	upstream_set_sockets_max(u);
-	slots_set_limit(&u->slots, cfg->limit);
+	if (u->tuner || cfg->limit_auto)
+		tune_configure(u);
+	else
+		slots_set_limit(&u->slots, cfg->limit);
 	u->slots.drain_share = cfg->drain_share;
 	u->queue.max = cfg->queue_max;
 	u->queue.wait_for = cfg->queue_for;
@@ -535,6 +547,7 @@ void upstream_free(struct upstream **up)
 	io_defer_cancel(u->worker->loop, &u->pump);
 	endpoints_fini(u);
 	share_unref(&u->share);
+	tuner_unref(&u->tuner);
 	tls_client_unref(&u->cfg.tls);
 	mem_free(u);
 	*up = NULL;
@@ -563,6 +576,11 @@ void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_b
 	}
 }
 
+struct tuner *upstream_tuner(const struct upstream *u)
+{
+	return u->tuner;
+}
+
 const struct slots *upstream_slots(const struct upstream *u)
 {
 	return &u->slots;
@@ -576,4 +594,5 @@ const struct queue *upstream_queue(const struct upstream *u)
 void upstream_note_refusal(struct upstream *u)
 {
 	u->stats.refused++;
+	u->refused = true;
 }

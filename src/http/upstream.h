@@ -33,6 +33,7 @@
 #include "conn/tls.h"
 #include "flow/queue.h"
 #include "flow/slots.h"
+#include "http/tuner.h"
 #include "http/message.h"
 #include "io/mail.h"
 
@@ -65,6 +66,10 @@ struct upstream_cfg {
 	uint32_t endpoint_count; /* 0: none yet: upstream_set_endpoints */
 	struct tls_client *tls;  /* NULL: plain. The upstream holds it. */
 	uint32_t limit;          /* SLOTS_NO_LIMIT */
+	bool limit_auto;         /* found out by use (flow/limit.h): `limit` is its max */
+	struct tuner
+		*tuner; /* of the limit; with a share one for all its seats. Held. NULL:
+				its own */
 	enum slot_unit unit;
 	double drain_share;
 	uint64_t queue_max;
@@ -137,6 +142,7 @@ struct call {
 	struct batch *batch; /* while QUEUED */
 	struct cconn *conn;
 	uint32_t tried, tried_of; /* endpoints: a bit each; of which set of them */
+	struct limit_mark mark;   /* sent_at 0: none, or over */
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
 	struct slice
 		detail; /* in on_end: what there is to say beyond err_text; or empty */
@@ -218,9 +224,12 @@ const struct upstream_stats *upstream_stats(const struct upstream *u);
 const struct tls_counts *upstream_tls_counts(const struct upstream *u);
 /* Bytes so far, those of open connections too (walks them). */
 void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes);
+/* NULL: the limit is fixed. */
+struct tuner *upstream_tuner(const struct upstream *u);
 const struct slots *upstream_slots(const struct upstream *u);
 const struct queue *upstream_queue(const struct upstream *u);
-/* A refusal was recognised in the answer to this call (the app read its body). */
+/* A refusal was recognised in the answer to the call whose on_end this is (the app read its
+ * body). */
 void upstream_note_refusal(struct upstream *u);
 
 #endif

@@ -34,6 +34,9 @@ struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
 	struct share *share;    /* NULL: alone */
+	struct tuner *tuner;    /* NULL: the limit is fixed */
+	ns_t tuner_next;        /* when it must be looked at again */
+	bool refused;           /* the call that ends now */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
@@ -59,6 +62,9 @@ struct cconn {
 	struct slot
 		*slot; /* connection units: for life; request units: while a call runs */
 	struct call *call; /* NULL: nobody waits */
+	struct limit_mark
+		mark;    /* of a call that nobody waits for any more; sent_at 0: none */
+	uint16_t status; /* of its final answer; 0: not yet */
 	struct inbound in;
 	struct outbound out;
 	struct timer timer;
@@ -84,6 +90,18 @@ struct cconn {
 	bool blocked;      /* call_data took only a part */
 	enum err failed;   /* why connecting failed before there was a socket */
 };
+
+/* --- tune.c: what the tuner is told --- */
+/* So many slots are used, over all threads. */
+uint32_t upstream_used(const struct upstream *u);
+/* The most the limit may be. */
+uint32_t upstream_limit_max(const struct upstream *u);
+void tune_start(struct upstream *u);
+void tune_configure(struct upstream *u);
+void tune_look(struct upstream *u);
+void tune_granted(struct upstream *u, struct call *call);
+/* The mark is over after this. */
+void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how);
 
 /* --- upstream.c --- */
 /* Something changed that may admit waiting calls: looked at when the turn ends. */

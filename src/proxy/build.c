@@ -5,6 +5,9 @@
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 {
 	u->limit = o->limit == UINT64_MAX ? SLOTS_NO_LIMIT : (uint32_t)o->limit;
+	u->limit_auto = o->limit == OPTS_AUTO;
+	if (u->limit_auto)
+		u->limit = (uint32_t)o->limit_max;
 	u->unit = (enum slot_unit)o->limit_unit;
 	u->drain_share = o->drain_share;
 	u->queue_max = o->queue;

@@ -84,6 +84,8 @@ static const char *kind_expects(enum opt_kind kind)
 		return "a size, such as 64KiB";
 	case OPT_count:
 		return "a count, such as 900";
+	case OPT_limit:
+		return "a count, such as 900, or auto";
 	case OPT_rate:
 		return "a rate, such as 700/s";
 	case OPT_share:

@@ -224,10 +224,13 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 			" is missing: where is the API? For example "
 			"http://api.example.com");
 	check_urls(c, u);
-	if (o->limit != UINT64_MAX && (o->limit == 0 || o->limit > LIMIT_MAX))
+	bool fixed = o->limit != UINT64_MAX && o->limit != OPTS_AUTO;
+	if (fixed && (o->limit == 0 || o->limit > LIMIT_MAX))
 		config_complain(c, option(at, "limit"),
-			": between 1 and 1,000,000, or none (0 would let nothing "
+			": between 1 and 1,000,000, or auto, or none (0 would let nothing "
 			"through)");
+	if (o->limit_max == 0 || o->limit_max > LIMIT_MAX)
+		config_complain(c, option(at, "limit-max"), ": between 1 and 1,000,000");
 	check_bound(c, at, "first-byte-timeout", o->first_byte_timeout,
 		"every answer would be too late");
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
@@ -346,6 +349,7 @@ static void check_route(struct config *c, uint32_t nth)
 {
 	const struct config_route *r = &c->routes[nth];
 	const struct proxy_options *o = &r->at.opt;
+	uint64_t limit = o->limit == OPTS_AUTO ? o->limit_max : o->limit;
 	if (r->host)
 		check_host(c, r);
 	if (r->path)
@@ -355,11 +359,11 @@ static void check_route(struct config *c, uint32_t nth)
 	if (o->gather == 0 || o->gather > UPSTREAM_GATHER_MAX)
 		config_complain(c, option(&r->at, "gather"), ": between 1 and %d calls",
 			UPSTREAM_GATHER_MAX);
-	else if (o->gather > o->limit && o->limit > 0)
+	else if (o->gather > limit && limit > 0)
 		config_complain(c, option(&r->at, "gather"),
 			" %llu can never be admitted under a limit of %llu: raise the "
 			"limit or gather fewer",
-			(unsigned long long)o->gather, (unsigned long long)o->limit);
+			(unsigned long long)o->gather, (unsigned long long)limit);
 	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
 	check_bound(c, &r->at, "tunnel-idle-for", o->tunnel_idle_for,
 		"every tunnel would be cut");

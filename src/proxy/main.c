@@ -46,8 +46,10 @@ static void say_limits(struct text *t, const struct proxy_options *o)
 	if (o->timeout != NS_NEVER)
 		text_add_duration(t, o->timeout);
 	text_add(t, o->limit == UINT64_MAX ? ", no limit" : ", limit ");
+	if (o->limit == OPTS_AUTO)
+		text_add(t, "auto: at most ");
 	if (o->limit != UINT64_MAX) {
-		text_add_count(t, o->limit);
+		text_add_count(t, o->limit == OPTS_AUTO ? o->limit_max : o->limit);
 		text_add(t, o->limit_unit == SLOT_UNIT_REQUEST ? " requests"
 							       : " connections");
 	}

@@ -400,6 +400,10 @@ static void seat_upstream(const struct target *t, struct upstream_cfg *up)
 	up->share = t->share;
 	up->seat = t->proxy->seat.nth;
 	up->mail = t->proxy->seat.mail;
+	up->tuner = NULL;
+	if (up->limit_auto && t->share)
+		up->tuner = shares_tuner(
+			t->proxy->seat.shares, t->share, up->limit, proxy_now(t->proxy));
 }
 
 /* Takes `key`, and the names that were found for it. */

@@ -9,6 +9,7 @@ struct entry {
 	struct list_node node;
 	char *key;
 	struct share *share;
+	struct tuner *tuner; /* NULL: not asked for yet */
 	uint32_t takers;
 };
 
@@ -71,6 +72,19 @@ struct share *shares_take(struct shares *s, const char *key)
 	return share;
 }
 
+struct tuner *shares_tuner(
+	struct shares *s, const struct share *share, uint32_t max, ns_t now)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, NULL, share);
+	CHECK(e);
+	if (!e->tuner)
+		e->tuner = tuner_new(max, now);
+	struct tuner *tuner = e->tuner;
+	pthread_mutex_unlock(&s->lock);
+	return tuner;
+}
+
 void shares_give(struct shares *s, struct share **handle)
 {
 	struct share *share = *handle;
@@ -83,6 +97,7 @@ void shares_give(struct shares *s, struct share **handle)
 	if (--e->takers == 0) {
 		list_remove(&s->entries, &e->node);
 		share_unref(&e->share);
+		tuner_unref(&e->tuner);
 		mem_free(e->key);
 		mem_free(e);
 	}

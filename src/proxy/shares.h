@@ -10,6 +10,7 @@
 #ifndef WEIR_PROXY_SHARES_H
 #define WEIR_PROXY_SHARES_H
 
+#include "http/tuner.h"
 #include "flow/share.h"
 
 struct shares;
@@ -17,6 +18,10 @@ struct shares;
 struct shares *shares_new(uint32_t seats);
 void shares_free(struct shares **s); /* CHECKs that all were given back */
 MUST_USE struct share *shares_take(struct shares *s, const char *key);
+/* The one that finds the share's limit out, made if there is none; borrowed for as long as the
+ * share. */
+struct tuner *shares_tuner(
+	struct shares *s, const struct share *share, uint32_t max, ns_t now);
 void shares_give(struct shares *s, struct share **share); /* fine with NULL */
 
 #endif

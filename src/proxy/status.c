@@ -124,18 +124,17 @@ static void json_handshakes(
 	json_end(j);
 }
 
-/* Names are looked up by hand 0 alone. */
-static void json_names(struct json *j, const struct proxy *p, const char *key)
+/* What is looked up by hand 0 alone, or is one over all hands. */
+static const struct target *own_target(const struct proxy *p, const char *key)
 {
 	const struct list *const lists[] = { &p->targets, &p->retired };
-	const struct names *names = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		LIST_EACH (lists[i], n, after) {
 			const struct target *t = CONTAINER_OF(n, struct target, node);
 			if (strcmp(t->key, key) == 0)
-				names = t->names;
+				return t;
 		}
-	names_json(j, "names", names);
+	return NULL;
 }
 
 /* Of the same name there are two for a while when a reload has changed its URLs. */
@@ -153,8 +152,12 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 			json_null(j, "tls");
 		}
 		json_bool(j, "retired", t->retired);
-		json_names(j, p, t->key);
+		const struct target *own = own_target(p, t->key);
+		struct tuner *tuner = own ? upstream_tuner(own->up) : NULL;
+		names_json(j, "names", own ? own->names : NULL);
 		json_limit(j, &t->gauges, unit_text(t->unit));
+		if (tuner)
+			tuner_json(j, "limit_auto", tuner, proxy_now(p));
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);

@@ -1,0 +1,620 @@
+#include "flow/limit.h"
+
+#include <math.h>
+
+#define START 4
+#define DOUBLES_IN (400 * NS_MS)
+#define REGROWS_IN (50 * NS_MS) /* doubles, below a limit that held before */
+#define REGROWN 0.9             /* of it */
+#define EASE_FOR (150 * NS_MS)  /* beyond a wall: until growth has its full speed */
+#define LOOK_MAX (20 * NS_MS)   /* a longer absence is not made up for at once */
+#define LOOK_MIN NS_MS
+
+#define TOKEN_PER_CALL (1 / 286.0)
+#define TOKENS_MAX 2
+#define DEBT_MAX 8
+#define CALM_FOR NS_S        /* a cut that long ago: the wall was at rest since */
+#define MOVED_FOR (5 * NS_S) /* a wall that came down may be back: ask often */
+#define RETRY_FIRST (250 * NS_MS)
+#define RETRY_EACH NS_S
+#define PULSE_EACH (200 * NS_MS)
+#define ACCEPTED_AFTER (50 * NS_MS) /* not refused by then: unless refusals take longer */
+
+#define NEARLY 0.9 /* of the limit: as good as all of it */
+#define STEP_CALLS 32
+#define STEP_UP 1.3
+#define HOLD_CALLS 256
+#define HOLD_FOR (500 * NS_MS)
+#define BEFORE_FOR (5 * NS_S) /* so long a step can be judged against */
+#define KNEE_PROBE_EACH (2 * NS_S)
+#define KNEE_PROBE_FOR (4 * NS_S)
+#define KNEE_PROBE_MIN (700 * NS_MS)
+#define KNEE_PROBE_TIMES 4
+#define KNEE_PROBE_UP 0.5
+#define KNEE_WAIT_MAX 1.3 /* times as long as where none waited: room for uneven flow */
+#define KNEE_LESS 0.15
+#define CLEAR_FOLLOWS 4
+
+#define UNKNOWN_FOR (5 * NS_S) /* without an answer, ever */
+#define QUIET_TIMES 8
+#define QUIET_MIN (250 * NS_MS)
+#define QUIET_CALLS 16
+#define RECENT_FOR (250 * NS_MS)
+
+static const char *const state_labels[] = {
+	[LIMIT_SEARCH] = "search",
+	[LIMIT_WALL] = "wall",
+	[LIMIT_KNEE] = "knee",
+	[LIMIT_BROWN_OUT] = "brown-out",
+};
+
+const char *limit_state_label(enum limit_state state)
+{
+	return state_labels[state];
+}
+
+static const char *const causes[] = {
+	[LIMIT_BY_START] = "it has not been met yet",
+	[LIMIT_BY_DEMAND] = "callers wait and the server takes more",
+	[LIMIT_BY_MAX] = "limit-max is reached",
+	[LIMIT_BY_REFUSAL] = "the server refused a call above it",
+	[LIMIT_BY_QUEUE] = "above it calls only wait inside the server",
+	[LIMIT_BY_SILENCE] = "calls run and none is answered",
+};
+
+const char *limit_because(const struct limit *l)
+{
+	return causes[l->silent ? LIMIT_BY_SILENCE : l->cause];
+}
+
+enum limit_state limit_state(const struct limit *l)
+{
+	return l->silent ? LIMIT_BROWN_OUT : l->state;
+}
+
+static void enter(struct limit *l, ns_t now, enum limit_state state, enum limit_cause why)
+{
+	if (l->state != state || l->cause != why)
+		l->since = now;
+	l->state = state;
+	l->cause = why;
+	l->probing = false;
+	l->probe_sent_at = 0;
+}
+
+/* --- steps: what is sent now, what has been sent, what was learned of it --- */
+
+static void step_begin(struct limit *l, ns_t now)
+{
+	gain_begin(&l->step, ++l->step_ids, now, l->answered);
+}
+
+static struct gain_step *ended_step(struct limit *l, uint32_t i)
+{
+	return &l->ended[(l->ended_first + i) % LIMIT_STEPS];
+}
+
+/* What is sent from now on is another step; what was, is judged when its median is known. */
+static void step_end(struct limit *l, ns_t now)
+{
+	l->step.ended_at = now;
+	if (l->ended_count == LIMIT_STEPS) {
+		l->ended_first = (l->ended_first + 1) % LIMIT_STEPS;
+		l->ended_count--;
+	}
+	*ended_step(l, l->ended_count++) = l->step;
+	step_begin(l, now);
+}
+
+/* All that was sent is of another time: a cut, a silence. */
+static void steps_forget(struct limit *l, ns_t now)
+{
+	l->ended_count = 0;
+	l->probe_step = 0;
+	step_begin(l, now);
+}
+
+static struct gain_step *step_of(struct limit *l, const struct limit_mark *mark)
+{
+	if (mark->step == 0)
+		return NULL;
+	if (l->step.id == mark->step)
+		return &l->step;
+	for (uint32_t i = 0; i < l->ended_count; i++)
+		if (ended_step(l, i)->id == mark->step)
+			return ended_step(l, i);
+	return NULL;
+}
+
+/* --- the knee --- */
+
+static void knee_show(struct limit *l, const struct gain_fact *after)
+{
+	l->shown[0] = l->before;
+	l->shown[1] = *after;
+}
+
+/* While searching: with room for what is uncertain, and so that an uneven flow leaves no
+ * worker idle. */
+static void knee_met(struct limit *l, ns_t now, const struct gain_fact *after)
+{
+	double error, knee = gain_knee(&l->clear, &l->before, after, &error);
+	double stand = fmin(knee + error / 2 + 1 + knee / 16, after->level);
+	knee_show(l, after);
+	l->knee = knee;
+	l->stand = fmin(l->stand, stand);
+	enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
+	l->probe_at = now + KNEE_PROBE_EACH;
+	l->probe_up = KNEE_PROBE_UP;
+	steps_forget(l, now);
+}
+
+/* A step up gained most of what it added: it is kept, and the next, twice as large, follows
+ * at once. When that has come to doubling, the knee is no longer where it was. */
+static void knee_climb(struct limit *l, ns_t now, const struct gain_fact *after)
+{
+	l->stand = fmax(l->stand, after->level);
+	l->clear = l->before;
+	l->before = *after;
+	l->probe_at = now;
+	l->probe_up *= 2;
+	if (l->probe_up <= 1)
+		return;
+	l->knee = 0;
+	enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
+	l->growing_since = 0;
+}
+
+/*
+ * A step up gained little: that much is kept, less what may be chance. If it gained nothing,
+ * and calls take longer than they did where none waited, more are let in than are worked on:
+ * some less. (Of a server that has become slower this may cost a few too many; the
+ * next step gains them back, and shows what its time is now.)
+ */
+static void knee_settle(struct limit *l, const struct gain_fact *after)
+{
+	double error, worked = gain_worked(&l->before, after, &error);
+	l->probe_up = KNEE_PROBE_UP;
+	knee_show(l, after);
+	bool waits = l->before.time - 2 * l->before.error > KNEE_WAIT_MAX * l->clear.time;
+	bool sure = worked > 3 * error;
+	double kept = fmax(0, sure ? worked : worked - error);
+	if (sure)
+		l->clear = l->before;
+	else if (waits)
+		kept = -KNEE_LESS * l->stand;
+	l->stand = fmax(1, l->stand + fmin(kept, after->level - l->before.level));
+}
+
+/* The step up from the knee has its verdict. */
+static void knee_judged(struct limit *l, ns_t now, const struct gain_fact *after,
+	enum gain_verdict verdict)
+{
+	l->probe_step = 0;
+	l->probe_at = now + KNEE_PROBE_EACH;
+	if (l->state != LIMIT_KNEE)
+		return;
+	if (verdict == GAIN_WORKED && gain_is_counted(&l->before, after))
+		knee_climb(l, now, after);
+	else if (verdict == GAIN_OPEN || verdict == GAIN_WAITED)
+		knee_settle(l, after);
+}
+
+static void clear_follow(struct limit *l, const struct gain_fact *after)
+{
+	double less = (l->clear.time - after->time) / CLEAR_FOLLOWS;
+	double time = l->clear.time - less;
+	l->clear = *after;
+	l->clear.time = time;
+}
+
+static void judge(struct limit *l, ns_t now, uint32_t id, const struct gain_fact *after)
+{
+	enum gain_verdict verdict = GAIN_NO_STEP;
+	bool stale = l->before.at == 0 ||
+		     after->at - l->before.at >
+			     BEFORE_FOR + (ns_t)(4 * after->time * (double)NS_S);
+	if (l->before.at)
+		verdict = gain_judge(&l->before, after, NULL);
+	if (id == l->probe_step) {
+		knee_judged(l, now, after, verdict);
+		return;
+	}
+	if (verdict == GAIN_WAITED && !stale) {
+		knee_met(l, now, after);
+		return;
+	}
+	if (verdict == GAIN_OPEN && !stale)
+		return;
+	l->before = *after;
+	/* At the knee a queue may stand: what was clear before remains it. */
+	bool anew = l->state != LIMIT_KNEE && (stale || verdict == GAIN_SPEED);
+	if (anew || l->clear.at == 0)
+		l->clear = *after;
+	else if (after->time < l->clear.time) /* of many, the least is the luckiest */
+		clear_follow(l, after);
+}
+
+static void judge_ended(struct limit *l, ns_t now)
+{
+	struct gain_fact fact;
+	while (l->ended_count && gain_know(ended_step(l, 0), now, l->answered, &fact)) {
+		uint32_t id = ended_step(l, 0)->id;
+		l->ended_first = (l->ended_first + 1) % LIMIT_STEPS;
+		l->ended_count--;
+		judge(l, now, id, &fact);
+	}
+}
+
+/* A step while searching spans a third more; while standing it is as long as it must be. */
+static void step_look(struct limit *l, ns_t now)
+{
+	const struct gain_step *s = &l->step;
+	if (l->state == LIMIT_KNEE && l->probing)
+		return;
+	if (l->state == LIMIT_SEARCH) {
+		bool up = s->sent >= STEP_CALLS && l->level_peak * (double)s->sent >=
+							   STEP_UP * (double)s->level_sum;
+		if (up && l->ended_count < LIMIT_STEPS)
+			step_end(l, now);
+		else if (s->sent >= GAIN_CALLS_MAX)
+			step_end(l, now);
+		return;
+	}
+	if (s->sent >= HOLD_CALLS && now - s->began_at >= HOLD_FOR)
+		step_end(l, now);
+}
+
+static void knee_probe_begin(struct limit *l, ns_t now)
+{
+	/* A step cut short says less than a whole one that is still fresh. */
+	bool fresh = now - l->before.at < KNEE_PROBE_EACH &&
+		     l->before.level >= NEARLY * l->stand;
+	l->probe_at = now + KNEE_PROBE_EACH;
+	if (l->step.sent >= HOLD_CALLS || (!fresh && l->step.sent >= STEP_CALLS))
+		step_end(l, now);
+	else
+		step_begin(l, now);
+	l->probing = true;
+	l->probe_began_at = now;
+	l->probe_level = l->stand + fmax(2, l->probe_up * l->stand);
+}
+
+static void knee_look(struct limit *l, ns_t now)
+{
+	if (!l->probing) {
+		if (l->bound && now >= l->probe_at && !l->probe_step && l->before.at)
+			knee_probe_begin(l, now);
+		return;
+	}
+	uint32_t needed = gain_calls_needed(&l->before, l->probe_level - l->stand);
+	ns_t took = now - l->probe_began_at;
+	bool late = took > KNEE_PROBE_FOR;
+	ns_t least = (ns_t)(KNEE_PROBE_TIMES * l->before.time * (double)NS_S);
+	bool enough = l->step.sent >= needed && took >= ns_max(least, KNEE_PROBE_MIN);
+	if (!enough && !(late && l->step.sent >= STEP_CALLS))
+		return;
+	l->probe_step = l->step.id;
+	l->probing = false;
+	step_end(l, now);
+}
+
+/* --- the wall --- */
+
+static ns_t accepted_after(const struct limit *l)
+{
+	return l->refused_after ? ns_max(20 * NS_MS, 3 * l->refused_after)
+				: ACCEPTED_AFTER;
+}
+
+/* It came down by much, and not long ago. */
+static bool wall_may_return(const struct limit *l, ns_t now)
+{
+	return l->stand < REGROWN * l->former && now - l->came_down_at < MOVED_FOR;
+}
+
+/* Until it is tried again. */
+static void wall_wait(struct limit *l, ns_t now)
+{
+	l->probing = false;
+	l->probe_sent_at = 0;
+	l->probe_at = now + (wall_may_return(l, now) ? l->probe_gap : RETRY_EACH);
+	l->probe_gap = ns_min(2 * l->probe_gap, RETRY_EACH);
+}
+
+static void wall_passed(struct limit *l, ns_t now)
+{
+	bool again = l->state == LIMIT_BROWN_OUT;
+	l->stand = again ? fmax(1, l->level_peak) : l->stand + 1;
+	enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
+	l->growing_since = again ? 0 : now;
+	l->cut_more = 0;
+	steps_forget(l, now);
+}
+
+static void wall_look(struct limit *l, ns_t now)
+{
+	if (l->probing) {
+		if (l->probe_sent_at && now - l->probe_sent_at >= accepted_after(l))
+			wall_passed(l, now);
+		return;
+	}
+	bool may = l->tokens >= 1 || wall_may_return(l, now);
+	if (l->bound && now >= l->probe_at && may)
+		l->probing = true;
+}
+
+static void brown_out_look(struct limit *l, ns_t now)
+{
+	if (l->probe_sent_at && now - l->probe_sent_at >= accepted_after(l))
+		wall_passed(l, now);
+	else if (!l->probing && now >= l->probe_at && !l->probe_sent_at)
+		l->probing = true;
+}
+
+static void cut(struct limit *l, ns_t now, const struct limit_mark *mark)
+{
+	bool calm = !l->cut_at || now - l->cut_at > CALM_FOR;
+	if (calm && l->stand > l->former * REGROWN)
+		l->former = l->stand;
+	if (calm)
+		l->cut_more = 0;
+	else if (mark->sent_at >= l->cut_at)
+		l->cut_more = l->cut_more ? 2 * l->cut_more : 1;
+	bool later = mark->sent_at >= l->cut_at;
+	double took = (double)mark->level - 1;
+	double left = later ? fmax(took - l->cut_more, floor(took / 2)) : took;
+	l->stand = fmin(l->stand, left);
+	l->wall = (uint32_t)fmax(left, 0);
+	if (later)
+		l->cut_at = now;
+	if (l->state != LIMIT_SEARCH || !l->came_down_at) {
+		l->came_down_at = now; /* we did not ask for it by growing */
+		l->probe_gap = RETRY_FIRST;
+	}
+	enter(l, now, l->stand < 1 ? LIMIT_BROWN_OUT : LIMIT_WALL, LIMIT_BY_REFUSAL);
+	wall_wait(l, now);
+	if (l->state == LIMIT_BROWN_OUT)
+		l->probe_at = now + PULSE_EACH;
+	steps_forget(l, now);
+}
+
+static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
+{
+	l->refused++;
+	l->refused_at_level = mark->level;
+	l->tokens = fmax(l->tokens - 1, -DEBT_MAX);
+	l->refused_after = ns_max(now - mark->sent_at, l->refused_after * 7 / 8);
+	if (l->state == LIMIT_BROWN_OUT) {
+		l->probe_sent_at = 0;
+		l->probe_at = now + PULSE_EACH;
+	} else if (l->probing && (double)mark->level > l->stand) {
+		if (l->state == LIMIT_WALL)
+			wall_wait(l, now);
+		else
+			cut(l, now, mark);
+	} else if ((double)mark->level - 1 < l->stand) {
+		cut(l, now, mark);
+	}
+}
+
+/* --- health --- */
+
+static bool is_failing(const struct limit *l)
+{
+	return l->recent_failed > l->recent_ok;
+}
+
+static void recent_look(struct limit *l, ns_t now)
+{
+	if (now - l->recent_at < RECENT_FOR)
+		return;
+	l->recent_ok /= 2;
+	l->recent_failed /= 2;
+	l->recent_at = now;
+}
+
+/*
+ * Calls run and none is answered. While not one ever was, time alone tells; later, so many in
+ * a row cannot all be the slow ones.
+ */
+static bool is_silent(const struct limit *l, ns_t now)
+{
+	if (l->unanswered == 0)
+		return false;
+	if (!l->answered || !l->before.at)
+		return now - ns_max(l->first_sent_at, l->answered_at) >= UNKNOWN_FOR;
+	ns_t quiet = (ns_t)(QUIET_TIMES * l->before.time * (double)NS_S);
+	return l->unanswered >= fmax(QUIET_CALLS, l->stand / 4) &&
+	       now - l->answered_at >= ns_max(quiet, QUIET_MIN);
+}
+
+static void silence_look(struct limit *l, ns_t now)
+{
+	bool silent = is_silent(l, now);
+	if (silent == l->silent)
+		return;
+	l->silent = silent;
+	if (l->state == LIMIT_KNEE)
+		l->probing = false;
+	steps_forget(l, now);
+	if (!silent)
+		l->before = (struct gain_fact){ 0 };
+}
+
+/* --- growth --- */
+
+static ns_t doubles_in(const struct limit *l)
+{
+	return l->stand < REGROWN * l->former ? REGROWS_IN : DOUBLES_IN;
+}
+
+static double ease(const struct limit *l, ns_t now)
+{
+	if (!l->growing_since)
+		return 1;
+	ns_t since = ns_max(now - l->growing_since, NS_MS);
+	return since >= EASE_FOR ? 1 : (double)since / (double)EASE_FOR;
+}
+
+static void grow(struct limit *l, ns_t now, ns_t elapsed)
+{
+	if (is_failing(l))
+		return;
+	double doubled = ease(l, now) * (double)elapsed / (double)doubles_in(l);
+	l->stand *= exp2(doubled);
+	if (l->knee > 0 && l->stand >= l->former) {
+		/* It was taken from its knee by refusals, and is back. */
+		l->stand = l->former;
+		enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
+		l->probe_at = now + KNEE_PROBE_EACH;
+		l->probe_up = KNEE_PROBE_UP;
+		return;
+	}
+	if (l->cause != LIMIT_BY_DEMAND && l->cause != LIMIT_BY_MAX)
+		enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
+	if (l->stand >= l->max) {
+		l->stand = l->max;
+		enter(l, now, LIMIT_SEARCH, LIMIT_BY_MAX);
+	}
+}
+
+/* --- what the caller asks --- */
+
+void limit_init(struct limit *l, uint32_t max, ns_t now)
+{
+	*l = (struct limit){
+		.max = max, .looked_at = now, .recent_at = now, .since = now
+	};
+	l->stand = max < START ? max : START;
+	l->now = (uint32_t)l->stand;
+	step_begin(l, now);
+}
+
+void limit_set_max(struct limit *l, uint32_t max)
+{
+	l->max = max;
+	l->stand = fmin(l->stand, max);
+}
+
+static uint32_t in_force(const struct limit *l, uint32_t level)
+{
+	double at = l->stand;
+	if (l->state == LIMIT_BROWN_OUT)
+		return l->probing ? level + 1 : 0;
+	if (l->probing)
+		at = l->state == LIMIT_KNEE ? l->probe_level : l->stand + 1;
+	return (uint32_t)fmin(at, l->max);
+}
+
+uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
+{
+	bool full = level >= l->now || l->level_peak >= l->now;
+	bool bound = waiting && full && level <= l->now;
+	ns_t elapsed = ns_min(now - l->looked_at, LOOK_MAX);
+	recent_look(l, now);
+	silence_look(l, now);
+	judge_ended(l, now);
+	step_look(l, now);
+	bool grew = bound && l->bound;
+	l->bound = bound;
+	if (!l->silent) {
+		switch (l->state) {
+		case LIMIT_SEARCH:
+			if (grew)
+				grow(l, now, elapsed);
+			break;
+		case LIMIT_WALL:
+			wall_look(l, now);
+			break;
+		case LIMIT_KNEE:
+			knee_look(l, now);
+			break;
+		case LIMIT_BROWN_OUT:
+			break;
+		}
+	}
+	if (l->state == LIMIT_BROWN_OUT)
+		brown_out_look(l, now);
+	l->looked_at = now;
+	l->level_peak = level;
+	l->now = in_force(l, level);
+	return l->now;
+}
+
+ns_t limit_next(const struct limit *l)
+{
+	if (l->state == LIMIT_BROWN_OUT || (l->state == LIMIT_WALL && l->probing)) {
+		if (l->probe_sent_at)
+			return l->probe_sent_at + accepted_after(l);
+		return l->probing ? NS_NEVER : l->probe_at;
+	}
+	if (!l->bound)
+		return NS_NEVER;
+	if (l->state != LIMIT_SEARCH)
+		return ns_max(l->probe_at, l->looked_at + LOOK_MAX);
+	/* When it is one more. */
+	double doublings = log2((floor(l->stand) + 1) / l->stand);
+	ns_t in = (ns_t)(doublings * (double)doubles_in(l) / ease(l, l->looked_at));
+	return l->looked_at + ns_min(ns_max(in, LOOK_MIN), LOOK_MAX);
+}
+
+void limit_sent(
+	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
+{
+	*mark = (struct limit_mark){ now, level, 0 };
+	if (level > l->level_peak)
+		l->level_peak = level;
+	if (!l->first_sent_at)
+		l->first_sent_at = now;
+	l->unanswered++;
+	l->tokens = fmin(l->tokens + TOKEN_PER_CALL, TOKENS_MAX);
+	bool probe = l->probing && !l->probe_sent_at && (double)level > l->stand;
+	if (probe && l->state == LIMIT_BROWN_OUT) {
+		l->probing = false; /* one is enough */
+		l->now = 0;
+	}
+	if (probe && l->state != LIMIT_KNEE)
+		l->probe_sent_at = now;
+	/* Below the limit there are idle ones among them: such a call says nothing. While the
+	 * limit makes a step, only those count that are sent on it. */
+	double least = l->state == LIMIT_KNEE && l->probing
+			       ? (l->stand + l->probe_level) / 2
+			       : (double)l->now;
+	if (waiting && level >= NEARLY * least && gain_sent(&l->step, level))
+		mark->step = l->step.id;
+}
+
+void limit_ended(
+	struct limit *l, ns_t now, const struct limit_mark *mark, enum limit_end how)
+{
+	struct gain_step *s = step_of(l, mark);
+	switch (how) {
+	case LIMIT_ANSWERED:
+		l->answered++;
+		l->answered_at = now;
+		l->unanswered = 0;
+		l->recent_ok++;
+		if (s)
+			gain_done(s, now - mark->sent_at);
+		break;
+	case LIMIT_REFUSED:
+		if (s)
+			gain_withdrawn(s, mark->level);
+		l->unanswered -= l->unanswered > 0; /* it did speak */
+		refused(l, now, mark);
+		break;
+	case LIMIT_FAILED:
+		l->recent_failed++;
+		if (s)
+			gain_withdrawn(s, mark->level);
+		break;
+	case LIMIT_UNSENT:
+		l->unanswered -= l->unanswered > 0;
+		if (s)
+			gain_withdrawn(s, mark->level);
+		break;
+	case LIMIT_LEFT:
+		break;
+	}
+}

@@ -1,0 +1,132 @@
+/*
+ * limit: how many calls a server can take at once, found out by using it. Pure.
+ *
+ * MODEL   Two things bound a server: the wall, above which it refuses, and the knee, above
+ *         which calls only wait inside it. SEARCH: neither is met; the limit grows. WALL: it
+ *         stands at the wall, and tries one more now and then. KNEE: it stands a little above
+ *         the knee, and makes a step up now and then to see what that gains (flow/gain.h).
+ *         BROWN_OUT: the server refuses every call, so one is let through now and then; or it
+ *         answers none, so nothing can be learned and the limit stands still.
+ * RULES   1. Growth is by time, not by answer: slow answers do not slow the search. It needs
+ *            the limit to be what binds: reached, with callers waiting.
+ *         2. A refusal cuts to what was at the server without the refused call. Calls sent
+ *            before the cut was in force cut no deeper than that; refusals of later ones
+ *            cut twice as deep each, for the wall is moving.
+ *         3. It is never lowered to learn something, and never for slowness: only by a
+ *            refusal, or by a step up that gained nothing.
+ *         4. A refused or failed call says nothing about the server's speed: neither its time
+ *            nor its end counts as an answer. While more calls fail than are answered, there
+ *            is no growth.
+ *         5. Trying above a wall costs a refusal: at most one for each 286 calls sent, but for
+ *            the 5 s after the wall came down by more than a tenth.
+ *         6. Below a limit that held before a cut growth is fast; above, and where nothing is
+ *            known, it doubles each 400 ms.
+ *         7. A server that refuses all is asked five times a second; one that has never
+ *            answered is not sent ever more for longer than 5 s.
+ * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
+ * COST    about 7 KiB a server; O(1) a call.
+ */
+#ifndef WEIR_FLOW_LIMIT_H
+#define WEIR_FLOW_LIMIT_H
+
+#include "flow/gain.h"
+
+enum limit_state { LIMIT_SEARCH, LIMIT_WALL, LIMIT_KNEE, LIMIT_BROWN_OUT };
+
+enum limit_end {
+	LIMIT_ANSWERED, /* by the server's own work; however late, and whoever still waited */
+	LIMIT_REFUSED, /* recognised (flow/refusal.h) */
+	LIMIT_FAILED,  /* no answer, or one that shows no work: connect, reset, 5xx */
+	LIMIT_UNSENT,  /* the server never had it */
+	LIMIT_LEFT,    /* we hung up: nobody will know how long it took */
+};
+
+/* Why the limit is what it is. */
+enum limit_cause {
+	LIMIT_BY_START,   /* it has not been met yet */
+	LIMIT_BY_DEMAND,  /* grew while callers waited */
+	LIMIT_BY_MAX,     /* the user's bound */
+	LIMIT_BY_REFUSAL, /* the server refused a call: see refused_at_level */
+	LIMIT_BY_QUEUE,   /* a step up gained nothing: see before, after */
+	LIMIT_BY_SILENCE, /* calls run and none is answered */
+};
+
+struct limit_mark {
+	ns_t sent_at;
+	uint32_t level; /* at the server as it was sent, itself included */
+	uint32_t step;  /* 0: of none */
+};
+
+#define LIMIT_STEPS 8 /* that have ended and whose time is still to come */
+
+struct limit {
+	enum limit_state state;
+	enum limit_cause cause;
+	uint32_t max;
+	uint32_t now; /* the limit in force */
+	double stand; /* where it stands, a step or probe above it aside */
+	ns_t looked_at;
+	uint32_t level_peak; /* since then */
+	bool bound;          /* then: the limit was reached and callers waited */
+	bool silent;         /* then: BROWN_OUT by silence; state is what it was before */
+	ns_t growing_since;  /* after a wall growth starts gently; 0: from the start */
+
+	/* wall */
+	uint32_t wall;            /* calls that it took, last refusal; 0: none yet */
+	double former;            /* the limit before it came down */
+	ns_t cut_at;              /* 0: never */
+	uint32_t cut_more;        /* the next cut, if the wall is moving */
+	ns_t came_down_at;        /* by a refusal we did not ask for */
+	double tokens;            /* refusals we may cause */
+	ns_t refused_after;       /* how long a refusal takes to reach us */
+	ns_t probe_at, probe_gap; /* WALL, KNEE, BROWN_OUT: the next one */
+	ns_t probe_sent_at;       /* WALL, BROWN_OUT: 0: not yet */
+	bool probing;
+
+	/* knee */
+	double knee;                  /* 0: none yet */
+	double probe_level, probe_up; /* KNEE: while it probes; how much more that is */
+	uint32_t probe_step;          /* id of the step whose gain decides; 0: none */
+	uint32_t step_ids;
+	ns_t probe_began_at;
+	struct gain_fact before;   /* what a step is judged against */
+	struct gain_fact clear;    /* the quickest of those: no queue, or the least */
+	struct gain_fact shown[2]; /* the two steps that showed the knee */
+	struct gain_step step;     /* what is sent now */
+	struct gain_step ended[LIMIT_STEPS];
+	uint32_t ended_first, ended_count;
+
+	/* health */
+	uint64_t answered;
+	ns_t answered_at, first_sent_at;
+	uint32_t unanswered; /* sent since an answer came */
+	double recent_ok, recent_failed;
+	ns_t recent_at;
+
+	/* for the report */
+	ns_t since; /* state and cause */
+	uint32_t refused_at_level;
+	uint64_t refused;
+};
+
+void limit_init(struct limit *l, uint32_t max, ns_t now);
+void limit_set_max(struct limit *l, uint32_t max);
+/*
+ * The limit in force from now on. To be asked whenever a slot was freed or a caller has come
+ * to wait, and at limit_next: `level` calls are at the server, and somebody waits or not.
+ * It may be 0.
+ */
+uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting);
+/* When it must be asked even if nothing happens; NS_NEVER: not before something does. */
+ns_t limit_next(const struct limit *l);
+/* A call is sent; `level` counts it; `waiting`: others wait still. Fills the mark. */
+void limit_sent(
+	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
+void limit_ended(
+	struct limit *l, ns_t now, const struct limit_mark *mark, enum limit_end how);
+enum limit_state limit_state(const struct limit *l);
+const char *limit_state_label(enum limit_state state);
+/* Why the limit is what it is, in a few words. */
+const char *limit_because(const struct limit *l);
+
+#endif

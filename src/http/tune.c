@@ -1,0 +1,78 @@
+/* The limit that is found out by use: what an upstream tells its tuner, and obeys. */
+#include "http/internal.h"
+#include "http/upstream_internal.h"
+
+uint32_t upstream_used(const struct upstream *u)
+{
+	return u->share ? share_used(u->share) : slots_used(&u->slots);
+}
+
+uint32_t upstream_limit_max(const struct upstream *u)
+{
+	return u->tuner ? u->cfg.limit : slots_limit(&u->slots);
+}
+
+static void tune_obey(struct upstream *u, uint32_t limit)
+{
+	if (slots_limit(&u->slots) != limit)
+		slots_set_limit(&u->slots, limit);
+}
+
+void tune_start(struct upstream *u)
+{
+	u->tuner_next = NS_NEVER;
+	if (!u->cfg.limit_auto)
+		return;
+	u->tuner = u->cfg.tuner;
+	if (u->tuner)
+		tuner_ref(u->tuner);
+	else
+		u->tuner = tuner_new(u->cfg.limit, worker_now(u->worker));
+	tune_look(u);
+}
+
+void tune_configure(struct upstream *u)
+{
+	if (!u->cfg.limit_auto || !u->tuner) {
+		tuner_unref(&u->tuner);
+		slots_set_limit(&u->slots, u->cfg.limit);
+		tune_start(u);
+		return;
+	}
+	tuner_set_max(u->tuner, u->cfg.limit);
+	tune_look(u);
+}
+
+void tune_look(struct upstream *u)
+{
+	const struct ticket *front = queue_front(&u->queue);
+	uint32_t used = upstream_used(u), limit = slots_limit(&u->slots);
+	bool waiting = u->share ? share_waiting(u->share) > 0 : front != NULL;
+	if (!u->tuner)
+		return;
+	/* Calls that wait for several slots together are held up below the limit, too. */
+	if (front && used < limit && used + front->need > limit)
+		used = limit;
+	ns_t now = worker_now(u->worker);
+	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->tuner_next));
+}
+
+void tune_granted(struct upstream *u, struct call *call)
+{
+	bool waiting = u->share ? share_waiting(u->share) > 0
+				: queue_front(&u->queue) != NULL;
+	if (!u->tuner)
+		return;
+	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), upstream_used(u),
+			     waiting, &call->mark));
+	upstream_poke(u);
+}
+
+void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
+{
+	if (!u->tuner || !mark->sent_at)
+		return;
+	tuner_ended(u->tuner, worker_now(u->worker), mark, how);
+	mark->sent_at = 0;
+	upstream_poke(u);
+}

@@ -1,0 +1,113 @@
+#include "http/tuner.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct tuner {
+	pthread_mutex_t lock; /* over limit */
+	_Atomic uint32_t refs;
+	struct limit limit;
+};
+
+struct tuner *tuner_new(uint32_t max, ns_t now)
+{
+	struct tuner *t = mem_zalloc(sizeof(*t));
+	CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
+	t->refs = 1;
+	limit_init(&t->limit, max, now);
+	return t;
+}
+
+void tuner_ref(struct tuner *t)
+{
+	t->refs++;
+}
+
+void tuner_unref(struct tuner **tp)
+{
+	struct tuner *t = *tp;
+	*tp = NULL;
+	if (!t || --t->refs > 0)
+		return;
+	pthread_mutex_destroy(&t->lock);
+	mem_free(t);
+}
+
+static void lock(struct tuner *t)
+{
+	CHECK(pthread_mutex_lock(&t->lock) == 0);
+}
+
+static void unlock(struct tuner *t)
+{
+	CHECK(pthread_mutex_unlock(&t->lock) == 0);
+}
+
+void tuner_set_max(struct tuner *t, uint32_t max)
+{
+	lock(t);
+	limit_set_max(&t->limit, max);
+	unlock(t);
+}
+
+uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next)
+{
+	lock(t);
+	uint32_t limit = limit_look(&t->limit, now, level, waiting);
+	*next = limit_next(&t->limit);
+	unlock(t);
+	return limit;
+}
+
+uint32_t tuner_sent(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
+{
+	lock(t);
+	limit_sent(&t->limit, now, level, waiting, mark);
+	uint32_t limit = t->limit.now;
+	unlock(t);
+	return limit;
+}
+
+void tuner_ended(
+	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
+{
+	lock(t);
+	limit_ended(&t->limit, now, mark, how);
+	unlock(t);
+}
+
+static void steps_json(struct json *j, const struct limit *l)
+{
+	json_array(j, "shown");
+	for (size_t i = 0; l->knee > 0 && i < ARRAY_LEN(l->shown); i++) {
+		json_object(j, NULL);
+		json_real(j, "level", l->shown[i].level);
+		json_real(j, "ms", l->shown[i].time * 1000);
+		json_real(j, "rate", l->shown[i].rate);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
+{
+	lock(t);
+	struct limit l = t->limit;
+	unlock(t);
+	json_object(j, key);
+	json_cstr(j, "state", limit_state_label(limit_state(&l)));
+	json_cstr(j, "because", limit_because(&l));
+	json_int(j, "since_ms", (now - l.since) / NS_MS);
+	json_int(j, "max", l.max);
+	if (l.wall)
+		json_int(j, "wall", l.wall);
+	else
+		json_null(j, "wall");
+	if (l.knee > 0)
+		json_int(j, "knee", (int64_t)(l.knee + 0.5));
+	else
+		json_null(j, "knee");
+	steps_json(j, &l);
+	json_end(j);
+}

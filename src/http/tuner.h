@@ -1,0 +1,30 @@
+/*
+ * tuner: one flow/limit for an upstream, over all threads that have a seat in it.
+ *
+ * RULES   1. Each call that is granted a slot ends once: tuner_ended.
+ * OWNS    counted: each seat's upstream holds it.
+ * CONTEXT any thread.
+ */
+#ifndef WEIR_HTTP_TUNER_H
+#define WEIR_HTTP_TUNER_H
+
+#include "base/json.h"
+#include "flow/limit.h"
+
+struct tuner;
+
+struct tuner *tuner_new(uint32_t max, ns_t now);
+void tuner_ref(struct tuner *t);
+void tuner_unref(struct tuner **t);
+void tuner_set_max(struct tuner *t, uint32_t max);
+/* As in flow/limit.h; *next: limit_next. */
+uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next);
+/* Returns the limit in force from now on. */
+uint32_t tuner_sent(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
+void tuner_ended(
+	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);
+/* {state, because, since_ms, wall, knee, max, refused, shown: [{level, ms, rate}, ...]} */
+void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now);
+
+#endif

@@ -1,0 +1,97 @@
+"""weir proxy --limit auto: the wall of a server that refuses and the knee of one that queues are
+found while callers wait, and the admin endpoint says from what."""
+
+import contextlib
+import subprocess
+
+import pytest
+
+from verbs import WEIR, Verb, eventually, gauges_at_zero
+
+
+@contextlib.contextmanager
+def bench(tmp_path, origin, *options):
+    with contextlib.ExitStack() as stack:
+        api = stack.enter_context(Verb("origin", tmp_path, *origin))
+        proxy = stack.enter_context(Verb(
+            "proxy", tmp_path, "--upstream", api.url, "--limit", "auto",
+            "--queue-for", "300ms", *options))
+        yield api, proxy
+
+
+def learned(proxy):
+    s = proxy.status()["upstreams"][0]
+    return s["limit_auto"], s
+
+
+@contextlib.contextmanager
+def callers(proxy, rate):
+    """Callers who come whatever happens, until the end of the block."""
+    load = subprocess.Popen([WEIR, "load", "--rate", rate, "--for", "120s", proxy.url],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        load.terminate()
+        load.wait()
+
+
+def test_a_wall(tmp_path):
+    origin = ["--limit", "12", "--latency", "50ms"]
+    with bench(tmp_path, origin) as (_, proxy):
+        assert learned(proxy)[0]["state"] == "search"
+        with callers(proxy, "400/s"):
+            eventually(lambda: learned(proxy)[0]["state"] == "wall")
+            auto, s = learned(proxy)
+        assert 10 <= auto["wall"] <= 13 and auto["knee"] is None and auto["shown"] == []
+        assert "refused" in auto["because"] and s["calls"]["refused"] >= 1
+        gauges_at_zero(proxy)
+
+
+def test_a_knee(tmp_path):
+    origin = ["--limit", "1000", "--workers", "12", "--latency", "48ms"]
+    with bench(tmp_path, origin) as (_, proxy):
+        with callers(proxy, "390/s"):
+            eventually(lambda: learned(proxy)[0]["state"] == "knee")
+            auto, s = learned(proxy)
+        low, high = auto["shown"]
+        assert 1 <= auto["knee"] < 1000 and auto["wall"] is None
+        assert low["level"] < high["level"] and low["ms"] < high["ms"]
+        assert s["calls"]["refused"] == 0
+        gauges_at_zero(proxy)
+
+
+def test_a_bound(tmp_path):
+    with bench(tmp_path, ["--latency", "50ms"], "--limit-max", "6") as (api, proxy):
+        with callers(proxy, "400/s"):
+            eventually(lambda: learned(proxy)[1]["limit"] == 6)
+            auto = eventually(lambda: (a := learned(proxy)[0])["because"] ==
+                              "limit-max is reached" and a)
+        assert auto["max"] == 6
+        assert proxy.status()["slots"]["peak"] <= 6
+        gauges_at_zero(proxy)
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--limit", "auto", "--limit-max", "0"], "limit-max"),
+    (["--limit", "auto", "--limit-max", "3", "--gather", "4"], "under a limit of 3"),
+    (["--limit", "automatic"], "automatic"),
+])
+def test_wrong_values(options, said):
+    p = subprocess.run([WEIR, "proxy", "--listen", "127.0.0.1:0", "--upstream",
+                        "http://127.0.0.1:1", *options], stdin=subprocess.DEVNULL,
+                       capture_output=True, text=True, timeout=60, check=False)
+    assert p.returncode == 2 and said in p.stderr, p.stderr
+
+
+def test_a_gather_above_the_first_limit(tmp_path):
+    """The limit begins below what a request needs at once: it grows to it."""
+    with bench(tmp_path, ["--latency", "5ms"], "--gather", "9",
+               "--queue-for", "30s") as (_, proxy):
+        p = subprocess.run([WEIR, "load", "--rate", "2/s", "--for", "1s", "--json", proxy.url],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=120, check=True)
+        assert '"good"' in p.stdout
+        assert learned(proxy)[1]["calls"]["answered"] >= 9
+        gauges_at_zero(proxy)

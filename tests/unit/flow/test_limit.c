@@ -1,0 +1,232 @@
+/* What a step up gained, and the rules of the limit one at a time; how well it finds things is
+ * shown in tests/sim/test_limit.c. */
+#include "flow/limit.h"
+#include "tests/unit/base/unit.h"
+
+/* --- gain --- */
+
+static struct gain_fact fact(double level, double ms, double rate)
+{
+	return (struct gain_fact){ .level = level,
+		.time = ms / 1000,
+		.rate = rate,
+		.spread = ms / 1000,
+		.error = ms / 1000 / 100,
+		.at = 1 };
+}
+
+static void test_verdicts(void **state)
+{
+	(void)state;
+	static const struct {
+		struct gain_fact before, after;
+		enum gain_verdict verdict;
+	} rows[] = {
+		{ { 10, .05, .0, .001, 200, 1 }, { 20, .05, .0, .001, 400, 2 },
+			GAIN_WORKED },
+		{ { 20, .08, .0, .001, 250, 1 }, { 40, .16, .0, .001, 250, 2 },
+			GAIN_WAITED },
+		{ { 20, .08, .0, .04, 250, 1 }, { 40, .12, .0, .04, 250, 2 }, GAIN_OPEN },
+		{ { 20, .08, .0, .001, 250, 1 }, { 30, .8, .0, .001, 30, 2 },
+			GAIN_SPEED },
+		{ { 20, .8, .0, .001, 25, 1 }, { 30, .08, .0, .001, 300, 2 },
+			GAIN_WORKED },
+		{ { 20, .08, .0, .001, 250, 1 }, { 20, .16, .0, .001, 125, 2 },
+			GAIN_NO_STEP },
+		{ { 20, .08, .0, .001, 250, 1 }, { 10, .04, .0, .001, 250, 2 },
+			GAIN_NO_STEP },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(gain_judge(&rows[i].before, &rows[i].after, NULL),
+			rows[i].verdict);
+}
+
+static void test_knee_between_the_steps(void **state)
+{
+	(void)state;
+	double error;
+	struct gain_fact clear = fact(6, 48, 125), before = fact(10, 48, 208);
+	struct gain_fact after = fact(24, 96, 250); /* 12 workers */
+	assert_int_equal((int)(gain_knee(&clear, &before, &after, &error) + 0.5), 12);
+	before.level = 14; /* known to work */
+	assert_int_equal((int)(gain_knee(&clear, &before, &after, &error) + 0.5), 14);
+	assert_true(gain_calls_needed(&before, 2) > gain_calls_needed(&before, 20));
+}
+
+static void test_a_minority_of_slow_calls(void **state)
+{
+	(void)state;
+	struct gain_step s;
+	struct gain_fact f;
+	gain_begin(&s, 1, 0, 0);
+	for (int i = 0; i < 100; i++)
+		assert_true(gain_sent(&s, 10));
+	for (int i = 0; i < 59; i++)
+		gain_done(&s, 50 * NS_MS);
+	s.ended_at = 10 * NS_MS;
+	assert_false(gain_know(&s, 100 * NS_MS, 59, &f)); /* six in ten have not ended */
+	for (int i = 0; i < 11; i++)
+		gain_done(&s, 50 * NS_MS);
+	assert_false(gain_know(&s, 30 * NS_MS, 70, &f)); /* too early for all of them */
+	assert_true(
+		gain_know(&s, 100 * NS_MS, 70, &f)); /* the others may run on for ever */
+	assert_true(f.time > 0.047 && f.time < 0.053);
+	assert_int_equal((int)f.level, 10);
+	assert_int_equal((int)f.rate, 700);
+}
+
+/* --- limit --- */
+
+#define T0 NS_S
+
+/* Callers wait all the time; nothing is answered. */
+static ns_t crowd(struct limit *l, ns_t now, ns_t until, uint32_t *level)
+{
+	struct limit_mark mark;
+	for (; now < until; now += NS_MS) {
+		limit_look(l, now, *level, true);
+		while (*level < l->now)
+			limit_sent(l, now, ++*level, true, &mark);
+	}
+	return now;
+}
+
+static void test_growth_is_by_time(void **state)
+{
+	(void)state;
+	struct limit l;
+	uint32_t level = 0;
+	limit_init(&l, 100000, T0);
+	assert_int_equal(limit_look(&l, T0, 0, false), 4);
+	crowd(&l, T0, T0 + 4 * NS_S, &level);
+	assert_true(level > 4 * 900 && level < 4 * 1100); /* ten doublings */
+}
+
+static void test_no_growth_unless_it_binds(void **state)
+{
+	(void)state;
+	struct limit l;
+	limit_init(&l, 1000, T0);
+	for (ns_t now = T0; now < T0 + 10 * NS_S; now += NS_MS) {
+		assert_int_equal(limit_look(&l, now, 4, false), 4); /* nobody waits */
+		assert_int_equal(
+			limit_look(&l, now, 3, true), 4); /* for something else */
+		assert_int_equal(limit_look(&l, now, 9, true), 4); /* still above */
+	}
+}
+
+static void test_refusal_cuts_below(void **state)
+{
+	(void)state;
+	struct limit l;
+	uint32_t level = 0;
+	struct limit_mark burst[3];
+	limit_init(&l, 1000, T0);
+	ns_t now = crowd(&l, T0, T0 + 2 * NS_S, &level);
+	uint32_t wall = level - 3;
+	for (uint32_t i = 0; i < 3; i++) /* three were above the wall as they were sent */
+		burst[i] = (struct limit_mark){ now, wall + 1 + i, 0 };
+	limit_ended(&l, now + 1, &burst[2], LIMIT_REFUSED);
+	limit_ended(&l, now + 1, &burst[0], LIMIT_REFUSED);
+	limit_ended(&l, now + 1, &burst[1], LIMIT_REFUSED);
+	assert_int_equal(limit_look(&l, now + 2, wall, true), wall);
+	assert_int_equal(limit_state(&l), LIMIT_WALL);
+	assert_int_equal(l.wall, wall);
+}
+
+/* Refused again and again, of calls sent after the cut: the wall is on its way down. */
+static void test_cuts_deepen(void **state)
+{
+	(void)state;
+	struct limit l;
+	uint32_t level = 0;
+	limit_init(&l, 1000, T0);
+	ns_t now = crowd(&l, T0, T0 + 2 * NS_S, &level);
+	double before = l.stand;
+	for (int i = 0; i < 6; i++) {
+		now += 2 * NS_MS;
+		struct limit_mark mark = { now - NS_MS, (uint32_t)l.stand, 0 };
+		limit_ended(&l, now, &mark, LIMIT_REFUSED);
+	}
+	assert_true(l.stand <= before - 6 - (1 + 2 + 4 + 8 + 16));
+	assert_true(l.stand >= 1);
+}
+
+static void test_refusals_are_no_answers(void **state)
+{
+	(void)state;
+	struct limit l;
+	limit_init(&l, 1000, T0);
+	for (int i = 0; i < 50; i++) {
+		struct limit_mark mark;
+		ns_t now = T0 + i * NS_MS;
+		limit_look(&l, now, 0, true);
+		limit_sent(&l, now, 1, true, &mark);
+		limit_ended(&l, now + NS_US, &mark, LIMIT_REFUSED);
+	}
+	assert_int_equal(l.answered, 0);
+	assert_int_equal(limit_state(&l), LIMIT_BROWN_OUT);
+	assert_int_equal(l.now, 0);
+}
+
+static void test_brown_out_asks_one_by_one(void **state)
+{
+	(void)state;
+	struct limit l;
+	struct limit_mark mark = { T0, 1, 0 };
+	uint32_t sent = 0;
+	limit_init(&l, 1000, T0);
+	limit_ended(&l, T0, &mark, LIMIT_REFUSED);
+	for (ns_t now = T0; now < T0 + 10 * NS_S; now += NS_MS) {
+		if (limit_look(&l, now, 0, true) == 0)
+			continue;
+		limit_sent(&l, now, 1, true, &mark);
+		assert_int_equal(l.now, 0);
+		limit_ended(&l, now, &mark, LIMIT_REFUSED);
+		sent++;
+	}
+	assert_true(sent >= 40 && sent <= 50);
+}
+
+static void test_failures_stop_growth(void **state)
+{
+	(void)state;
+	struct limit l;
+	struct limit_mark mark;
+	limit_init(&l, 1000, T0);
+	for (ns_t now = T0; now < T0 + 5 * NS_S; now += NS_MS) {
+		limit_look(&l, now, l.now, true);
+		limit_sent(&l, now, l.now, true, &mark);
+		limit_ended(&l, now, &mark, LIMIT_FAILED);
+	}
+	assert_true(l.now < 8);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	struct limit l;
+	limit_init(&l, 10, T0);
+	assert_string_equal(limit_state_label(limit_state(&l)), "search");
+	assert_string_equal(limit_because(&l), "it has not been met yet");
+	limit_set_max(&l, 2);
+	assert_int_equal(limit_look(&l, T0, 0, false), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_verdicts),
+		TEST(test_knee_between_the_steps),
+		TEST(test_a_minority_of_slow_calls),
+		TEST(test_growth_is_by_time),
+		TEST(test_no_growth_unless_it_binds),
+		TEST(test_refusal_cuts_below),
+		TEST(test_cuts_deepen),
+		TEST(test_refusals_are_no_answers),
+		TEST(test_brown_out_asks_one_by_one),
+		TEST(test_failures_stop_growth),
+		TEST(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
