@@ -158,6 +158,8 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 		json_limit(j, &t->gauges, unit_text(t->unit));
 		if (tuner)
 			tuner_json(j, "limit_auto", tuner, proxy_now(p));
+		else
+			json_null(j, "limit_auto");
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);
