@@ -571,3 +571,55 @@ def test_what_is_wrong_is_told(options, said):
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=PATIENCE, check=False)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_threads_share_a_hosts_limit(tmp_path, ns):
+    """Each thread looks its hosts up; what a host may have at once is one number."""
+    open_now, most, lock = [], [], threading.Lock()
+
+    def script(peer, n):
+        while peer.request():
+            with lock:
+                open_now.append(n)
+                most.append(len(open_now))
+            held.wait(PATIENCE)
+            with lock:
+                open_now.remove(n)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    held = threading.Event()
+    with Scripted(script) as slow:
+        with forward(tmp_path, "--dns", ns.at, "--forward-allow", f"127.0.0.1:{slow.port}",
+                     "--threads", "3", "--limit", "2", "--queue-for", "30s",
+                     "--idle-for", "100ms") as p:
+            request = f"GET http://api.test:{slow.port}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            with contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(Client(p.port, request)) for _ in range(16)]
+                eventually(lambda: len(open_now) == 2 and p.status()["queue"]["waiting"] == 14)
+                held.set()
+                assert all(c.answer().status == 200 for c in clients)
+            assert max(most) <= 2
+            assert sum(t["exchanges"] for t in p.status()["threads"]) == 0
+            host, = (u for u in p.status()["upstreams"] if not u["retired"])
+            assert host["limit"] == 2 and host["slots"]["peak"] == 2
+            eventually(lambda: p.status()["forward"]["sockets"] == 0)
+
+
+def test_threads_go_over_to_other_rules(tmp_path, ns, api):
+    file = tmp_path / "weir.yaml"
+    text = (f"forward-listen: 127.0.0.1:0\nthreads: 3\ndns: '{ns.at}'\n"
+            f"forward-allow: 127.0.0.1:{api.port}\n")
+    file.write_text(text)
+    url = f"http://api.test:{api.port}/"
+    with Verb("proxy", tmp_path, "--config", file, listen=None) as p:
+        assert {get(p, url).status for _ in range(12)} == {200}
+        assert {reason(connect(p, f"127.0.0.1:{p.port}"))[1] for _ in range(6)} == {"forward-port"}
+        file.write_text(text + "forward-deny: api.test\n")
+        p.process.send_signal(signal.SIGHUP)
+        eventually(lambda: p.status()["config"]["reloads"] == 1)
+        assert {reason(get(p, url)) for _ in range(12)} == {(403, "forward-denied")}
+        file.write_text(text)
+        p.process.send_signal(signal.SIGHUP)
+        eventually(lambda: p.status()["config"]["reloads"] == 2)
+        assert {get(p, url).status for _ in range(12)} == {200}
+        eventually(lambda: gauges_at_zero(p))
