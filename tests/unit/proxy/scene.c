@@ -133,23 +133,48 @@ static void server_on_bytes(struct raw *r)
 
 /* --- the scene --- */
 
-void scene_init(struct scene *s, const struct sim_cfg *sim, const char *const *options)
+static void init_world(
+	struct scene *s, const struct sim_cfg *sim, const char *const *options)
 {
-	struct upstream_cfg up = { .endpoint_count = 1 };
-	struct problem p = { "" };
+	const struct sim_cfg plain = { .seed = 1 };
 	*s = (struct scene){ 0 };
 	parse_options(s, options);
-	const struct sim_cfg plain = { .seed = 1 };
 	s->sim = sim_new(sim ? sim : &plain);
 	s->near = sim_host(s->sim, "10.0.0.1");
 	s->far = sim_host(s->sim, "10.0.0.2");
 	s->server.on_bytes = server_on_bytes;
 	raw_server_listen(&s->server, s->far, "10.0.0.2:80");
+	raw_addr("10.0.0.1:8080", &s->at);
+}
+
+void scene_init_whole(struct scene *s, const char *const *options)
+{
+	struct problem p = { "" };
+	uint64_t servers;
+	init_world(s, NULL, options);
+	struct config *c = config_read(&s->opt);
+	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
+	if (!plan) {
+		fail_msg("%s", c->problem.text);
+		return;
+	}
+	assert_true(plan_look_up(plan, &s->proxy, s->near, &p));
+	assert_true(plan_is_found(plan));
+	assert_true(plan_share_files(plan, &servers, &p));
+	proxy_start(&s->proxy, s->near, plan, (uint32_t)servers);
+	for (uint32_t i = 0; i < plan->place_count; i++)
+		assert_true(server_listen_at(s->proxy.server, &plan->places[i], &p));
+}
+
+void scene_init(struct scene *s, const struct sim_cfg *sim, const char *const *options)
+{
+	struct upstream_cfg up = { .endpoint_count = 1 };
+	struct problem p = { "" };
+	init_world(s, sim, options);
 	up.endpoints[0] = *raw_server_addr(&s->server);
 	s->proxy.opt = &s->opt;
 	proxy_fill_upstream(&s->opt, &up);
 	proxy_make(&s->proxy, s->near, &up, 100);
-	raw_addr("10.0.0.1:8080", &s->at);
 	assert_true(server_listen(s->proxy.server, &s->at, &p));
 }
 

@@ -29,6 +29,9 @@ struct scene {
 
 /* Options as on the command line, "--name=value", NULL at the end. */
 void scene_init(struct scene *s, const struct sim_cfg *sim, const char *const *options);
+/* The same by a configuration of its own: only what the options say listens, and calls; the
+ * server is there all the same. Names: sim_dns_set before the first request. */
+void scene_init_whole(struct scene *s, const char *const *options);
 void scene_run(struct scene *s, ns_t for_ns);
 /* A client connects and says something. */
 void scene_client(struct scene *s, struct raw *r, const char *text);
