@@ -3,6 +3,8 @@
 
 #define SERVER_ACCEPTS_A_TURN 64
 #define SERVER_ACCEPT_AGAIN_FOR (20 * NS_MS)
+/* A listener that goes, for those about to connect: a round trip, as most have it. */
+#define SERVER_LEAVE_FOR (50 * NS_MS)
 #define SERVER_LINGER_FOR (2 * NS_S)
 /* While it drains: an idle connection's next request may be on its way. */
 #define SERVER_GRACE_FOR (NS_S / 2)
@@ -79,7 +81,10 @@ bool server_is_drained(const struct server *s)
 
 static void server_check_drained(struct server *s)
 {
-	if (s->cfg.ops->on_drained && !s->stopping && server_is_drained(s))
+	if (s->told_drained || s->stopping || !server_is_drained(s))
+		return;
+	s->told_drained = true;
+	if (s->cfg.ops->on_drained)
 		s->cfg.ops->on_drained(s);
 }
 
@@ -647,6 +652,7 @@ static enum err server_accept_one(struct server_listener *l)
 static void server_close_listener(struct server *s, uint32_t nth)
 {
 	struct server_listener *l = s->listeners[nth];
+	io_timer_stop(s->worker->loop, &l->left);
 	io_listener_close(&l->io);
 	mem_free(l);
 	s->listener_count--;
@@ -659,7 +665,8 @@ static void server_leave(struct server_listener *l, enum err accepted)
 {
 	struct server *s = l->server;
 	uint32_t nth = 0;
-	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || accepted == ERR_NO_FDS)
+	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || accepted == ERR_NO_FDS ||
+		timer_is_set(&l->left))
 		return;
 	while (s->listeners[nth] != l)
 		nth++;
@@ -763,14 +770,21 @@ enum err server_adopt(
 	return e;
 }
 
+static void on_left(struct timer *t)
+{
+	struct server_listener *l = CONTAINER_OF(t, struct server_listener, left);
+	on_listener_ready(&l->io.sock, IO_READ);
+}
+
+/* Who is about to connect may finish: it does not hear that the listener goes. */
 static void server_unlisten(struct server *s, uint32_t nth)
 {
 	struct server_listener *l = s->listeners[nth];
-	enum err e = ERR_OK;
+	struct worker *w = s->worker;
 	l->leaving = true;
-	while (e == ERR_OK)
-		e = server_accept_one(l);
-	server_leave(l, e);
+	l->left.on_fire = on_left;
+	io_listener_deafen(&l->io);
+	io_timer_set(w->loop, &l->left, ns_add(worker_now(w), SERVER_LEAVE_FOR));
 }
 
 static bool is_same_place(const struct server_place *a, const struct server_place *b)

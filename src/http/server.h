@@ -59,8 +59,8 @@ struct server_ops {
 	void (*on_end)(struct sconn *c, enum err why);
 	/* A served connection (on_accept was true) is closed, with no exchange open. */
 	void (*on_close)(struct sconn *c);
-	/* After server_drain: the last connection is closed, nobody waits to be accepted. Not
-	 * where that is so already: server_is_drained tells. NULL: nobody asks. */
+	/* After server_drain, once: the last connection is closed, and nobody can come in any
+	 * more. Not where that is so at once: server_is_drained tells. NULL: nobody asks. */
 	void (*on_drained)(struct server *s);
 };
 

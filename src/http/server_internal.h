@@ -20,6 +20,7 @@ struct server_listener {
 	struct server *server;
 	struct server_place place; /* as it was given: port 0 stays 0 */
 	bool leaving;              /* takes who waits in it, and closes */
+	struct timer left;         /* not before that */
 };
 
 struct server {
@@ -31,6 +32,7 @@ struct server {
 	struct list conns[SCONN_STATES]; /* by state: idle ones are found at once */
 	struct list_node accept_wait;    /* on the worker's list: accepting rests */
 	bool draining;
+	bool told_drained;
 	bool stopping; /* server_free */
 };
 

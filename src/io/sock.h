@@ -134,6 +134,10 @@ MUST_USE enum err io_adopt(
 void io_bound_close(struct io_bound *b); /* fine with none */
 /* ERR_OK: `s` is open (TCP_NODELAY set), nothing wanted yet. */
 MUST_USE enum err io_accept(struct io_listener *l, struct io_sock *s, struct addr *peer);
+/* Who has not begun to connect is not heard any more; who has may finish, and waits to be
+ * accepted. TCP: what asks for a connection is dropped, so who comes asks again after a second,
+ * and should find the listener closed. unix: its file is gone. */
+void io_listener_deafen(struct io_listener *l);
 void io_listener_close(struct io_listener *l);
 
 #endif

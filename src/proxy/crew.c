@@ -75,7 +75,7 @@ static void on_read_drained(struct io_letter *l)
 	note_drained(CONTAINER_OF(l, struct hand, drained)->crew);
 }
 
-/* Once: the server says it for each of the connections that end together. */
+/* Once: the letter is one. */
 static void tell_drained(struct hand *h)
 {
 	if (h->is_drained)
@@ -94,9 +94,7 @@ static void on_drained(struct proxy *p)
 
 static void drain(struct hand *h)
 {
-	h->proxy.on_drained = NULL; /* what is so at once is told here */
 	server_drain(h->proxy.server);
-	h->proxy.on_drained = on_drained;
 	if (server_is_drained(h->proxy.server))
 		tell_drained(h);
 }

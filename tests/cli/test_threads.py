@@ -256,6 +256,18 @@ def test_what_a_reload_cannot_have_changes_nothing(apis, tmp_path):
     assert p.said.count("not reloaded") == 2
 
 
+@pytest.mark.parametrize("n", THREADS)
+def test_no_request_is_lost_by_the_end(apis, tmp_path, n):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 6\nthreads: {n}\n") as p:
+        callers = Callers(p.port, 16)
+        eventually(lambda: callers.good > 100)
+        p.process.send_signal(signal.SIGTERM)
+        assert p.process.wait(PATIENCE) == 0
+        callers.end()
+        assert callers.bad == []
+        assert apis[0].served == callers.good
+
+
 def test_a_second_signal_ends_all_threads_at_once(apis, tmp_path):
     apis[0].free.clear()
     with Proxy(tmp_path, f"upstream: {apis[0].url}\nthreads: 4\n") as p:

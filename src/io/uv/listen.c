@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -232,6 +233,26 @@ enum err io_accept(struct io_listener *l, struct io_sock *s, struct addr *peer)
 	if (peer)
 		*peer = from;
 	return uv_sock_open(l->sock.loop, s, fd, is_unix);
+}
+
+/* A filter in front of the listening socket that drops segments with SYN and without ACK. */
+void io_listener_deafen(struct io_listener *l)
+{
+	enum { FLAGS_AT = 13, FLAG_SYN = 2, FLAG_ACK = 16 };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FLAG_SYN | FLAG_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FLAG_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = { ARRAY_LEN(code), code };
+	if (l->has_file)
+		remove_file(&l->at);
+	l->has_file = false;
+	if (!addr_is_unix(&l->at))
+		(void)setsockopt(l->sock.fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+			sizeof(filter));
 }
 
 void io_listener_close(struct io_listener *l)

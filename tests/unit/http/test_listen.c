@@ -55,6 +55,10 @@ static void test_keep_only(void **state)
 	assert_true(server_has_place(s.server, &s.at[1]));
 	server_keep_only(s.server, &s.at[1], 1);
 	assert_false(server_has_place(s.server, &s.at[0]));
+	stage_connect(&s, 1, &s.at[0].at); /* who comes while it goes is served */
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_true(is_served(&s, 1));
+	raw_fini(&s.client[1]);
 	assert_int_equal(addr_port(server_addr(s.server, 0)), 81);
 	assert_null(server_addr(s.server, 1));
 	stage_connect(&s, 0, &s.at[1].at);

@@ -214,6 +214,27 @@ static void another_programs_port_is_not_shared(void **state)
 	io_bound_close(&ours[1]);
 }
 
+static void a_deaf_listener_gives_up_only_who_has_connected(void **state)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct io_listener l = { .at = { .len = 0 } };
+	struct io_sock before = { 0 }, after = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+	struct problem p = { 0 };
+	(void)state;
+
+	assert_int_equal(io_listen(loop, &l, &at, NULL, &p), ERR_OK);
+	assert_int_equal(io_connect(loop, &before, &l.at, NULL), ERR_OK);
+	io_listener_deafen(&l);
+	assert_int_equal(io_connect(loop, &after, &l.at, NULL), ERR_OK);
+	assert_int_equal(accept_all(&l), 1);
+	assert_int_equal(io_connect_result(&after), ERR_AGAIN); /* nor refused */
+	io_close(&before, IO_CLOSE_RESET);
+	io_close(&after, IO_CLOSE_RESET);
+	io_listener_close(&l);
+	io_loop_free(&loop);
+}
+
 static void any_address_takes_ipv4_too(void **state)
 {
 	struct io_loop *loop = io_loop_new(NULL);
@@ -309,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for),
 		cmocka_unit_test(several_listen_at_one_address),
 		cmocka_unit_test(another_programs_port_is_not_shared),
+		cmocka_unit_test(a_deaf_listener_gives_up_only_who_has_connected),
 		cmocka_unit_test(any_address_takes_ipv4_too),
 		cmocka_unit_test(a_stale_socket_file_is_replaced),
 		cmocka_unit_test(leaks_are_told),
