@@ -75,6 +75,8 @@ static inline bool sconn_is_last(const struct sconn *c)
 	return c->closing || (c->ended && c->in.start == c->in.end);
 }
 
+void sconn_deadline(struct sconn *c, ns_t for_ns);
+struct sconn *sconn_new(struct server *s); /* NULL: none is left */
 void sconn_enter(struct sconn *c, enum sconn_state state);
 /* A tunnel was asked for and none was made, and bytes came that were meant for it: who sent
  * them may be let choose them, so they must not pass for a request. CONNECT: whether or not
@@ -103,5 +105,13 @@ void sconn_watch_pace(struct sconn *c, bool writing);
 MUST_USE enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due);
 /* A FIN that came with the request (cfg.fin_within): its answer is waited for. */
 bool sconn_is_early_fin(const struct sconn *c);
+
+/* Tells the app, once, if all is drained. */
+void server_check_drained(struct server *s);
+
+/* --- listen.c --- */
+/* A sconn is free again, as far as is known: for whichever server of this worker had none. */
+void worker_accept_more(struct worker *w);
+void server_close_listener(struct server *s, uint32_t nth);
 
 #endif
