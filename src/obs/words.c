@@ -2,17 +2,12 @@
 
 #define ENTRIES 64
 
-struct ledger_row {
-	struct words_entry entry;
-	uint64_t signature;
-};
-
 struct words {
 	uint32_t len;
 	bool sorted; /* `ranks` is in order of frequency */
 	uint64_t dropped;
 	uint8_t ranks[ENTRIES]; /* row numbers */
-	struct ledger_row rows[ENTRIES];
+	struct words_entry rows[ENTRIES];
 };
 
 struct words *words_new(void)
@@ -81,70 +76,72 @@ static struct slice entry_text(const struct words_entry *e)
 	return (struct slice){ e->text, e->text_len };
 }
 
-static struct ledger_row *find_row(struct words *w, enum err kind, uint16_t status,
+static struct words_entry *find_entry(struct words *w, enum err kind, uint16_t status,
 	struct slice text, uint64_t signature)
 {
 	for (uint32_t i = 0; i < w->len; i++) {
-		struct ledger_row *row = &w->rows[i];
-		if (row->signature == signature && row->entry.kind == kind &&
-			row->entry.status == status &&
-			same_folded(entry_text(&row->entry), text))
-			return row;
+		struct words_entry *e = &w->rows[i];
+		if (e->signature == signature && e->kind == kind && e->status == status &&
+			same_folded(entry_text(e), text))
+			return e;
 	}
 	return NULL;
 }
 
 /* Who leaves when the ledger is full: the rarest; of several the one silent for longest. */
-static struct ledger_row *evict(struct words *w)
+static struct words_entry *evict(struct words *w)
 {
-	struct ledger_row *worst = &w->rows[0];
+	struct words_entry *worst = &w->rows[0];
 	for (uint32_t i = 1; i < w->len; i++) {
-		const struct words_entry *e = &w->rows[i].entry;
-		const struct words_entry *least = &worst->entry;
-		if (e->count < least->count ||
-			(e->count == least->count && e->last < least->last))
-			worst = &w->rows[i];
+		struct words_entry *e = &w->rows[i];
+		if (e->count < worst->count ||
+			(e->count == worst->count && e->last < worst->last))
+			worst = e;
 	}
-	w->dropped += worst->entry.count;
+	w->dropped += worst->count;
 	return worst;
 }
 
-/* That of the signature, new if there is none; what is new begins at `now`. */
+/* That of the signature; a new one begins at `now`, with a count of 0 and no sample. */
 static struct words_entry *take_entry(
 	struct words *w, enum err kind, uint16_t status, struct slice text, ns_t now)
 {
 	uint64_t signature = signature_of(kind, status, text);
-	struct ledger_row *row = find_row(w, kind, status, text, signature);
+	struct words_entry *e = find_entry(w, kind, status, text, signature);
 
 	w->sorted = false;
-	if (row)
-		return &row->entry;
-	row = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
-	row->signature = signature;
-	row->entry = (struct words_entry){ .kind = kind, .status = status };
-	row->entry.first = row->entry.last = now;
-	row->entry.text_len = (uint16_t)text.len;
+	if (e)
+		return e;
+	e = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
+	*e = (struct words_entry){ .signature = signature,
+		.kind = kind,
+		.status = status,
+		.first = now,
+		.last = now,
+		.text_len = (uint16_t)text.len };
 	if (text.len)
-		memcpy(row->entry.text, text.ptr, text.len);
-	return &row->entry;
+		memcpy(e->text, text.ptr, text.len);
+	return e;
 }
 
-void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
-	bool refusal, ns_t now)
+struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
+	struct slice text, bool refusal, ns_t now)
 {
 	text = slice_cut(text, 0, WORDS_TEXT_BYTES);
 	struct words_entry *e = take_entry(w, kind, status, text, now);
-	e->count++;
 	e->last = now;
 	e->refusal |= refusal;
+	return e->count++ == 0 ? &e->sample : NULL;
 }
 
 void words_merge(struct words *w, const struct words *from)
 {
 	for (uint32_t i = 0; i < from->len; i++) {
-		const struct words_entry *f = &from->rows[i].entry;
+		const struct words_entry *f = &from->rows[i];
 		struct words_entry *e = take_entry(
 			w, f->kind, f->status, entry_text(f), f->first);
+		if (!e->sample.method[0] || f->first < e->first)
+			e->sample = f->sample;
 		e->count += f->count;
 		e->first = ns_min(e->first, f->first);
 		e->last = ns_max(e->last, f->last);
@@ -163,8 +160,7 @@ static void sort_ranks(struct words *w)
 {
 	for (uint32_t i = 0; i < w->len; i++) {
 		uint32_t at = i;
-		while (at > 0 && ranks_before(&w->rows[i].entry,
-					 &w->rows[w->ranks[at - 1]].entry)) {
+		while (at > 0 && ranks_before(&w->rows[i], &w->rows[w->ranks[at - 1]])) {
 			w->ranks[at] = w->ranks[at - 1];
 			at--;
 		}
@@ -179,12 +175,43 @@ const struct words_entry *words_nth(struct words *w, uint32_t n)
 		return NULL;
 	if (!w->sorted)
 		sort_ranks(w);
-	return &w->rows[w->ranks[n]].entry;
+	return &w->rows[w->ranks[n]];
 }
 
 uint64_t words_dropped(const struct words *w)
 {
 	return w->dropped;
+}
+
+/* "Name: value\n" each: an array, for a name may be there twice. */
+static void fields_json(struct json *j, const char *key, const char *fields)
+{
+	struct slice rest = slice_of(fields);
+	json_array(j, key);
+	while (rest.len) {
+		size_t end = slice_find(rest, '\n');
+		json_str(j, NULL, slice_cut(rest, 0, end));
+		rest = slice_cut(rest, end + 1, SIZE_MAX);
+	}
+	json_end(j);
+}
+
+static void known_json(struct json *j, const char *key, const char *text)
+{
+	json_cstr(j, key, text[0] ? text : NULL);
+}
+
+static void sample_json(struct json *j, const struct words_sample *s)
+{
+	json_object(j, "sample");
+	json_cstr(j, "method", s->method);
+	json_cstr(j, "target", s->target);
+	known_json(j, "id", s->id);
+	known_json(j, "upstream", s->upstream);
+	known_json(j, "endpoint", s->endpoint);
+	fields_json(j, "request_fields", s->request);
+	fields_json(j, "response_fields", s->response);
+	json_end(j);
 }
 
 void words_json(struct json *j, const char *key, struct words *w, ns_t start)
@@ -207,6 +234,8 @@ void words_json(struct json *j, const char *key, struct words *w, ns_t start)
 		else
 			json_null(j, "text");
 		json_bool(j, "refusal", e->refusal);
+		if (e->sample.method[0])
+			sample_json(j, &e->sample);
 		json_end(j);
 	}
 	json_end(j);

@@ -4,8 +4,11 @@
  *
  * MODEL   A signature is the status (or error label) and the text with digit runs folded, so
  *         that "request 17 failed" and "request 18 failed" are one entry with one sample.
+ *         The exchange in which it was first seen is kept beside it, if whoever adds it
+ *         knows one: the sample.
  * RULES   1. Bounded: 64 entries, 1 KiB of text each; past that the least frequent entry that
  *            is oldest makes room, and `dropped` counts what it had counted.
+ *         2. No secret gets into a sample: who fills it in masks them (obs/mask.h).
  * OWNS    its entries.
  */
 #ifndef WEIR_OBS_WORDS_H
@@ -16,7 +19,21 @@
 
 #define WORDS_TEXT_BYTES 1024
 
+#define WORDS_FIELDS_BYTES 512
+
+/* Texts, "" where not known; what is too long is cut. */
+struct words_sample {
+	char method[16]; /* "": there is no sample */
+	char target[256];
+	char id[64];       /* its X-Request-Id */
+	char upstream[64]; /* by name */
+	char endpoint[96];
+	/* "Name: value\n" each, those that fit whole */
+	char request[WORDS_FIELDS_BYTES], response[WORDS_FIELDS_BYTES];
+};
+
 struct words_entry {
+	uint64_t signature;
 	uint16_t status; /* 0: no answer; `kind` says what happened */
 	enum err kind;   /* ERR_OK: an answer with this status */
 	uint64_t count;
@@ -24,6 +41,7 @@ struct words_entry {
 	uint16_t text_len;
 	bool refusal; /* matched flow/refusal's table (told by the caller) */
 	char text[WORDS_TEXT_BYTES];
+	struct words_sample sample;
 };
 
 struct words;
@@ -31,9 +49,10 @@ struct words;
 struct words *words_new(void);
 void words_free(struct words **w);
 /* An error answer (kind ERR_OK), or a failure with no answer: status 0, and as text what is
- * known beyond the error's own, or nothing. */
-void words_add(struct words *w, enum err kind, uint16_t status, struct slice text,
-	bool refusal, ns_t now);
+ * known beyond the error's own, or nothing. Where its sample may be filled in (all ""), if
+ * that is a new entry; else NULL. */
+struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
+	struct slice text, bool refusal, ns_t now);
 /* Adds what another ledger holds, as if it had been added here: counts, first, last. */
 void words_merge(struct words *w, const struct words *from);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */
@@ -42,7 +61,7 @@ const struct words_entry *words_nth(struct words *w, uint32_t n);
 uint64_t words_dropped(const struct words *w);
 /* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. `kind`
  * is "status" for an answer, else the error's label; status and text are null where there is
- * none. */
+ * none. With `sample` where there is one. */
 void words_json(struct json *j, const char *key, struct words *w, ns_t start);
 
 #endif

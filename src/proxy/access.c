@@ -25,7 +25,7 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 	const struct h1_head *head = sconn_head(client);
 	if (!access_is_on(p))
 		return;
-	const struct h1_field *id = h1_field_named(head, SLICE("X-Request-Id"));
+	const struct h1_field *id = h1_field_find(head, H1_FIELD_X_REQUEST_ID);
 	const struct access line = {
 		.id = id ? id->value : SLICE_NONE,
 		.client = client_name(client),

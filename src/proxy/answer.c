@@ -1,5 +1,4 @@
-/* What forward and gather share: reasons, request heads, the ledger. */
-#include "flow/refusal.h"
+/* What forward and gather share: reasons, request heads. */
 #include "proxy/proxy.h"
 
 #define PROXY_PATH_BYTES (WORKER_BUF_BYTES + 1024)
@@ -140,43 +139,4 @@ bool proxy_put_request(const struct route *r, struct call *call,
 	way_put_request(&w, way, visitor, head);
 	proxy_put_time_left(&w, r->plan->proxy, head, until);
 	return call_head_end(call, &w, framing, length);
-}
-
-void capture_begin(struct capture *c, uint16_t status)
-{
-	c->status = status >= 400 ? status : 0;
-	c->len = 0;
-}
-
-void capture_add(struct capture *c, struct slice data)
-{
-	size_t room = sizeof(c->text) - c->len;
-	size_t n = data.len < room ? data.len : room;
-	if (!c->status || n == 0)
-		return;
-	memcpy(c->text + c->len, data.ptr, n);
-	c->len = (uint16_t)(c->len + n);
-}
-
-void capture_detail(struct capture *c, struct slice detail)
-{
-	if (c->status)
-		return; /* the server's own words are better */
-	c->len = (uint16_t)(detail.len < sizeof(c->text) ? detail.len : sizeof(c->text));
-	if (c->len)
-		memcpy(c->text, detail.ptr, c->len);
-}
-
-void proxy_note(const struct route *r, enum err why, const struct capture *c)
-{
-	struct proxy *p = r->plan->proxy;
-	struct slice text = { c->text, c->len };
-	if (c->status) {
-		bool refusal = refusal_match(c->status, text) != NULL;
-		if (refusal)
-			upstream_note_refusal(r->upstream);
-		words_add(p->words, ERR_OK, c->status, text, refusal, proxy_now(p));
-	} else if (why != ERR_OK && err_fault(why) == FAULT_UPSTREAM) {
-		words_add(p->words, why, 0, text, false, proxy_now(p));
-	}
 }

@@ -99,7 +99,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 		return;
 	}
 	uint64_t length = head_length(head, &framing);
-	capture_begin(&f->capture, head->status);
+	capture_head(&f->capture, call, head, f->x.route->plan->opt);
 	/* What is left of the request is taken, but no other one after it. */
 	if (!sconn_body_done(f->client))
 		sconn_set_close(f->client);
@@ -144,7 +144,7 @@ static void on_call_end(struct call *call, enum err why)
 	struct forward *f = call_forward(call);
 	if (why != ERR_OK)
 		capture_detail(&f->capture, call->detail);
-	proxy_note(f->x.route, why, &f->capture);
+	proxy_note(f->x.route, f->client, why, &f->capture);
 	if (why != ERR_OK) {
 		forward_fail(f, why);
 		return;

@@ -174,7 +174,7 @@ static void part_over(struct part *part, enum err why)
 		text_reset(&part->body); /* from here on: why it is missing */
 		text_add_slice(&part->body, part->call.detail);
 	}
-	proxy_note(g->x.route, why, &c);
+	proxy_note(g->x.route, g->client, why, &c);
 	if (--g->left == 0)
 		gather_answer(g);
 }

@@ -66,7 +66,12 @@ struct capture {
 	uint16_t status; /* 0: no error answer */
 	uint16_t len;
 	char text[WORDS_TEXT_BYTES];
+	char endpoint[96]; /* with a status: where it came from, and its fields, masked */
+	char fields[WORDS_FIELDS_BYTES];
 };
+
+/* The choices of --ledger-query. */
+enum { LEDGER_MASK, LEDGER_KEEP };
 
 /* The head of struct forward and struct gather, and the sconn's ctx. */
 struct exchange {
@@ -151,12 +156,18 @@ MUST_USE enum err proxy_check_request(
 	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until);
 /* The client's side of an exchange is over: what it failed by is counted. */
 void proxy_note_client(struct proxy *p, enum err why, bool answering);
+
+/* --- ledger.c --- */
 void capture_begin(struct capture *c, uint16_t status);
+/* The same, and of an error answer where it came from and its fields. */
+void capture_head(struct capture *c, const struct call *call, const struct h1_head *head,
+	const struct proxy_options *o);
 void capture_add(struct capture *c, struct slice data);
 /* What is known of a failure that is no answer. */
 void capture_detail(struct capture *c, struct slice detail);
 /* The answer or failure is complete: into the ledger, refusals recognised. */
-void proxy_note(const struct route *r, enum err why, const struct capture *c);
+void proxy_note(const struct route *r, const struct sconn *client, enum err why,
+	const struct capture *c);
 
 /* --- access.c --- */
 bool access_is_on(const struct proxy *p);

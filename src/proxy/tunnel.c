@@ -188,7 +188,7 @@ static void on_raw_end(struct call *call, enum err why)
 {
 	struct forward *f = call_forward(call);
 	capture_detail(&f->capture, call->detail);
-	proxy_note(f->x.route, why, &f->capture);
+	proxy_note(f->x.route, f->client, why, &f->capture);
 	forward_fail(f, why);
 }
 

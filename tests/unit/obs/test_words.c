@@ -239,12 +239,30 @@ static void test_json(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_the_first_exchange_is_the_sample(void **state)
+{
+	struct words *w = *state, *other = words_new(), *third = words_new();
+	struct words_sample *s = words_add(w, ERR_OK, 500, SLICE("no 1"), false, 20);
+	assert_non_null(s);
+	snprintf(s->method, sizeof(s->method), "GET");
+	assert_null(words_add(w, ERR_OK, 500, SLICE("no 2"), false, 30));
+	s = words_add(other, ERR_OK, 500, SLICE("no 3"), false, 10);
+	snprintf(s->method, sizeof(s->method), "PUT");
+	words_merge(third, w);
+	assert_string_equal(words_nth(third, 0)->sample.method, "GET");
+	words_merge(third, other);
+	assert_string_equal(words_nth(third, 0)->sample.method, "PUT");
+	words_free(&other);
+	words_free(&third);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_empty),
 		TEST(test_digits_fold_into_one_entry),
 		TEST(test_ledgers_are_merged),
+		TEST(test_the_first_exchange_is_the_sample),
 		TEST(test_what_differs_is_kept_apart),
 		TEST(test_most_frequent_first),
 		TEST(test_text_is_cut_at_its_bound),
