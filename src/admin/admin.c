@@ -13,22 +13,24 @@ struct admin {
 	void *ctx;
 	/* Who waits for what is being fetched, and who came later and waits for the next. */
 	struct list waiting, later;
+	struct list asking; /* who has asked for an explanation */
 	bool fetching;
 };
 
 /* An answer that may be larger than what the kernel takes at once. */
 struct reply {
 	struct admin *admin;
-	struct list_node node; /* on waiting or later, until there is a body */
+	struct list_node node; /* on waiting, later or asking, until there is a body */
 	struct list *on;
 	struct sconn *client;
+	uint64_t asked; /* ops->explain's number */
 	struct text body;
 	size_t sent;
 };
 
 struct route {
 	struct slice path, query;
-	bool is_status, is_set;
+	bool is_status, is_set, is_explain;
 };
 
 static struct route route_of(const struct h1_head *head)
@@ -40,6 +42,7 @@ static struct route route_of(const struct h1_head *head)
 	};
 	r.is_status = slice_eq(r.path, SLICE("/")) || slice_eq(r.path, SLICE("/status"));
 	r.is_set = slice_eq(r.path, SLICE("/set"));
+	r.is_explain = slice_eq(r.path, SLICE("/explain"));
 	return r;
 }
 
@@ -85,27 +88,34 @@ static void forget(struct reply *reply)
 	mem_free(reply);
 }
 
-static void show_gauges(struct reply *reply)
+/* Its body is there. */
+static void send_json(struct reply *reply, uint16_t status)
 {
 	struct sconn *c = reply->client;
-	struct admin *a = reply->admin;
 	struct wire w;
-	struct json j;
 
-	if (!sconn_begin(c, 200, SLICE_NONE, &w)) {
+	if (!sconn_begin(c, status, SLICE_NONE, &w)) {
 		forget(reply);
 		sconn_abort(c);
 		return;
 	}
+	h1_put_field(&w, SLICE("Content-Type"), SLICE("application/json"));
+	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
+	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
+	send_rest(c, reply);
+}
+
+static void show_gauges(struct reply *reply)
+{
+	struct admin *a = reply->admin;
+	struct json j;
+
 	json_init(&j, &reply->body, true);
 	json_object(&j, NULL);
 	a->ops.status(a->ctx, &j);
 	json_end(&j);
 	text_add_char(&reply->body, '\n');
-	h1_put_field(&w, SLICE("Content-Type"), SLICE("application/json"));
-	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
-	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
-	send_rest(c, reply);
+	send_json(reply, 200);
 }
 
 static void show_all(struct admin *a)
@@ -142,7 +152,7 @@ void admin_fetched(struct admin *a)
 	fetch(a);
 }
 
-static void show_status(struct sconn *c, struct admin *a)
+static struct reply *reply_new(struct sconn *c, struct admin *a, struct list *on)
 {
 	struct reply *reply = mem_zalloc(sizeof(*reply));
 
@@ -150,8 +160,52 @@ static void show_status(struct sconn *c, struct admin *a)
 	reply->client = c;
 	text_init(&reply->body);
 	sconn_set_ctx(c, reply);
-	wait_on(reply, &a->later);
+	wait_on(reply, on);
+	return reply;
+}
+
+static void show_status(struct sconn *c, struct admin *a)
+{
+	reply_new(c, a, &a->later);
 	fetch(a);
+}
+
+static struct slice wanted_id(const struct query *q)
+{
+	for (uint32_t i = 0; i < q->n; i++)
+		if (slice_eq(q->pairs[i].name, SLICE("id")))
+			return q->pairs[i].value;
+	return SLICE_NONE;
+}
+
+static void explain(struct sconn *c, struct admin *a, struct slice text)
+{
+	struct query query;
+	struct problem p = { 0 };
+	char *buf = mem_alloc(text.len + 1);
+	struct slice id = SLICE_NONE;
+
+	if (query_parse(&query, text, buf, &p))
+		id = wanted_id(&query);
+	if (id.len)
+		reply_new(c, a, &a->asking)->asked = a->ops.explain(a->ctx, id);
+	else
+		say(c, 400, SLICE_NONE,
+			p.text[0] ? p.text : "which request? GET /explain?id=ID");
+	mem_free(buf);
+}
+
+void admin_explained(struct admin *a, uint64_t asked, uint16_t status, struct slice json)
+{
+	LIST_EACH (&a->asking, n, after) {
+		struct reply *reply = CONTAINER_OF(n, struct reply, node);
+		if (reply->asked != asked)
+			continue;
+		wait_on(reply, NULL);
+		text_add_slice(&reply->body, json);
+		send_json(reply, status);
+		return;
+	}
 }
 
 static void set_values(struct sconn *c, struct admin *a, struct slice text)
@@ -206,10 +260,18 @@ static void on_body_end(struct sconn *c)
 		else
 			say(c, 405, SLICE("Allow: POST\r\n"),
 				"values are changed with POST /set?name=value");
+	} else if (route.is_explain && a->ops.explain) {
+		if (head->method == H1_GET || head->method == H1_HEAD)
+			explain(c, a, route.query);
+		else
+			say(c, 405, SLICE("Allow: GET, HEAD\r\n"),
+				"this is read with GET");
 	} else {
 		say(c, 404, SLICE_NONE,
-			"nothing here: GET / shows the gauges, POST /set?name=value "
-			"changes values");
+			a->ops.explain ? "nothing here: GET / shows the gauges, GET "
+					 "/explain?id=ID what became of a request"
+				       : "nothing here: GET / shows the gauges, POST "
+					 "/set?name=value changes values");
 	}
 }
 
@@ -256,6 +318,7 @@ struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 	a->ctx = ctx;
 	list_init(&a->waiting);
 	list_init(&a->later);
+	list_init(&a->asking);
 	worker_init(&a->worker, loop, &few);
 	a->server = server_new(&a->worker, &cfg);
 	if (!server_listen(a->server, at, p))

@@ -2,7 +2,8 @@
  * admin: the endpoint where a verb shows its gauges as JSON and, if it can, takes changes.
  *
  * MODEL   GET / (or /status) answers with what ops->status writes. POST /set?a=b&c=d hands the
- *         decoded pairs to ops->set, all or nothing, then answers as GET does. Anything else
+ *         decoded pairs to ops->set, all or nothing, then answers as GET does. GET
+ *         /explain?id=ID asks ops->explain what became of a request. Anything else
  *         is 404 or 405 with a message that says what there is.
  * OWNS    a worker of its own: where no client can come in any more, its gauges can be asked.
  * CONTEXT the loop's thread; its own sockets do not appear in the verb's gauges.
@@ -28,6 +29,11 @@ struct admin_ops {
 	bool (*fetch)(void *ctx);
 	/* Writes the members of the (already open) top-level object. */
 	void (*status)(void *ctx, struct json *j);
+	/*
+	 * What became of the request of that id: a number above zero by which admin_explained
+	 * tells, never inside this call. It says no number twice. NULL: nothing is explained.
+	 */
+	uint64_t (*explain)(void *ctx, struct slice id);
 	/* NULL: nothing can be set. False: a problem says what was wrong, nothing changed. */
 	bool (*set)(
 		void *ctx, const struct admin_pair *pairs, uint32_t n, struct problem *p);
@@ -38,6 +44,9 @@ struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 void admin_free(struct admin **a);
 /* What ops->fetch began is over; fine when nothing was begun. Never inside ops->fetch. */
 void admin_fetched(struct admin *a);
+/* What ops->explain was asked: JSON, with 200, or 404 if `status` says so. Whoever asked may
+ * have gone. */
+void admin_explained(struct admin *a, uint64_t asked, uint16_t status, struct slice json);
 /* Where it listens, with the port the kernel chose if 0 was asked. */
 const struct addr *admin_addr(const struct admin *a);
 

@@ -369,6 +369,7 @@ static void tls_begin_shake(struct tls *t)
 {
 	struct io_loop *loop = t->conn->sock.loop;
 	t->state = TLS_SHAKING;
+	t->conn->shaking_at = io_now(loop);
 	if (tls_handshake_for(t) > 0)
 		io_timer_set(loop, &t->timer, ns_add(io_now(loop), tls_handshake_for(t)));
 }

@@ -532,6 +532,7 @@ static void cconn_tell_ready(struct cconn *cc)
 	cc->told = true;
 	call->state = CALL_SENDING;
 	call->sent_at = worker_now(cconn_worker(cc));
+	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;
 	call->ops->on_ready(call);
 	if (cc->state == CCONN_BUSY)

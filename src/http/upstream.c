@@ -328,7 +328,7 @@ static void call_prepare(struct call *c, ns_t now)
 	c->batch = NULL;
 	c->conn = NULL;
 	c->queued_at = now;
-	c->granted_at = c->sent_at = c->first_byte_at = 0;
+	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
 	c->mark = (struct limit_mark){ 0 };
 }
 

@@ -144,6 +144,7 @@ struct call {
 	uint32_t tried, tried_of; /* endpoints: a bit each; of which set of them */
 	struct limit_mark mark;   /* sent_at 0: none, or over */
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
+	ns_t tls_at; /* its connection's handshake began; 0: none, or before its time */
 	struct slice
 		detail; /* in on_end: what there is to say beyond err_text; or empty */
 };

@@ -1,6 +1,7 @@
 /* What forward and gather share: reasons, request heads. */
 #include "proxy/proxy.h"
 
+#define PROXY_REASON_BYTES 512 /* fields of an answer of our own */
 #define PROXY_PATH_BYTES (WORKER_BUF_BYTES + 1024)
 
 ns_t proxy_now(const struct proxy *p)
@@ -14,32 +15,26 @@ void proxy_count_answer(struct proxy *p, uint16_t status)
 		p->answers[status]++;
 }
 
-/* In the exchange, for the access log; or there at once, where it never became one. */
-static void note_answer(struct proxy *p, struct sconn *client, const struct route *r,
-	const struct answer *a, enum err why)
-{
-	struct exchange *x = sconn_ctx(client);
-	struct exchange none = { .route = r };
-	if (!x)
-		x = &none;
-	x->status = a->status;
-	x->why = why;
-	x->bytes_out = a->body.len;
-	if (x == &none)
-		access_note(p, client, x);
-}
-
-static void answer(struct proxy *p, struct sconn *client, const struct route *r,
+/* In the exchange, for the access log and explain; or there at once, where it never became one:
+ * then `x` is not the client's. */
+static void answer(struct proxy *p, struct sconn *client, struct exchange *x,
 	const struct answer *a, enum err why)
 {
 	proxy_count_answer(p, a->status);
 	sconn_answer(client, a);
-	note_answer(p, client, r, a, why);
+	x->status = a->status;
+	x->why = why;
+	x->bytes_out = a->body.len;
+	if (sconn_ctx(client) == x)
+		return;
+	access_note(p, client, x);
+	explain_note(p, client, x);
 }
 
 void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a)
 {
-	answer(p, client, NULL, a, ERR_OK);
+	struct exchange none = { .route = NULL };
+	answer(p, client, &none, a, ERR_OK);
 }
 
 void proxy_answer_reason(
@@ -51,10 +46,14 @@ void proxy_answer_reason(
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
 	enum err why, struct slice detail)
 {
-	struct text body, fields;
+	struct exchange none = { .route = r }, *x = sconn_ctx(client);
+	char buf[PROXY_REASON_BYTES];
+	struct wire fields;
+	struct text body;
 	uint16_t status = err_status(why) ? err_status(why) : 502;
 	text_init(&body);
-	text_init(&fields);
+	wire_init(&fields, buf, sizeof(buf));
+	x = x ? x : &none;
 	text_add(&body, "weir: ");
 	text_add_slice(&body, detail.len ? detail : slice_of(err_text(why)));
 	if (why == ERR_DEADLINE && r) {
@@ -63,20 +62,21 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add(&body, " of ");
 		text_add_duration(&body, budget);
 	}
-	text_addf(&body, " (%s)\n", err_label(why));
-	text_addf(&fields, "Weir-Reason: %s\r\n", err_label(why));
+	text_addf(&body, " (%s)\nto do: %s\n", err_label(why), explain_advice(why));
+	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
+	explain_put_fields(&fields, p, x);
 	if (status == 503)
-		text_add(&fields, "Retry-After: 1\r\n");
+		WIRE_LIT(&fields, "Retry-After: 1\r\n");
+	CHECK(!fields.over);
 	p->reasons[why]++;
 	const struct answer a = { .status = status,
 		.type = SLICE("text/plain"),
-		.fields = text_slice(&fields),
+		.fields = { fields.ptr, fields.len },
 		.body = text_slice(&body),
 		/* After a request that is not understood nothing else is read. */
 		.close = err_fault(why) == FAULT_CLIENT };
-	answer(p, client, r, &a, why);
+	answer(p, client, x, &a, why);
 	text_fini(&body);
-	text_fini(&fields);
 }
 
 /* RFC 9110 7.4: what is https by its target is served on a secure connection alone. */

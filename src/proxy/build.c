@@ -54,6 +54,7 @@ void proxy_start(
 	worker_init(&p->worker, loop, &worker);
 	p->started_at = proxy_now(p);
 	p->words = words_new();
+	p->explain = explain_new();
 	text_init(&p->log_line);
 	list_init(&p->targets);
 	list_init(&p->retired);
@@ -83,6 +84,7 @@ void proxy_unmake(struct proxy *p)
 	mem_free(p->dns_servers);
 	slab_fini(&p->forwards);
 	words_free(&p->words);
+	explain_free(&p->explain);
 	text_fini(&p->log_line);
 	worker_fini(&p->worker);
 }

@@ -57,6 +57,7 @@ struct crew {
 	uint32_t drained;      /* hands */
 	uint32_t reports_due;  /* being filled in by other hands */
 	bool ask_again;        /* somebody asked meanwhile */
+	uint64_t inquiries;    /* so many explanations were asked for */
 };
 
 /* Loops and mailboxes; no thread begins. `threads`: 1 to PROXY_THREADS_MAX. */
@@ -85,6 +86,10 @@ void text_add_config(struct text *t, const struct config *c);
 extern const struct admin_ops crew_admin_ops; /* ctx: struct crew */
 /* Fills in all reports: true, or admin_fetched follows. */
 bool crew_ask(void *crew);
+
+/* --- inquiry.c --- */
+/* admin_ops.explain's. */
+uint64_t crew_explain(void *crew, struct slice id);
 
 static inline struct hand *crew_main(struct crew *c)
 {

@@ -25,6 +25,7 @@ void exchange_pass(struct proxy *p, struct exchange *x)
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
 {
 	access_note(p, client, x);
+	explain_note(p, client, x);
 	exchange_pass(p, x);
 }
 

@@ -109,6 +109,8 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 		way_put_answer(&w, &f->x.route->plan->way, head);
 		if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
 			h1_put_field(&w, SLICE("Date"), worker_date(&f->proxy->worker));
+		if (f->x.route->server_timing)
+			explain_put_fields(&w, f->proxy, &f->x);
 		ok = sconn_head_end(f->client, &w, framing, length);
 	}
 	if (!ok) {
@@ -227,6 +229,7 @@ struct forward *forward_new(
 		return NULL;
 	}
 	exchange_begin(p, &f->x, &forward_ops, r, begun_at);
+	f->x.call = &f->call;
 	f->proxy = p;
 	f->client = client;
 	f->timer.on_fire = on_deadline;

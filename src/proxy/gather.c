@@ -144,6 +144,7 @@ static void gather_answer(struct gather *g)
 		if (status != 200) {
 			p->reasons[why]++;
 			h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
+			explain_put_fields(&w, p, &g->x);
 		}
 		ok = sconn_head_end(g->client, &w, H1_BODY_LENGTH, g->merged.len);
 	}

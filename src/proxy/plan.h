@@ -58,7 +58,7 @@ struct route {
 	struct slice base;        /* path prefix of the upstream's URL, "" or "/v1" */
 	ns_t timeout, tunnel_idle_for;
 	uint32_t gather;
-	bool preserve_host;
+	bool preserve_host, server_timing;
 	bool takes_all;
 	bool forwards;  /* its requests name where they go themselves (egress.h) */
 	uint32_t index; /* of the upstream, with a cfg */

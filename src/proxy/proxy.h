@@ -18,6 +18,7 @@
 #include "obs/accesslog.h"
 #include "obs/words.h"
 #include "proxy/egress.h"
+#include "proxy/explain.h"
 #include "proxy/plan.h"
 
 #define PROXY_STATUS_MAX 600
@@ -47,6 +48,8 @@ struct proxy {
 	struct egress egress;
 	struct timer reap; /* looks after the retired */
 	struct words *words;
+	struct explain_ring *explain;
+	uint64_t weir_ids;     /* given out */
 	struct accesslog *log; /* borrowed; NULL: there never was one */
 	struct text log_line;  /* where its lines are put together */
 	struct slab forwards;
@@ -82,6 +85,10 @@ struct exchange {
 	uint64_t bytes_in, bytes_out; /* of bodies */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
+	/* for explain */
+	uint64_t weir_id; /* 0: none yet */
+	const struct call
+		*call; /* lives as long as the exchange; NULL: none, or several */
 };
 
 /* --- exchange.c --- */

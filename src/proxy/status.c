@@ -286,4 +286,6 @@ static void crew_status(void *ctx, struct json *j)
 	report_free(&sum);
 }
 
-const struct admin_ops crew_admin_ops = { .fetch = crew_ask, .status = crew_status };
+const struct admin_ops crew_admin_ops = {
+	.fetch = crew_ask, .status = crew_status, .explain = crew_explain
+};

@@ -1,0 +1,223 @@
+/* What explain says in words: what decided, and what a person can change about it. */
+#include "base/units.h"
+#include "proxy/explain.h"
+
+struct advice {
+	enum err why;
+	const char *text;
+};
+
+static const struct advice advices[] = {
+	{ ERR_DEADLINE,
+		"raise timeout if callers can wait longer; else find out what the server is "
+		"slow at" },
+	{ ERR_QUEUE_FULL,
+		"send less, raise limit if the server can take more, or let more wait "
+		"(queue)" },
+	{ ERR_QUEUE_TIMEOUT,
+		"send less, raise limit if the server can take more, or let calls wait "
+		"longer (queue-for)" },
+	{ ERR_SHED,
+		"send less, or raise limit if the server can take more; if abandoned calls "
+		"hold the slots, see drain-share" },
+	{ ERR_REFUSED, "start the server, or correct its address (upstream)" },
+	{ ERR_UNREACHABLE, "check the address (upstream) and the network on the way" },
+	{ ERR_CONNECT_TIMEOUT,
+		"check the network and the server's backlog; raise connect-timeout if it is "
+		"far away" },
+	{ ERR_RESOLVE, "correct the name (upstream), or the nameserver (dns)" },
+	{ ERR_RESET, "the server cut the connection: look for the reason in its log" },
+	{ ERR_PIPE, "the server cut the connection: look for the reason in its log" },
+	{ ERR_EOF,
+		"the server closed without an answer: look for the reason in its log" },
+	{ ERR_FIRST_BYTE,
+		"raise first-byte-timeout if the server may take longer to begin its answer" },
+	{ ERR_IDLE,
+		"raise idle-timeout if the server may pause longer within an answer" },
+	{ ERR_TLS_HANDSHAKE,
+		"check that the server speaks TLS 1.2 or 1.3 at this address" },
+	{ ERR_TLS_VERIFY,
+		"have the server's certificate renewed, or name who signed it (upstream-ca)" },
+	{ ERR_TLS_TIMEOUT, "raise tls-timeout if the server is far away or busy" },
+	{ ERR_NO_PORTS,
+		"keep connections (connections: pool, a longer idle-for): each that is closed "
+		"takes a port for 60 s" },
+	{ ERR_NO_FDS, "raise the process's limit of open files (ulimit -n)" },
+	{ ERR_NO_MEMORY, "lower clients or limit, or give the host more memory" },
+	{ ERR_ACCESS,
+		"let the process connect there (permissions of the socket, firewall)" },
+	{ ERR_RES_HEAD_LARGE, "have the server send a smaller head" },
+	{ ERR_RES_TRUNCATED, "the server broke off its answer: look into its log" },
+	{ ERR_GATHER, "see the parts of the answer: what is missing says why" },
+	{ ERR_NO_ROUTE, "ask for another path, or add a route for this one" },
+	{ ERR_LOOP, "let the upstream lead elsewhere: it comes back here" },
+	{ ERR_EGRESS_CLIENT, "allow this client (forward-clients)" },
+	{ ERR_EGRESS_DENIED, "ask for another host, or change forward-deny" },
+	{ ERR_EGRESS_UNLISTED, "allow the host (forward-allow)" },
+	{ ERR_EGRESS_PORT, "allow the port (forward-allow HOST:PORT)" },
+	{ ERR_EGRESS_ADDRESS,
+		"allow the host with its network (forward-allow HOST@NETWORK)" },
+	{ ERR_EGRESS_OWN, "ask for another host: this one is weir itself" },
+	{ ERR_EGRESS_FULL, "ask again when fewer hosts are in use" },
+	{ ERR_STOPPING, "ask again: another process will answer" },
+	{ ERR_REQ_TIMEOUT, "send the request faster, or raise client-body-for" },
+	{ ERR_REQ_DEADLINE, "write Weir-Timeout with a unit: 800ms" },
+};
+
+const char *explain_advice(enum err why)
+{
+	for (size_t i = 0; i < ARRAY_LEN(advices); i++)
+		if (advices[i].why == why)
+			return advices[i].text;
+	switch (err_fault(why)) {
+	case FAULT_CLIENT:
+		return "correct the request";
+	case FAULT_UPSTREAM:
+		return "have the server's answer corrected: words in the admin's JSON show "
+		       "what came";
+	case FAULT_LOCAL:
+		return "look at the host weir runs on";
+	case FAULT_POLICY:
+		return "see the limits of this route in the admin's JSON";
+	case FAULT_NOBODY:
+		break;
+	}
+	return "nothing has to be changed";
+}
+
+/* --- why, in one sentence --- */
+
+static void add_limit(struct text *t, const struct explain_record *r)
+{
+	if (r->limit == SLOTS_NO_LIMIT) {
+		text_add(t, "there is no limit");
+		return;
+	}
+	text_addf(t, "%u of %s%u %ss were in use", r->used,
+		r->limit_auto ? "a found-out limit of " : "", r->limit,
+		r->unit == SLOT_UNIT_CONNECTION ? "connection" : "request");
+}
+
+static void add_span(struct text *t, ns_t span)
+{
+	if (span == NS_NEVER)
+		text_add(t, "no bound");
+	else
+		text_add_duration(t, span);
+}
+
+/* Where most of its time went. */
+static void add_longest(struct text *t, const struct explain_record *r)
+{
+	const struct explain_spans *s = &r->spans;
+	const struct {
+		ns_t span;
+		const char *text;
+	} parts[] = { { s->queue, "waiting for a slot" }, { s->connect, "connecting" },
+		{ s->tls, "in the TLS handshake" },
+		{ s->first_byte, "until the server began its answer" },
+		{ s->body, "in the answer's body" } };
+	size_t most = 0;
+	for (size_t i = 1; i < ARRAY_LEN(parts); i++)
+		if (parts[i].span != NS_NEVER &&
+			(parts[most].span == NS_NEVER ||
+				parts[i].span > parts[most].span))
+			most = i;
+	if (parts[most].span == NS_NEVER)
+		return;
+	text_add(t, "; of its time ");
+	add_span(t, parts[most].span);
+	text_addf(t, " passed %s", parts[most].text);
+}
+
+void explain_why(struct text *t, const struct explain_record *r)
+{
+	if (r->ours)
+		text_add(t, err_text(r->why));
+	else
+		text_addf(t, "the upstream answered %u", r->status);
+	if (r->why == ERR_DEADLINE) {
+		text_add(t, " of ");
+		add_span(t, r->timeout);
+	} else if (r->why == ERR_QUEUE_FULL) {
+		text_addf(t, ": %llu may wait, and ", (unsigned long long)r->queue_max);
+		add_limit(t, r);
+	} else if (r->why == ERR_QUEUE_TIMEOUT) {
+		text_add(t, " (");
+		add_span(t, r->queue_for);
+		text_add(t, "): ");
+		add_limit(t, r);
+	} else if (r->why == ERR_SHED) {
+		text_add(t, ": ");
+		add_limit(t, r);
+	}
+	if (r->has_call)
+		add_longest(t, r);
+}
+
+/* --- as JSON --- */
+
+static void text_json(struct json *j, const char *key, const char *text)
+{
+	json_cstr(j, key, text[0] ? text : NULL);
+}
+
+static void spans_json(struct json *j, const struct explain_record *r)
+{
+	const struct explain_spans none = { NS_NEVER, NS_NEVER, NS_NEVER, NS_NEVER,
+		NS_NEVER };
+	const struct explain_spans *s = r->has_call ? &r->spans : &none;
+	json_object(j, "spent");
+	json_ms(j, "total_ms", r->ended_at - r->begun_at);
+	json_ms(j, "queue_ms", s->queue);
+	json_ms(j, "connect_ms", s->connect);
+	json_ms(j, "tls_ms", s->tls);
+	json_ms(j, "first_byte_ms", s->first_byte);
+	json_ms(j, "body_ms", s->body);
+	json_end(j);
+}
+
+static void limits_json(struct json *j, const struct explain_record *r)
+{
+	json_object(j, "limits");
+	json_ms(j, "timeout_ms", r->timeout);
+	if (r->limit == SLOTS_NO_LIMIT)
+		json_null(j, "limit");
+	else
+		json_int(j, "limit", r->limit);
+	json_cstr(j, "limit_from", r->limit_auto ? "auto" : "configuration");
+	json_int(j, "used", r->used);
+	json_int(j, "waiting", (int64_t)r->waiting);
+	json_int(j, "queue", (int64_t)r->queue_max);
+	json_ms(j, "queue_for_ms", r->queue_for);
+	json_end(j);
+}
+
+void explain_json(struct json *j, const struct explain_record *r, ns_t now)
+{
+	struct text why;
+	text_init(&why);
+	explain_why(&why, r);
+	text_json(j, "id", r->id);
+	text_json(j, "weir_id", r->weir_id);
+	json_ms(j, "ended_ms_ago", now - r->ended_at);
+	json_cstr(j, "method", r->method);
+	json_cstr(j, "target", r->target);
+	text_json(j, "upstream", r->upstream);
+	if (r->status)
+		json_int(j, "status", r->status);
+	else
+		json_null(j, "status");
+	json_cstr(j, "decided_by", r->ours ? "weir" : "upstream");
+	json_cstr(j, "reason", r->ours ? err_label(r->why) : NULL);
+	json_str(j, "why", text_slice(&why));
+	json_cstr(j, "do", r->ours ? explain_advice(r->why) : NULL);
+	spans_json(j, r);
+	if (r->upstream[0])
+		limits_json(j, r);
+	else
+		json_null(j, "limits");
+	json_bool(j, "reused", r->reused);
+	json_bool(j, "replayed", r->replayed);
+	text_fini(&why);
+}

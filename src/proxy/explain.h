@@ -1,0 +1,84 @@
+/*
+ * explain: what became of a request, told for a while after it is over: where its time went,
+ * which rule decided, what the limits were.
+ *
+ * MODEL   A record is one finished request that can be asked for: its client gave it an
+ *         X-Request-Id, or weir gave its answer a Weir-Id. That it does to all answers it
+ *         makes itself, and to those with Server-Timing. Other requests leave none.
+ * RULES   1. A ring of EXPLAIN_RECORDS a proxy, the oldest goes; nothing is allocated for a
+ *            request.
+ *         2. No secret is in a record: targets are masked (obs/mask.h).
+ *         3. A Weir-Id tells nothing but which answer it is of which thread since the start.
+ * OWNS    the ring; a record is a copy, of texts too.
+ * CONTEXT the proxy's thread; a record found may go to another.
+ */
+#ifndef WEIR_PROXY_EXPLAIN_H
+#define WEIR_PROXY_EXPLAIN_H
+
+#include "base/json.h"
+#include "http/upstream.h"
+
+#define EXPLAIN_RECORDS 1024
+#define EXPLAIN_ID_BYTES \
+	64 /* of an X-Request-Id; a longer one is asked for by as much of it */
+#define EXPLAIN_WEIR_ID_BYTES 40
+
+struct proxy;
+struct exchange;
+struct route;
+struct sconn;
+
+/* Durations: NS_NEVER where it never came so far. */
+struct explain_spans {
+	ns_t queue;      /* waiting for a slot */
+	ns_t connect;    /* 0: the connection was there already */
+	ns_t tls;        /* its handshake, not in `connect` */
+	ns_t first_byte; /* from the request sent to the answer's head */
+	ns_t body;       /* from there to the end */
+};
+/* Of a call until `now`. */
+struct explain_spans explain_spans_of(const struct call *call, ns_t now);
+
+struct explain_record {
+	char id[EXPLAIN_ID_BYTES];           /* "": none */
+	char weir_id[EXPLAIN_WEIR_ID_BYTES]; /* "": none */
+	char method[16], target[192], upstream[64];
+	uint16_t status; /* 0: no answer */
+	enum err why;
+	bool ours;     /* weir's own answer, or its end of one */
+	bool has_call; /* `spans` and what follows is known */
+	bool reused, replayed;
+	ns_t begun_at, ended_at;
+	struct explain_spans spans;
+	ns_t timeout;   /* NS_NEVER: none */
+	ns_t queue_for; /* NS_NEVER: no bound */
+	uint64_t queue_max, waiting;
+	uint32_t limit, used; /* as it ended; limit: SLOTS_NO_LIMIT */
+	bool limit_auto;
+	enum slot_unit unit;
+};
+
+struct explain_ring;
+
+struct explain_ring *explain_new(void);
+void explain_free(struct explain_ring **e);
+/* The place of the next record, zeroed: the oldest's if the ring is full. */
+struct explain_record *explain_next(struct explain_ring *e);
+/* The latest record with that X-Request-Id or Weir-Id; NULL: none. */
+const struct explain_record *explain_find(const struct explain_ring *e, struct slice id);
+
+/* The request is over; x has its status. Cheap when nothing asks for a record. */
+void explain_note(struct proxy *p, const struct sconn *client, const struct exchange *x);
+/* Gives the exchange a Weir-Id, if it has none. */
+void explain_name(struct proxy *p, struct exchange *x);
+/* "Weir-Id: ...\r\n" and, on the route's request, Server-Timing: of the exchange so far. */
+void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x);
+
+/* What a person can change so that weir need not answer so. Never NULL. */
+const char *explain_advice(enum err why);
+/* What decided, in one sentence. */
+void explain_why(struct text *t, const struct explain_record *r);
+/* The members of weir.explain/1. */
+void explain_json(struct json *j, const struct explain_record *r, ns_t now);
+
+#endif

@@ -1,0 +1,103 @@
+"""What became of a request: GET /explain?id=ID, Weir-Id, Server-Timing."""
+
+import re
+import ssl
+import threading
+
+import pytest
+
+from pki import LOCAL, Authority
+from test_config import Api, Proxy
+from test_ledger import get
+from verbs import Verb, ask, eventually, gauges_at_zero
+
+
+@pytest.fixture
+def api():
+    made = Api("api")
+    yield made
+    made.close()
+
+
+def explain(proxy, name):
+    return ask(proxy.admin, f"/explain?id={name}")
+
+
+def timing(answer):
+    return {k: float(v) for k, v in re.findall(r"([\w-]+);dur=([\d.]+)", answer.headers["Server-Timing"])}
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_a_request_is_found_by_its_id(api, tmp_path, threads):
+    with Proxy(tmp_path, f"upstream: {api.url}\nlimit: 7\nthreads: {threads}\n") as p:
+        for n in range(16):
+            assert "Weir-Id" not in get(p, f"/x{n}?token=tops3cret", X_Request_Id=f"id {n}").headers
+        for n in range(16):
+            e = eventually(lambda n=n: (lambda e: e["found"] and e)(explain(p, f"id%20{n}")))
+            assert e["schema"] == "weir.explain/1" and e["id"] == f"id {n}" and e["weir_id"] is None
+            assert (e["method"], e["target"], e["status"]) == ("GET", f"/x{n}?token=***", 200)
+            assert (e["decided_by"], e["reason"], e["do"]) == ("upstream", None, None)
+            spent = e["spent"]
+            parts = [spent[k] for k in ("queue_ms", "connect_ms", "tls_ms", "first_byte_ms", "body_ms")]
+            assert sum(parts) == pytest.approx(spent["total_ms"], abs=0.1)
+            assert e["limits"]["limit"] == 7 and e["limits"]["limit_from"] == "configuration"
+        eventually(lambda: gauges_at_zero(p))
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_weirs_own_answers_name_themselves(api, tmp_path, threads):
+    api.free.clear()
+    text = f"upstream: {api.url}\nlimit: 1\nqueue-for: 50ms\ntimeout: 600ms\nthreads: {threads}\n"
+    with Proxy(tmp_path, text) as p:
+        first = []
+        t = threading.Thread(target=lambda: first.append(get(p, "/slow", X_Request_Id="slow")))
+        t.start()
+        eventually(lambda: api.now == 1)
+        r = get(p, "/waits")
+        assert (r.status, r.headers["Weir-Reason"]) == (503, "queue-timeout")
+        assert b"\nto do: " in r.body and b"queue-for" in r.body
+        e = eventually(lambda: (lambda e: e["found"] and e)(explain(p, r.headers["Weir-Id"])))
+        assert (e["status"], e["decided_by"], e["reason"]) == (503, "weir", "queue-timeout")
+        assert "1 of 1 connection" in e["why"] and e["spent"]["queue_ms"] >= 50
+        assert e["spent"]["first_byte_ms"] is None and "limit" in e["do"]
+        t.join()
+        assert first[0].status == 504
+        e = eventually(lambda: (lambda e: e["found"] and e)(explain(p, "slow")))
+        assert e["weir_id"] == first[0].headers["Weir-Id"]
+        assert "of 600 ms" in e["why"] and "began its answer" in e["why"]
+        api.free.set()
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_what_is_asked_for_wrongly(api, tmp_path):
+    with Proxy(tmp_path, f"routes: [{{path: /a, upstream: u}}]\nupstreams: {{u: {{url: {api.url}}}}}\n") as p:
+        assert explain(p, "nothing")["found"] is False
+        r = get(p, "/elsewhere")
+        assert r.status == 404
+        e = explain(p, r.headers["Weir-Id"])
+        assert (e["reason"], e["upstream"], e["limits"]) == ("no-route", None, None)
+
+
+def test_server_timing_on_request(api, tmp_path):
+    with Proxy(tmp_path, f"upstream: {api.url}\nserver-timing: yes\n") as p:
+        r = get(p, "/")
+        assert set(timing(r)) == {"weir-queue", "weir-connect", "upstream"}
+        assert explain(p, r.headers["Weir-Id"])["status"] == 200
+        assert timing(get(p, "/"))["weir-connect"] < 1000
+    with Proxy(tmp_path, "upstream: http://127.0.0.1:9\nserver-timing: yes\n") as p:
+        r = get(p, "/")
+        assert r.status == 502 and "weir-queue" in timing(r) and "upstream" not in timing(r)
+    with Proxy(tmp_path, f"upstream: {api.url}\n") as p:
+        assert "Server-Timing" not in get(p, "/").headers
+
+
+def test_a_handshake_has_its_own_time(api, tmp_path):
+    ca = Authority(tmp_path)
+    cert = ca.issue(*LOCAL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert.cert, cert.key)
+    api.server.socket = context.wrap_socket(api.server.socket, server_side=True)
+    with Verb("proxy", tmp_path, "--upstream", f"https://localhost:{api.port}", "--upstream-ca", ca.root,
+              "--server-timing") as p:
+        assert "weir-tls" in timing(get(p, "/"))
+        assert "weir-tls" not in timing(get(p, "/"))

@@ -1,0 +1,148 @@
+/* The ring of finished requests, and what is said about them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/explain.h"
+
+static int setup(void **state)
+{
+	*state = explain_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct explain_ring *e = *state;
+	explain_free(&e);
+	assert_null(e);
+	return 0;
+}
+
+static struct explain_record *add(struct explain_ring *e, const char *id, uint16_t status)
+{
+	struct explain_record *r = explain_next(e);
+	snprintf(r->id, sizeof(r->id), "%s", id);
+	r->status = status;
+	return r;
+}
+
+static void test_the_latest_of_an_id(void **state)
+{
+	struct explain_ring *e = *state;
+	assert_null(explain_find(e, SLICE("a")));
+	add(e, "a", 200);
+	add(e, "b", 201);
+	add(e, "a", 202);
+	snprintf(add(e, "", 203)->weir_id, 8, "1-0-2");
+	assert_int_equal(explain_find(e, SLICE("a"))->status, 202);
+	assert_int_equal(explain_find(e, SLICE("b"))->status, 201);
+	assert_int_equal(explain_find(e, SLICE("1-0-2"))->status, 203);
+	assert_null(explain_find(e, SLICE("")));
+	assert_null(explain_find(e, SLICE("c")));
+}
+
+static void test_the_oldest_makes_room(void **state)
+{
+	struct explain_ring *e = *state;
+	char id[16];
+	for (int i = 0; i < EXPLAIN_RECORDS + 1; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		add(e, id, 200);
+	}
+	assert_null(explain_find(e, SLICE("0")));
+	assert_non_null(explain_find(e, SLICE("1")));
+	assert_non_null(explain_find(e, slice_of(id)));
+	/* Its place is clean. */
+	assert_int_equal(explain_next(e)->id[0], '\0');
+	assert_null(explain_find(e, SLICE("1")));
+}
+
+static void test_a_long_id_is_found(void **state)
+{
+	struct explain_ring *e = *state;
+	char id[100];
+	memset(id, 'x', sizeof(id));
+	struct explain_record *r = explain_next(e);
+	memset(r->id, 'x', EXPLAIN_ID_BYTES - 1);
+	assert_non_null(explain_find(e, (struct slice){ id, sizeof(id) }));
+}
+
+static void test_spans_end_where_the_call_did(void **state)
+{
+	struct call c = { .queued_at = 10, .granted_at = 30 };
+	(void)state;
+	struct explain_spans s = explain_spans_of(&c, 100);
+	assert_int_equal(s.queue, 20);
+	assert_int_equal(s.connect, 70);
+	assert_int_equal(s.tls, 0);
+	assert_true(s.first_byte == NS_NEVER && s.body == NS_NEVER);
+	c.tls_at = 40;
+	c.sent_at = 60;
+	c.first_byte_at = 90;
+	s = explain_spans_of(&c, 100);
+	assert_int_equal(s.connect, 10);
+	assert_int_equal(s.tls, 20);
+	assert_int_equal(s.first_byte, 30);
+	assert_int_equal(s.body, 10);
+}
+
+static void assert_why(const struct explain_record *r, const char *want)
+{
+	struct text t;
+	text_init(&t);
+	explain_why(&t, r);
+	assert_string_equal(t.ptr, want);
+	text_fini(&t);
+}
+
+static void test_why(void **state)
+{
+	struct explain_record r = { .why = ERR_QUEUE_TIMEOUT,
+		.ours = true,
+		.queue_for = NS_S,
+		.limit = 5,
+		.used = 5,
+		.unit = SLOT_UNIT_CONNECTION };
+	(void)state;
+	assert_why(&r, "no slot came free in the time allowed for waiting (1 s): 5 of 5 "
+		       "connections were in use");
+	r.why = ERR_DEADLINE;
+	r.timeout = 300 * NS_MS;
+	r.has_call = true;
+	r.spans = (struct explain_spans){ NS_MS, 2 * NS_MS, 0, 297 * NS_MS, NS_NEVER };
+	assert_why(&r,
+		"no answer within the deadline of 300 ms; of its time 297 ms passed "
+		"until the server began its answer");
+	r = (struct explain_record){ .status = 500 };
+	assert_why(&r, "the upstream answered 500");
+}
+
+static void test_every_reason_can_be_acted_on(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ERR_COUNT; i++) {
+		enum err e = (enum err)i;
+		if (err_status(e) && err_fault(e) != FAULT_NOBODY)
+			assert_string_not_equal(
+				explain_advice(e), "nothing has to be changed");
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_the_latest_of_an_id),
+		TEST(test_the_oldest_makes_room),
+		TEST(test_a_long_id_is_found),
+		TEST(test_spans_end_where_the_call_did),
+		TEST(test_why),
+		TEST(test_every_reason_can_be_acted_on),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
