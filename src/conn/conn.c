@@ -163,6 +163,15 @@ void conn_close(struct conn *c, enum io_close how)
 	c->filter->close(c, how);
 }
 
+void conn_strip(struct conn *c)
+{
+	conn_want(c, 0);
+	c->filter->release(c);
+	c->filter->adopt(c, false);
+	c->filter = &tcp_filter;
+	io_want(&c->sock, 0);
+}
+
 void conn_release(struct conn *c, struct conn *loose)
 {
 	CHECK(conn_is_open(c));

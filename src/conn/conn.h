@@ -79,6 +79,9 @@ MUST_USE enum err conn_shutdown(struct conn *c);
 void conn_farewell(struct conn *c);
 /* IO_CLOSE_FIN says the farewell by itself. */
 void conn_close(struct conn *c, enum io_close how);
+/* The filter comes off, and its state goes: bytes are the socket's own from now on. Nothing is
+ * wanted any more. */
+void conn_strip(struct conn *c);
 /*
  * To another loop, at rest: no byte is under way in either direction, and conn_connected was
  * ERR_OK. conn_release takes it off its loop into `loose` (`c` is as closed); conn_adopt, in

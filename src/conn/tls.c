@@ -108,9 +108,16 @@ static int on_bio_write(BIO *b, const char *bytes, int len)
 	struct tls *t = BIO_get_data(b);
 	BIO_clear_retry_flags(b);
 	struct slice sealed = { bytes, (size_t)len };
-	if (t->write_end == ERR_OK && !(t->corked && cork_takes(t->cork, sealed)))
+	if (t->write_end == ERR_OK && !t->plain &&
+		!(t->corked && cork_takes(t->cork, sealed)))
 		tls_send(t, sealed);
 	return len;
+}
+
+/* No record of TLS begins with a capital letter; each of HTTP's methods does. */
+static bool is_word(char first)
+{
+	return first >= 'A' && first <= 'Z';
 }
 
 static int on_bio_read(BIO *b, char *buf, int cap)
@@ -122,6 +129,10 @@ static int on_bio_read(BIO *b, char *buf, int cap)
 		return 0;
 	if (t->sock_end == ERR_OK) {
 		enum err e = io_read(&t->conn->sock, buf, (size_t)cap, &got);
+		if (e == ERR_OK && !t->heard) {
+			t->heard = true;
+			t->plain = t->server && is_word(buf[0]);
+		}
 		if (e == ERR_OK)
 			return (int)got;
 		if (e == ERR_AGAIN) {
@@ -285,7 +296,9 @@ static void tls_shake_failed(struct tls *t)
 		tls_fail(t, ERR_TLS_VERIFY);
 		return;
 	}
-	if (ERR_peek_error() != 0)
+	if (t->plain)
+		tls_set_detail(t, "TLS with", "plain HTTP where TLS is spoken");
+	else if (ERR_peek_error() != 0)
 		tls_set_detail(t, "TLS with", tls_reason());
 	else if (t->sock_end == ERR_EOF)
 		tls_set_detail(t, "TLS with", "it closed during the handshake");
@@ -294,7 +307,7 @@ static void tls_shake_failed(struct tls *t)
 			err_text(t->sock_end == ERR_OK ? t->write_end : t->sock_end));
 	if (t->peer)
 		tls_peer_forget(t->peer); /* the session may be what it stumbled over */
-	tls_fail(t, ERR_TLS_HANDSHAKE);
+	tls_fail(t, t->plain ? ERR_REQ_PLAIN : ERR_TLS_HANDSHAKE);
 }
 
 /* An alert about our certificate comes, in TLS 1.3, when our handshake is over already. */

@@ -17,7 +17,9 @@
  *         4. IO_CLOSE_RESET says no close_notify (an answer cut short must look so): who
  *            resets a connection at rest calls conn_farewell first.
  *         5. The peer's FIN without its close_notify gives ERR_EOF and sets conn.cut.
- *         6. Nothing is renegotiated, compressed, or sent early (0-RTT).
+ *         6. A client that begins with a capital letter speaks no TLS: reading gives
+ *            ERR_REQ_PLAIN, nothing is said to it, and after conn_strip its owner may.
+ *         7. Nothing is renegotiated, compressed, or sent early (0-RTT).
  * OWNS    tls_client, tls_peer and tls_server are counted: a connection holds what it was
  *         begun with, a peer its client; _unref gives up the maker's hold. So a reload makes
  *         new ones and puts them in the old ones' place, when all could be made. A

@@ -60,6 +60,8 @@ struct tls {
 	enum err write_end;
 	bool more;             /* the owner can read without the socket's help */
 	bool write_wants_read; /* OpenSSL must read before it writes on */
+	bool heard;            /* bytes have come */
+	bool plain;            /* what the client began with is no TLS, but a word */
 	bool corked;           /* another record follows at once: keep this one back */
 	struct cork *cork;     /* there, while tls_writev runs; else NULL */
 	bool fin_due;          /* FIN once `out` is empty */

@@ -214,6 +214,7 @@ bool sconn_tunnel(struct sconn *c, struct wire *w, struct slice protocol)
 	c->tunnel = c->closing = true;
 	c->body_done = false;
 	io_timer_stop(sconn_worker(c)->loop, &c->timer);
+	sconn_drop_head(c);
 	sconn_try_flush(c);
 	sconn_do_later(c); /* what the client has sent already */
 	return true;

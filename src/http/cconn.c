@@ -305,6 +305,10 @@ static void cconn_on_eof(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_by_peer += !cc->shut;
+	if (cc->tunnel && cc->conn.cut) {
+		cconn_fail(cc, ERR_RES_TRUNCATED);
+		return;
+	}
 	if (cc->tunnel) {
 		tunnel_on_eof(cc);
 		return;
@@ -462,7 +466,11 @@ static void cconn_on_readable(struct cconn *cc)
 	if (e == ERR_AGAIN)
 		return;
 	if (e == ERR_EOF) {
-		cconn_on_eof(cc);
+		/* What had been held back comes first. */
+		if (cc->head_seen && cc->in.start != cc->in.end)
+			cconn_process(cc);
+		if (cc->state != CCONN_CLOSED && !cc->paused)
+			cconn_on_eof(cc);
 		return;
 	}
 	if (e != ERR_OK) {

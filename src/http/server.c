@@ -135,6 +135,15 @@ static void sconn_linger(struct sconn *c)
 
 /* --- the end of an exchange --- */
 
+void sconn_drop_head(struct sconn *c)
+{
+	struct worker *w = c->server->worker;
+	if (c->head)
+		slab_give(&w->heads, c->head);
+	c->head = NULL;
+	inbound_unpin(&c->in, w);
+}
+
 void sconn_cut(struct sconn *c)
 {
 	bool whole = c->out.done && outbound_is_flushed(&c->out) && !c->broken &&
@@ -145,13 +154,11 @@ void sconn_cut(struct sconn *c)
 void sconn_finish(struct sconn *c, enum err why)
 {
 	struct worker *w = c->server->worker;
-	CHECK(c->state == SCONN_BUSY && c->head);
+	CHECK(c->state == SCONN_BUSY && (c->head || c->tunnel));
 	c->server->cfg.ops->on_end(c, why);
 	c->ctx = NULL;
 	c->closing |= sconn_is_refused_tunnel(c);
-	slab_give(&w->heads, c->head);
-	c->head = NULL;
-	inbound_unpin(&c->in, w);
+	sconn_drop_head(c);
 	if (c->tunnel) {
 		sconn_close(c, why == ERR_OK ? IO_CLOSE_FIN : IO_CLOSE_RESET);
 		return;
@@ -251,7 +258,6 @@ static bool sconn_parse_head(struct sconn *c)
 /* A fault in the body: the app lets go, and unless it has begun to answer, the client is told. */
 static void sconn_body_fault(struct sconn *c, enum err why)
 {
-	struct worker *w = c->server->worker;
 	if (c->out.done) {
 		c->body_paused =
 			true; /* answered: what is left of the request is nobody's */
@@ -263,9 +269,7 @@ static void sconn_body_fault(struct sconn *c, enum err why)
 	}
 	c->server->cfg.ops->on_end(c, why);
 	c->ctx = NULL;
-	slab_give(&w->heads, c->head);
-	c->head = NULL;
-	inbound_unpin(&c->in, w);
+	sconn_drop_head(c);
 	sconn_refuse(c, why);
 }
 
@@ -374,6 +378,13 @@ static void sconn_on_tunnel_eof(struct sconn *c)
 		sconn_rearm(c);
 }
 
+/* Of a reset the kernel tells once, and a write may have been told. Under TLS anybody on the
+ * way can forge a FIN, but not the close_notify before it. */
+static bool sconn_is_clean_end(const struct sconn *c)
+{
+	return c->tunnel && !c->broken && !c->conn.cut;
+}
+
 static void sconn_on_readable(struct sconn *c)
 {
 	enum err e = inbound_fill(&c->in, c->server->worker, &c->conn);
@@ -387,13 +398,21 @@ static void sconn_on_readable(struct sconn *c)
 			conn_want(&c->conn, conn_wanted(&c->conn) & ~(unsigned)IO_READ);
 		return;
 	}
-	if (e == ERR_EOF && c->tunnel) {
-		sconn_on_tunnel_eof(c);
+	if (e == ERR_EOF && sconn_is_clean_end(c)) {
+		if (c->in.end > c->in.start)
+			sconn_next(c); /* was held back, and comes before the end */
+		else
+			sconn_on_tunnel_eof(c);
 		return;
 	}
-	if (e == ERR_EOF && sconn_is_early_fin(c)) {
+	if (e == ERR_EOF && !c->tunnel && sconn_is_early_fin(c)) {
 		c->ended = true;
 		sconn_rearm(c);
+		return;
+	}
+	if (e == ERR_REQ_PLAIN && c->state == SCONN_IDLE) {
+		conn_strip(&c->conn);
+		sconn_refuse_head(c, e);
 		return;
 	}
 	if (e != ERR_OK) {

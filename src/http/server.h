@@ -11,7 +11,7 @@
  * RULES   1. on_request ... on_end come in pairs; after on_end the app forgets the sconn.
  *         2. Malformed input is answered here (status of err.def, Connection: close), the
  *            app never sees it.
- *         3. A head stays valid from on_request to on_end.
+ *         3. A head stays valid from on_request to on_end, or to sconn_tunnel.
  *         4. No callback runs inside the app's own sconn_* call.
  *         5. What a client sends behind a request that may become a tunnel (CONNECT, Upgrade)
  *            is the tunnel's. If there is none, it is nobody's: the connection ends with the
@@ -136,7 +136,7 @@ uint8_t sconn_mark(const struct sconn *c);
 void sconn_set_mark(struct sconn *c, uint8_t mark);
 /* Inside on_accept: whose connection that is, so that its conn_ctx can be set there. */
 struct sconn *sconn_of(struct conn *c);
-const struct h1_head *sconn_head(const struct sconn *c);
+const struct h1_head *sconn_head(const struct sconn *c); /* NULL: of a tunnel */
 bool sconn_body_done(const struct sconn *c); /* the request has been received whole */
 bool sconn_hung_up(const struct sconn *c);
 
@@ -164,11 +164,12 @@ MUST_USE bool sconn_head_end(
  * has a body. `protocol` is what 101 switches to (its Upgrade field; the engine puts that and
  * Connection), empty for CONNECT. The head goes out at once. From then on
  *   on_body, sconn_body_resume   the client's bytes, from the one behind its request on
- *   on_body_end                  its FIN; the other direction lives on
+ *   on_body_end                  its FIN (with TLS: behind close_notify); the other direction lives on
  *   sconn_data, on_drain         bytes to the client
  *   sconn_end                    FIN to the client, behind them
- *   on_end                       ERR_OK: both have ended; ERR_CLIENT_GONE: it was reset
- * and there is no deadline, no on_hangup, and sconn_abort resets. False as sconn_head_end.
+ *   on_end                       ERR_OK: both have ended; ERR_CLIENT_GONE: it was reset, or cut (conn.cut)
+ * and there is no deadline, no on_hangup, and sconn_abort resets. The request's head is gone: an
+ * idle tunnel holds no buffer. False as sconn_head_end.
  */
 MUST_USE bool sconn_tunnel(struct sconn *c, struct wire *w, struct slice protocol);
 /* Returns what was taken; less than data.len: on_drain follows. */

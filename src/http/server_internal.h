@@ -84,15 +84,17 @@ void sconn_enter(struct sconn *c, enum sconn_state state);
 static inline bool sconn_is_refused_tunnel(const struct sconn *c)
 {
 	const struct h1_head *head = c->head;
-	if (!head->upgrade && head->method != H1_CONNECT)
+	if (c->tunnel)
 		return false;
-	return !c->tunnel && (!head->upgrade || c->in.end > c->in.start);
+	return head->method == H1_CONNECT || (head->upgrade && c->in.end > c->in.start);
 }
 /* Recomputes what the socket should tell us, and until when it must. */
 void sconn_rearm(struct sconn *c);
 /* The exchange ends for `why`; on_end is called. */
 void sconn_finish(struct sconn *c, enum err why);
 void sconn_close(struct sconn *c, enum io_close how);
+/* Nothing in it is needed any more. */
+void sconn_drop_head(struct sconn *c);
 /* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. */
 void sconn_cut(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */

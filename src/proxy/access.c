@@ -20,18 +20,58 @@ static struct slice shown_path(const struct proxy *p, const struct h1_head *head
 	return mask ? slice_cut(head->target, 0, mark + 1) : head->target;
 }
 
-void access_note(struct proxy *p, struct sconn *client, const struct exchange *x)
+/* What the log tells of a request. */
+struct access_head {
+	struct slice id, method, host, path; /* of kept ones the bytes follow */
+};
+
+static struct access_head head_seen(const struct proxy *p, const struct h1_head *head)
 {
-	const struct h1_head *head = sconn_head(client);
-	if (!access_is_on(p))
-		return;
 	const struct h1_field *id = h1_field_find(head, H1_FIELD_X_REQUEST_ID);
-	const struct access line = {
+	return (struct access_head){
 		.id = id ? id->value : SLICE_NONE,
-		.client = client_name(client),
 		.method = head->method_text,
 		.host = head->authority,
 		.path = shown_path(p, head),
+	};
+}
+
+static struct slice keep(char **at, struct slice s)
+{
+	struct slice kept = { *at, s.len };
+	if (s.len)
+		memcpy(*at, s.ptr, s.len);
+	*at += s.len;
+	return kept;
+}
+
+void access_keep(struct proxy *p, const struct sconn *client, struct exchange *x)
+{
+	if (!access_is_on(p))
+		return;
+	struct access_head seen = head_seen(p, sconn_head(client));
+	x->kept = mem_alloc(sizeof(*x->kept) + seen.id.len + seen.method.len +
+			    seen.host.len + seen.path.len);
+	char *at = (char *)(x->kept + 1);
+	x->kept->id = keep(&at, seen.id);
+	x->kept->method = keep(&at, seen.method);
+	x->kept->host = keep(&at, seen.host);
+	x->kept->path = keep(&at, seen.path);
+}
+
+void access_note(struct proxy *p, struct sconn *client, const struct exchange *x)
+{
+	const struct h1_head *head = sconn_head(client);
+	/* of a tunnel that is older than the log, nothing is known */
+	if (!access_is_on(p) || !(head || x->kept))
+		return;
+	const struct access_head seen = head ? head_seen(p, head) : *x->kept;
+	const struct access line = {
+		.id = seen.id,
+		.client = client_name(client),
+		.method = seen.method,
+		.host = seen.host,
+		.path = seen.path,
 		.upstream = slice_of(x->route ? x->route->name : NULL),
 		.status = x->status,
 		.reason = x->why,

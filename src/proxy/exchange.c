@@ -26,6 +26,7 @@ void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
 {
 	access_note(p, client, x);
 	explain_note(p, client, x);
+	mem_free(x->kept);
 	exchange_pass(p, x);
 }
 

@@ -138,7 +138,7 @@ void explain_note(struct proxy *p, const struct sconn *client, const struct exch
 {
 	const struct h1_head *head = sconn_head(client);
 	const uint64_t named = (uint64_t)1 << H1_FIELD_X_REQUEST_ID;
-	if (x->weir_id || head->seen & named)
+	if (head && (x->weir_id || head->seen & named))
 		fill(explain_next(p->explain), p, head, x);
 }
 

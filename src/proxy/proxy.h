@@ -24,6 +24,7 @@
 #define PROXY_STATUS_MAX 600
 
 struct target;
+struct access_head;
 
 /* A proxy's place among those of the other threads (crew.h). */
 struct proxy_seat {
@@ -83,6 +84,7 @@ struct exchange {
 	/* for the access log */
 	ns_t begun_at, queued_for;
 	uint64_t bytes_in, bytes_out; /* of bodies */
+	struct access_head *kept;     /* of a tunnel, whose head is gone; NULL: none */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
 	/* for explain */
@@ -179,6 +181,8 @@ void proxy_note(const struct route *r, const struct sconn *client, enum err why,
 /* --- access.c --- */
 bool access_is_on(const struct proxy *p);
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x);
+/* Copies what the log needs of the request's head, if there is a log: the head is to go. */
+void access_keep(struct proxy *p, const struct sconn *client, struct exchange *x);
 /* Of a head that never became a request: nothing in it can be relied on. */
 void access_note_refused(struct proxy *p, struct sconn *client, enum err why);
 /* How long the call waited for its slot, or has waited. */

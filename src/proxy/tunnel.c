@@ -139,13 +139,20 @@ static const struct server_ops tunnel_ops = {
 
 /* --- how it begins --- */
 
+/* The request's head is about to go: what is told of it later is noted now. */
+static void tunnel_keep(struct forward *f, uint16_t status)
+{
+	f->x.status = status;
+	access_keep(f->proxy, f->client, &f->x);
+	explain_note(f->proxy, f->client, &f->x);
+}
+
 static void tunnel_begin(struct forward *f, uint16_t status)
 {
 	struct proxy *p = f->proxy;
 	p->tunnels_now++;
 	p->tunnels_total++;
 	proxy_count_answer(p, status);
-	f->x.status = status;
 	f->x.ops = &tunnel_ops;
 	f->call.ops = &tunnel_call_ops;
 	f->tunnel = f->answering = true;
@@ -165,6 +172,7 @@ void tunnel_switch(struct forward *f, const struct h1_head *head)
 	if (ok) {
 		h1_put_fields(&w, head, 0);
 		way_put_answer(&w, &f->x.route->plan->way, head);
+		tunnel_keep(f, head->status);
 		ok = sconn_tunnel(f->client, &w, (struct slice){ to.ptr, to.len });
 	}
 	if (ok)
@@ -177,6 +185,7 @@ static void on_raw_ready(struct call *call)
 {
 	struct forward *f = call_forward(call);
 	struct wire w;
+	tunnel_keep(f, 200);
 	if (sconn_begin(f->client, 200, SLICE("Connection Established"), &w) &&
 		sconn_tunnel(f->client, &w, SLICE_NONE))
 		tunnel_begin(f, 200);

@@ -485,11 +485,15 @@ def test_a_key_update_by_the_client(ca, tls_proxy):
         p.communicate()
 
 
-def test_plain_http_at_a_tls_port(tls_proxy):
+@pytest.mark.parametrize("method", [b"GET", b"PATCH", b"CONNECT"])
+def test_plain_http_at_a_tls_port(tls_proxy, method):
     with socket.create_connection(("127.0.0.1", tls_proxy.port), timeout=PATIENCE) as s:
-        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert b"HTTP/1.1 200" not in read_all(s)
+        s.sendall(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n" + b"x" * 20000)
+        head, _, text = read_all(s).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and b"\r\nConnection: close\r\n" in head, head
+    assert text == b"weir: plain HTTP where TLS is spoken: ask by https\n"
     eventually(lambda: tls_proxy.status()["client_tls"]["failed"] == 1)
+    assert tls_proxy.status()["reasons"] == {"plain-http": 1}
 
 
 def test_mute_and_slow_clients_are_dropped_in_time(ca, tls_proxy):

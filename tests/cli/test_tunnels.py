@@ -136,6 +136,47 @@ def test_websocket_under_tls_on_both_sides(ca, tmp_path):
         eventually(lambda: gauges_at_zero(p) and p.status()["tunnels"]["now"] == 0)
 
 
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_a_fin_without_close_notify_is_no_clean_end(ca, tmp_path, who):
+    """Anybody on the way can forge it: what came before must not look whole to the other side."""
+    good, ends = ca.issue(*LOCAL), []
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(good.cert, good.key)
+    client_side = ssl.create_default_context(cafile=str(ca.root))
+
+    def script(peer, n):
+        with server_side.wrap_socket(peer.sock, server_side=True,
+                                     suppress_ragged_eofs=False) as peer.sock:
+            websocket.shake_server(peer.sock)
+            peer.sock.sendall(b"early")
+            if who == "server":
+                assert peer.sock.recv(5) == b"early"
+                peer.sock.shutdown(socket.SHUT_WR)  # of the socket: Python says no close_notify
+            try:
+                ends.append(read_all(peer.sock))
+            except OSError as why:
+                ends.append(why)
+
+    with Scripted(script) as server, \
+            Verb("proxy", tmp_path, *good.options(), "--upstream-ca", ca.root,
+                 "--upstream", f"https://127.0.0.1:{server.port}") as p:
+        with socket.create_connection(("127.0.0.1", p.port), PATIENCE) as raw:
+            with client_side.wrap_socket(raw, server_hostname="localhost",
+                                         suppress_ragged_eofs=False) as s:
+                websocket.shake_client(s)
+                assert s.recv(5) == b"early"
+                s.sendall(b"early")
+                if who == "client":
+                    s.shutdown(socket.SHUT_WR)
+                    eventually(lambda: ends)
+                else:
+                    with pytest.raises(OSError):
+                        read_all(s)
+        eventually(lambda: gauges_at_zero(p) and p.status()["tunnels"]["now"] == 0)
+    if who == "client":
+        assert isinstance(ends[0], OSError), ends
+
+
 def test_any_protocol_passes(bench):
     heads = []
 
@@ -361,7 +402,7 @@ def test_sigterm_leaves_tunnels_until_the_drain_timeout(bench):
         except ConnectionResetError:
             ends.append("reset")
 
-    p = bench(switches(echo), "--drain-timeout", "1s")
+    p = bench(switches(echo), "--drain-timeout", "4s")
     with in_tunnel(p) as c:
         p.process.send_signal(signal.SIGTERM)
         eventually(lambda: refused(p.port))

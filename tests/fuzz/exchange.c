@@ -1,19 +1,16 @@
-#include "exchange.h"
-
+#include "exchange_scene.h"
 #include "exchange_stream.h"
-#include "tests/sim/stage.h"
+#include "http/server_internal.h"
 
-#define CLIENTS 2
 #define MOVES_MAX 400
-#define NUMBERS 512 /* of requests; more than moves */
-#define ASKED_MAX 64
 #define REST_FOR \
 	(NUMBERS * 6 * NS_S) /* past every deadline, one request after the other */
 
 /* --- what may be chosen --- */
 
 #define COMMON \
-	"--timeout 5s --client-idle-for 9s --idle-for 9s --drain-for 3s --ghost-for 3s "
+	"--timeout 5s --client-idle-for 9s --idle-for 9s --drain-for 3s --ghost-for 3s " \
+	"--tunnel-idle-for 8s "
 static const char *const options[] = {
 	COMMON,
 	COMMON "--limit 1",
@@ -53,6 +50,22 @@ static const char *const requests[] = {
 	"GET /%u HTTP/1.1\n\n",
 	"OPTIONS /%u HTTP/1.1\r\nHost: h\r\n\r\n",
 	"PATCH /%u HTTP/1.1\r\nHost: h\r\n\r\n",
+	"GET /%u HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+	"CONNECT n%u:80 HTTP/1.1\r\nHost: n%u:80\r\n\r\n", /* greets */
+	"GET /%u HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c, y/1\r\n"
+	"Upgrade: x\r\n\r\n",
+	"GET /%u HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+	"GET /%u HTTP/1.1\r\nHost: h\r\nUpgrade: x y\r\nConnection: upgrade\r\n\r\n",
+	"POST /%u HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n"
+	"Content-Length: 5\r\n\r\nhello",
+	"POST /%u HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n"
+	"Content-Length: 0\r\n\r\n",
+	"GET /%u HTTP/1.0\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+	"GET /%u HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\n\r\n",
+	"CONNECT n%u:80 HTTP/1.1\r\nHost: n%u:80\r\nUpgrade: x\r\n"
+	"Connection: upgrade\r\n\r\n",
+	/* absolute form */
+	"GET http://h/%u HTTP/1.1\r\nHost: h\r\n\r\n",
 };
 
 /* X-Whole: how long the body is if nothing breaks it. */
@@ -73,6 +86,9 @@ static const char *const answers[] = {
 	"HTTP/1.1 200 OK\r\nConnection: close\r\nX-Whole: 2\r\nContent-Length: 2\r\n\r\nok",
 	"HTTP/1.1 200 OK\r\nX-Whole: 5\r\nContent-Length: 5\r\n\r\nhello!", /* one too many */
 	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: y/1\r\nConnection: upgrade\r\n\r\n",
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+	"early words",
 	"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
 	"SSH-2.0-OpenSSH\r\n",
 	"HTTP/1.1 200 OK\r\nX-Whole: 90000\r\nContent-Length: 90000\r\n\r\n", /* body: MORE */
@@ -80,29 +96,6 @@ static const char *const answers[] = {
 };
 
 /* --- the scene --- */
-
-struct peer {
-	struct raw raw;
-	bool used;
-	bool left; /* by its own move */
-};
-
-struct scene {
-	struct sim *sim;
-	struct io_loop *client_host, *proxy_host, *server_host;
-	struct proxy_options opt;
-	struct upstream_cfg upstream;
-	struct proxy proxy;
-	struct addr listen;
-	struct peer clients[CLIENTS];
-	struct raw_server server;
-	unsigned number; /* of the next request */
-	int automatic;   /* -1: not */
-	bool says_raw;   /* the server spoke out of turn: no conclusion from X-Whole */
-	/* by number */
-	bool unsafe[NUMBERS];     /* not idempotent */
-	bool broken_off[NUMBERS]; /* the client never finished it */
-};
 
 static struct scene *scene_of(struct raw *r)
 {
@@ -131,6 +124,17 @@ static void on_accept(struct raw_server *server, struct raw *r)
 {
 	(void)server;
 	r->number = 0; /* requests waiting */
+	r->keeps = true;
+}
+
+/* CONNECT, as if every target were let through. */
+static void on_request(struct sconn *client, const struct h1_head *head)
+{
+	struct proxy *p = server_ctx(sconn_server(client));
+	if (head->method == H1_CONNECT)
+		tunnel_request(p, client, head, plan_route(p->plan, head), proxy_now(p));
+	else
+		proxy_ops.on_request(client, head);
 }
 
 static uint8_t next(struct slice *in)
@@ -162,6 +166,9 @@ static void scene_init(struct scene *s, struct slice *in)
 	s->upstream.endpoint_count = 1;
 	s->proxy.opt = &s->opt;
 	proxy_make(&s->proxy, s->proxy_host, &s->upstream, 8);
+	s->ops = proxy_ops;
+	s->ops.on_request = on_request;
+	s->proxy.server->cfg.ops = &s->ops;
 	if (net >> 5 & 1) /* slabs that run out: 1 to 8 buffers, 1 to 4 heads */
 		s->proxy.worker.bufs.max = 1 + (net >> 6) * 2u + (net & 1);
 	if ((net >> 5 & 3) == 2)
@@ -180,29 +187,46 @@ static void scene_init(struct scene *s, struct slice *in)
 
 /* --- moves --- */
 
-static void say_payload(struct raw *r, size_t n)
+static void say_payload(struct scene *s, struct raw *r, size_t n)
 {
 	char bytes[1000];
-	memset(bytes, 'p', sizeof(bytes));
-	for (; n > 0; n -= n < sizeof(bytes) ? n : sizeof(bytes))
-		raw_send(r,
-			(struct slice){ bytes, n < sizeof(bytes) ? n : sizeof(bytes) });
+	while (n > 0) {
+		size_t part = n < sizeof(bytes) ? n : sizeof(bytes);
+		for (size_t i = 0; i < part; i++, s->payload++)
+			bytes[i] = (char)('a' + (s->payload ^ s->payload >> 5 ^
+							s->payload >> 11) %
+							26);
+		raw_send(r, (struct slice){ bytes, part });
+		n -= part;
+	}
 }
 
 static void client_asks(struct scene *s, struct peer *c, uint8_t arg)
 {
-	char text[400];
-	const char *form = requests[arg % ARRAY_LEN(requests)];
+	struct text t;
+	const char *form = requests[arg % ARRAY_LEN(requests)], *at;
 	if (!c->used) {
 		c->used = true;
 		raw_connect(&c->raw, s->client_host, &s->listen);
 	}
-	const char *number = strstr(form, "%u");
-	snprintf(text, sizeof(text), "%.*s%u%s", (int)(number - form), form, s->number,
-		number + 2);
+	text_init(&t);
 	s->unsafe[s->number] = form[0] == 'P' && form[1] != 'U';
+	c->greets = form[0] == 'C';
+	c->number = s->number;
+	for (at = form; (at = strstr(form, "%u")); form = at + 2)
+		text_addf(&t, "%.*s%u", (int)(at - form), form, s->number);
+	text_add(&t, form);
+	raw_send(&c->raw, text_slice(&t));
+	text_fini(&t);
 	s->number++;
+}
+
+static void client_greets(struct peer *c)
+{
+	char text[40];
+	snprintf(text, sizeof(text), GREETING "%u\n", c->number);
 	raw_say(&c->raw, text);
+	c->greets = false;
 }
 
 static void client_moves(struct scene *s, enum exchange_move move, uint8_t arg)
@@ -210,12 +234,14 @@ static void client_moves(struct scene *s, enum exchange_move move, uint8_t arg)
 	struct peer *c = &s->clients[arg & 1];
 	arg >>= 1;
 	char text[8] = { (char)arg, 0 };
+	if (c->greets)
+		client_greets(c);
 	if (move == CLIENT_ASKS)
 		client_asks(s, c, arg);
 	else if (!c->used)
 		return;
 	else if (move == CLIENT_BODY)
-		say_payload(&c->raw, (size_t)1 << (arg % 16));
+		say_payload(s, &c->raw, (size_t)1 << (arg % 16));
 	else if (move == CLIENT_CHUNK)
 		raw_say(&c->raw, "4\r\nabcd\r\n");
 	else if (move == CLIENT_LAST_CHUNK)
@@ -224,7 +250,10 @@ static void client_moves(struct scene *s, enum exchange_move move, uint8_t arg)
 		raw_send(&c->raw, (struct slice){ text, 1 });
 	else if (move == CLIENT_EARS)
 		raw_set_deaf(&c->raw, !c->raw.deaf);
-	else if (move == CLIENT_CLOSES && io_is_open(&c->raw.sock)) {
+	else if (move == CLIENT_SHUTS) {
+		c->left = true;
+		raw_shutdown(&c->raw);
+	} else if (move == CLIENT_CLOSES && io_is_open(&c->raw.sock)) {
 		c->left = true;
 		raw_close(&c->raw, arg & 1 ? IO_CLOSE_RESET : IO_CLOSE_FIN);
 	}
@@ -256,16 +285,18 @@ static void server_moves(struct scene *s, enum exchange_move move, uint8_t arg)
 		r->number--;
 		raw_say(r, answers[what % ARRAY_LEN(answers)]);
 	} else if (move == SERVER_SAYS) {
-		s->says_raw = true;
+		s->says_raw = s->guesses = true;
 		raw_say(r, answers[what % ARRAY_LEN(answers)]);
 	} else if (move == SERVER_MORE) {
-		say_payload(r, (size_t)1 << (what % 17));
+		say_payload(s, r, (size_t)1 << (what % 17));
 		s->says_raw = true;
 	} else if (move == SERVER_RAW) {
 		s->says_raw = true;
 		raw_send(r, (struct slice){ text, 1 });
 	} else if (move == SERVER_CLOSES) {
 		raw_close(r, what & 1 ? IO_CLOSE_RESET : IO_CLOSE_FIN);
+	} else if (move == SERVER_SHUTS) {
+		raw_shutdown(r);
 	} else if (move == SERVER_EARS) {
 		raw_set_deaf(r, !r->deaf);
 	}
@@ -274,152 +305,12 @@ static void server_moves(struct scene *s, enum exchange_move move, uint8_t arg)
 static void make_move(struct scene *s, uint8_t what, uint8_t arg)
 {
 	enum exchange_move move = (enum exchange_move)(what % MOVES);
-	if (move >= WAIT)
+	if (move == WAIT || move == WAIT_TOO)
 		(void)sim_run(s->sim, sim_now(s->sim) + waits[arg % ARRAY_LEN(waits)]);
-	else if (move >= SERVER_ANSWERS)
+	else if (move >= SERVER_ANSWERS && move != CLIENT_SHUTS)
 		server_moves(s, move, arg);
 	else
 		client_moves(s, move, arg);
-}
-
-/* --- what must hold --- */
-
-/* The number behind the '/' of a request line; NUMBERS: none of ours. */
-static unsigned request_number(const struct message *m)
-{
-	const char *slash = memchr(m->at, '/', m->head.head_bytes);
-	unsigned long number = slash ? strtoul(slash + 1, NULL, 10) : NUMBERS;
-	return number < NUMBERS ? (unsigned)number : NUMBERS;
-}
-
-/* What a client asked: the methods, how many, and whether the last thing it said is no whole
- * request. */
-struct asked {
-	char methods[ASKED_MAX][80];
-	unsigned n;
-	bool broken_off;
-};
-
-static void read_requests(struct scene *s, const struct peer *c, struct asked *a)
-{
-	struct slice rest = text_slice(&c->raw.said);
-	struct message m;
-	enum stream_end end;
-	a->n = 0;
-	while (a->n < ASKED_MAX) {
-		/* RFC 9112 2.2: empty lines before a request are skipped */
-		for (int n = 0; n < 2 && slice_starts(rest, SLICE("\r\n")); n++)
-			rest = slice_cut(rest, 2, SIZE_MAX);
-		if (!stream_message(rest, NULL, &m, &end))
-			break;
-		snprintf(a->methods[a->n++], sizeof(a->methods[0]), "%s", m.head.method);
-		if (!m.whole && request_number(&m) < NUMBERS)
-			s->broken_off[request_number(&m)] = true;
-		if (!m.whole)
-			break;
-		rest = slice_cut(rest, m.bytes, SIZE_MAX);
-	}
-	a->broken_off = rest.len > 0;
-}
-
-static uint64_t whole_length(const struct message *m)
-{
-	static const char field[] = "\r\nX-Whole: ";
-	const char *at = memmem(m->at, m->head.head_bytes, field, sizeof(field) - 1);
-	return at ? strtoull(at + sizeof(field) - 1, NULL, 10) : UINT64_MAX;
-}
-
-/* The payload of a whole body. */
-static size_t payload(const struct message *m)
-{
-	if (!m->head.codings)
-		return m->body.len;
-	char *out = mem_alloc(m->body.len + 1);
-	size_t n = 0;
-	CHECK(strict_chunked(m->body.ptr, m->body.len, out, &n) == m->body.len);
-	mem_free(out);
-	return n;
-}
-
-static void check_answer(
-	const struct scene *s, const struct message *m, const char *asked)
-{
-	CHECK(m->head.status >= 100 && m->head.status < 600);
-	if (s->says_raw || s->opt.gather > 1 || !m->whole || strcmp(asked, "HEAD") == 0)
-		return;
-	uint64_t length = whole_length(m);
-	if (length != UINT64_MAX)
-		CHECK(payload(m) == length); /* rule 5 */
-}
-
-static void check_client(struct scene *s, struct peer *c, struct exchange_tally *tally)
-{
-	struct asked asked;
-	struct slice rest = text_slice(&c->raw.in);
-	struct message m;
-	enum stream_end end = STREAM_CLEAN;
-	unsigned got = 0;
-	read_requests(s, c, &asked);
-	/* with a fault in the last request there is one answer more: the engine's refusal */
-	while (got < ASKED_MAX) {
-		const char *method = got < asked.n ? asked.methods[got] : "GET";
-		if (!stream_message(rest, method, &m, &end))
-			break;
-		CHECK(end != STREAM_BAD);
-		check_answer(s, &m, method);
-		if (!m.whole) {
-			rest = SLICE_NONE;
-			break;
-		}
-		got += m.head.status >= 200;
-		tally->good += m.head.status == 200;
-		rest = slice_cut(rest, m.bytes, SIZE_MAX);
-	}
-	CHECK(end != STREAM_BAD);
-	CHECK(got <= asked.n + asked.broken_off);
-	tally->asked += asked.n;
-	tally->answered += got;
-	bool over = c->left || c->raw.end != ERR_AGAIN;
-	CHECK(over || got >= asked.n);
-	CHECK(over || end == STREAM_CLEAN);
-}
-
-static void check_servers(struct scene *s, struct exchange_tally *tally)
-{
-	unsigned seen[NUMBERS] = { 0 };
-	LIST_EACH (&s->server.conns, n, after) {
-		struct raw *r = CONTAINER_OF(n, struct raw, node);
-		struct slice rest = text_slice(&r->in);
-		struct message m;
-		enum stream_end end;
-		while (stream_message(rest, NULL, &m, &end)) {
-			unsigned number = request_number(&m);
-			CHECK(end != STREAM_BAD && number < s->number);
-			CHECK(!m.whole || !s->broken_off[number]); /* rule 6 */
-			seen[number]++;
-			tally->forwarded++;
-			CHECK(seen[number] <=
-				(s->unsafe[number] ? 1 : 2) * s->opt.gather);
-			rest = slice_cut(rest, m.whole ? m.bytes : rest.len, SIZE_MAX);
-		}
-		CHECK(end != STREAM_BAD);
-	}
-}
-
-static void check_gauges(struct scene *s)
-{
-	const struct proxy *p = &s->proxy;
-	const struct slots *slots = upstream_slots(p->upstream);
-	CHECK(p->exchanges_now == 0);
-	CHECK(p->forwards.out == 0);
-	CHECK(upstream_queue(p->upstream)->waiting == 0);
-	CHECK(slots_used(slots) == 0);
-	CHECK(slots->limit == SLOTS_NO_LIMIT || slots->peak <= slots->limit);
-	CHECK(p->worker.bufs.out == 0);
-	CHECK(p->worker.heads.out == 0);
-	CHECK(p->worker.slots.out == 0);
-	CHECK(p->worker.cconns.out == 0);
-	CHECK(server_conn_count(p->server) == 0);
 }
 
 /* Everybody hears again, and all deadlines pass. */
@@ -441,13 +332,9 @@ void exchange_run(struct slice input, struct exchange_tally *tally)
 		make_move(s, what, next(&input));
 	}
 	come_to_rest(s);
-	check_gauges(s);
-	for (int i = 0; i < CLIENTS; i++) {
-		if (s->clients[i].used)
-			check_client(s, &s->clients[i], tally);
+	exchange_check(s, tally);
+	for (int i = 0; i < CLIENTS; i++)
 		raw_fini(&s->clients[i].raw);
-	}
-	check_servers(s, tally);
 	const struct upstream_stats *stats = upstream_stats(s->proxy.upstream);
 	tally->replayed += stats->replayed;
 	tally->abandoned += stats->abandoned;

@@ -12,6 +12,11 @@
  *         4. A client has as many answers as it sent requests, or its connection is over.
  *         5. An answer that broke off at the server is not whole at the client.
  *         6. A request that broke off at the client is not whole at the server.
+ *         7. A tunnel is made where a client asked for one and the server agreed, nowhere else.
+ *            Where none is made, what lies behind the request is never read as one.
+ *         8. A tunnel's bytes come out as they went in, both ways, and none is read as HTTP. A
+ *            side that sees a clean end has all that the other one sent.
+ *         9. A tunnel ends: by its ends, or because it is idle.
  */
 #ifndef WEIR_TEST_EXCHANGE_H
 #define WEIR_TEST_EXCHANGE_H
@@ -35,6 +40,8 @@ enum exchange_move {
 	SERVER_AUTO, /* from now on each request gets answer number arg at once */
 	WAIT,
 	WAIT_TOO,
+	CLIENT_SHUTS, /* FIN, and reads on */
+	SERVER_SHUTS,
 	MOVES,
 };
 
@@ -42,6 +49,8 @@ enum exchange_move {
 struct exchange_tally {
 	uint64_t asked, answered, good; /* by clients; 200 */
 	uint64_t forwarded;             /* requests seen by the server */
+	uint64_t tunnels, refused_tunnels,
+		tunnelled; /* made, not made, bytes to clients */
 	uint64_t replayed, abandoned, drained, reused;
 };
 

@@ -27,6 +27,30 @@ static const uint8_t moves[] = { CLIENT_ASKS, CLIENT_ASKS, CLIENT_ASKS, CLIENT_A
 	SERVER_ANSWERS, SERVER_ANSWERS, SERVER_ANSWERS, SERVER_MORE, SERVER_CLOSES, WAIT,
 	WAIT, WAIT, WAIT, WAIT, WAIT, WAIT };
 
+/* The same where tunnels are asked for. */
+static const uint8_t tunnel_moves[] = { CLIENT_ASKS, CLIENT_ASKS, CLIENT_BODY,
+	CLIENT_BODY, CLIENT_RAW, CLIENT_SHUTS, CLIENT_CLOSES, CLIENT_EARS, SERVER_ANSWERS,
+	SERVER_ANSWERS, SERVER_ANSWERS, SERVER_ANSWERS, SERVER_SAYS, SERVER_MORE,
+	SERVER_MORE, SERVER_SHUTS, SERVER_CLOSES, SERVER_EARS, WAIT, WAIT, WAIT, WAIT,
+	WAIT, WAIT, WAIT, WAIT };
+
+enum { FIRST_TUNNEL = 17, SWITCHES = 13 }; /* among requests and answers */
+
+static void draw_tunnel_move(struct rng *rng, char *what, char *arg)
+{
+	*what = (char)tunnel_moves[rng_below(rng, ARRAY_LEN(tunnel_moves))];
+	*arg = (char)rng_below(rng, 256);
+	if (*what == CLIENT_ASKS && rng_below(rng, 4))
+		*arg = (char)((FIRST_TUNNEL + rng_below(rng, rng_below(rng, 2) ? 2 : 10))
+				      << 1 |
+			      rng_below(rng, 2));
+	if (*what == SERVER_ANSWERS && rng_below(rng, 4))
+		*arg = (char)((SWITCHES + rng_below(rng, 2) * 2) << 2 |
+			      rng_below(rng, 4));
+	if (*what == WAIT && rng_below(rng, 4))
+		*arg = (char)(1 + rng_below(rng, 6));
+}
+
 /* Half of the inputs leave the odd moves to the other half. */
 static void draw_move(struct rng *rng, bool wild, char *what, char *arg)
 {
@@ -53,8 +77,13 @@ static void play(uint64_t seed, struct exchange_tally *tally)
 	bool wild = rng_below(&rng, 2);
 	bytes[0] = (char)rng_below(&rng, 256);
 	bytes[1] = (char)rng_below(&rng, 256);
-	for (size_t i = 2; i < len; i += 2)
-		draw_move(&rng, wild, &bytes[i], &bytes[i + 1]);
+	bool tunnels = rng_below(&rng, 2);
+	for (size_t i = 2; i < len; i += 2) {
+		if (tunnels && rng_below(&rng, 8))
+			draw_tunnel_move(&rng, &bytes[i], &bytes[i + 1]);
+		else
+			draw_move(&rng, wild, &bytes[i], &bytes[i + 1]);
+	}
 	exchange_run((struct slice){ bytes, len }, tally);
 }
 
@@ -69,10 +98,12 @@ int main(int argc, char **argv)
 		play(seed + i, &tally);
 	}
 	printf("%llu exchanges from seed %llu: asked %llu, answered %llu (200: %llu); forwarded "
-	       "%llu, reused %llu, replayed %llu, abandoned %llu, drained %llu\n",
+	       "%llu, tunnels %llu (%llu bytes), refused %llu; reused %llu, replayed %llu, abandoned %llu, drained %llu\n",
 		(unsigned long long)count, (unsigned long long)seed,
 		(unsigned long long)tally.asked, (unsigned long long)tally.answered,
 		(unsigned long long)tally.good, (unsigned long long)tally.forwarded,
+		(unsigned long long)tally.tunnels, (unsigned long long)tally.tunnelled,
+		(unsigned long long)tally.refused_tunnels,
 		(unsigned long long)tally.reused, (unsigned long long)tally.replayed,
 		(unsigned long long)tally.abandoned, (unsigned long long)tally.drained);
 	return 0;

@@ -23,6 +23,7 @@ static void raw_write(struct raw *r)
 		if (e == ERR_AGAIN)
 			return;
 		if (e != ERR_OK) {
+			r->broken = true;
 			r->out_at = r->out.len; /* nobody will read it */
 			break;
 		}
@@ -100,7 +101,7 @@ void raw_connect(struct raw *r, struct io_loop *loop, const struct addr *to)
 
 void raw_send(struct raw *r, struct slice bytes)
 {
-	if (!io_is_open(&r->sock))
+	if (!io_is_open(&r->sock) || r->shut)
 		return;
 	text_add_slice(&r->out, bytes);
 	if (r->keeps)
@@ -140,9 +141,9 @@ void raw_close_after(struct raw *r, enum io_close how)
 
 void raw_shutdown(struct raw *r)
 {
-	if (!io_is_open(&r->sock))
+	if (!io_is_open(&r->sock) || r->shut)
 		return;
-	r->shut_after = true;
+	r->shut = r->shut_after = true;
 	if (!r->sock.connecting)
 		raw_write(r);
 	raw_rearm(r);

@@ -30,6 +30,8 @@ struct raw {
 	bool deaf;        /* leaves what arrives in the socket */
 	bool close_after; /* once all is sent */
 	bool shut_after;  /* the same: FIN alone, and reads on */
+	bool shut;        /* was asked to: nothing more is said */
+	bool broken; /* a write was told of a reset: `end` may be ERR_EOF all the same */
 	enum io_close how;
 	void (*on_bytes)(
 		struct raw *r); /* bytes, or the end, have come; NULL: nobody asks */
