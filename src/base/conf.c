@@ -343,8 +343,10 @@ static bool build_scalar(struct builder *b, const yaml_event_t *e)
 		return build_key(b, text, at);
 	struct conf_node *node = build_node(
 		b, is_nothing(e, text) ? CONF_NONE : CONF_TEXT, at);
-	if (node)
+	if (node) {
 		node->text = text;
+		node->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	}
 	return node != NULL;
 }
 

@@ -39,6 +39,7 @@ struct conf_node {
 	const char *key; /* in a map */
 	struct conf_place key_at;
 	const char *text; /* CONF_TEXT */
+	bool plain;       /* the same, without quotes: may be meant as a number */
 	uint32_t count;   /* children of a list or map, in the order of the file */
 	struct conf_node *first, *last, *next;
 };
@@ -66,6 +67,10 @@ MUST_USE bool conf_want(struct conf *c, const struct conf_node *node, enum conf_
 /* Complains of a key that is none of `names`, with the one that was likely meant. */
 void conf_unknown_key(struct conf *c, const struct conf_node *child,
 	const char *const *names, size_t n);
+
+/* A node and all in it as JSON: what stands without quotes and is a number, true or false is
+ * that; nothing is null; the rest are strings. */
+void conf_json(const struct conf_node *node, struct text *out);
 
 uint32_t conf_complaints(const struct conf *c);
 /* "file:line:column: what is wrong", each followed by the line itself and a caret. */

@@ -23,32 +23,6 @@ static void new_line(struct json *j)
 		text_add(j->out, "  ");
 }
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms, at
- * most U+10FFFF), or 0. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80             ? 1
-		     : (s[0] & 0xe0) == 0xc0 ? 2
-		     : (s[0] & 0xf0) == 0xe0 ? 3
-		     : (s[0] & 0xf8) == 0xf0 ? 4
-					     : 0;
-	if (len <= 1)
-		return len;
-	if (len > left)
-		return 0;
-	uint32_t point = s[0] & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		point = point << 6 | (s[i] & 0x3fu);
-	}
-	if (point < least[len] || point > 0x10ffff ||
-		(point >= 0xd800 && point <= 0xdfff))
-		return 0;
-	return len;
-}
-
 static void add_ascii(struct text *out, unsigned char c)
 {
 	static const char named[] = "btn\0fr"; /* U+0008 to U+000D */
@@ -67,10 +41,9 @@ static void add_quoted(struct text *out, struct slice s)
 {
 	text_add_char(out, '"');
 	for (size_t i = 0; i < s.len;) {
-		const unsigned char *at = (const unsigned char *)s.ptr + i;
-		size_t len = utf8_len(at, s.len - i);
+		size_t len = slice_utf8_len(slice_cut(s, i, SIZE_MAX));
 		if (len == 1)
-			add_ascii(out, *at);
+			add_ascii(out, (unsigned char)s.ptr[i]);
 		else if (len)
 			text_add_slice(out, slice_cut(s, i, len));
 		else

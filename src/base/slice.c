@@ -72,3 +72,31 @@ char *slice_dup(struct slice s)
 	copy[s.len] = '\0';
 	return copy;
 }
+
+size_t slice_utf8_len(struct slice in)
+{
+	const unsigned char *s = (const unsigned char *)in.ptr;
+	size_t left = in.len;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	if (left == 0)
+		return 0;
+	size_t len = s[0] < 0x80             ? 1
+		     : (s[0] & 0xe0) == 0xc0 ? 2
+		     : (s[0] & 0xf0) == 0xe0 ? 3
+		     : (s[0] & 0xf8) == 0xf0 ? 4
+					     : 0;
+	if (len <= 1)
+		return len;
+	if (len > left)
+		return 0;
+	uint32_t point = s[0] & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (s[i] & 0x3fu);
+	}
+	if (point < least[len] || point > 0x10ffff ||
+		(point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	return len;
+}

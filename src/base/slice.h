@@ -39,6 +39,9 @@ struct slice slice_cut(struct slice s, size_t from, size_t len); /* clamped to s
 struct slice slice_trim(struct slice s);
 /* Next comma-separated item of *rest, trimmed (empty items skipped); false at the end. */
 bool slice_next_item(struct slice *rest, struct slice *item);
+/* Length of the valid UTF-8 sequence it begins with (RFC 3629: no surrogates, no overlong
+ * forms, at most U+10FFFF); 0: none. */
+size_t slice_utf8_len(struct slice s);
 char *slice_dup(struct slice s); /* NUL-terminated copy; mem_free */
 
 #endif

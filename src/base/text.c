@@ -70,6 +70,23 @@ void text_addf(struct text *t, const char *fmt, ...)
 	t->len += (size_t)len;
 }
 
+void text_add_base64(struct text *t, struct slice s)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *at = (const unsigned char *)s.ptr;
+	for (size_t i = 0; i < s.len; i += 3) {
+		size_t left = s.len - i;
+		uint32_t bits = (uint32_t)at[i] << 16;
+		bits |= left > 1 ? (uint32_t)at[i + 1] << 8 : 0;
+		bits |= left > 2 ? at[i + 2] : 0;
+		const char four[] = { digits[bits >> 18], digits[bits >> 12 & 63],
+			left > 1 ? digits[bits >> 6 & 63] : '=',
+			left > 2 ? digits[bits & 63] : '=' };
+		text_add_slice(t, (struct slice){ four, sizeof(four) });
+	}
+}
+
 static size_t line_width(const struct text *t)
 {
 	size_t width = 0;

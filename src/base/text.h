@@ -23,6 +23,7 @@ void text_add(struct text *t, const char *str);
 void text_add_slice(struct text *t, struct slice s);
 void text_add_char(struct text *t, char c);
 void text_addf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void text_add_base64(struct text *t, struct slice s); /* RFC 4648 4 */
 /* Spaces until the current line is `column` wide (bytes after the last newline, UTF-8
  * counted as one). */
 void text_pad(struct text *t, size_t column);

@@ -49,6 +49,11 @@ static const struct advice advices[] = {
 	{ ERR_RES_HEAD_LARGE, "have the server send a smaller head" },
 	{ ERR_RES_TRUNCATED, "the server broke off its answer: look into its log" },
 	{ ERR_GATHER, "see the parts of the answer: what is missing says why" },
+	{ ERR_PART_STATUS,
+		"see the parts of the answer: which one failed, and look into its server's "
+		"log; or make it optional" },
+	{ ERR_PART_LARGE, "ask for less: a part may have 1 MiB, all together 4 MiB" },
+	{ ERR_GATHER_FULL, "ask again when fewer gathered answers are under way" },
 	{ ERR_NO_ROUTE, "ask for another path, or add a route for this one" },
 	{ ERR_LOOP, "let the upstream lead elsewhere: it comes back here" },
 	{ ERR_EGRESS_CLIENT, "allow this client (forward-clients)" },
@@ -61,6 +66,7 @@ static const struct advice advices[] = {
 	{ ERR_EGRESS_FULL, "ask again when fewer hosts are in use" },
 	{ ERR_STOPPING, "ask again: another process will answer" },
 	{ ERR_REQ_TIMEOUT, "send the request faster, or raise client-body-for" },
+	{ ERR_REQ_PIECES, "send the path and query that the route's parts are made of" },
 	{ ERR_REQ_DEADLINE, "write Weir-Timeout with a unit: 800ms" },
 };
 

@@ -107,23 +107,23 @@ void proxy_note_client(struct proxy *p, enum err why, bool answering)
 		proxy_count_answer(p, err_status(why));
 }
 
-/* The path upstream: the base of its URL, then the caller's. */
+/* The path upstream: the base of its URL, then the request's. */
 static struct slice proxy_path(
-	const struct route *r, const struct h1_head *head, char *buf, size_t cap)
+	const struct route *r, const struct proxy_request *q, char *buf, size_t cap)
 {
-	if (r->base.len == 0 || head->form == H1_FORM_ASTERISK)
-		return head->path;
+	if (r->base.len == 0 || q->head->form == H1_FORM_ASTERISK)
+		return q->path;
 	struct wire w;
 	wire_init(&w, buf, cap);
 	wire_put_slice(&w, r->base);
-	wire_put_slice(&w, head->path);
+	wire_put_slice(&w, q->path);
 	return (struct slice){ w.ptr, w.over ? 0 : w.len };
 }
 
-bool proxy_put_request(const struct route *r, struct call *call,
-	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until)
+bool proxy_put_request_as(const struct route *r, struct call *call,
+	const struct sconn *client, const struct proxy_request *q)
 {
-	const struct h1_head *head = sconn_head(client);
+	const struct h1_head *head = q->head;
 	const struct way *way = &r->plan->way;
 	const struct visitor *visitor = sconn_conn_ctx(client);
 	char buf[PROXY_PATH_BYTES];
@@ -131,12 +131,25 @@ bool proxy_put_request(const struct route *r, struct call *call,
 	/* A caller of HTTP/1.0 may have sent none. */
 	bool keep = r->preserve_host && head->authority.len;
 	struct slice host = keep ? head->authority : call_endpoint(call);
-	struct slice path = proxy_path(r, head, buf, sizeof(buf));
-	if (path.len == 0 || !call_begin(call, head->method_text, path, &w))
+	struct slice path = proxy_path(r, q, buf, sizeof(buf));
+	if (path.len == 0 || !call_begin(call, q->method, path, &w))
 		return false;
 	h1_put_field(&w, SLICE("Host"), host);
 	h1_put_fields(&w, head, PROXY_TIME_FIELDS | way_without(way, visitor, head));
 	way_put_request(&w, way, visitor, head);
-	proxy_put_time_left(&w, r->plan->proxy, head, until);
-	return call_head_end(call, &w, framing, length);
+	proxy_put_time_left(&w, r->plan->proxy, head, q->until);
+	return call_head_end(call, &w, q->framing, q->length);
+}
+
+bool proxy_put_request(const struct route *r, struct call *call,
+	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until)
+{
+	const struct h1_head *head = sconn_head(client);
+	const struct proxy_request q = { .head = head,
+		.method = head->method_text,
+		.path = head->path,
+		.framing = framing,
+		.length = length,
+		.until = until };
+	return proxy_put_request_as(r, call, client, &q);
 }

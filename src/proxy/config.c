@@ -6,7 +6,6 @@
 
 #include "proxy/config_internal.h"
 
-#define NAME_CHARS_MAX 64
 #define FAULT_BYTES 384
 
 /* --- complaints --- */
@@ -41,7 +40,7 @@ static const struct conf_node *level_node(
 void config_complain(struct config *c, struct config_option option, const char *fmt, ...)
 {
 	const struct config_level *at = option.at;
-	char text[FAULT_BYTES], variable[NAME_CHARS_MAX + sizeof(PROXY_ENV)];
+	char text[FAULT_BYTES], variable[CONFIG_NAME_MAX + sizeof(PROXY_ENV)];
 	const struct conf_node *node = NULL;
 	size_t row = row_of(option.name);
 	CHECK(row < (size_t)PROXY_OPT_COUNT);
@@ -187,13 +186,20 @@ static bool is_word(const struct section *s, const char *key)
 	return false;
 }
 
+/* `gather` of a route as a map is no option: config_gather.c's. */
+static bool is_parts(const struct section *s, const struct conf_node *child)
+{
+	return s == &route_section && child->kind == CONF_MAP &&
+	       strcmp(child->key, "gather") == 0;
+}
+
 /* The options of a map into its level; unknown keys and those out of place are told. */
 static void read_section(
 	struct config *c, const struct section *s, struct config_level *at)
 {
 	CONF_EACH(at->maps[0], child)
 	{
-		if (is_word(s, child->key))
+		if (is_word(s, child->key) || is_parts(s, child))
 			continue;
 		size_t row = row_of(child->key);
 		if (row == (size_t)PROXY_OPT_COUNT)
@@ -221,11 +227,11 @@ static void level_init(struct config_level *at, const struct config_level *outer
 
 /* --- upstreams --- */
 
-static bool is_name(const char *s)
+bool config_is_name(const char *s)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			     "0123456789-_.");
-	return n > 0 && n <= NAME_CHARS_MAX && s[n] == '\0';
+	return n > 0 && n <= CONFIG_NAME_MAX && s[n] == '\0';
 }
 
 static void read_upstream(struct config *c, const struct conf_node *node)
@@ -233,10 +239,10 @@ static void read_upstream(struct config *c, const struct conf_node *node)
 	struct config_upstream *u = &c->upstreams[c->upstream_count++];
 	static const char url_row[] = "upstream";
 	u->name = node->key;
-	if (!is_name(node->key))
+	if (!config_is_name(node->key))
 		conf_complain(c->conf, node->key_at,
 			"'%s' is no name: letters, digits, - _ and . make one, %d at most",
-			node->key, NAME_CHARS_MAX);
+			node->key, CONFIG_NAME_MAX);
 	if (!conf_want(c->conf, node, CONF_MAP, "a map with at least url:")) {
 		c->upstream_count--;
 		return;
@@ -284,22 +290,16 @@ static void add_only_upstream(struct config *c)
 
 /* --- routes --- */
 
-static void route_upstream(
-	struct config *c, struct config_route *r, const struct conf_node *route)
+bool config_find_upstream(struct config *c, const struct conf_node *node, uint32_t *index)
 {
 	const char *names[PROXY_UPSTREAMS_MAX];
-	const struct conf_node *node = conf_get(route, "upstream");
-	if (!node && c->upstream_count > 1)
-		conf_complain(c->conf, route->at,
-			"upstream is missing: which of the %u takes these requests?",
-			c->upstream_count);
-	if (!node || !conf_want(c->conf, node, CONF_TEXT, "the name of an upstream"))
-		return;
+	if (!conf_want(c->conf, node, CONF_TEXT, "the name of an upstream"))
+		return false;
 	for (uint32_t i = 0; i < c->upstream_count; i++) {
 		names[i] = c->upstreams[i].name;
 		if (strcmp(names[i], node->text) == 0) {
-			r->upstream = i;
-			return;
+			*index = i;
+			return true;
 		}
 	}
 	const char *meant = units_nearest(slice_of(node->text), names, c->upstream_count);
@@ -308,6 +308,28 @@ static void route_upstream(
 			"there is no upstream '%s': did you mean %s?", node->text, meant);
 	else
 		conf_complain(c->conf, node->at, "there is no upstream '%s'", node->text);
+	return false;
+}
+
+static void route_upstream(
+	struct config *c, struct config_route *r, const struct conf_node *route)
+{
+	const struct conf_node *node = conf_get(route, "upstream");
+	if (node)
+		(void)!config_find_upstream(c, node, &r->upstream);
+	else if (c->upstream_count > 1 && !config_gather_map(route))
+		conf_complain(c->conf, route->at,
+			"upstream is missing: which of the %u takes these requests?",
+			c->upstream_count);
+}
+
+/* What a route begins with. Its upstream's options, unless each part names its own. */
+static const struct config_level *route_outer(const struct config *c,
+	const struct config_route *r, const struct conf_node *route)
+{
+	if (config_gather_map(route) && !conf_get(route, "upstream"))
+		return &c->at;
+	return &c->upstreams[r->upstream].at;
 }
 
 static void route_methods(
@@ -340,18 +362,20 @@ static const char *route_text(struct config *c, const struct conf_node *route,
 
 static void read_route(struct config *c, const struct conf_node *node)
 {
-	const struct conf_node *method;
+	const struct conf_node *method, *parts;
 	if (!conf_want(c->conf, node, CONF_MAP,
 		    "a route as { path: /v1/*, upstream: NAME }"))
 		return;
 	struct config_route *r = &c->routes[c->route_count++];
 	route_upstream(c, r, node);
-	level_init(&r->at, &c->upstreams[r->upstream].at, node);
+	level_init(&r->at, route_outer(c, r, node), node);
 	read_section(c, &route_section, &r->at);
 	r->host = route_text(c, node, "host", "a host, such as api.local or \"*.local\"");
 	r->path = route_text(c, node, "path", "a path, such as /v1/*");
 	if ((method = conf_get(node, "method")))
 		route_methods(c, r, method);
+	if ((parts = config_gather_map(node)))
+		config_read_gather(c, r, parts);
 }
 
 static void read_routes(struct config *c, const struct conf_node *node)
@@ -468,6 +492,8 @@ void config_unref(struct config **cp)
 	if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
 	mem_free(c->upstreams);
+	for (uint32_t i = 0; i < c->route_count; i++)
+		config_free_gather(&c->routes[i].parts);
 	mem_free(c->routes);
 	conf_free(&c->conf);
 	mem_free(c);

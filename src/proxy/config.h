@@ -22,6 +22,7 @@
 
 #include "base/conf.h"
 #include "base/opts.h"
+#include "proxy/template.h"
 
 enum proxy_scope {
 	PROXY_SCOPE_COMMAND, /* --config itself: not in the file */
@@ -49,6 +50,7 @@ struct proxy_options {
 #define PROXY_ROUTES_MAX 256
 #define PROXY_THREADS_MAX 256
 #define PROXY_METHODS_MAX 16
+#define PROXY_PARTS_MAX 32
 
 enum {
 	PROXY_OPT_COUNT = 0 /* rows, groups too */
@@ -72,12 +74,34 @@ struct config_upstream {
 	struct config_level at; /* at.opt.upstream: its URLs */
 };
 
+/* One call of several that a request becomes. */
+struct config_part {
+	const char *name;
+	const char *method;
+	struct template path;
+	uint32_t upstream; /* index */
+	bool optional;
+	char *instead; /* JSON that stands for it when it is missing; NULL: nothing does */
+	struct conf_place at;
+};
+
+/* By the caller's Accept; the words of `as`. */
+enum config_as { CONFIG_AS_JSON, CONFIG_AS_MULTIPART, CONFIG_AS_ACCEPT };
+
+struct config_gather {
+	enum config_as as;
+	struct config_part *parts;
+	uint32_t count;
+	char *upstreams; /* the names of all, with commas */
+};
+
 struct config_route {
 	const char *host; /* NULL: any; "*.suffix" */
 	const char *path; /* NULL: any; "prefix" with a * at the end */
 	const char *methods[PROXY_METHODS_MAX];
-	uint32_t method_count; /* 0: any */
-	uint32_t upstream;     /* index */
+	uint32_t method_count;       /* 0: any */
+	uint32_t upstream;           /* index; with parts the first one's */
+	struct config_gather *parts; /* NULL: its requests go on as they are */
 	struct config_level at;
 };
 

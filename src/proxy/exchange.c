@@ -44,7 +44,7 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 	r = plan_route(p->plan, head);
 	if (!r)
 		proxy_answer_reason(p, client, NULL, ERR_NO_ROUTE);
-	else if (r->gather > 1)
+	else if (r->gather > 1 || r->parts)
 		gather_request(p, client, head, r);
 	else
 		forward_request(p, client, head, r, proxy_now(p));

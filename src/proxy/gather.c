@@ -1,58 +1,32 @@
-/*
- * gather: one request in, N calls out under the same cap and one deadline, admitted all or
- * none; the answers are merged as one JSON document, what is missing is named.
- *
- *     {"parts": [{"status": 200, "body": "..."},
- *                {"status": 503, "body": "..."},
- *                {"missing": "deadline", "why": "no answer within the deadline"}]}
- *
- * The status is 200 when every part is 2xx or 3xx, else that of the first part that is
- * not: 502 for an error answer, the error's own for a missing one.
- */
-#include "base/json.h"
-#include "proxy/proxy.h"
-
-#define GATHER_REQUEST_BYTES 65536 /* a request body is held whole: it goes out N times */
-#define GATHER_PART_BYTES (1 << 20) /* of one answer */
-
-struct part {
-	struct call call;
-	struct gather *gather;
-	struct text
-		body; /* of its answer; or, when it is missing, what is known of that */
-	size_t sent;  /* of the request's body */
-	uint16_t status;
-	bool over;
-	enum err why;
-};
-
-struct gather {
-	struct exchange x;
-	struct proxy *proxy;
-	struct sconn *client;
-	struct timer deadline;
-	struct text request_body;
-	struct text merged; /* the answer's body while it is written */
-	size_t merged_at;
-	ns_t until;
-	bool submitted, answering;
-	uint32_t n, left;
-	struct part parts[];
-};
+/* The calls of a gather, from the client's request to the merged answer on its way. */
+#include "proxy/gather.h"
 
 static struct part *call_part(struct call *call)
 {
 	return CONTAINER_OF(call, struct part, call);
 }
 
+/* Of a named part: whether the request's body goes with it. */
+static bool part_has_body(const struct part *part)
+{
+	return part->call.method == H1_POST || part->call.method == H1_PUT ||
+	       part->call.method == H1_PATCH;
+}
+
 static void gather_free(struct gather *g)
 {
 	io_timer_stop(g->proxy->worker.loop, &g->deadline);
+	io_defer_cancel(g->proxy->worker.loop, &g->later);
 	for (uint32_t i = 0; i < g->n; i++) {
-		ns_t waited = access_queued_for(g->proxy, &g->parts[i].call);
+		struct part *part = &g->parts[i];
+		ns_t waited = access_queued_for(g->proxy, &part->call);
 		g->x.queued_for = ns_max(g->x.queued_for, waited);
-		text_fini(&g->parts[i].body);
+		text_fini(&part->path);
+		text_fini(&part->body);
+		text_fini(&part->type);
+		text_fini(&part->coding);
 	}
+	g->proxy->gathered_bytes -= g->held;
 	text_fini(&g->request_body);
 	text_fini(&g->merged);
 	exchange_end(g->proxy, &g->x, g->client);
@@ -65,7 +39,7 @@ static void gather_abandon(struct gather *g, enum err why)
 		struct part *part = &g->parts[i];
 		if (part->over)
 			continue;
-		call_abandon(&part->call, g->x.route->upstream);
+		call_abandon(&part->call, part->route->upstream);
 		part->over = true;
 		part->why = why;
 		text_reset(&part->body);
@@ -74,28 +48,6 @@ static void gather_abandon(struct gather *g, enum err why)
 }
 
 /* --- the merged answer --- */
-
-static void part_json(struct json *j, const struct part *part)
-{
-	json_object(j, NULL);
-	if (part->why == ERR_OK) {
-		json_int(j, "status", part->status);
-		json_str(j, "body", text_slice(&part->body));
-	} else {
-		json_cstr(j, "missing", err_label(part->why));
-		json_str(j, "why",
-			part->body.len ? text_slice(&part->body)
-				       : slice_of(err_text(part->why)));
-	}
-	json_end(j);
-}
-
-static uint16_t part_verdict(const struct part *part)
-{
-	if (part->why != ERR_OK)
-		return err_status(part->why) ? err_status(part->why) : 502;
-	return part->status >= 200 && part->status < 400 ? 200 : 502;
-}
 
 static void gather_write(struct gather *g)
 {
@@ -106,84 +58,156 @@ static void gather_write(struct gather *g)
 		sconn_end(g->client);
 }
 
-/* Fills `merged`; the status of the whole, and why when it is not 200. */
-static uint16_t gather_merge(struct gather *g, enum err *why)
+/* What is not whole is not to be kept by a cache; nor is it for who accepts something else. */
+static void put_fields(const struct gather *g, struct gather_verdict v, struct slice type,
+	struct wire *w)
 {
-	struct json j;
-	uint16_t status = 200;
-	*why = ERR_OK;
-	json_init(&j, &g->merged, false);
-	json_object(&j, NULL);
-	json_array(&j, "parts");
-	for (uint32_t i = 0; i < g->n; i++) {
-		part_json(&j, &g->parts[i]);
-		if (status != 200)
-			continue;
-		status = part_verdict(&g->parts[i]);
-		if (status != 200)
-			*why = g->parts[i].why == ERR_OK ? ERR_GATHER : g->parts[i].why;
+	const struct config_gather *cfg = g->x.route->gathered;
+	struct text missing;
+	text_init(&missing);
+	gather_name_missing(g, &missing);
+	h1_put_field(w, SLICE("Date"), worker_date(&g->proxy->worker));
+	h1_put_field(w, SLICE("Content-Type"), type);
+	if (cfg && cfg->as == CONFIG_AS_ACCEPT)
+		h1_put_field(w, SLICE("Vary"), SLICE("Accept"));
+	if (missing.len) {
+		h1_put_field(w, SLICE("Weir-Missing"), text_slice(&missing));
+		h1_put_field(w, SLICE("Cache-Control"), SLICE("no-store"));
 	}
-	json_end(&j);
-	json_end(&j);
-	text_add_char(&g->merged, '\n');
-	return status;
+	if (v.status != 200) {
+		h1_put_field(w, SLICE("Weir-Reason"), slice_of(err_label(v.why)));
+		explain_put_fields(w, g->proxy, &g->x);
+	}
+	text_fini(&missing);
+}
+
+static bool put_head(struct gather *g, struct gather_verdict v)
+{
+	struct text type;
+	struct wire w;
+	text_init(&type);
+	gather_merge(g, &type);
+	bool ok = sconn_begin(g->client, v.status, SLICE_NONE, &w);
+	if (ok) {
+		put_fields(g, v, text_slice(&type), &w);
+		ok = sconn_head_end(g->client, &w, H1_BODY_LENGTH, g->merged.len);
+	}
+	text_fini(&type);
+	return ok;
 }
 
 static void gather_answer(struct gather *g)
 {
 	struct proxy *p = g->proxy;
-	struct wire w;
+	struct sconn *client = g->client;
+	struct gather_verdict v = gather_judge(g);
 	io_timer_stop(p->worker.loop, &g->deadline);
 	g->answering = true;
-	enum err why;
-	uint16_t status = gather_merge(g, &why);
-	bool ok = sconn_begin(g->client, status, SLICE_NONE, &w);
-	if (ok) {
-		h1_put_field(&w, SLICE("Date"), worker_date(&p->worker));
-		h1_put_field(&w, SLICE("Content-Type"), SLICE("application/json"));
-		if (status != 200) {
-			p->reasons[why]++;
-			h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
-			explain_put_fields(&w, p, &g->x);
-		}
-		ok = sconn_head_end(g->client, &w, H1_BODY_LENGTH, g->merged.len);
-	}
-	if (!ok) {
-		struct sconn *client = g->client;
+	if (!put_head(g, v)) {
 		gather_free(g);
 		sconn_abort(client);
 		return;
 	}
-	g->x.status = status;
-	g->x.why = why;
-	proxy_count_answer(p, status);
+	if (v.why != ERR_OK)
+		p->reasons[v.why]++;
+	g->x.status = v.status;
+	g->x.why = v.why;
+	proxy_count_answer(p, v.status);
 	gather_write(g);
 }
 
+/* At the end of the turn, for a batch may be in the middle of telling its calls. */
+static void on_later(struct io_defer *d)
+{
+	struct gather *g = CONTAINER_OF(d, struct gather, later);
+	if (g->answering)
+		return;
+	gather_abandon(g, ERR_ABANDONED);
+	gather_answer(g);
+}
+
 /* --- the parts --- */
+
+/* What is known of a missing part takes its body's place. */
+static void part_explain(struct part *part)
+{
+	text_reset(&part->body);
+	if (part->why == ERR_PART_STATUS)
+		text_addf(&part->body, "the server answered with %u", part->status);
+	else
+		text_add_slice(&part->body, part->call.detail);
+}
 
 static void part_over(struct part *part, enum err why)
 {
 	struct gather *g = part->gather;
 	struct capture c;
-	part->over = true;
-	part->why = why;
+	bool bad_status = part->cfg && (part->status < 200 || part->status >= 300);
 	capture_begin(&c, part->status);
 	capture_add(&c, text_slice(&part->body));
-	if (why != ERR_OK) {
+	if (why != ERR_OK)
 		capture_detail(&c, part->call.detail);
-		text_reset(&part->body); /* from here on: why it is missing */
-		text_add_slice(&part->body, part->call.detail);
-	}
-	proxy_note(g->x.route, g->client, why, &c);
+	proxy_note(part->route, g->client, why, &c);
+	part->over = true;
+	part->why = why == ERR_OK && bad_status ? ERR_PART_STATUS : why;
+	if (part->why != ERR_OK)
+		part_explain(part);
 	if (--g->left == 0)
 		gather_answer(g);
+	else if (part->why != ERR_OK && part->cfg && !part->cfg->optional)
+		io_defer(g->proxy->worker.loop, &g->later);
+}
+
+/* A part by its config, in the words of the client's request. */
+static bool is_dropped(const struct part *part, struct slice name)
+{
+	/* Parts are whole or missing, and their bodies are looked into. */
+	static const char *const names[] = { "Accept-Encoding", "Range", "If-Range",
+		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since" };
+	const struct slice content = SLICE("Content-");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (slice_eq_nocase(name, slice_of(names[i])))
+			return true;
+	if (part->gather->x.route->gathered->as == CONFIG_AS_ACCEPT &&
+		slice_eq_nocase(name, SLICE("Accept")))
+		return true;
+	return !part_has_body(part) &&
+	       slice_eq_nocase(slice_cut(name, 0, content.len), content);
+}
+
+static bool put_named(struct part *part)
+{
+	struct gather *g = part->gather;
+	struct h1_head head = *sconn_head(g->client);
+	bool body = part_has_body(part);
+	head.form = H1_FORM_ORIGIN;
+	for (uint16_t i = 0; i < head.field_count; i++)
+		if (is_dropped(part, head.fields[i].name))
+			head.fields[i].hop = true; /* goes no further */
+	const struct proxy_request q = { .head = &head,
+		.method = slice_of(part->cfg->method),
+		.path = text_slice(&part->path),
+		.framing = body ? H1_BODY_LENGTH : H1_BODY_NONE,
+		.length = body ? g->request_body.len : 0,
+		.until = g->until };
+	return proxy_put_request_as(part->route, &part->call, g->client, &q);
+}
+
+static bool put_alike(struct part *part)
+{
+	struct gather *g = part->gather;
+	const struct h1_head *head = sconn_head(g->client);
+	enum h1_body framing = head->body == H1_BODY_NONE ? H1_BODY_NONE : H1_BODY_LENGTH;
+	return proxy_put_request(part->route, &part->call, g->client, framing,
+		g->request_body.len, g->until);
 }
 
 /* The request's body, as far as the connection takes it; on_drain goes on. */
 static void part_send(struct part *part)
 {
 	struct slice body = text_slice(&part->gather->request_body);
+	if (part->cfg && !part_has_body(part))
+		body = SLICE_NONE;
 	if (part->sent < body.len)
 		part->sent += call_data(
 			&part->call, slice_cut(body, part->sent, SIZE_MAX));
@@ -191,17 +215,17 @@ static void part_send(struct part *part)
 		call_end(&part->call);
 }
 
+static void part_give_up(struct part *part, enum err why)
+{
+	call_abandon(&part->call, part->route->upstream);
+	part_over(part, why);
+}
+
 static void on_part_ready(struct call *call)
 {
 	struct part *part = call_part(call);
-	struct gather *g = part->gather;
-	const struct h1_head *head = sconn_head(g->client);
-	struct slice body = text_slice(&g->request_body);
-	enum h1_body framing = head->body == H1_BODY_NONE ? H1_BODY_NONE : H1_BODY_LENGTH;
-	if (!proxy_put_request(
-		    g->x.route, call, g->client, framing, body.len, g->until)) {
-		call_abandon(call, g->x.route->upstream);
-		part_over(part, ERR_REQ_HEAD_LARGE);
+	if (part->cfg ? !put_named(part) : !put_alike(part)) {
+		part_give_up(part, ERR_REQ_HEAD_LARGE);
 		return;
 	}
 	part->sent = 0;
@@ -213,6 +237,14 @@ static void on_part_drain(struct call *call)
 	part_send(call_part(call));
 }
 
+/* One that is too long to be a type is left out. */
+static void note_field(struct text *t, const struct h1_field *field)
+{
+	text_reset(t);
+	if (field && field->value.len <= GATHER_TYPE_BYTES)
+		text_add_slice(t, field->value);
+}
+
 static void on_part_head(struct call *call, const struct h1_head *head)
 {
 	struct part *part = call_part(call);
@@ -220,17 +252,32 @@ static void on_part_head(struct call *call, const struct h1_head *head)
 		return;
 	part->status = head->status;
 	text_reset(&part->body);
+	if (!part->cfg)
+		return;
+	note_field(&part->type, h1_field_find(head, H1_FIELD_CONTENT_TYPE));
+	note_field(&part->coding, h1_field_named(head, SLICE("Content-Encoding")));
+}
+
+static enum err gather_hold(struct part *part, size_t bytes)
+{
+	struct gather *g = part->gather;
+	if (part->body.len + bytes > GATHER_PART_BYTES || g->held + bytes > GATHER_BYTES)
+		return ERR_PART_LARGE;
+	if (g->proxy->gathered_bytes + bytes > GATHER_ALL_BYTES)
+		return ERR_GATHER_FULL;
+	g->held += bytes;
+	g->proxy->gathered_bytes += bytes;
+	return ERR_OK;
 }
 
 static size_t on_part_data(struct call *call, struct slice data)
 {
 	struct part *part = call_part(call);
-	if (part->body.len + data.len > GATHER_PART_BYTES) {
-		call_abandon(call, part->gather->x.route->upstream);
-		part_over(part, ERR_GATHER);
-		return data.len;
-	}
-	text_add_slice(&part->body, data);
+	enum err why = gather_hold(part, data.len);
+	if (why == ERR_OK)
+		text_add_slice(&part->body, data);
+	else
+		part_give_up(part, why);
 	return data.len;
 }
 
@@ -250,11 +297,11 @@ static const struct call_ops part_ops = {
 /* --- the client --- */
 
 /* None of the calls was admitted: a short answer of our own. */
-static void gather_refuse(struct gather *g, enum err why)
+static void gather_refuse(struct gather *g, enum err why, struct slice detail)
 {
 	struct sconn *client = g->client;
 	struct proxy *p = g->proxy;
-	proxy_answer_reason(p, client, g->x.route, why);
+	proxy_answer_detail(p, client, g->x.route, why, detail);
 	sconn_set_ctx(client, NULL);
 	gather_free(g);
 }
@@ -263,7 +310,7 @@ static void on_deadline(struct timer *t)
 {
 	struct gather *g = CONTAINER_OF(t, struct gather, deadline);
 	if (!g->submitted) {
-		gather_refuse(g, ERR_REQ_TIMEOUT);
+		gather_refuse(g, ERR_REQ_TIMEOUT, SLICE_NONE);
 		return;
 	}
 	gather_abandon(g, ERR_DEADLINE);
@@ -276,11 +323,62 @@ static size_t on_body(struct sconn *client, struct slice data)
 	if (!g || g->answering)
 		return data.len;
 	if (g->request_body.len + data.len > GATHER_REQUEST_BYTES) {
-		gather_refuse(g, ERR_REQ_BODY_LARGE);
+		gather_refuse(g, ERR_REQ_BODY_LARGE, SLICE_NONE);
 		return data.len;
 	}
 	text_add_slice(&g->request_body, data);
 	return data.len;
+}
+
+static bool is_required(const struct part *part)
+{
+	return !part->cfg || !part->cfg->optional;
+}
+
+/* The calls to the upstream of parts[from]. *required: one of them must not be missing. */
+static enum err submit_from(struct gather *g, uint32_t from, bool *required)
+{
+	struct call *calls[UPSTREAM_GATHER_MAX];
+	struct upstream *to = g->parts[from].route->upstream;
+	uint32_t n = 0;
+	*required = false;
+	for (uint32_t i = from; i < g->n; i++) {
+		if (g->parts[i].route->upstream != to)
+			continue;
+		calls[n++] = &g->parts[i].call;
+		*required |= is_required(&g->parts[i]);
+	}
+	return upstream_submit(to, calls, n, g->until);
+}
+
+/* None of the calls to that upstream was taken, and the rest can do without. */
+static void miss_from(struct gather *g, uint32_t from, enum err why)
+{
+	const struct upstream *to = g->parts[from].route->upstream;
+	for (uint32_t i = from; i < g->n; i++) {
+		struct part *part = &g->parts[i];
+		if (part->route->upstream != to)
+			continue;
+		part->over = true;
+		part->why = why;
+		g->left--;
+	}
+}
+
+/* Every upstream is asked in this turn; nothing is sent before it is over. */
+static enum err gather_submit(struct gather *g)
+{
+	for (uint32_t i = 0; i < g->n; i++) {
+		bool required = false;
+		if (g->parts[i].call.state != CALL_NEW || g->parts[i].over)
+			continue; /* with one before it */
+		enum err why = submit_from(g, i, &required);
+		if (why != ERR_OK && required)
+			return why;
+		if (why != ERR_OK)
+			miss_from(g, i, why);
+	}
+	return ERR_OK;
 }
 
 static void on_body_end(struct sconn *client)
@@ -288,13 +386,14 @@ static void on_body_end(struct sconn *client)
 	struct gather *g = sconn_ctx(client);
 	if (!g || g->answering || g->submitted)
 		return;
-	struct call *calls[UPSTREAM_GATHER_MAX];
-	for (uint32_t i = 0; i < g->n; i++)
-		calls[i] = &g->parts[i].call;
 	g->submitted = true;
-	enum err why = upstream_submit(g->x.route->upstream, calls, g->n, g->until);
-	if (why != ERR_OK)
-		gather_refuse(g, why);
+	enum err why = gather_submit(g);
+	if (why != ERR_OK) {
+		gather_abandon(g, why);
+		gather_refuse(g, why, SLICE_NONE);
+	} else if (g->left == 0) {
+		gather_answer(g);
+	}
 }
 
 static void on_drain(struct sconn *client)
@@ -321,33 +420,81 @@ static const struct server_ops gather_ops = {
 	.on_end = on_end,
 };
 
-void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
-	const struct route *r)
+/* --- how it begins --- */
+
+/* What the * of the route's path stands for. */
+static struct slice rest_of(const struct route *r, struct slice path)
 {
-	uint32_t n = r->gather;
-	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(r, head, proxy_now(p), &until);
-	if (why != ERR_OK) {
-		proxy_answer_reason(p, client, r, why);
-		return;
+	const char *pattern = r->cfg->path;
+	size_t len = pattern ? strlen(pattern) : 0;
+	return len ? slice_cut(path, len - 1, SIZE_MAX) : SLICE_NONE;
+}
+
+static bool fill_paths(struct gather *g, const struct h1_head *head, struct problem *why)
+{
+	size_t mark = slice_find(head->path, '?');
+	struct slice rest = rest_of(g->x.route, slice_cut(head->path, 0, mark));
+	struct slice query = slice_cut(head->path, mark + 1, SIZE_MAX);
+	for (uint32_t i = 0; i < g->n; i++) {
+		struct part *part = &g->parts[i];
+		if (part->cfg &&
+			!template_expand(&part->cfg->path, rest, query, &part->path, why))
+			return false;
 	}
+	return true;
+}
+
+static void part_init(
+	struct gather *g, struct part *part, const struct h1_head *head, uint32_t nth)
+{
+	const struct route *r = g->x.route;
+	part->gather = g;
+	part->route = r->parts ? &r->parts[nth] : r;
+	part->cfg = r->parts ? &r->gathered->parts[nth] : NULL;
+	part->call.ops = &part_ops;
+	part->call.method = part->cfg ? h1_method_of(slice_of(part->cfg->method))
+				      : (enum h1_method)head->method;
+	part->call.replayable = true;
+	text_init(&part->path);
+	text_init(&part->body);
+	text_init(&part->type);
+	text_init(&part->coding);
+}
+
+static struct gather *gather_new(struct proxy *p, struct sconn *client,
+	const struct h1_head *head, const struct route *r)
+{
+	uint32_t n = r->parts ? r->gathered->count : r->gather;
 	struct gather *g = mem_zalloc(sizeof(*g) + n * sizeof(g->parts[0]));
 	exchange_begin(p, &g->x, &gather_ops, r, proxy_now(p));
 	g->proxy = p;
 	g->client = client;
 	g->n = g->left = n;
 	g->deadline.on_fire = on_deadline;
+	g->later.fn = on_later;
 	text_init(&g->request_body);
 	text_init(&g->merged);
-	for (uint32_t i = 0; i < n; i++) {
-		struct part *part = &g->parts[i];
-		part->gather = g;
-		part->call.ops = &part_ops;
-		part->call.method = (enum h1_method)head->method;
-		part->call.replayable = true;
-		text_init(&part->body);
-	}
+	for (uint32_t i = 0; i < n; i++)
+		part_init(g, &g->parts[i], head, i);
 	sconn_set_ctx(client, g);
+	return g;
+}
+
+void gather_request(struct proxy *p, struct sconn *client, const struct h1_head *head,
+	const struct route *r)
+{
+	struct problem problem = { "" };
+	ns_t until = NS_NEVER;
+	enum err why = proxy_check_request(r, head, proxy_now(p), &until);
+	if (why != ERR_OK) {
+		proxy_answer_reason(p, client, r, why);
+		return;
+	}
+	struct gather *g = gather_new(p, client, head, r);
+	if (!fill_paths(g, head, &problem)) {
+		gather_refuse(g, ERR_REQ_PIECES, slice_of(problem.text));
+		return;
+	}
 	g->until = until;
 	io_timer_set(p->worker.loop, &g->deadline, g->until);
 	sconn_continue(client);

@@ -157,6 +157,8 @@ static void plan_free(struct plan *plan)
 	egress_policy_free(&plan->egress);
 	way_fini(&plan->way);
 	config_unref(&plan->config);
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		mem_free(plan->routes[i].parts);
 	mem_free(plan->upstreams);
 	mem_free(plan->routes);
 	mem_free(plan);
@@ -169,6 +171,31 @@ static uint64_t draw_id(void)
 	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != sizeof(id))
 		id = rng_mix((uint64_t)getpid(), (uint64_t)time(NULL));
 	return id;
+}
+
+static void add_parts(struct route *r, const struct config *c)
+{
+	r->gathered = r->cfg->parts;
+	r->parts = mem_zalloc(r->gathered->count * sizeof(*r->parts));
+	for (uint32_t i = 0; i < r->gathered->count; i++) {
+		struct route *part = &r->parts[i];
+		const uint32_t upstream = r->gathered->parts[i].upstream;
+		*part = *r;
+		part->parts = NULL;
+		part->index = upstream;
+		part->base = base_of(&c->upstreams[upstream].at.opt);
+	}
+}
+
+static void copy_parts(struct route *r)
+{
+	const struct route *from = r->parts;
+	r->parts = mem_zalloc(r->gathered->count * sizeof(*r->parts));
+	for (uint32_t i = 0; i < r->gathered->count; i++) {
+		r->parts[i] = from[i];
+		r->parts[i].plan = r->plan;
+		r->parts[i].upstream = NULL;
+	}
 }
 
 struct plan *plan_new(struct config *c)
@@ -196,6 +223,8 @@ struct plan *plan_new(struct config *c)
 		r->index = from->upstream;
 		r->takes_all = !from->host && !from->path && !from->method_count;
 		plan_fill_route(r, &from->at.opt);
+		if (from->parts)
+			add_parts(r, c);
 	}
 	if (!config_is_good(c)) {
 		plan_free(plan);
@@ -263,6 +292,8 @@ struct plan *plan_copy(const struct plan *plan)
 		copy->routes[i] = plan->routes[i];
 		copy->routes[i].plan = copy;
 		copy->routes[i].upstream = NULL;
+		if (copy->routes[i].parts)
+			copy_parts(&copy->routes[i]);
 	}
 	return copy;
 }
@@ -274,12 +305,24 @@ static bool is_capped(const struct upstream_cfg *u)
 	return u->limit != SLOTS_NO_LIMIT && u->unit == SLOT_UNIT_CONNECTION;
 }
 
+/* How many calls of one request go to that upstream together. */
+static uint32_t calls_to(const struct route *r, uint32_t upstream)
+{
+	uint32_t n = 0;
+	if (!r->parts)
+		return r->index == upstream ? r->gather : 0;
+	for (uint32_t i = 0; i < r->gathered->count; i++)
+		n += r->parts[i].index == upstream;
+	return n;
+}
+
 static uint32_t largest_gather(const struct plan *plan, uint32_t upstream)
 {
 	uint32_t most = 1;
-	for (uint32_t i = 0; i < plan->route_count; i++)
-		if (plan->routes[i].index == upstream && plan->routes[i].gather > most)
-			most = plan->routes[i].gather;
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		uint32_t n = calls_to(&plan->routes[i], upstream);
+		most = n > most ? n : most;
+	}
 	return most;
 }
 
@@ -520,6 +563,12 @@ static void fill_egress_route(struct plan *plan, struct plan_upstream *u)
 	r->forwards = true;
 }
 
+static void lead_route(const struct plan *plan, struct route *r)
+{
+	r->upstream = plan->upstreams[r->index].target->up;
+	r->name = plan->upstreams[r->index].name;
+}
+
 void plan_open(struct proxy *p, struct plan *plan)
 {
 	struct plan *before = p->plan;
@@ -532,8 +581,11 @@ void plan_open(struct proxy *p, struct plan *plan)
 	}
 	for (uint32_t i = 0; i < plan->route_count; i++) {
 		struct route *r = &plan->routes[i];
-		r->upstream = plan->upstreams[r->index].target->up;
-		r->name = plan->upstreams[r->index].name;
+		lead_route(plan, r);
+		for (uint32_t k = 0; r->parts && k < r->gathered->count; k++)
+			lead_route(plan, &r->parts[k]);
+		if (r->parts)
+			r->name = r->gathered->upstreams;
 	}
 	p->plan = plan;
 	p->opt = plan->opt;

@@ -53,7 +53,9 @@ struct route {
 	struct plan *plan;
 	const struct config_route *cfg; /* NULL: takes every request */
 	struct upstream *upstream;
-	const char *name;         /* of the upstream */
+	const char *name; /* of the upstream; with parts of all of theirs */
+	const struct config_gather *gathered; /* NULL: no parts by name */
+	struct route *parts;      /* one each: its upstream, name and base are its own */
 	struct egress_host *host; /* made for a request that named it; else NULL */
 	struct slice base;        /* path prefix of the upstream's URL, "" or "/v1" */
 	ns_t timeout, tunnel_idle_for;

@@ -57,6 +57,7 @@ struct proxy {
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
 	uint64_t tunnels_now, tunnels_total; /* of the exchanges */
+	uint64_t gathered_bytes;             /* of answers, held by gathers now */
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
 	void (*on_drained)(struct proxy *p); /* http/server.h's; NULL: nobody asks */
@@ -159,6 +160,16 @@ void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a)
  * not fit. */
 MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
 	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until);
+/* The same with a line and fields that are not quite the client's. */
+struct proxy_request {
+	const struct h1_head *head; /* its fields, and who asks */
+	struct slice method, path;
+	enum h1_body framing;
+	uint64_t length;
+	ns_t until;
+};
+MUST_USE bool proxy_put_request_as(const struct route *r, struct call *call,
+	const struct sconn *client, const struct proxy_request *q);
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(
