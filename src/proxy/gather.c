@@ -13,6 +13,14 @@ static bool part_has_body(const struct part *part)
 	       part->call.method == H1_PATCH;
 }
 
+/* Its answer is not kept: others may have the room. */
+static void part_forget(struct part *part)
+{
+	part->gather->held -= part->body.len;
+	part->gather->proxy->gathered_bytes -= part->body.len;
+	text_fini(&part->body);
+}
+
 static void gather_free(struct gather *g)
 {
 	io_timer_stop(g->proxy->worker.loop, &g->deadline);
@@ -42,7 +50,7 @@ static void gather_abandon(struct gather *g, enum err why)
 		call_abandon(&part->call, part->route->upstream);
 		part->over = true;
 		part->why = why;
-		text_reset(&part->body);
+		part_forget(part);
 	}
 	g->left = 0;
 }
@@ -131,7 +139,7 @@ static void on_later(struct io_defer *d)
 /* What is known of a missing part takes its body's place. */
 static void part_explain(struct part *part)
 {
-	text_reset(&part->body);
+	part_forget(part);
 	if (part->why == ERR_PART_STATUS)
 		text_addf(&part->body, "the server answered with %u", part->status);
 	else
@@ -251,7 +259,7 @@ static void on_part_head(struct call *call, const struct h1_head *head)
 	if (head->status < 200)
 		return;
 	part->status = head->status;
-	text_reset(&part->body);
+	part_forget(part);
 	if (!part->cfg)
 		return;
 	note_field(&part->type, h1_field_find(head, H1_FIELD_CONTENT_TYPE));

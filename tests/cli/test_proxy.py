@@ -508,7 +508,7 @@ def test_a_part_that_is_too_large_or_broken_is_missing(bench):
         m = c.answer()
     assert m.status == 502
     assert sorted(p.get("missing", p.get("body")) for p in parts(m)) == \
-        ["bad-response", "bad-upgrade", "gather", "ok"]
+        ["bad-response", "bad-upgrade", "ok", "part-too-large"]
 
 
 def test_a_gather_whose_caller_left_is_drained(bench):

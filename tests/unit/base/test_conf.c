@@ -321,6 +321,25 @@ static void test_load(void **state)
 	conf_free(&c);
 }
 
+static void test_as_json(void **state)
+{
+	(void)state;
+	struct conf *c = conf_parse("x",
+		SLICE("none: ~\nflat: [1, -2.5, \"3\", true, yes, 07, a b, '']\n"
+		      "deep: { a: [[], {}, [[1]]], b: { c: { d: e } } }\nafter: 1\n"));
+	struct text t;
+	text_init(&t);
+	assert_int_equal(conf_complaints(c), 0);
+	conf_json(conf_get(conf_root(c), "none"), &t);
+	assert_text(&t, "null");
+	conf_json(conf_get(conf_root(c), "flat"), &t);
+	assert_text(&t, "[1,-2.5,\"3\",true,\"yes\",\"07\",\"a b\",\"\"]");
+	conf_json(conf_get(conf_root(c), "deep"), &t);
+	assert_text(&t, "{\"a\":[[],{},[[1]]],\"b\":{\"c\":{\"d\":\"e\"}}}");
+	text_fini(&t);
+	conf_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +354,7 @@ int main(void)
 		TEST(test_shown_lines),
 		TEST(test_line_breaks),
 		TEST(test_load),
+		TEST(test_as_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

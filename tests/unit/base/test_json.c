@@ -284,6 +284,50 @@ static void test_rules(void **state)
 	assert_true(aborts(do_too_deep));
 }
 
+static void test_valid(void **state)
+{
+	(void)state;
+	static const char *const good[] = { "0", "-0.5e+10", "1E3", "null", " true\n",
+		"\"\"", "\"\\u00e9\\n\\/\xc3\xa9\"", "[]", "{}", "[ ]", "[[],{}]",
+		"{\"a\":1,\"b\":[1,2,{\"c\":null}]}",
+		"\t{ \"a\" : [ ] , \"\" : { } }\r\n" };
+	static const char *const bad[] = { "", " ", "01", "1.", ".5", "+1", "-", "1e",
+		"0x1", "nul", "nulll", "True", "NaN", "\"", "\"\\x\"", "\"\\u12g4\"",
+		"\"\t\"", "\"\xff\"", "\"\xed\xa0\x80\"", "[", "]", "[1,]", "[,]",
+		"[1 2]", "{", "{a:1}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":1]",
+		"[1}", "1 2", "{}{}", "[1]x", "// c", "'a'", "\xef\xbb\xbf{}" };
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		if (!json_is_valid(slice_of(good[i])))
+			fail_msg("refused: %s", good[i]);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (json_is_valid(slice_of(bad[i])))
+			fail_msg("taken: %s", bad[i]);
+	assert_false(json_is_valid((struct slice){ "1\0", 2 }));
+}
+
+/* Every beginning of a text is none, and the 65th level is too many. */
+static void test_valid_cut_and_deep(void **state)
+{
+	(void)state;
+	struct slice whole = SLICE(
+		"{\"a\":[1.5e3,\"\\u0041\xc3\xa9\",{\"b\":false}],\"c\":{}}");
+	struct text t;
+	assert_true(json_is_valid(whole));
+	for (size_t i = 0; i < whole.len; i++)
+		assert_false(json_is_valid(slice_cut(whole, 0, i)));
+	text_init(&t);
+	for (int levels = 64; levels <= 65; levels++) {
+		text_reset(&t);
+		for (int i = 0; i < levels; i++)
+			text_add(&t, i % 2 ? "[" : "{\"k\":");
+		text_add(&t, "1");
+		for (int i = levels; i-- > 0;)
+			text_add(&t, i % 2 ? "]" : "}");
+		assert_int_equal(json_is_valid(text_slice(&t)), levels == 64);
+	}
+	text_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +341,8 @@ int main(void)
 		TEST(test_ints),
 		TEST(test_deep),
 		TEST(test_rules),
+		TEST(test_valid),
+		TEST(test_valid_cut_and_deep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

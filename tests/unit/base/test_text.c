@@ -131,6 +131,23 @@ static void test_wire_numbers(void **state)
 	}
 }
 
+/* RFC 4648 10, and bytes above 127. */
+static void test_base64(void **state)
+{
+	(void)state;
+	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" },
+		{ "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfb", "//77" } };
+	struct text t;
+	text_init(&t);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		text_add_base64(&t, slice_of(pairs[i][0]));
+		assert_text(&t, pairs[i][1]);
+	}
+	text_fini(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +157,7 @@ int main(void)
 		TEST(test_take),
 		TEST(test_wire),
 		TEST(test_wire_numbers),
+		TEST(test_base64),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,15 +147,16 @@ static void init_world(
 	raw_addr("10.0.0.1:8080", &s->at);
 }
 
-void scene_init_whole(struct scene *s, const char *const *options)
+static void start_whole(struct scene *s, struct config *c)
 {
 	struct problem p = { "" };
 	uint64_t servers;
-	init_world(s, NULL, options);
-	struct config *c = config_read(&s->opt);
 	struct plan *plan = config_is_good(c) ? plan_new(c) : NULL;
 	if (!plan) {
-		fail_msg("%s", c->problem.text);
+		struct text said;
+		text_init(&said);
+		config_show(c, &said);
+		fail_msg("%s", said.ptr);
 		return;
 	}
 	assert_true(plan_look_up(plan, &s->proxy, s->near, &p));
@@ -164,6 +165,18 @@ void scene_init_whole(struct scene *s, const char *const *options)
 	proxy_start(&s->proxy, s->near, plan, (uint32_t)servers);
 	for (uint32_t i = 0; i < plan->place_count; i++)
 		assert_true(server_listen_at(s->proxy.server, &plan->places[i], &p));
+}
+
+void scene_init_whole(struct scene *s, const char *const *options)
+{
+	init_world(s, NULL, options);
+	start_whole(s, config_read(&s->opt));
+}
+
+void scene_init_file(struct scene *s, const char *yaml)
+{
+	init_world(s, NULL, NULL);
+	start_whole(s, config_of(&s->opt, conf_parse("weir.yaml", slice_of(yaml))));
 }
 
 void scene_init(struct scene *s, const struct sim_cfg *sim, const char *const *options)

@@ -32,6 +32,8 @@ void scene_init(struct scene *s, const struct sim_cfg *sim, const char *const *o
 /* The same by a configuration of its own: only what the options say listens, and calls; the
  * server is there all the same. Names: sim_dns_set before the first request. */
 void scene_init_whole(struct scene *s, const char *const *options);
+/* The same by a file of this text, that listens at 10.0.0.1:8080. */
+void scene_init_file(struct scene *s, const char *yaml);
 void scene_run(struct scene *s, ns_t for_ns);
 /* A client connects and says something. */
 void scene_client(struct scene *s, struct raw *r, const char *text);
