@@ -67,8 +67,8 @@ static void gather_write(struct gather *g)
 }
 
 /* What is not whole is not to be kept by a cache; nor is it for who accepts something else. */
-static void put_fields(const struct gather *g, struct gather_verdict v, struct slice type,
-	struct wire *w)
+static void put_fields(
+	struct gather *g, struct gather_verdict v, struct slice type, struct wire *w)
 {
 	const struct config_gather *cfg = g->x.route->gathered;
 	struct text missing;
