@@ -499,7 +499,7 @@ void gather_request(struct proxy *p, struct sconn *client, const struct h1_head 
 		return;
 	}
 	struct gather *g = gather_new(p, client, head, r);
-	if (!fill_paths(g, head, &problem)) {
+	if (r->parts && !fill_paths(g, head, &problem)) {
 		gather_refuse(g, ERR_REQ_PIECES, slice_of(problem.text));
 		return;
 	}
