@@ -24,8 +24,15 @@ static bool may_be_tunnel(const struct message *m)
 /* The number in a request line; NUMBERS: none of ours. */
 static unsigned request_number(const struct message *m)
 {
-	const char *mark = memchr(m->at, is_connect(m) ? 'n' : '/', m->head.head_bytes);
-	unsigned long number = mark ? strtoul(mark + 1, NULL, 10) : NUMBERS;
+	static const char http[] = "http://h";
+	const char *target = memchr(m->at, ' ', m->head.head_bytes);
+	if (!target++)
+		return NUMBERS;
+	if (strncmp(target, http, sizeof(http) - 1) == 0)
+		target += sizeof(http) - 1;
+	if (*target != (is_connect(m) ? 'n' : '/'))
+		return NUMBERS;
+	unsigned long number = strtoul(target + 1, NULL, 10);
 	return number < NUMBERS ? (unsigned)number : NUMBERS;
 }
 
@@ -171,7 +178,9 @@ static void note_tunnel(struct talk *t, bool answered, struct exchange_tally *ta
 	unsigned number = request_number(&t->request);
 	bool made = answered && is_switch(t->request.head.method, &t->answer);
 	bool closes = answered && head_has(&t->answer, "\r\nConnection: close\r\n");
-	CHECK(number < NUMBERS);
+	CHECK(number < NUMBERS || !made);
+	if (number == NUMBERS) /* what is none of ours is refused */
+		return;
 	if (made)
 		check_switch(t);
 	t->over = made || closes || !answered;
