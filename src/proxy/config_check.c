@@ -64,6 +64,16 @@ static void check_networks(
 	}
 }
 
+static void check_alerts(struct config *c)
+{
+	const struct config_level *at = &c->at;
+	struct problem why = { "" };
+	struct addr_url ignored;
+	if (at->opt.alert_url &&
+		!addr_url_parse(slice_of(at->opt.alert_url), &ignored, &why))
+		config_complain(c, option(at, "alert-url"), ": %s", why.text);
+}
+
 static void check_way(struct config *c)
 {
 	const struct config_level *at = &c->at;
@@ -173,6 +183,7 @@ static void check_process(struct config *c)
 	if (o->clients == 0 || o->clients > LIMIT_MAX)
 		config_complain(c, option(at, "clients"),
 			": between 1 and 1,000,000 (with 0 nobody could come in)");
+	check_alerts(c);
 	check_way(c);
 	if (!config_threads(o))
 		config_complain(c, option(at, "threads"),

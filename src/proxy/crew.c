@@ -1,6 +1,7 @@
 #include "proxy/crew.h"
 
 #include "io/thread.h"
+#include "proxy/alerts.h"
 #include "proxy/shares.h"
 
 #define STAY_FOR (3600 * NS_S)
@@ -153,6 +154,7 @@ struct crew *crew_new(const struct proxy_options *given, uint32_t threads)
 	c->shares = threads > 1 ? shares_new(threads) : NULL;
 	for (uint32_t i = 0; i < threads; i++)
 		hand_init(&c->hands[i], c, i);
+	c->alerts = alerts_new(c);
 	return c;
 }
 
@@ -217,10 +219,12 @@ void crew_free(struct crew **handle)
 	*handle = NULL;
 	crew_forget_reload(c);
 	admin_free(&c->admin);
+	alerts_stop(c->alerts);
 	for (uint32_t i = 0; i < c->count; i++)
 		hand_unequip(&c->hands[i]);
 	for (uint32_t i = c->count; i-- > 0;)
 		io_mailbox_free(&c->hands[i].mail);
+	alerts_free(&c->alerts);
 	for (uint32_t i = 0; i < c->count; i++) {
 		report_free(&c->hands[i].report);
 		io_loop_free(&c->hands[i].loop);

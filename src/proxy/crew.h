@@ -27,6 +27,7 @@
 #include "proxy/proxy.h"
 #include "proxy/report.h"
 
+struct alerts;
 struct crew;
 
 struct hand {
@@ -54,10 +55,11 @@ struct crew {
 	uint64_t reloads, reloads_failed;
 	struct admin *admin;   /* NULL: none */
 	struct accesslog *log; /* NULL: there never was one */
-	uint32_t drained;      /* hands */
-	uint32_t reports_due;  /* being filled in by other hands */
-	bool ask_again;        /* somebody asked meanwhile */
-	uint64_t inquiries;    /* so many explanations were asked for */
+	struct alerts *alerts;
+	uint32_t drained;     /* hands */
+	uint32_t reports_due; /* being filled in by other hands */
+	bool ask_again;       /* somebody asked meanwhile */
+	uint64_t inquiries;   /* so many explanations were asked for */
 };
 
 /* Loops and mailboxes; no thread begins. `threads`: 1 to PROXY_THREADS_MAX. */

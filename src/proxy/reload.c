@@ -1,4 +1,5 @@
 /* Where the crew listens, and SIGHUP: another configuration while it runs, all or nothing. */
+#include "proxy/alerts.h"
 #include "proxy/crew.h"
 
 /* One reload, while the hands go over to it. */
@@ -23,6 +24,7 @@ struct turn_over {
 struct opening {
 	struct io_bound *bound; /* of each place one a hand; fd -1: it is there already */
 	struct admin *admin;    /* NULL: none, or the one that is there */
+	struct alert *alert;    /* the same */
 	int log;
 };
 
@@ -69,11 +71,15 @@ static bool open_all(
 		if (!o->admin)
 			goto no_admin;
 	}
+	if (!alerts_open(c->alerts, plan->opt, &o->alert, why))
+		goto no_alert;
 	o->bound = mem_zalloc(
 		(size_t)plan->place_count * c->count * sizeof(*o->bound) + 1);
 	if (bind_places(o, c, plan, why))
 		return true;
 	mem_free(o->bound);
+	alert_free(&o->alert);
+no_alert:
 	admin_free(&o->admin);
 no_admin:
 	accesslog_drop(o->log);
@@ -87,6 +93,8 @@ static void use_opening(struct opening *o, struct crew *c, const struct plan *pl
 		admin_free(&c->admin);
 		c->admin = o->admin;
 	}
+	if (!alerts_stay(c->alerts, plan->opt))
+		alerts_use(c->alerts, o->alert);
 	if (c->log)
 		accesslog_switch(c->log, o->log);
 	else if (o->log >= 0)

@@ -1,6 +1,7 @@
 /* The admin endpoint's view of the proxy: docs/json/proxy.md. */
 #include <unistd.h>
 
+#include "proxy/alerts.h"
 #include "proxy/crew.h"
 
 /* --- fetching: each hand fills in a report of its own, hand 0 last --- */
@@ -268,6 +269,7 @@ static void json_report(struct json *j, struct crew *c, struct report *r)
 	json_ms(j, "lag_max_ms", r->lag);
 	json_threads(j, c);
 	json_log(j, c);
+	alerts_json(j, "alerts", c->alerts);
 	words_json(j, "words", r->words, p->started_at);
 }
 

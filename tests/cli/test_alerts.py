@@ -1,0 +1,188 @@
+"""Alerts: a webhook is told what the server says that is new; what fails is tried again."""
+
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pki import LOCAL, Authority
+from test_ledger import Failing, get
+from test_config import Proxy
+from verbs import PATIENCE, eventually, gauges_at_zero
+
+SECRET = "/services/T0/B0/tops3cret"
+
+
+class Hook:
+    """A webhook that answers what its script says, then 200; None: not until it is let go."""
+
+    def __init__(self, *script):
+        self.script, self.told, self.lock = list(script), [], threading.Lock()
+        self.free = threading.Event()
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with hook.lock:
+                    status, *more = hook.script.pop(0) if hook.script else (200,)
+                    hook.told.append((self.path, self.headers["Content-Type"], json.loads(body)["text"]))
+                if status is None:
+                    hook.free.wait(PATIENCE)
+                    status = 200
+                self.send_response(status)
+                for name, value in more:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, *args):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}{SECRET}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self.free.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def failing():
+    api = Failing()
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def hooks():
+    made = []
+
+    def make(*script):
+        made.append(Hook(*script))
+        return made[-1]
+    yield make
+    for hook in made:
+        hook.close()
+
+
+def sent(proxy, n):
+    return eventually(lambda: (lambda a: a["sent"] == n and a)(proxy.status()["alerts"]))
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_what_is_new_is_told_once(failing, hooks, tmp_path, threads):
+    hook = hooks()
+    failing.body = b"<full> & 17"
+    text = f"upstream: {failing.url}\nlimit: 5\nthreads: {threads}\nalert-url: {hook.url}\n"
+    with Proxy(tmp_path, text) as p:
+        for n in range(8):
+            get(p, f"/a{n}?token=tops3cret", X_Request_Id="req-7")
+        counts = sent(p, 1)
+        assert counts == {"to": f"127.0.0.1:{hook.port}", "sent": 1, "failed": 0, "dropped": 0,
+                          "suppressed": 0, "waiting": 0, "last_error": None}
+        (path, kind, said), = hook.told
+        assert (path, kind) == (SECRET, "application/json")
+        assert 'a new error, upstream default: 500: "&lt;full&gt; &amp; 17"' in said
+        assert "Limit: 5;" in said and "Count: " in said and "X-Request-Id req-7" in said
+        assert "?token=***" in said and "tops3cret" not in said
+        failing.body = b"something else"
+        get(p, "/b")
+        sent(p, 2)
+        assert "something else" in hook.told[1][2]
+        assert "tops3cret" not in json.dumps(p.status())
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_what_fails_is_tried_again(failing, hooks, tmp_path):
+    hook = hooks((500,), (429, ("Retry-After", "1")))
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
+        get(p, "/")
+        assert sent(p, 1)["last_error"] == "answered 429"
+        assert len(hook.told) == 3 and len(set(hook.told)) == 1
+
+
+def test_what_can_never_go_well_is_not_tried_again(failing, hooks, tmp_path):
+    hook = hooks((404,))
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
+        get(p, "/")
+        eventually(lambda: p.status()["alerts"]["failed"] == 1)
+        assert p.status()["alerts"]["last_error"] == "answered 404" and len(hook.told) == 1
+        failing.body = b"other"
+        get(p, "/")
+        sent(p, 1)
+
+
+def test_a_webhook_that_hangs_or_is_not_there_holds_nobody(failing, hooks, tmp_path):
+    hook = hooks((None,))
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
+        get(p, "/")
+        eventually(lambda: hook.told)
+        failing.body = b"meanwhile"
+        assert all(get(p, "/").status == 500 for _ in range(20))
+        eventually(lambda: p.status()["alerts"]["waiting"] == 2)
+        hook.free.set()
+        sent(p, 2)
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: http://127.0.0.1:9/\n") as p:
+        get(p, "/")
+        eventually(lambda: p.status()["alerts"]["last_error"] == "connection refused")
+        assert get(p, "/").status == 500
+
+
+def test_too_many_at_once_are_suppressed(failing, hooks, tmp_path):
+    hook = hooks()
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
+        for n in range(12):
+            failing.body = b"error " + b"x" * (n + 1)
+            get(p, "/")
+        counts = eventually(lambda: (lambda a: a["sent"] + a["suppressed"] >= 12 and a)(p.status()["alerts"]))
+        assert counts["suppressed"] >= 5 and counts["sent"] >= 5
+
+
+def test_tls_is_verified(failing, hooks, tmp_path):
+    hook, ca = hooks(), Authority(tmp_path)
+    cert = ca.issue(*LOCAL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert.cert, cert.key)
+    hook.server.socket = context.wrap_socket(hook.server.socket, server_side=True)
+    text = f"upstream: {failing.url}\nalert-url: https://localhost:{hook.port}/x\n"
+    with Proxy(tmp_path, text) as p:
+        get(p, "/")
+        eventually(lambda: "does not verify" in (p.status()["alerts"]["last_error"] or ""))
+        assert not hook.told
+    with Proxy(tmp_path, text + f"alert-ca: {ca.root}\n") as p:
+        get(p, "/")
+        sent(p, 1)
+
+
+def test_a_reload_changes_where_to(failing, hooks, tmp_path):
+    first, second = hooks(), hooks()
+    text = f"upstream: {failing.url}\n"
+    with Proxy(tmp_path, text) as p:
+        assert p.status()["alerts"] is None
+        p.reload(text + f"alert-url: {first.url}\n")
+        get(p, "/")
+        sent(p, 1)
+        p.reload(text + f"alert-url: {second.url}\n")
+        failing.body = b"other"
+        get(p, "/")
+        eventually(lambda: second.told)
+        assert len(first.told) == 1
+        p.reload(text + "alert-url: nonsense\n", taken=False)
+        assert p.status()["alerts"]["to"].endswith(str(second.port))
+        p.reload(text)
+        assert p.status()["alerts"] is None
