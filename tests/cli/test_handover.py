@@ -16,7 +16,9 @@ from collections import Counter
 import pytest
 
 import byteserver
+import test_tunnels
 from pki import LOCAL, Authority
+from rawhttp import Scripted
 from test_config import Proxy
 from verbs import PATIENCE, eventually, gauges_at_zero
 
@@ -279,3 +281,24 @@ def test_nothing_is_lost_by_reloads_and_a_drain_under_load(secure, threads, ca, 
     assert all(list(c.ended.values()) == ["whole"] for c in held)
     assert seen == Counter(whole), "each was seen once; of a connection closed idle, nothing"
     assert len(stale) <= len(kept) and all(c.good for c in kept + fresh[:2])
+
+
+def test_a_tunnel_lives_across_reloads(tmp_path):
+    def echo(peer):
+        while data := peer.sock.recv(65536):
+            peer.send(data)
+
+    def text(n):
+        return (f"listen: 127.0.0.1:{port}\nadmin: 'unix:{tmp_path}/admin.sock'\n"
+                f"timeout: {n + 1}s\nupstreams: {{ api: {{ url: '{server.url}', limit: {n + 2} }} }}\n"
+                "routes: [{ upstream: api }]\n")
+
+    port = free_port()
+    with Scripted(test_tunnels.switches(echo)) as server, Proxy(tmp_path, text(0)) as p, \
+            test_tunnels.in_tunnel(p) as c:
+        for n in range(1, 6):
+            p.reload(text(n))
+            c.send(b"after %d;" % n).until(b"after %d;" % n)
+        c.sock.shutdown(socket.SHUT_WR)
+        assert c.to_end() == b"".join(b"after %d;" % n for n in range(1, 6)) and c.how == "eof"
+        eventually(lambda: gauges_at_zero(p) and p.status()["tunnels"]["now"] == 0)
