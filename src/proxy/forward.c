@@ -223,11 +223,12 @@ static const struct server_ops forward_ops = {
 struct forward *forward_new(
 	struct proxy *p, struct sconn *client, const struct route *r, ns_t begun_at)
 {
-	struct forward *f = slab_take(&p->forwards);
+	struct forward *f = slab_take_raw(&p->forwards);
 	if (!f) {
 		proxy_answer_reason(p, client, r, ERR_NO_MEMORY);
 		return NULL;
 	}
+	memset(f, 0, offsetof(struct forward, capture.text));
 	exchange_begin(p, &f->x, &forward_ops, r, begun_at);
 	f->x.call = &f->call;
 	f->proxy = p;

@@ -11,14 +11,15 @@ struct forward {
 	struct call call;
 	struct timer timer; /* the deadline; of a tunnel: is it idle? */
 	ns_t until;
-	ns_t moved_at; /* of a tunnel: a byte was taken, or an end told */
-	char *offer;   /* protocols to upgrade to; NULL: none */
-	struct capture capture;
+	ns_t moved_at;  /* of a tunnel: a byte was taken, or an end told */
+	char *offer;    /* protocols to upgrade to; NULL: none */
 	bool held;      /* of the request's body, something waits for the server */
 	bool head_sent; /* the request's head is on the call */
 	bool answering; /* the answer's head is on its way to the client */
 	bool finished;  /* the client has been answered whole, by the upstream or by us */
 	bool tunnel;
+	struct capture
+		capture; /* last: of a new one only what is before its texts is zeroed */
 };
 
 static inline struct forward *client_forward(struct sconn *client)

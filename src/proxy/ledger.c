@@ -7,6 +7,7 @@ void capture_begin(struct capture *c, uint16_t status)
 {
 	c->status = status >= 400 ? status : 0;
 	c->len = 0;
+	c->endpoint[0] = c->fields[0] = '\0';
 }
 
 void capture_add(struct capture *c, struct slice data)
