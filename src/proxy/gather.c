@@ -445,8 +445,7 @@ static bool fill_paths(struct gather *g, const struct h1_head *head, struct prob
 	struct slice query = slice_cut(head->path, mark + 1, SIZE_MAX);
 	for (uint32_t i = 0; i < g->n; i++) {
 		struct part *part = &g->parts[i];
-		if (part->cfg &&
-			!template_expand(&part->cfg->path, rest, query, &part->path, why))
+		if (!template_expand(&part->cfg->path, rest, query, &part->path, why))
 			return false;
 	}
 	return true;

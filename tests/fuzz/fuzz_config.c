@@ -1,5 +1,6 @@
 /* Any bytes as a configuration: each fault has its place in the file, what has none has
  * everything a proxy needs, and reading it once more says the same. */
+#include "base/json.h"
 #include "fuzz.h"
 #include "proxy/config.h"
 
@@ -14,6 +15,25 @@ static void plain_options(struct proxy_options *o)
 	CHECK(opts_parse(&verb, 0, NULL, o, &words, &p) == OPTS_RUN);
 }
 
+static void check_parts(const struct config *c, const struct config_gather *g)
+{
+	CHECK(g->count >= 1 && g->count <= PROXY_PARTS_MAX && g->upstreams[0]);
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct config_part *part = &g->parts[i];
+		struct problem why = { "" };
+		struct text out;
+		CHECK(part->upstream < c->upstream_count && part->path.count > 0);
+		CHECK(!part->instead || json_is_valid(slice_of(part->instead)));
+		text_init(&out);
+		if (template_expand(
+			    &part->path, SLICE("a/%2E/b"), SLICE("a=1&b"), &out, &why))
+			CHECK(out.len && out.ptr[0] == '/');
+		else
+			CHECK(why.text[0]);
+		text_fini(&out);
+	}
+}
+
 static void check_routes(const struct config *c)
 {
 	for (uint32_t i = 0; i < c->route_count; i++) {
@@ -22,6 +42,8 @@ static void check_routes(const struct config *c)
 		CHECK(r->method_count <= PROXY_METHODS_MAX);
 		CHECK(r->at.opt.gather >= 1 && r->at.opt.gather <= r->at.opt.limit);
 		CHECK(r->at.opt.timeout > 0);
+		if (r->parts)
+			check_parts(c, r->parts);
 		if (r->host)
 			(void)config_host_matches(r->host, SLICE("a.example.com"));
 		if (r->path)
