@@ -172,7 +172,7 @@ static void put_timing(struct wire *w, const struct proxy *p, const struct excha
 	WIRE_LIT(w, "Server-Timing: ");
 	put_dur(w, "weir-queue", s.queue);
 	put_dur(w, ", weir-connect", s.connect);
-	if (s.tls > 0)
+	if (x->call->tls_at)
 		put_dur(w, ", weir-tls", s.tls);
 	put_dur(w, ", upstream", s.first_byte);
 	WIRE_LIT(w, "\r\n");
