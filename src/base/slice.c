@@ -64,6 +64,14 @@ bool slice_next_item(struct slice *rest, struct slice *item)
 	return false;
 }
 
+uint64_t slice_hash(struct slice s)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (uint8_t)s.ptr[i]) * 0x100000001b3;
+	return hash;
+}
+
 char *slice_dup(struct slice s)
 {
 	char *copy = mem_alloc(s.len + 1);

@@ -42,6 +42,7 @@ bool slice_next_item(struct slice *rest, struct slice *item);
 /* Length of the valid UTF-8 sequence it begins with (RFC 3629: no surrogates, no overlong
  * forms, at most U+10FFFF); 0: none. */
 size_t slice_utf8_len(struct slice s);
-char *slice_dup(struct slice s); /* NUL-terminated copy; mem_free */
+uint64_t slice_hash(struct slice s); /* FNV-1a, 64 bits */
+char *slice_dup(struct slice s);     /* NUL-terminated copy; mem_free */
 
 #endif

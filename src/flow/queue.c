@@ -1,56 +1,186 @@
 #include "flow/queue.h"
 
 #define TICKET(n) CONTAINER_OF(n, struct ticket, node)
+#define TICKET_IN_TIME(n) CONTAINER_OF(n, struct ticket, in_time)
+#define CALLER_ACTIVE(n) CONTAINER_OF(n, struct caller, active)
 
-void queue_init(struct queue *q, uint64_t max, ns_t wait_for)
+void queue_init(struct queue *q, struct callers *callers, uint64_t max, ns_t wait_for)
 {
-	*q = (struct queue){ .max = max, .wait_for = wait_for, .next_expiry = NS_NEVER };
+	*q = (struct queue){
+		.callers = callers,
+		.max = max,
+		.wait_for = wait_for,
+		.next_expiry = NS_NEVER,
+	};
 	list_init(&q->tickets);
+	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++)
+		list_init(&q->active[p]);
 }
 
-enum err queue_push(
-	struct queue *q, struct ticket *t, uint32_t need, ns_t now, ns_t deadline)
+/* --- in and out --- */
+
+static void file(
+	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now)
+{
+	if (queue_is_empty(q) && now - q->empty_since >= CALLERS_FORGET_FOR)
+		callers_forget(q->callers);
+	if (c->tickets.len == 0)
+		list_push_back(&q->active[c->priority], &c->active);
+	t->caller = c;
+	t->need = need;
+	t->since = now;
+	q->waiting += need;
+	caller_wait(q->callers, c, need, now);
+}
+
+static bool make_room(struct queue *q, uint32_t need)
+{
+	if (q->share)
+		return share_wait(q->share, need, q->max);
+	return need <= q->max && q->waiting <= q->max - need;
+}
+
+enum err queue_push(struct queue *q, struct ticket *t, struct caller *c, uint32_t need,
+	ns_t now, ns_t deadline)
 {
 	if (deadline <= now)
 		return ERR_SHED;
-	if (q->share ? !share_wait(q->share, need, q->max)
-		     : need > q->max || q->waiting > q->max - need)
+	if (!make_room(q, need))
 		return ERR_QUEUE_FULL;
-	t->need = need;
-	t->since = now;
+	file(q, t, c, need, now);
+	list_push_back(&c->tickets, &t->node);
+	list_push_back(&q->tickets, &t->in_time);
 	t->until = ns_min(deadline, ns_add(now, q->wait_for));
-	list_push_back(&q->tickets, &t->node);
-	q->waiting += need;
 	q->next_expiry = ns_min(q->next_expiry, t->until);
 	if (q->waiting > q->peak)
 		q->peak = q->waiting;
 	return ERR_OK;
 }
 
-void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t since)
+void queue_push_front(
+	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now)
 {
-	t->need = need;
-	t->since = since;
-	t->until = NS_NEVER;
-	list_push_front(&q->tickets, &t->node);
-	q->waiting += need;
 	if (q->share)
 		share_wait_anyway(q->share, need);
+	file(q, t, c, need, now);
+	list_push_front(&c->tickets, &t->node);
+	list_push_front(&q->tickets, &t->in_time);
+	t->until = NS_NEVER;
+	q->next = t;
 }
+
+void queue_remove(struct queue *q, struct ticket *t, ns_t now)
+{
+	struct caller *c = t->caller;
+	CHECK(q->waiting >= t->need);
+	list_remove(&c->tickets, &t->node);
+	list_remove(&q->tickets, &t->in_time);
+	caller_leave(q->callers, c, t->need, now);
+	q->waiting -= t->need;
+	if (q->share)
+		share_wait_over(q->share, t->need);
+	if (c->tickets.len == 0)
+		list_remove(&q->active[c->priority], &c->active);
+	if (q->next == t)
+		q->next = NULL;
+	if (queue_is_empty(q))
+		q->empty_since = now;
+}
+
+/* --- who is next --- */
 
 struct ticket *queue_front(const struct queue *q)
 {
 	struct list_node *n = list_front(&q->tickets);
-	return n ? TICKET(n) : NULL;
+	return n ? TICKET_IN_TIME(n) : NULL;
 }
 
-void queue_remove(struct queue *q, struct ticket *t)
+static struct caller *cheapest(
+	const struct queue *q, const struct list *active, uint32_t room, ns_t now)
 {
-	CHECK(q->waiting >= t->need);
-	list_remove(&q->tickets, &t->node);
-	q->waiting -= t->need;
-	if (q->share)
-		share_wait_over(q->share, t->need);
+	struct caller *best = NULL;
+	ns_t least = 0;
+	LIST_EACH (active, n, after) {
+		struct caller *c = CALLER_ACTIVE(n);
+		ns_t cost = caller_cost(q->callers, c, now);
+		if ((best && cost >= least) ||
+			caller_is_held_back(q->callers, c, room, now))
+			continue;
+		best = c;
+		least = cost;
+	}
+	return best;
+}
+
+struct ticket *queue_next(struct queue *q, uint32_t room, ns_t now)
+{
+	if (q->next)
+		return q->next;
+	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++) {
+		struct caller *c = cheapest(q, &q->active[p], room, now);
+		if (!c)
+			continue;
+		struct list_node *oldest = list_front(&c->tickets);
+		CHECK(oldest);
+		struct ticket *t = TICKET(oldest);
+		if (t->need > 1)
+			q->next = t;
+		return t;
+	}
+	return NULL;
+}
+
+/* How many of o's calls come before one that starts at that cost. */
+static uint64_t ahead_of(
+	const struct queue *q, const struct caller *o, ns_t cost, ns_t now)
+{
+	ns_t before = cost - caller_cost(q->callers, o, now), mean = q->callers->mean;
+	if (before < 0)
+		return 0;
+	uint64_t turns = mean > 0 ? (uint64_t)(before / mean) + 1 : o->waiting;
+	return turns < o->waiting ? turns : o->waiting;
+}
+
+uint64_t queue_ahead(
+	const struct queue *q, const struct caller *c, uint32_t room, ns_t now)
+{
+	uint64_t ahead = c->waiting;
+	ns_t cost = caller_cost(q->callers, c, now);
+	cost += (ns_t)c->waiting * q->callers->mean;
+	for (uint32_t p = 0; p <= c->priority; p++) {
+		LIST_EACH (&q->active[p], n, after) {
+			const struct caller *o = CALLER_ACTIVE(n);
+			if (o != c && !caller_is_held_back(q->callers, o, room, now))
+				ahead += p < c->priority ? o->waiting
+							 : ahead_of(q, o, cost, now);
+		}
+	}
+	return ahead;
+}
+
+/* --- who has to leave --- */
+
+static struct caller *longest(const struct queue *q, uint32_t from_priority)
+{
+	struct caller *most = NULL;
+	for (uint32_t p = from_priority; p < CALLERS_PRIORITIES; p++) {
+		LIST_EACH (&q->active[p], n, after) {
+			struct caller *c = CALLER_ACTIVE(n);
+			if (!most || c->waiting > most->waiting)
+				most = c;
+		}
+	}
+	return most;
+}
+
+struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now)
+{
+	struct caller *most = longest(q, c->priority);
+	if (!most || most == c || most->waiting <= c->waiting + 1)
+		return NULL;
+	struct ticket *t = TICKET(list_back(&most->tickets));
+	queue_remove(q, t, now);
+	return t;
 }
 
 struct ticket *queue_expire(struct queue *q, ns_t now)
@@ -59,9 +189,9 @@ struct ticket *queue_expire(struct queue *q, ns_t now)
 		return NULL;
 	ns_t next = NS_NEVER;
 	LIST_EACH (&q->tickets, n, after) {
-		struct ticket *t = TICKET(n);
+		struct ticket *t = TICKET_IN_TIME(n);
 		if (t->until <= now) {
-			queue_remove(q, t);
+			queue_remove(q, t, now);
 			return t;
 		}
 		next = ns_min(next, t->until);

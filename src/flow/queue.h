@@ -1,48 +1,73 @@
 /*
- * queue: who waits for slots: bounded in length and in time, first in first out. Pure.
+ * queue: who waits for slots, and who is next: by priority, then fair between callers
+ * (flow/callers.h), then in order. Pure.
  *
- * MODEL   A ticket asks for `need` slots at once (a gather is admitted whole or not at all).
- * RULES   1. length is counted in calls (sum of need), so the bound means the same for all.
- *         2. Nobody overtakes: the front waits until all it needs is there.
- *         3. A ticket leaves once: granted (pop), expired, or cancelled.
- *         4. Tied to a share, the bound is one over all threads' queues.
+ * MODEL   A ticket asks for `need` slots at once (a gather is admitted whole or not at all), on
+ *         behalf of a caller.
+ * RULES   1. `waiting` and its bound count calls (the sum of need).
+ *         2. The highest priority first; of its callers the one with the least slot-time that
+ *            may take what is there; of its tickets the oldest. (The oldest first is right
+ *            because who would come too late was refused when he came: flow/gate.h.)
+ *         3. A ticket that was next and needs more than one slot stays next until it leaves:
+ *            nobody takes what it collects.
+ *         4. A ticket leaves once: granted, expired, pushed out, or cancelled.
+ * COST    push, leave O(1); queue_next O(callers that wait).
  */
 #ifndef WEIR_FLOW_QUEUE_H
 #define WEIR_FLOW_QUEUE_H
 
 #include "base/err.h"
-#include "base/list.h"
+#include "flow/callers.h"
 #include "flow/share.h"
 
 struct ticket {
-	struct list_node node;
+	struct list_node node;    /* of its caller's */
+	struct list_node in_time; /* of all: by arrival */
+	struct caller *caller;
 	uint32_t need;
 	ns_t since, until; /* until: the earlier of its deadline and the queue's bound */
 };
 
 struct queue {
-	struct list tickets;
-	struct share *share; /* NULL: alone. Borrowed. */
-	uint64_t waiting;    /* calls */
-	uint64_t max;        /* calls; UINT64_MAX: no bound */
+	struct list tickets;                    /* by arrival */
+	struct list active[CALLERS_PRIORITIES]; /* callers with tickets */
+	struct callers *callers;                /* borrowed */
+	struct share *share;                    /* NULL: alone. Borrowed. */
+	struct ticket *next;                    /* rule 3; NULL: to be chosen */
+	uint64_t waiting;                       /* calls */
+	uint64_t max;                           /* calls; UINT64_MAX: no bound */
 	uint64_t peak;
 	ns_t wait_for;    /* NS_NEVER: no bound */
+	ns_t empty_since; /* while empty */
 	ns_t next_expiry; /* not after the earliest `until`; NS_NEVER: none */
 };
 
-void queue_init(struct queue *q, uint64_t max, ns_t wait_for);
-/* ERR_OK: waits; ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
-MUST_USE enum err queue_push(
-	struct queue *q, struct ticket *t, uint32_t need, ns_t now, ns_t deadline);
-/* A ticket that had been granted comes back, in front, past every bound; it began to wait
- * `since`. */
-void queue_push_front(struct queue *q, struct ticket *t, uint32_t need, ns_t since);
-struct ticket *queue_front(const struct queue *q);    /* NULL: empty */
-void queue_remove(struct queue *q, struct ticket *t); /* granted or cancelled */
+void queue_init(struct queue *q, struct callers *callers, uint64_t max, ns_t wait_for);
+
+/* ERR_OK: waits. ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
+MUST_USE enum err queue_push(struct queue *q, struct ticket *t, struct caller *c,
+	uint32_t need, ns_t now, ns_t deadline);
+/* A ticket that had been granted comes back: it is next, past every bound. */
+void queue_push_front(
+	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now);
+static inline bool queue_is_empty(const struct queue *q)
+{
+	return q->tickets.len == 0;
+}
+struct ticket *queue_front(const struct queue *q); /* who came first; NULL: empty */
+/* Who may have what comes free next, with so much free now; NULL: nobody waits, but callers from
+ * whom it is kept. */
+struct ticket *queue_next(struct queue *q, uint32_t room, ns_t now);
+void queue_remove(struct queue *q, struct ticket *t, ns_t now); /* granted or cancelled */
 static inline bool ticket_is_waiting(const struct ticket *t)
 {
-	return list_on(&t->node);
+	return list_on(&t->in_time);
 }
+/*
+ * The queue is full: the newest ticket, removed, of the caller that waits for most, if that is
+ * more than `c` would wait for with one more. Who floods shuts nobody else out. NULL: it is `c`.
+ */
+struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now);
 /*
  * A ticket whose time is over, removed; NULL when none. Deadlines differ, so all are looked
  * at, but only when `next_expiry` has passed.
@@ -52,5 +77,8 @@ static inline ns_t queue_next_expiry(const struct queue *q)
 {
 	return q->next_expiry;
 }
+/* How many calls are likely to be served before one more of `c`. */
+uint64_t queue_ahead(
+	const struct queue *q, const struct caller *c, uint32_t room, ns_t now);
 
 #endif

@@ -33,10 +33,14 @@ enum slot_unit { SLOT_UNIT_CONNECTION, SLOT_UNIT_REQUEST };
 
 #define SLOTS_NO_LIMIT UINT32_MAX
 
+struct caller;
+
 struct slot {
 	struct list_node node;
 	enum slot_state state;
-	ns_t until; /* GHOST, SETTLING: when it is free */
+	ns_t until;            /* GHOST, SETTLING: when it is free */
+	struct caller *caller; /* the app's: who holds it; NULL: nobody */
+	ns_t since;            /* the app's: when it was granted */
 };
 
 struct slots {

@@ -48,6 +48,11 @@ struct sconn *sconn_of(struct conn *c)
 	return CONTAINER_OF(c, struct sconn, conn);
 }
 
+uint32_t sconn_peer(const struct sconn *c)
+{
+	return c->peer;
+}
+
 const struct h1_head *sconn_head(const struct sconn *c)
 {
 	return c->head;

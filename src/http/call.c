@@ -6,6 +6,7 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 	c->state = CALL_OVER;
 	c->conn = NULL;
 	c->batch = NULL;
+	admission_call_over(u, c, why == ERR_OK);
 	if (why == ERR_OK)
 		u->stats.answered++;
 	else if (c->granted_at)
@@ -22,6 +23,7 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 
 void call_abandon(struct call *c, struct upstream *u)
 {
+	admission_call_over(u, c, false);
 	switch (c->state) {
 	case CALL_QUEUED:
 		upstream_unqueue(u, c);

@@ -235,7 +235,7 @@ static void cconn_release(struct cconn *cc)
 		return;
 	}
 	if (upstream_is_conn_unit(u))
-		slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
+		upstream_slot_idle(u, cc);
 	cconn_pool(cc);
 }
 
@@ -244,6 +244,7 @@ static void cconn_answer_done(struct cconn *cc)
 	struct upstream *u = cc->up;
 	struct call *call = cconn_detach(cc);
 	cc->served++;
+	admission_note_answer(cc);
 	if (!call) {
 		u->stats.drained++;
 		tune_ended(
@@ -539,7 +540,7 @@ static void cconn_tell_ready(struct cconn *cc)
 	struct call *call = cc->call;
 	cc->told = true;
 	call->state = CALL_SENDING;
-	call->sent_at = worker_now(cconn_worker(cc));
+	call->sent_at = cc->sent_at = worker_now(cconn_worker(cc));
 	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;
 	call->ops->on_ready(call);
@@ -589,7 +590,7 @@ static void cconn_on_connected(struct cconn *cc)
 	if (!cc->call) {
 		/* Its caller left while we connected: a fresh connection for the pool. */
 		if (upstream_is_conn_unit(u))
-			slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
+			upstream_slot_idle(u, cc);
 		else
 			upstream_slot_call_over(u, cc);
 		cconn_pool(cc);
@@ -695,6 +696,7 @@ static void on_timer(struct timer *t)
 		break;
 	case CCONN_DRAINING:
 		/* The server may be at it for longer yet: its slot stays charged. */
+		admission_note_gone(cc);
 		upstream_slot_ghost(cc->up, cc);
 		cconn_close(cc, IO_CLOSE_RESET);
 		break;
@@ -766,6 +768,7 @@ void cconn_abandon(struct cconn *cc)
 		cconn_do_later(cc);
 		return;
 	}
+	admission_note_gone(cc);
 	bool fin = whole && u->cfg.abandon == ABANDON_CLOSE;
 	upstream_slot_call_over(u, cc);
 	u->stats.closed_done++;

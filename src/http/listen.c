@@ -73,6 +73,7 @@ static enum err server_accept_one(struct server_listener *l)
 	if (s->cfg.tls && !l->place.plain)
 		tls_accept(&c->conn, s->cfg.tls);
 	c->mark = l->place.mark;
+	c->peer = addr_hash(&peer);
 	c->unserved = s->cfg.ops->on_accept && !s->cfg.ops->on_accept(s, &c->conn, &peer);
 	bool speaks = conn_is_shaking(&c->conn) && s->cfg.ops->on_turned_away;
 	if (c->unserved && !speaks) {

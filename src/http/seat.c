@@ -221,7 +221,7 @@ bool seat_may_go(const struct upstream *u, const struct ticket *t)
 
 void seat_tell_front(struct upstream *u)
 {
-	struct ticket *t = queue_front(&u->queue);
+	struct ticket *t = upstream_next(u);
 	if (u->share)
 		share_set_front(u->share, u->cfg.seat, t ? t->since : NS_NEVER);
 }
@@ -282,7 +282,7 @@ void seat_settle(struct upstream *u)
 
 ns_t seat_again_at(const struct upstream *u)
 {
-	bool waits = u->worker->cconns.quota && queue_front(&u->queue);
+	bool waits = u->worker->cconns.quota && !queue_is_empty(&u->queue);
 	if (!waits || slab_room(&u->worker->cconns) > 0)
 		return NS_NEVER;
 	return ns_add(worker_now(u->worker), SEAT_AGAIN_FOR);

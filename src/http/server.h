@@ -134,6 +134,9 @@ void sconn_set_conn_ctx(struct sconn *c, void *ctx);
 /* At first that of the place it came in by; the app's from on_accept on. */
 uint8_t sconn_mark(const struct sconn *c);
 void sconn_set_mark(struct sconn *c, uint8_t mark);
+/* A number for the client's address (of IPv6 for its network of 64 bits); all who come by unix:
+ * have the same. */
+uint32_t sconn_peer(const struct sconn *c);
 /* Inside on_accept: whose connection that is, so that its conn_ctx can be set there. */
 struct sconn *sconn_of(struct conn *c);
 const struct h1_head *sconn_head(const struct sconn *c); /* NULL: of a tunnel */

@@ -52,6 +52,7 @@ struct sconn {
 	ns_t window_from; /* of body_for, with rx_bytes (its low bits) at its begin */
 	uint32_t window_rx;
 	uint32_t served;
+	uint32_t peer; /* sconn_peer */
 	enum sconn_state state;
 	uint8_t mark;      /* the app's */
 	uint8_t awaited;   /* AWAIT_*: what the client keeps us waiting for, while BUSY */

@@ -47,7 +47,7 @@ void tune_look(struct upstream *u)
 {
 	const struct ticket *front = queue_front(&u->queue);
 	uint32_t used = upstream_used(u), limit = slots_limit(&u->slots);
-	bool waiting = u->share ? share_waiting(u->share) > 0 : front != NULL;
+	bool waiting = admission_is_wanted(u);
 	if (!u->tuner)
 		return;
 	/* Calls that wait for several slots together are held up below the limit, too. */
@@ -59,8 +59,7 @@ void tune_look(struct upstream *u)
 
 void tune_granted(struct upstream *u, struct call *call)
 {
-	bool waiting = u->share ? share_waiting(u->share) > 0
-				: queue_front(&u->queue) != NULL;
+	bool waiting = admission_is_wanted(u);
 	if (!u->tuner)
 		return;
 	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), upstream_used(u),

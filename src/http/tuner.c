@@ -50,6 +50,14 @@ void tuner_set_max(struct tuner *t, uint32_t max)
 	unlock(t);
 }
 
+bool tuner_is_searching(struct tuner *t)
+{
+	lock(t);
+	bool searching = t->limit.state == LIMIT_SEARCH;
+	unlock(t);
+	return searching;
+}
+
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next)
 {
 	lock(t);

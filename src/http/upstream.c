@@ -2,6 +2,7 @@
 #include "http/upstream_internal.h"
 
 #define TICKET_BATCH(t) CONTAINER_OF(t, struct batch, ticket)
+#define NODE_BATCH(n) TICKET_BATCH(CONTAINER_OF(n, struct ticket, node))
 
 bool upstream_is_conn_unit(const struct upstream *u)
 {
@@ -15,10 +16,17 @@ void upstream_poke(struct upstream *u)
 	io_defer(u->worker->loop, &u->pump);
 }
 
+/* It is free: a ghost's caller is rid of it only now. */
+static void slot_give(struct upstream *u, struct slot *slot)
+{
+	admission_release(u, slot);
+	slab_give(&u->worker->slots, slot);
+}
+
 static void slot_release(struct upstream *u, struct slot *slot)
 {
 	slot_enter(&u->slots, slot, SLOT_FREE, 0);
-	slab_give(&u->worker->slots, slot);
+	slot_give(u, slot);
 	upstream_poke(u);
 }
 
@@ -46,6 +54,12 @@ void upstream_slot_ghost(struct upstream *u, struct cconn *cc)
 	upstream_poke(u);
 }
 
+void upstream_slot_idle(struct upstream *u, struct cconn *cc)
+{
+	admission_release(u, cc->slot);
+	slot_enter(&u->slots, cc->slot, SLOT_IDLE, 0);
+}
+
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 {
 	if (upstream_is_conn_unit(u) || !cc->slot)
@@ -67,7 +81,7 @@ static uint32_t room_under(uint32_t max, uint32_t used)
 /* Here or on another thread. */
 static bool upstream_has_waiters(const struct upstream *u)
 {
-	return u->share ? share_waiting(u->share) > 0 : queue_front(&u->queue) != NULL;
+	return u->share ? share_waiting(u->share) > 0 : !queue_is_empty(&u->queue);
 }
 
 static bool group_is_full(const struct upstream *u)
@@ -100,7 +114,7 @@ void upstream_note_no_conn(struct upstream *u)
 	g->conns--;
 	while ((n = list_pop_front(&g->waits))) {
 		struct upstream *other = CONTAINER_OF(n, struct upstream, group_wait);
-		if (!queue_front(&other->queue))
+		if (queue_is_empty(&other->queue))
 			continue;
 		upstream_poke(other);
 		return;
@@ -162,9 +176,22 @@ static bool upstream_reserve_any(struct upstream *u, uint32_t n)
 	return upstream_reserve(u, upstream_is_conn_unit(u) ? conns : n, conns);
 }
 
-uint32_t upstream_missing(const struct upstream *u)
+uint32_t upstream_room(const struct upstream *u)
 {
-	const struct ticket *t = queue_front(&u->queue);
+	uint32_t room = slots_room(&u->slots), idle = u->conns[CCONN_IDLE].len;
+	if (upstream_is_conn_unit(u))
+		return min_u32(room, upstream_fresh(u)) + idle;
+	return min_u32(room, upstream_fresh(u) + idle);
+}
+
+struct ticket *upstream_next(struct upstream *u)
+{
+	return queue_next(&u->queue, upstream_room(u), worker_now(u->worker));
+}
+
+uint32_t upstream_missing(struct upstream *u)
+{
+	const struct ticket *t = upstream_next(u);
 	uint32_t idle = u->conns[CCONN_IDLE].len, fresh = upstream_fresh(u);
 	if (!t)
 		return 0;
@@ -206,13 +233,15 @@ static bool batch_wants_fresh(const struct batch *b)
 	return b->n == 1 && call_wants_fresh(b->calls[0]);
 }
 
-static void upstream_grant(struct upstream *u, struct call *call)
+static void upstream_grant(struct upstream *u, struct call *call, struct caller *caller)
 {
+	struct slot *slot;
 	struct list_node *n = list_front(&u->conns[CCONN_IDLE]);
 	call->granted_at = worker_now(u->worker);
 	call->batch = NULL;
 	if (!n || call_wants_fresh(call)) {
-		struct slot *slot = upstream_take_slot(u, SLOT_CONNECTING);
+		slot = upstream_take_slot(u, SLOT_CONNECTING);
+		admission_hold(u, slot, caller);
 		tune_granted(u, call);
 		cconn_open(u, call, slot);
 		return;
@@ -222,6 +251,7 @@ static void upstream_grant(struct upstream *u, struct call *call)
 		slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
 	else
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
+	admission_hold(u, cc->slot, caller);
 	u->stats.reused++;
 	tune_granted(u, call);
 	cconn_assign(cc, call);
@@ -258,23 +288,25 @@ static bool upstream_can_admit(struct upstream *u, uint32_t n, bool fresh)
 static void upstream_admit(struct upstream *u)
 {
 	struct ticket *t;
-	while ((t = queue_front(&u->queue))) {
+	while ((t = upstream_next(u))) {
 		struct batch *b = TICKET_BATCH(t);
 		bool never = b->n > upstream_limit_max(u); /* it was lowered meanwhile */
-		bool may = !never && seat_may_go(u, t) &&
+		enum err why = never ? ERR_SHED
+				     : admission_ask_again(u, b->calls[0], b->deadline);
+		bool may = why == ERR_OK && seat_may_go(u, t) &&
 			   upstream_can_admit(u, b->n, batch_wants_fresh(b));
-		if (!never && !may) {
+		if (why == ERR_OK && !may) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
 			return;
 		}
-		queue_remove(&u->queue, t);
-		if (never) {
-			batch_end(u, b, ERR_SHED);
+		queue_remove(&u->queue, t, worker_now(u->worker));
+		if (why != ERR_OK) {
+			batch_end(u, b, why);
 			continue;
 		}
 		for (uint32_t i = 0; i < b->n; i++)
-			upstream_grant(u, b->calls[i]);
+			upstream_grant(u, b->calls[i], t->caller);
 		mem_free(b);
 	}
 }
@@ -297,12 +329,17 @@ static void on_pump(struct io_defer *d)
 {
 	struct upstream *u = CONTAINER_OF(d, struct upstream, pump);
 	ns_t now = worker_now(u->worker);
+	struct list_node *n;
 	struct slot *slot;
 	struct ticket *t;
 	while ((slot = slots_expire(&u->slots, now)))
-		slab_give(&u->worker->slots, slot);
-	while ((t = queue_expire(&u->queue, now)))
+		slot_give(u, slot);
+	while ((n = list_pop_front(&u->pushed_out)))
+		batch_end(u, NODE_BATCH(n), ERR_QUEUE_FULL);
+	while ((t = queue_expire(&u->queue, now))) {
+		admission_note_expired(u);
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
+	}
 	tune_look(u);
 	upstream_trim(u);
 	seat_tell_front(u);
@@ -310,6 +347,7 @@ static void on_pump(struct io_defer *d)
 	seat_settle(u);
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
 	next = ns_min(next, u->tuner_next);
+	next = ns_min(next, admission_again_at(u));
 	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
@@ -332,24 +370,44 @@ static void call_prepare(struct call *c, ns_t now)
 	c->mark = (struct limit_mark){ 0 };
 }
 
+/* Who floods the queue makes room for others: he is told at the end of the turn. */
+static enum err enqueue(struct upstream *u, struct batch *b, struct caller *caller)
+{
+	ns_t now = worker_now(u->worker);
+	enum err e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
+	struct ticket *out;
+	while (e == ERR_QUEUE_FULL && (out = queue_push_out(&u->queue, caller, now))) {
+		list_push_back(&u->pushed_out, &out->node);
+		e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
+	}
+	return e;
+}
+
 static enum err upstream_enqueue(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
 {
 	struct batch *b = mem_zalloc(sizeof(*b) + n * sizeof(b->calls[0]));
-	enum err e = queue_push(
-		&u->queue, &b->ticket, n, worker_now(u->worker), deadline);
+	b->deadline = deadline;
+	b->n = n;
+	enum err e = enqueue(u, b, calls[0]->caller);
+	upstream_poke(u);
 	if (e != ERR_OK) {
 		mem_free(b);
 		return e;
 	}
-	b->n = n;
 	for (uint32_t i = 0; i < n; i++) {
 		b->calls[i] = calls[i];
 		call_prepare(calls[i], worker_now(u->worker));
 		calls[i]->batch = b;
 	}
-	upstream_poke(u);
 	return ERR_OK;
+}
+
+static bool upstream_can_start(struct upstream *u, struct call *const *calls, uint32_t n)
+{
+	return !upstream_has_waiters(u) &&
+	       admission_room(u, calls[0]->caller, upstream_room(u)) >= n &&
+	       upstream_can_admit(u, n, calls[0]->raw);
 }
 
 enum err upstream_submit(
@@ -363,11 +421,19 @@ enum err upstream_submit(
 	if (n > upstream_limit_max(u) || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
 	CHECK(n == 1 || !calls[0]->raw);
-	if (upstream_has_waiters(u) || !upstream_can_admit(u, n, calls[0]->raw))
-		return upstream_enqueue(u, calls, n, deadline);
+	enum err e = admission_ask(u, calls, n, deadline);
+	if (e != ERR_OK)
+		return e;
+	struct caller *caller = calls[0]->caller;
+	if (!upstream_can_start(u, calls, n)) {
+		e = upstream_enqueue(u, calls, n, deadline);
+		if (e != ERR_OK)
+			admission_call_over(u, calls[0], false);
+		return e;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		call_prepare(calls[i], worker_now(u->worker));
-		upstream_grant(u, calls[i]);
+		upstream_grant(u, calls[i], caller);
 	}
 	return ERR_OK;
 }
@@ -376,10 +442,13 @@ void upstream_requeue(struct upstream *u, struct call *call)
 {
 	struct batch *b = mem_zalloc(sizeof(*b) + sizeof(b->calls[0]));
 	b->n = 1;
+	b->deadline = NS_NEVER; /* it has been judged */
 	b->calls[0] = call;
 	call->batch = b;
 	call->state = CALL_QUEUED;
-	queue_push_front(&u->queue, &b->ticket, 1, call->queued_at);
+	queue_push_front(&u->queue, &b->ticket, admission_caller(u, call), 1,
+		worker_now(u->worker));
+	b->ticket.since = call->queued_at;
 	upstream_poke(u);
 }
 
@@ -393,7 +462,7 @@ void upstream_unqueue(struct upstream *u, struct call *call)
 	b->ended = b->n;
 	if (!ticket_is_waiting(&b->ticket))
 		return; /* inside batch_end, which frees it */
-	queue_remove(&u->queue, &b->ticket);
+	queue_remove(&u->queue, &b->ticket, worker_now(u->worker));
 	mem_free(b);
 	upstream_poke(u);
 }
@@ -443,13 +512,15 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	/* One that is found out is the tuner's to say. */
 	slots_init(
 		&u->slots, cfg->unit, cfg->limit_auto ? 1 : cfg->limit, cfg->drain_share);
-	queue_init(&u->queue, cfg->queue_max, cfg->queue_for);
+	admission_init(u);
+	queue_init(&u->queue, &u->admission.callers, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
 	tune_start(u);
 	upstream_set_sockets_max(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
 	list_init(&u->gone);
+	list_init(&u->pushed_out);
 	u->timer.on_fire = on_timer;
 	u->pump.fn = on_pump;
 	upstream_first_endpoints(u);
@@ -504,7 +575,7 @@ bool upstream_is_spent(const struct upstream *u)
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
 		if (u->slots.in[i].len)
 			return false;
-	return !queue_front(&u->queue) && seat_is_quiet(u);
+	return queue_is_empty(&u->queue) && seat_is_quiet(u);
 }
 
 static void upstream_close_all(struct upstream *u)
@@ -527,20 +598,24 @@ static void upstream_close_all(struct upstream *u)
 void upstream_free(struct upstream **up)
 {
 	struct upstream *u = *up;
+	struct list_node *n;
 	struct ticket *t;
 	struct slot *slot;
 	if (!u)
 		return;
 	u->stopping = true;
 	while ((t = queue_front(&u->queue))) {
-		queue_remove(&u->queue, t);
+		queue_remove(&u->queue, t, worker_now(u->worker));
 		batch_end(u, TICKET_BATCH(t), ERR_STOPPING);
 	}
+	while ((n = list_pop_front(&u->pushed_out)))
+		batch_end(u, NODE_BATCH(n), ERR_STOPPING);
 	seat_leave(u);
 	upstream_close_all(u);
 	while ((slot = slots_expire(&u->slots, NS_NEVER)))
-		slab_give(&u->worker->slots, slot);
+		slot_give(u, slot);
 	CHECK(slots_used(&u->slots) == 0);
+	admission_fini(u);
 	if (list_on(&u->group_wait))
 		list_remove(&u->cfg.group->waits, &u->group_wait);
 	io_timer_stop(u->worker->loop, &u->timer);

@@ -31,6 +31,7 @@
 
 #include "base/json.h"
 #include "conn/tls.h"
+#include "flow/gate.h"
 #include "flow/queue.h"
 #include "flow/slots.h"
 #include "http/tuner.h"
@@ -123,7 +124,10 @@ enum call_state { CALL_NEW, CALL_QUEUED, CALL_CONNECTING, CALL_SENDING, CALL_OVE
 struct call {
 	const struct call_ops *ops; /* set by the app before upstream_submit */
 	enum h1_method method;      /* the same: decides the answer's framing */
-	bool replayable; /* the same: on_ready can put the whole request again */
+	bool replayable;  /* the same: on_ready can put the whole request again */
+	uint8_t priority; /* the same: 0 is the highest, CALLERS_NORMAL, ... */
+	uint64_t
+		caller_key; /* the same: whose it is; slots are shared fairly between keys */
 	/*
 	 * The same: a connection of its own (never a pooled one) to the server's address, with
 	 * no HTTP on it. Submitted alone. It is a tunnel when on_ready comes: call_data and
@@ -136,10 +140,13 @@ struct call {
 	/* the upstream's */
 	enum call_state state;
 	bool replayed;
-	bool answered;       /* a final head was delivered */
-	bool reused;         /* its connection had served before */
-	uint16_t status;     /* of the final answer; 0: none */
-	struct batch *batch; /* while QUEUED */
+	bool probe;            /* sent to see whether answers come in time again */
+	bool answered;         /* a final head was delivered */
+	bool reused;           /* its connection had served before */
+	uint16_t status;       /* of the final answer; 0: none */
+	struct batch *batch;   /* while QUEUED */
+	struct caller *caller; /* from submit to grant */
+	ns_t budget;           /* time it had in all */
 	struct cconn *conn;
 	uint32_t tried, tried_of; /* endpoints: a bit each; of which set of them */
 	struct limit_mark mark;   /* sent_at 0: none, or over */

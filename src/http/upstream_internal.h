@@ -15,6 +15,7 @@ enum cconn_state {
 /* Calls that wait together; freed when it leaves the queue. */
 struct batch {
 	struct ticket ticket;
+	ns_t deadline;
 	uint32_t n;
 	uint32_t ended; /* so many have been told: while it ends, out of the queue */
 	struct call *calls[];
@@ -28,6 +29,16 @@ struct endpoint {
 	uint32_t conns;       /* open or opening: the least used gets the next */
 	bool live;            /* new connections may go there */
 	ns_t avoid_until;     /* could not be reached: the others come first */
+};
+
+/* --- admission.c --- */
+struct admission {
+	struct callers callers;
+	struct chance calls, slots;
+	uint32_t slots_seen; /* held, at the last look */
+	struct gate gate;
+	ns_t looked_at, refreshed_at;
+	ns_t short_at; /* a call was last refused for want of slots; 0: never */
 };
 
 struct upstream {
@@ -44,6 +55,8 @@ struct upstream {
 	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
 	struct queue queue;
+	struct list pushed_out; /* of the queue, by others: struct batch */
+	struct admission admission;
 	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
 	struct list_node group_wait;     /* on cfg.group's */
 	struct timer timer;              /* the next slot or ticket whose time is over */
@@ -63,8 +76,7 @@ struct cconn {
 		*slot; /* connection units: for life; request units: while a call runs */
 	struct call *call; /* NULL: nobody waits */
 	struct limit_mark
-		mark;    /* of a call that nobody waits for any more; sent_at 0: none */
-	uint16_t status; /* of its final answer; 0: not yet */
+		mark; /* of a call that nobody waits for any more; sent_at 0: none */
 	struct inbound in;
 	struct outbound out;
 	struct timer timer;
@@ -74,7 +86,9 @@ struct cconn {
 	struct endpoint *endpoint; /* NULL: CLOSED */
 	struct cconn *rival; /* CONNECTING: the next of those for one call; NULL: alone */
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
+	ns_t sent_at;        /* its request, with `told` */
 	uint32_t served;
+	uint16_t status;   /* of its final answer; 0: not yet */
 	uint8_t method;    /* of the request on it */
 	bool raced;        /* CONNECTING: has set the next attempt going beside it */
 	bool pooled;       /* its call got it from the pool: it may be dead already */
@@ -108,6 +122,8 @@ void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
 void upstream_poke(struct upstream *u);
 void upstream_slot_settle(struct upstream *u, struct cconn *cc);
 void upstream_slot_ghost(struct upstream *u, struct cconn *cc);
+/* Connection units: no call has it. */
+void upstream_slot_idle(struct upstream *u, struct cconn *cc);
 /* Request units: the call's slot is free. Connection units: nothing. */
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc);
 bool upstream_is_conn_unit(const struct upstream *u);
@@ -127,7 +143,38 @@ MUST_USE bool upstream_reserve_spare(struct upstream *u);
 void upstream_unreserve_spare(struct upstream *u);
 
 /* How many connections its first ticket lacks. */
-uint32_t upstream_missing(const struct upstream *u);
+uint32_t upstream_missing(struct upstream *u);
+
+/* How many calls could be given a slot now. */
+uint32_t upstream_room(const struct upstream *u);
+/* The ticket that is next; NULL: none, or none that may take what is there. */
+struct ticket *upstream_next(struct upstream *u);
+
+/* --- admission.c --- */
+void admission_init(struct upstream *u);
+void admission_fini(struct upstream *u);
+/* Whether they are worth their slots, which they may have to wait for. ERR_LATE, ERR_FUTILE. */
+MUST_USE enum err admission_ask(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
+/* The same when it is their turn; `call` is the first of them. */
+MUST_USE enum err admission_ask_again(
+	struct upstream *u, const struct call *call, ns_t deadline);
+/* It waited in vain. */
+void admission_note_expired(struct upstream *u);
+/* The whole answer is here, whoever waits for it. */
+void admission_note_answer(struct cconn *cc);
+/* We hang up on its call. */
+void admission_note_gone(struct cconn *cc);
+/* Nobody waits for it any more; answered: because it has its answer. */
+void admission_call_over(struct upstream *u, struct call *call, bool answered);
+/* Of so much room, what its caller may take. */
+uint32_t admission_room(const struct upstream *u, const struct caller *c, uint32_t room);
+struct caller *admission_caller(struct upstream *u, const struct call *call);
+void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller);
+void admission_release(struct upstream *u, struct slot *slot);
+/* More would be sent if there were more slots: calls wait, or were refused for want of them. */
+bool admission_is_wanted(const struct upstream *u);
+ns_t admission_again_at(const struct upstream *u); /* when to look again unasked */
 
 /* --- seat.c: nothing to do for an upstream that is alone --- */
 void seat_take(struct upstream *u);

@@ -194,6 +194,17 @@ bool addr_eq(const struct addr *a, const struct addr *b)
 	return strncmp(a->un.sun_path, b->un.sun_path, sizeof(a->un.sun_path)) == 0;
 }
 
+uint32_t addr_hash(const struct addr *a)
+{
+	struct slice bytes = SLICE_NONE;
+	if (a->sa.sa_family == AF_INET)
+		bytes = (struct slice){ (const char *)&a->in.sin_addr, 4 };
+	else if (a->sa.sa_family == AF_INET6)
+		bytes = (struct slice){ (const char *)&a->in6.sin6_addr, 8 };
+	uint64_t hash = slice_hash(bytes);
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
 bool addr_is_unix(const struct addr *a)
 {
 	return a->len != 0 && a->sa.sa_family == AF_UNIX;

@@ -36,6 +36,9 @@ MUST_USE bool addr_split(
 MUST_USE bool addr_resolve(
 	struct slice s, struct addr *out, uint32_t cap, uint32_t *n, struct problem *p);
 bool addr_eq(const struct addr *a, const struct addr *b);
+/* Without the port; of IPv6 the first 64 bits: who has one address has all behind them. unix:
+ * paths are all alike. */
+uint32_t addr_hash(const struct addr *a);
 bool addr_is_unix(const struct addr *a);
 bool addr_is_any(const struct addr *a); /* 0.0.0.0 or [::] */
 bool addr_is_loopback(const struct addr *a);

@@ -17,6 +17,12 @@ static const struct advice advices[] = {
 	{ ERR_QUEUE_TIMEOUT,
 		"send less, raise limit if the server can take more, or let calls wait "
 		"longer (queue-for)" },
+	{ ERR_LATE,
+		"send less, raise limit if the server can take more, or give calls more time "
+		"(timeout)" },
+	{ ERR_FUTILE,
+		"find out what the server is slow at, or give calls more time (timeout): "
+		"weir keeps trying" },
 	{ ERR_SHED,
 		"send less, or raise limit if the server can take more; if abandoned calls "
 		"hold the slots, see drain-share" },
@@ -158,7 +164,7 @@ void explain_why(struct text *t, const struct explain_record *r)
 		add_span(t, r->queue_for);
 		text_add(t, "): ");
 		add_limit(t, r);
-	} else if (r->why == ERR_SHED) {
+	} else if (r->why == ERR_SHED || r->why == ERR_LATE) {
 		text_add(t, ": ");
 		add_limit(t, r);
 	}

@@ -375,6 +375,10 @@ static void check_route(struct config *c, uint32_t nth)
 			" %llu can never be admitted under a limit of %llu: raise the "
 			"limit or gather fewer",
 			(unsigned long long)o->gather, (unsigned long long)limit);
+	if (!o->fair_by || !h1_is_token(slice_of(o->fair_by)))
+		config_complain(c, option(&r->at, "fair-by"),
+			": address, route, none, or the name of a request field such as "
+			"X-Api-Key");
 	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
 	check_bound(c, &r->at, "tunnel-idle-for", o->tunnel_idle_for,
 		"every tunnel would be cut");

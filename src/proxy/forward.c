@@ -242,6 +242,7 @@ void forward_submit(struct forward *f, ns_t until)
 {
 	struct call *calls[] = { &f->call };
 	f->until = until;
+	account_call(f->x.route, f->client, &f->call);
 	enum err why = upstream_submit(f->x.route->upstream, calls, 1, until);
 	if (why == ERR_OK)
 		io_timer_set(f->proxy->worker.loop, &f->timer, until);

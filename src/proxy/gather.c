@@ -462,6 +462,7 @@ static void part_init(
 	part->call.method = part->cfg ? h1_method_of(slice_of(part->cfg->method))
 				      : (enum h1_method)head->method;
 	part->call.replayable = true;
+	account_call(r, g->client, &part->call);
 	text_init(&part->path);
 	text_init(&part->body);
 	text_init(&part->type);

@@ -48,6 +48,7 @@ void plan_fill_route(struct route *r, const struct proxy_options *o)
 	r->gather = (uint32_t)o->gather;
 	r->preserve_host = o->preserve_host;
 	r->server_timing = o->server_timing;
+	account_route(r, o);
 }
 
 static void add_places(struct config *c, struct plan *plan, const char *name,

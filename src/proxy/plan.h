@@ -48,6 +48,8 @@ struct target {
 struct plan_upstream;
 struct egress_host;
 
+enum fair_by { FAIR_BY_ADDRESS, FAIR_BY_ROUTE, FAIR_BY_NONE, FAIR_BY_FIELD };
+
 /* What a request needs of its route, at hand. */
 struct route {
 	struct plan *plan;
@@ -60,6 +62,9 @@ struct route {
 	struct slice base;        /* path prefix of the upstream's URL, "" or "/v1" */
 	ns_t timeout, tunnel_idle_for;
 	uint32_t gather;
+	enum fair_by fair_by;    /* whose slots are whose: account.c */
+	struct slice fair_field; /* FAIR_BY_FIELD: its name */
+	uint8_t priority;
 	bool preserve_host, server_timing;
 	bool takes_all;
 	bool forwards;  /* its requests name where they go themselves (egress.h) */

@@ -189,6 +189,10 @@ void capture_detail(struct capture *c, struct slice detail);
 void proxy_note(const struct route *r, const struct sconn *client, enum err why,
 	const struct capture *c);
 
+/* --- account.c --- */
+void account_route(struct route *r, const struct proxy_options *o);
+void account_call(const struct route *r, const struct sconn *client, struct call *call);
+
 /* --- access.c --- */
 bool access_is_on(const struct proxy *p);
 void access_note(struct proxy *p, struct sconn *client, const struct exchange *x);

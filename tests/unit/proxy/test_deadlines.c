@@ -421,11 +421,11 @@ static void test_server_is_told_what_is_left(void **state)
 	struct scene s;
 	scene_init(&s, NULL, OPTIONS("--timeout=2s", "--limit=1"));
 	ask_after_400_ms(&s, "", "\r\nWeir-Timeout: 1600ms\r\n");
-	ask_after_400_ms(&s, "Weir-Timeout: 800ms\r\n", "\r\nWeir-Timeout: 400ms\r\n");
-	assert_int_equal(scene_count(&s, "800ms"), 0);
-	ask_after_400_ms(&s, "X-Envoy-Expected-Rq-Timeout-Ms: 900\r\n",
-		"\r\nWeir-Timeout: 500ms\r\nx-envoy-expected-rq-timeout-ms: 500\r\n");
-	assert_int_equal(scene_count(&s, "900"), 0);
+	ask_after_400_ms(&s, "Weir-Timeout: 1800ms\r\n", "\r\nWeir-Timeout: 1400ms\r\n");
+	assert_int_equal(scene_count(&s, "1800ms"), 0);
+	ask_after_400_ms(&s, "X-Envoy-Expected-Rq-Timeout-Ms: 1900\r\n",
+		"\r\nWeir-Timeout: 1500ms\r\nx-envoy-expected-rq-timeout-ms: 1500\r\n");
+	assert_int_equal(scene_count(&s, "1900"), 0);
 	assert_int_equal(scene_count(&s, "envoy"), 1);
 	scene_fini(&s);
 }

@@ -1,0 +1,243 @@
+#include "flow/callers.h"
+
+#include <math.h>
+
+#define SHARED_KEY UINT64_MAX /* of all callers past CALLERS_MAX */
+#define LEAST_NEED 0.5
+
+#define CALLER(n) CONTAINER_OF(n, struct caller, node)
+
+/* --- what is kept --- */
+
+static void set_kept(struct callers *all, struct caller *c)
+{
+	uint32_t need = (uint32_t)ceil(c->need);
+	uint32_t claim = need < all->share ? need : all->share;
+	all->kept -= c->kept;
+	c->kept = claim > c->held ? claim - c->held : 0;
+	all->kept += c->kept;
+}
+
+/* The number of those who claim, or the limit, may be another. */
+static void set_share(struct callers *all)
+{
+	uint32_t share = all->claiming > 1 ? all->limit / all->claiming : 0;
+	if (share == all->share)
+		return;
+	all->share = share;
+	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++)
+		LIST_EACH (&all->buckets[b], n, after)
+			set_kept(all, CALLER(n));
+}
+
+static bool has_claim(const struct caller *c)
+{
+	return c->need > LEAST_NEED;
+}
+
+static void note_need(struct callers *all, struct caller *c)
+{
+	bool before = has_claim(c);
+	c->need = fmax(c->need, (double)c->held + (double)c->waiting);
+	all->claiming += !before && has_claim(c);
+	set_share(all);
+	set_kept(all, c);
+}
+
+/* --- slot-time --- */
+
+static bool is_idle(const struct caller *c)
+{
+	return c->waiting == 0 && c->held == 0;
+}
+
+static bool is_behind(const struct callers *all, const struct caller *c)
+{
+	return c->epoch != all->epoch || (is_idle(c) && c->used < all->floor);
+}
+
+/* Slot-time is brought up to date; what does not count any more is dropped. */
+static void touch(const struct callers *all, struct caller *c, ns_t now)
+{
+	c->used += (ns_t)c->held * (now - c->at);
+	c->at = now;
+	if (is_behind(all, c))
+		c->used = all->floor;
+	c->epoch = all->epoch;
+}
+
+ns_t caller_cost(const struct callers *all, const struct caller *c, ns_t now)
+{
+	ns_t used = is_behind(all, c) ? all->floor : c->used;
+	return used + (ns_t)c->held * (now - c->at + all->mean);
+}
+
+void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
+{
+	touch(all, c, now);
+	c->waiting += calls;
+	note_need(all, c);
+}
+
+void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
+{
+	CHECK(c->waiting >= calls);
+	touch(all, c, now);
+	c->waiting -= calls;
+}
+
+void caller_hold(struct callers *all, struct caller *c, ns_t now)
+{
+	touch(all, c, now);
+	all->floor = ns_max(all->floor, caller_cost(all, c, now));
+	c->held++;
+	note_need(all, c);
+}
+
+void caller_release(struct callers *all, struct caller *c, ns_t now)
+{
+	CHECK(c->held > 0);
+	touch(all, c, now);
+	c->held--;
+	set_kept(all, c);
+}
+
+/* --- demand --- */
+
+static double faded_asked(const struct caller *c, ns_t now)
+{
+	return c->asked * exp2(-(double)(now - c->asked_at) / (double)CALLERS_FADE_FOR);
+}
+
+void caller_ask(struct caller *c, uint32_t calls, ns_t now)
+{
+	c->asked = faded_asked(c, now) + calls;
+	c->asked_at = now;
+}
+
+/* In slots. */
+static double demand(const struct callers *all, const struct caller *c, ns_t now)
+{
+	double a_second = faded_asked(c, now) * M_LN2 / ((double)CALLERS_FADE_FOR / NS_S);
+	return a_second * (double)all->mean / NS_S;
+}
+
+bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t now)
+{
+	uint32_t share = all->claiming > 1 ? all->share : all->limit;
+	return demand(all, c, now) <= share;
+}
+
+bool caller_is_held_back(
+	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
+{
+	uint32_t others = all->kept - c->kept;
+	return others > 0 && room <= others && !caller_is_modest(all, c, now);
+}
+
+uint32_t caller_room(
+	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
+{
+	uint32_t others = all->kept - c->kept;
+	if (others == 0 || caller_is_modest(all, c, now))
+		return room;
+	return room > others ? room - others : 0;
+}
+
+/* --- life --- */
+
+static void free_caller(struct callers *all, struct list *bucket, struct caller *c)
+{
+	all->kept -= c->kept;
+	all->claiming -= has_claim(c);
+	list_remove(bucket, &c->node);
+	all->count--;
+	mem_free(c);
+}
+
+static bool is_over(const struct callers *all, const struct caller *c)
+{
+	return is_idle(c) && !has_claim(c) &&
+	       (c->used <= all->floor || c->epoch != all->epoch);
+}
+
+static void fade(struct callers *all, struct caller *c, double by)
+{
+	bool before = has_claim(c);
+	c->need = fmax(c->need * by, (double)c->held + (double)c->waiting);
+	all->claiming -= before && !has_claim(c);
+	set_kept(all, c);
+}
+
+void callers_refresh(struct callers *all, uint32_t limit, ns_t now)
+{
+	double by = exp2(-(double)(now - all->refreshed_at) / (double)CALLERS_FADE_FOR);
+	all->refreshed_at = now;
+	all->limit = limit;
+	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
+		LIST_EACH (&all->buckets[b], n, after) {
+			fade(all, CALLER(n), by);
+			if (is_over(all, CALLER(n)))
+				free_caller(all, &all->buckets[b], CALLER(n));
+		}
+	}
+	set_share(all);
+}
+
+static struct caller *bucket_find(
+	const struct list *bucket, uint64_t key, uint32_t priority)
+{
+	LIST_EACH (bucket, n, after) {
+		struct caller *c = CALLER(n);
+		if (c->key == key && c->priority == priority)
+			return c;
+	}
+	return NULL;
+}
+
+struct caller *callers_find(
+	struct callers *all, uint64_t key, uint32_t priority, ns_t now)
+{
+	CHECK(priority < CALLERS_PRIORITIES);
+	struct list *bucket = &all->buckets[key % CALLERS_BUCKETS];
+	struct caller *c = bucket_find(bucket, key, priority);
+	if (!c && all->count >= CALLERS_MAX) {
+		key = SHARED_KEY;
+		bucket = &all->buckets[key % CALLERS_BUCKETS];
+		c = bucket_find(bucket, key, priority);
+	}
+	if (c)
+		return c;
+	c = mem_zalloc(sizeof(*c));
+	c->key = key;
+	c->priority = priority;
+	c->epoch = all->epoch;
+	c->used = all->floor;
+	c->at = now;
+	list_init(&c->tickets);
+	list_push_back(bucket, &c->node);
+	all->count++;
+	return c;
+}
+
+void callers_forget(struct callers *all)
+{
+	all->epoch++;
+}
+
+void callers_init(struct callers *all, uint32_t limit)
+{
+	*all = (struct callers){ .limit = limit };
+	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++)
+		list_init(&all->buckets[b]);
+}
+
+void callers_fini(struct callers *all)
+{
+	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
+		LIST_EACH (&all->buckets[b], n, after) {
+			CHECK(is_idle(CALLER(n)));
+			free_caller(all, &all->buckets[b], CALLER(n));
+		}
+	}
+}

@@ -1,0 +1,90 @@
+/*
+ * callers: who holds how much of the slots, so that one who asks for much takes nothing from
+ * those who ask for little. Pure.
+ *
+ * MODEL   A caller is known by a key (an address, the value of a field, a route) and a priority.
+ *         Its cost is slot-time: what it has held, and by the mean will hold of what runs;
+ *         start-time fair queueing (Goyal, Vin and Cheng, 1996) with a cost that is learned
+ *         while it arises. Who comes back after a pause starts at `floor`, where the others
+ *         are: idleness earns no credit.
+ *         Demand is what it asks for, refused or not, in slots: calls a second times the mean
+ *         (Little's law).
+ *         Order alone is not enough where slots are held for long: who floods fills them all
+ *         while the others are away for a moment. So each caller that was seen of late has room
+ *         kept for it: what it lately needed at once, at most its fair share.
+ * RULES   1. With one caller nothing is kept: all slots are its own. Who asks for no more than its
+ *            fair share may also take what is kept for others.
+ *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
+ *         3. The need seen of late fades by half each CALLERS_FADE_FOR.
+ *         4. Past CALLERS_MAX further callers share one place.
+ * COST    O(1) a call; callers_refresh O(callers). 120 bytes a caller; one that holds nothing,
+ *         waits for nothing and has no claim left is forgotten.
+ */
+#ifndef WEIR_FLOW_CALLERS_H
+#define WEIR_FLOW_CALLERS_H
+
+#include "base/list.h"
+
+#define CALLERS_PRIORITIES 3 /* 0 is the highest */
+#define CALLERS_NORMAL 1
+#define CALLERS_MAX 4096
+#define CALLERS_BUCKETS 256
+#define CALLERS_FORGET_FOR NS_S
+#define CALLERS_FADE_FOR (5 * NS_S)
+
+struct caller {
+	struct list_node node;   /* in its bucket */
+	struct list_node active; /* the queue's: while it has tickets */
+	struct list tickets;     /* the queue's */
+	uint64_t key;
+	uint32_t priority;
+	uint32_t waiting, held; /* calls, slots */
+	uint32_t epoch;
+	uint32_t kept; /* slots kept for it beyond what it holds */
+	double need;   /* slots at once, of late */
+	double asked;  /* calls, faded */
+	ns_t asked_at;
+	ns_t used; /* slot-time up to `at` */
+	ns_t at;
+};
+
+struct callers {
+	struct list buckets[CALLERS_BUCKETS];
+	uint32_t count;    /* in the buckets */
+	uint32_t claiming; /* with a need of late */
+	uint32_t share;    /* a fair one; 0 with one caller */
+	uint32_t kept;     /* over all */
+	uint32_t limit;    /* slots; what fair shares are of */
+	uint32_t epoch;    /* what was used in another one is forgotten */
+	ns_t floor;
+	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */
+	ns_t refreshed_at;
+};
+
+void callers_init(struct callers *all, uint32_t limit);
+void callers_fini(struct callers *all); /* CHECKs that nothing is held or waits */
+/* Valid while it holds or waits, or until the next call of this or of callers_refresh. */
+struct caller *callers_find(
+	struct callers *all, uint64_t key, uint32_t priority, ns_t now);
+/* Once in a while (some 100 ms): needs fade, shares follow the limit. */
+void callers_refresh(struct callers *all, uint32_t limit, ns_t now);
+/* All are equal again. */
+void callers_forget(struct callers *all);
+
+/* So many calls are asked for: told before anything is decided about them. */
+void caller_ask(struct caller *c, uint32_t calls, ns_t now);
+void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
+void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
+void caller_hold(struct callers *all, struct caller *c, ns_t now);
+void caller_release(struct callers *all, struct caller *c, ns_t now);
+ns_t caller_cost(const struct callers *all, const struct caller *c, ns_t now);
+/* It asks for no more than its fair share; alone, than the limit. */
+bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t now);
+/* It is not, and what is there is kept for others. */
+bool caller_is_held_back(
+	const struct callers *all, const struct caller *c, uint32_t room, ns_t now);
+/* Of `room` slots, those it may take: what is kept for others is not its own. */
+uint32_t caller_room(
+	const struct callers *all, const struct caller *c, uint32_t room, ns_t now);
+
+#endif

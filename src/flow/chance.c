@@ -1,0 +1,246 @@
+#include "flow/chance.h"
+
+#include <math.h>
+
+#define FIRST_BITS 20 /* the first span ends at 2^20 ns */
+#define SUB_BITS 2    /* spans an octave: 2^2 */
+#define WEIGHT_MAX 1e9
+
+/* --- spans --- */
+
+static uint32_t span_of(ns_t duration)
+{
+	if (duration < (ns_t)1 << FIRST_BITS)
+		return 0;
+	uint32_t octave = 63 - (uint32_t)__builtin_clzll((uint64_t)duration);
+	uint32_t sub = (uint32_t)(duration >> (octave - SUB_BITS)) &
+		       ((1u << SUB_BITS) - 1);
+	uint32_t span = 1 + ((octave - FIRST_BITS) << SUB_BITS) + sub;
+	return span < CHANCE_SPANS ? span : CHANCE_SPANS - 1;
+}
+
+static ns_t span_begin(uint32_t span)
+{
+	if (span == 0)
+		return 0;
+	uint32_t octave = (span - 1) >> SUB_BITS, sub = (span - 1) & 3;
+	return ((ns_t)(4 + sub) << FIRST_BITS >> SUB_BITS) << octave;
+}
+
+static ns_t span_middle(uint32_t span)
+{
+	return (span_begin(span) + span_begin(span + 1)) / 2;
+}
+
+/* --- evidence --- */
+
+void chance_init(struct chance *c, ns_t half_life)
+{
+	CHECK(half_life > 0);
+	*c = (struct chance){ .half_life = half_life, .weight = 1 };
+	chance_refresh(c, 0);
+}
+
+static void scale(struct chance *c, double by)
+{
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+		c->over[i] *= by;
+		c->gone[i] *= by;
+	}
+}
+
+static void set_weight(struct chance *c, ns_t now)
+{
+	c->weight = exp2((double)(now - c->epoch) / (double)c->half_life);
+	if (c->weight < WEIGHT_MAX)
+		return;
+	scale(c, 1 / c->weight);
+	c->weight = 1;
+	c->epoch = now;
+}
+
+/* A call counts by when it began: else the long ones, of which more are seen at work than were
+ * begun in the same time, would count for too many. */
+static double fading(const struct chance *c, ns_t age)
+{
+	return exp2(-(double)age / (double)c->half_life);
+}
+
+void chance_done(struct chance *c, ns_t duration, ns_t now)
+{
+	set_weight(c, now);
+	c->over[span_of(duration)] += c->weight * fading(c, duration);
+}
+
+void chance_gone(struct chance *c, ns_t age, ns_t now)
+{
+	set_weight(c, now);
+	c->gone[span_of(age)] += c->weight * fading(c, age);
+}
+
+void chance_running_begin(struct chance *c)
+{
+	memset(c->running, 0, sizeof(c->running));
+}
+
+void chance_running(struct chance *c, ns_t age)
+{
+	c->running[span_of(age)]++;
+}
+
+void chance_doubt(struct chance *c, double factor)
+{
+	scale(c, factor);
+}
+
+/* --- what follows --- */
+
+/*
+ * Of those that came to a span's begin, which share was over in it. A call that is inside the
+ * span has been at risk for a part of it: counted as half of one. As long as no call has been
+ * seen to last, none is taken to.
+ */
+static double hazard(double over, double inside, double later)
+{
+	double at_risk = over + inside / 2 + later;
+	return at_risk > 0 ? over / at_risk : 1;
+}
+
+/* Share of calls not over at that age. */
+static double left_at(const struct chance *c, ns_t age)
+{
+	uint32_t span = span_of(age);
+	double from = (double)span_begin(span), to = (double)span_begin(span + 1);
+	double part = fmin(((double)age - from) / (to - from), 1);
+	return c->left[span] + (c->left[span + 1] - c->left[span]) * part;
+}
+
+void chance_refresh(struct chance *c, ns_t now)
+{
+	double later[CHANCE_SPANS], at_work[CHANCE_SPANS];
+	double sum = 0, ended = 0, mean = 0;
+	uint32_t known = 0; /* spans before this one have evidence */
+	set_weight(c, now);
+	for (uint32_t i = CHANCE_SPANS; i-- > 0;) {
+		at_work[i] = c->running[i] * fading(c, span_middle(i)) +
+			     c->gone[i] / c->weight;
+		later[i] = sum; /* came through it, and beyond */
+		sum += c->over[i] / c->weight + at_work[i];
+		ended += c->over[i];
+		if (!known && sum > 0)
+			known = i + 1;
+	}
+	c->evidence = sum;
+	c->ended = ended / c->weight;
+	c->left[0] = 1;
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+		c->left[i + 1] = c->left[i] * (1 - hazard(c->over[i] / c->weight,
+							   at_work[i], later[i]));
+		ns_t wide = i < known ? span_begin(i + 1) - span_begin(i) : 0;
+		mean += (c->left[i] + c->left[i + 1]) / 2 * (double)wide;
+	}
+	c->mean = (ns_t)mean;
+	for (uint32_t i = 0; i <= CHANCE_SPANS; i++)
+		c->frees[i].mean = -1;
+}
+
+/* Mean and mean square of how many times one slot, taken anew now, comes free within k steps: each
+ * end begins it again. */
+struct renewal {
+	double mean[CHANCE_STEPS + 1], square[CHANCE_STEPS + 1];
+};
+
+static void renewal_fill(struct renewal *r, const struct chance *c, ns_t step)
+{
+	double ends[CHANCE_STEPS];
+	for (uint32_t i = 0; i < CHANCE_STEPS; i++)
+		ends[i] = left_at(c, i * step) - left_at(c, (i + 1) * step);
+	for (uint32_t k = 0; k <= CHANCE_STEPS; k++) {
+		r->mean[k] = r->square[k] = 0;
+		for (uint32_t i = 0; i < k; i++) {
+			double then = r->mean[k - i - 1];
+			r->mean[k] += ends[i] * (1 + then);
+			r->square[k] += ends[i] * (1 + 2 * then + r->square[k - i - 1]);
+		}
+	}
+}
+
+/* The same within all the steps, of one whose call has that age. */
+static struct chance_frees frees_of(
+	const struct chance *c, ns_t age, ns_t step, const struct renewal *anew)
+{
+	double before = left_at(c, age), base = before, mean = 0, square = 0;
+	for (uint32_t i = 0; i < CHANCE_STEPS && base > 0; i++) {
+		double after = left_at(c, age + (i + 1) * step);
+		double ends = (before - after) / base;
+		double then = anew->mean[CHANCE_STEPS - i - 1];
+		mean += ends * (1 + then);
+		square += ends * (1 + 2 * then + anew->square[CHANCE_STEPS - i - 1]);
+		before = after;
+	}
+	return (struct chance_frees){
+		.mean = mean,
+		.variance = fmax(square - mean * mean, 0),
+		.none = base > 0 ? before / base : 1,
+	};
+}
+
+/* Until a span's begin; reckoned once a refresh. */
+static struct chance_frees frees_until(struct chance *c, uint32_t span)
+{
+	struct renewal anew;
+	struct chance_frees *sum = &c->frees[span];
+	ns_t step = span_begin(span) / CHANCE_STEPS;
+	if (sum->mean >= 0)
+		return *sum;
+	*sum = (struct chance_frees){ .none = 1 };
+	renewal_fill(&anew, c, step);
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+		if (c->running[i] <= 0)
+			continue;
+		struct chance_frees one = frees_of(c, span_middle(i), step, &anew);
+		sum->mean += c->running[i] * one.mean;
+		sum->variance += c->running[i] * one.variance;
+		sum->none *= pow(one.none, c->running[i]);
+	}
+	return *sum;
+}
+
+struct chance_frees chance_frees(struct chance *c, ns_t time)
+{
+	if (time <= 0)
+		return (struct chance_frees){ .none = 1 };
+	uint32_t span = span_of(time);
+	double from = (double)span_begin(span), to = (double)span_begin(span + 1);
+	double part = fmin(((double)time - from) / (to - from), 1);
+	struct chance_frees a = frees_until(c, span), b = frees_until(c, span + 1);
+	return (struct chance_frees){
+		.mean = a.mean + (b.mean - a.mean) * part,
+		.variance = a.variance + (b.variance - a.variance) * part,
+		.none = a.none + (b.none - a.none) * part,
+	};
+}
+
+double chance_within(const struct chance *c, ns_t time)
+{
+	if (c->evidence <= 0)
+		return 1;
+	if (time <= 0)
+		return 0;
+	return 1 - left_at(c, time);
+}
+
+ns_t chance_time_for(const struct chance *c, double p)
+{
+	uint32_t span = 0;
+	if (c->evidence <= 0)
+		return 0;
+	while (span < CHANCE_SPANS && 1 - c->left[span + 1] < p)
+		span++;
+	if (span == CHANCE_SPANS)
+		return NS_NEVER;
+	double before = 1 - c->left[span], after = 1 - c->left[span + 1];
+	double part = after > before ? (p - before) / (after - before) : 1;
+	ns_t from = span_begin(span), wide = span_begin(span + 1) - from;
+	return from + (ns_t)ceil(fmax(part, 0) * (double)wide);
+}

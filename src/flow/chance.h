@@ -1,0 +1,83 @@
+/*
+ * chance: how likely a call is to be over within a time, from what calls took lately. Pure.
+ *
+ * MODEL   The product-limit estimator (Kaplan and Meier, 1958) over spans that grow with the
+ *         duration. Of each span is known how many calls came to its begin and how many were
+ *         over inside it. Calls that still run have come so far: a server that falls silent
+ *         shows before any of them ends. Evidence fades by half each half-life.
+ * RULES   1. Every call that was sent counts, whoever still waits for it: durations are not cut
+ *            at anybody's deadline. Refusals and failures are no durations.
+ *         2. With no evidence every chance is 1: what is not known is tried.
+ *         3. chance_within never falls as the time grows.
+ *         4. Answers are of the last chance_refresh; it is the app's to call it often enough.
+ * COST    chance_done O(1); chance_refresh O(CHANCE_SPANS); chance_frees about 4 µs when first
+ *         asked of a span after a refresh, then O(1); 4 KiB.
+ */
+#ifndef WEIR_FLOW_CHANCE_H
+#define WEIR_FLOW_CHANCE_H
+
+#include "base/base.h"
+
+/* The first ends at 1.05 ms, then four an octave; the last begins at 15 minutes. */
+#define CHANCE_SPANS 82
+#define CHANCE_STEPS 32 /* of a time within which slots come free */
+
+/* How many slots come free: what is expected, how sure that is, and the chance of none. */
+struct chance_frees {
+	double mean, variance, none;
+};
+
+struct chance {
+	ns_t half_life, epoch;
+	double weight; /* of an event now; grows, so that nothing else has to shrink */
+	double over[CHANCE_SPANS];     /* calls that ended inside the span */
+	double gone[CHANCE_SPANS];     /* calls whose end nobody will know: seen so far */
+	double running[CHANCE_SPANS];  /* calls at work whose age is inside it */
+	double left[CHANCE_SPANS + 1]; /* share of calls not over at the span's begin */
+	/* Within a time that ends where the span begins; mean below 0: not asked yet. */
+	struct chance_frees frees[CHANCE_SPANS + 1];
+	double evidence; /* calls, faded: those that ended, and those that run */
+	double ended;    /* of them, those that ended */
+	ns_t mean;
+};
+
+void chance_init(struct chance *c, ns_t half_life);
+/* A call is over after so long. */
+void chance_done(struct chance *c, ns_t duration, ns_t now);
+/* We hung up on one of that age: it would have lasted longer. */
+void chance_gone(struct chance *c, ns_t age, ns_t now);
+/* The calls that run now: begin, then each with its age. */
+void chance_running_begin(struct chance *c);
+void chance_running(struct chance *c, ns_t age);
+/* From here on it answers by all that it was told. */
+void chance_refresh(struct chance *c, ns_t now);
+/* What was learned so far counts for a `factor` (0 to 1) of what it did: the server seems to be
+ * another than it was. */
+void chance_doubt(struct chance *c, double factor);
+
+static inline bool chance_is_unknown(const struct chance *c)
+{
+	return c->evidence <= 0;
+}
+/* Enough calls have ended of late to say when slots come free. */
+static inline bool chance_knows_ends(const struct chance *c)
+{
+	return c->ended >= 4;
+}
+/* In [0, 1]. */
+double chance_within(const struct chance *c, ns_t time);
+/* The least time within which the chance is at least p; NS_NEVER: there is none. 0 without
+ * evidence. */
+ns_t chance_time_for(const struct chance *c, double p);
+/*
+ * How many slots are expected to come free within `time`, when each that does is taken at once by
+ * a call like those before: from the ages of the calls that run (a renewal process; Cox, 1962).
+ */
+struct chance_frees chance_frees(struct chance *c, ns_t time);
+/* Of calls, as far as they have been seen to last; 0: nothing is known. */
+static inline ns_t chance_mean(const struct chance *c)
+{
+	return c->mean;
+}
+
+#endif

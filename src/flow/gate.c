@@ -1,0 +1,84 @@
+#include "flow/gate.h"
+
+#include <math.h>
+
+#define MARGIN_UP 0.1
+
+void gate_init(struct gate *g, struct chance *calls, struct chance *slots)
+{
+	*g = (struct gate){ .calls = calls, .slots = slots, .allow = 1, .margin = 2 };
+}
+
+static bool probe_is_due(const struct gate *g, uint32_t limit, ns_t now)
+{
+	double most = fmax(g->allow, (double)(limit / GATE_SHARE));
+	return (double)g->probes < most || now >= g->probe_at;
+}
+
+/* What comes free within that time, of all slots. */
+static struct chance_frees all_frees(
+	const struct gate *g, const struct gate_call *call, ns_t time)
+{
+	struct chance_frees frees = chance_frees(g->slots, time);
+	ns_t mean = chance_mean(g->slots);
+	double elsewhere = mean > 0
+				   ? (double)call->elsewhere * (double)time / (double)mean
+				   : (double)call->elsewhere;
+	frees.mean += elsewhere;
+	frees.variance += elsewhere;
+	frees.none *= exp(-elsewhere);
+	return frees;
+}
+
+/* Its turn comes while it is still worth a slot. */
+static bool comes_in_time(
+	const struct gate *g, const struct gate_call *call, double worth)
+{
+	ns_t spare = call->left - chance_time_for(g->calls, worth);
+	spare = ns_min(spare, call->wait_max);
+	if (spare <= 0)
+		return false;
+	struct chance_frees frees = all_frees(g, call, spare);
+	double sure = frees.mean - g->margin * sqrt(frees.variance);
+	if (call->ahead == 0 && call->share >= 1 && frees.none <= GATE_NEXT_FAILS)
+		return true;
+	return (double)call->ahead + 1 <= sure * call->share;
+}
+
+enum gate_verdict gate_ask(
+	const struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now)
+{
+	double best = chance_within(g->calls, call->budget);
+	if (best < GATE_FUTILE)
+		return probe_is_due(g, limit, now) ? GATE_PROBE : GATE_SHUT;
+	double worth = best * GATE_WORTH;
+	if (chance_within(g->calls, call->left) < worth)
+		return GATE_LATE;
+	if (call->waits && chance_knows_ends(g->slots) && !comes_in_time(g, call, worth))
+		return GATE_LATE;
+	return GATE_GO;
+}
+
+void gate_note_refused(struct gate *g, bool had_waited)
+{
+	g->margin += had_waited ? MARGIN_UP : -MARGIN_UP / GATE_TOLD_LATE;
+	g->margin = fmin(fmax(g->margin, 0), GATE_MARGIN_MAX);
+}
+
+void gate_probe_sent(struct gate *g, ns_t now)
+{
+	g->probes++;
+	g->probe_at = now + GATE_PROBE_EVERY;
+}
+
+bool gate_probe_over(struct gate *g, bool in_time)
+{
+	CHECK(g->probes > 0);
+	g->probes--;
+	if (!in_time) {
+		g->allow = 1;
+		return false;
+	}
+	g->allow += 1;
+	return true;
+}

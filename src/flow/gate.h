@@ -1,0 +1,64 @@
+/*
+ * gate: whether a call is worth a slot: its chance of being over in time, against that of a
+ * call with all its time before it. Pure.
+ *
+ * MODEL   LATE: others would make better use of the slot; the call's own time has run down, or
+ *         will have in the queue. FUTILE: nobody is likely to make it; probes go on, so that it
+ *         is seen when that ends. A probe that is over in time opens the gate to one more than
+ *         before, and halves what was learned while it was shut: from one probe to all in as
+ *         many answers as there are doublings.
+ *         A call that has to wait is let in if so many slots are expected to come free before it
+ *         would be too late, less a margin of some standard deviations. The margin learns: who
+ *         is refused is to be told so when he comes, not after having waited (LATE when it is
+ *         his turn), but for one in GATE_TOLD_LATE.
+ * RULES   1. Nothing is refused without evidence.
+ *         2. While it is shut one in GATE_SHARE of the slots, or one slot, is for probes; and one
+ *            more goes each GATE_PROBE_EVERY, however long those before it take.
+ */
+#ifndef WEIR_FLOW_GATE_H
+#define WEIR_FLOW_GATE_H
+
+#include "flow/chance.h"
+
+#define GATE_FUTILE 0.04 /* a chance below it is none */
+#define GATE_WORTH 0.5   /* of the chance of a call with all its time */
+#define GATE_PROBE_EVERY (NS_S / 2)
+#define GATE_SHARE 50 /* of so many slots one is for probes */
+
+enum gate_verdict { GATE_GO, GATE_PROBE, GATE_LATE, GATE_SHUT };
+
+#define GATE_TOLD_LATE 200
+#define GATE_NEXT_FAILS \
+	0.5 /* the next one is let in unless this likely none comes free */
+#define GATE_MARGIN_MAX 4.0
+
+struct gate {
+	struct chance *calls; /* how long they take, from being sent */
+	struct chance *slots; /* how long they are held: what comes free */
+	double allow;         /* probes at once: one more for each that was in time */
+	uint32_t probes;      /* running */
+	ns_t probe_at;        /* the next is due */
+	double margin;        /* standard deviations */
+};
+
+void gate_init(struct gate *g, struct chance *calls, struct chance *slots); /* borrowed */
+/* What is asked for: a call that had `budget` in all and has `left`. */
+struct gate_call {
+	ns_t budget, left;
+	ns_t wait_max;      /* nobody waits for longer */
+	uint64_t ahead;     /* calls that come before it; with waits */
+	double share;       /* of the slots that come free, those it may have: 0 to 1 */
+	bool waits;         /* there is no slot for it now */
+	uint32_t elsewhere; /* slots held where their ages are not known */
+};
+
+/* PROBE is a promise: gate_probe_sent follows, then gate_probe_over. */
+enum gate_verdict gate_ask(
+	const struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now);
+/* A call was refused: when it came, or when it was its turn. */
+void gate_note_refused(struct gate *g, bool had_waited);
+void gate_probe_sent(struct gate *g, ns_t now);
+/* In time, or late (also when it was refused or failed). True: doubt what was learned. */
+bool gate_probe_over(struct gate *g, bool in_time);
+
+#endif

@@ -1,0 +1,275 @@
+/*
+ * Which calls are worth a slot, and on whose account a slot is held: binds flow/callers.h,
+ * flow/chance.h and flow/gate.h to an upstream. Only under a limit; without one there is nothing
+ * to be fair about, and nobody is refused for anybody's sake.
+ */
+#include "http/upstream_internal.h"
+
+/* How old what is known of the calls that run may be. */
+#define LOOK_EVERY (20 * NS_MS)
+#define REFRESH_EVERY (100 * NS_MS)
+/* How fast what a server did is forgotten. */
+#define HALF_LIFE (5 * NS_S)
+/* For so long a refusal for want of slots shows that they are wanted. */
+#define SHORT_FOR (100 * NS_MS)
+
+void admission_init(struct upstream *u)
+{
+	struct admission *a = &u->admission;
+	callers_init(&a->callers, 0);
+	chance_init(&a->calls, HALF_LIFE);
+	chance_init(&a->slots, HALF_LIFE);
+	gate_init(&a->gate, &a->calls, &a->slots);
+}
+
+void admission_fini(struct upstream *u)
+{
+	callers_fini(&u->admission.callers);
+}
+
+static bool is_limited(const struct upstream *u)
+{
+	return slots_limit(&u->slots) != SLOTS_NO_LIMIT;
+}
+
+/* --- what is known of the calls that run --- */
+
+static void add_calls(struct upstream *u, enum cconn_state state, ns_t now)
+{
+	LIST_EACH (&u->conns[state], n, after) {
+		const struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+		if (cc->told && !cc->tunnel)
+			chance_running(&u->admission.calls, now - cc->sent_at);
+	}
+}
+
+static void add_slots(struct upstream *u, ns_t now)
+{
+	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++) {
+		LIST_EACH (&u->slots.in[i], n, after) {
+			const struct slot *slot = CONTAINER_OF(n, struct slot, node);
+			if (!slot->since)
+				continue;
+			chance_running(&u->admission.slots, now - slot->since);
+			u->admission.slots_seen++;
+		}
+	}
+}
+
+/* Held by other threads, or since the last look: how long, this one does not know. */
+static uint32_t slots_elsewhere(const struct upstream *u)
+{
+	uint32_t held = upstream_used(u) - u->slots.in[SLOT_IDLE].len;
+	uint32_t seen = u->admission.slots_seen;
+	return held > seen ? held - seen : 0;
+}
+
+static void look(struct upstream *u, ns_t now)
+{
+	struct admission *a = &u->admission;
+	if (now - a->looked_at < LOOK_EVERY)
+		return;
+	a->looked_at = now;
+	chance_running_begin(&a->calls);
+	add_calls(u, CCONN_BUSY, now);
+	add_calls(u, CCONN_DRAINING, now);
+	chance_refresh(&a->calls, now);
+	chance_running_begin(&a->slots);
+	a->slots_seen = 0;
+	add_slots(u, now);
+	chance_refresh(&a->slots, now);
+	a->callers.mean = chance_mean(&a->slots);
+	if (now - a->refreshed_at < REFRESH_EVERY)
+		return;
+	a->refreshed_at = now;
+	uint32_t seats = u->share ? share_seats(u->share) : 1;
+	callers_refresh(&a->callers, slots_limit(&u->slots) / seats, now);
+}
+
+/* An error tells nothing of how long an answer takes, least of all a refusal. */
+static bool is_good(uint16_t status)
+{
+	return status < 500 && status != 429;
+}
+
+void admission_note_answer(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	ns_t now = worker_now(u->worker);
+	if (is_limited(u) && is_good(cc->status) && !cc->tunnel)
+		chance_done(&u->admission.calls, now - cc->sent_at, now);
+}
+
+void admission_note_gone(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	ns_t now = worker_now(u->worker);
+	if (is_limited(u) && cc->told && !cc->tunnel)
+		chance_gone(&u->admission.calls, now - cc->sent_at, now);
+}
+
+/* --- on whose account --- */
+
+struct caller *admission_caller(struct upstream *u, const struct call *call)
+{
+	return callers_find(&u->admission.callers, call->caller_key, call->priority,
+		worker_now(u->worker));
+}
+
+void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller)
+{
+	CHECK(!slot->caller);
+	if (!is_limited(u))
+		return;
+	slot->caller = caller;
+	slot->since = worker_now(u->worker);
+	caller_hold(&u->admission.callers, caller, slot->since);
+}
+
+void admission_release(struct upstream *u, struct slot *slot)
+{
+	struct admission *a = &u->admission;
+	ns_t now = worker_now(u->worker);
+	if (!slot->caller)
+		return;
+	caller_release(&a->callers, slot->caller, now);
+	chance_done(&a->slots, now - slot->since, now);
+	slot->caller = NULL;
+	slot->since = 0;
+}
+
+/* --- worth a slot --- */
+
+static enum err err_of(enum gate_verdict v)
+{
+	switch (v) {
+	case GATE_GO:
+	case GATE_PROBE:
+		return ERR_OK;
+	case GATE_LATE:
+		return ERR_LATE;
+	case GATE_SHUT:
+		return ERR_FUTILE;
+	}
+	NEVER_HERE();
+}
+
+uint32_t admission_room(const struct upstream *u, const struct caller *c, uint32_t room)
+{
+	if (!is_limited(u))
+		return room;
+	return caller_room(&u->admission.callers, c, room, worker_now(u->worker));
+}
+
+static enum gate_verdict ask(struct upstream *u, const struct gate_call *call, ns_t now)
+{
+	if (call->left == NS_NEVER)
+		return GATE_GO;
+	return gate_ask(&u->admission.gate, call, slots_limit(&u->slots), now);
+}
+
+/* It has no end to come in time for. */
+static bool is_for_tunnel(const struct call *call)
+{
+	return call->raw || call->upgrade.len > 0;
+}
+
+/* Whether it can be told when slots come free. A limit that is still being found out says nothing of
+ * that, and no thread knows of the others' calls. */
+static bool can_foresee(const struct upstream *u)
+{
+	if (u->share && share_seats(u->share) > 1)
+		return false;
+	return !u->tuner || !tuner_is_searching(u->tuner);
+}
+
+static ns_t left_until(ns_t deadline, ns_t now)
+{
+	return deadline == NS_NEVER ? NS_NEVER : deadline - now;
+}
+
+enum err admission_ask(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
+{
+	struct admission *a = &u->admission;
+	ns_t now = worker_now(u->worker);
+	if (is_limited(u))
+		look(u, now); /* may forget callers */
+	struct caller *c = calls[0]->caller = admission_caller(u, calls[0]);
+	if (!is_limited(u))
+		return ERR_OK;
+	caller_ask(c, n, now);
+	uint32_t room = upstream_room(u), used = slots_used(&u->slots);
+	ns_t left = left_until(deadline, now);
+	struct gate_call asked = {
+		.budget = left,
+		.left = left,
+		.wait_max = u->queue.wait_for,
+		.ahead = queue_ahead(&u->queue, c, room, now),
+		.share = 1,
+		.elsewhere = slots_elsewhere(u),
+	};
+	asked.waits = asked.ahead > 0 || caller_room(&a->callers, c, room, now) < n;
+	asked.ahead += n - 1;
+	if (!can_foresee(u))
+		asked.waits = false;
+	if (used && caller_is_held_back(&a->callers, c, room, now))
+		asked.share = (double)c->held / used;
+	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
+	calls[0]->budget = left;
+	calls[0]->probe = v == GATE_PROBE;
+	if (v == GATE_PROBE)
+		gate_probe_sent(&a->gate, now);
+	else if (v == GATE_LATE)
+		gate_note_refused(&a->gate, false);
+	if (v == GATE_LATE && asked.waits)
+		a->short_at = now;
+	return err_of(v);
+}
+
+enum err admission_ask_again(struct upstream *u, const struct call *call, ns_t deadline)
+{
+	struct admission *a = &u->admission;
+	ns_t now = worker_now(u->worker);
+	if (!is_limited(u) || call->probe || call->replayed || is_for_tunnel(call))
+		return ERR_OK;
+	look(u, now);
+	const struct gate_call asked = { .budget = call->budget,
+		.left = left_until(deadline, now) };
+	enum gate_verdict v = ask(u, &asked, now);
+	if (v == GATE_LATE)
+		gate_note_refused(&a->gate, true);
+	return err_of(v);
+}
+
+void admission_note_expired(struct upstream *u)
+{
+	if (is_limited(u))
+		gate_note_refused(&u->admission.gate, true);
+}
+
+void admission_call_over(struct upstream *u, struct call *call, bool answered)
+{
+	struct admission *a = &u->admission;
+	if (!call->probe)
+		return;
+	call->probe = false;
+	if (!gate_probe_over(&a->gate, answered && is_good(call->status)))
+		return;
+	chance_doubt(&a->calls, 0.5);
+	a->looked_at = 0; /* it counts at once */
+}
+
+bool admission_is_wanted(const struct upstream *u)
+{
+	const struct admission *a = &u->admission;
+	bool waits = u->share ? share_waiting(u->share) > 0 : !queue_is_empty(&u->queue);
+	return waits || (a->short_at && worker_now(u->worker) - a->short_at < SHORT_FOR);
+}
+
+ns_t admission_again_at(const struct upstream *u)
+{
+	/* What keeps a caller waiting with room there, needs of others, fades unheard. */
+	bool held_back = !queue_is_empty(&u->queue) && slots_room(&u->slots) > 0;
+	return held_back ? ns_add(worker_now(u->worker), REFRESH_EVERY) : NS_NEVER;
+}

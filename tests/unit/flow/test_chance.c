@@ -1,0 +1,217 @@
+/* Chances: what was seen to be over in time, calls still at work, fading, what comes free. */
+#include "flow/chance.h"
+
+#include <math.h>
+
+#include "tests/unit/base/unit.h"
+
+#define HALF_LIFE (5 * NS_S)
+
+static void assert_about(double got, double expected, double by)
+{
+	if (fabs(got - expected) > by)
+		fail_msg("%g, expected %g ± %g", got, expected, by);
+}
+
+/* `n` calls of that duration, begun evenly over the last 20 s. */
+static void see(struct chance *c, int n, ns_t duration, ns_t now)
+{
+	for (int i = 0; i < n; i++)
+		chance_done(c, duration, now - 20 * NS_S * i / n);
+}
+
+static void test_unknown_is_tried(void **state)
+{
+	(void)state;
+	struct chance c;
+	chance_init(&c, HALF_LIFE);
+	assert_true(chance_is_unknown(&c));
+	assert_about(chance_within(&c, NS_MS), 1, 0);
+	assert_int_equal(chance_time_for(&c, 0.9), 0);
+	assert_int_equal(chance_mean(&c), 0);
+}
+
+static void test_share_in_time(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 100; i++)
+		chance_done(&c, i % 5 ? 50 * NS_MS : 80 * NS_MS, now);
+	chance_refresh(&c, now);
+	assert_about(chance_within(&c, 0), 0, 0);
+	assert_about(chance_within(&c, 40 * NS_MS), 0, 0.01);
+	assert_about(chance_within(&c, 64 * NS_MS), 0.8, 0.01);
+	assert_about(chance_within(&c, 200 * NS_MS), 1, 0.01);
+	ns_t half = chance_time_for(&c, 0.5);
+	assert_true(half > 40 * NS_MS && half < 60 * NS_MS);
+	assert_about((double)chance_mean(&c) / NS_MS, 56, 6);
+}
+
+static void test_never_falls_with_time(void **state)
+{
+	(void)state;
+	struct chance c;
+	struct rng r;
+	double before = 0;
+	rng_init(&r, test_seed(7));
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 1000; i++)
+		chance_done(&c, (ns_t)rng_exponential(&r, 3e8), i * NS_MS);
+	chance_running_begin(&c);
+	for (int i = 0; i < 100; i++)
+		chance_running(&c, (ns_t)rng_exponential(&r, 1e9));
+	chance_refresh(&c, NS_S);
+	for (ns_t t = 0; t < 100 * NS_S; t += 1 + t / 16) {
+		double p = chance_within(&c, t);
+		assert_true(p >= before - 1e-12 && p <= 1);
+		before = p;
+	}
+	for (double p = 0.01; p < 0.9; p += 0.01)
+		assert_about(chance_within(&c, chance_time_for(&c, p)), p, 1e-6);
+}
+
+/* Before any call ends: none of those at work has been over in the time that they have had. */
+static void test_silence_shows(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	chance_init(&c, HALF_LIFE);
+	see(&c, 400, 50 * NS_MS, now);
+	chance_refresh(&c, now);
+	assert_about(chance_within(&c, 500 * NS_MS), 1, 0.01);
+	chance_running_begin(&c);
+	for (int i = 0; i < 50; i++)
+		chance_running(&c, 400 * NS_MS);
+	chance_refresh(&c, now + 400 * NS_MS);
+	double soon = chance_within(&c, 300 * NS_MS);
+	assert_true(soon < 0.8);
+	/* Fifty more each second, and none of them ends. */
+	for (int s = 1; s < 10; s++) {
+		chance_running_begin(&c);
+		for (int i = 0; i < 50 * s; i++)
+			chance_running(&c, (1 + i / 50) * NS_S);
+		chance_refresh(&c, now + s * NS_S);
+		assert_true(s == 1 || chance_within(&c, 300 * NS_MS) < soon);
+		soon = chance_within(&c, 300 * NS_MS);
+	}
+	assert_true(soon < 0.3);
+}
+
+/* Of calls begun alike, 1 in 5 takes 4 s: those at work are nearly all such, and are no more
+ * than 1 in 5 of what begins. */
+static void test_long_ones_count_once(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t step = 10 * NS_MS, now = 0;
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 4000; i++, now += step) {
+		if (i % 5 && i >= 5)
+			chance_done(&c, 50 * NS_MS, now);
+		if (i % 5 == 0 && i >= 400)
+			chance_done(&c, 4 * NS_S, now);
+	}
+	chance_running_begin(&c);
+	for (int i = 0; i < 400; i += 5)
+		chance_running(&c, i * step);
+	chance_refresh(&c, now);
+	assert_about(chance_within(&c, NS_S), 0.8, 0.03);
+	assert_about((double)chance_mean(&c) / NS_MS, 840, 90);
+}
+
+/* We hang up at 300 ms each time: what nobody saw the end of has lasted for so long at least. */
+static void test_gone_is_not_over(void **state)
+{
+	(void)state;
+	struct chance c;
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 75; i++)
+		chance_gone(&c, 300 * NS_MS, 0);
+	for (int i = 0; i < 25; i++)
+		chance_done(&c, 50 * NS_MS, 0);
+	chance_refresh(&c, 0);
+	assert_about(chance_within(&c, 200 * NS_MS), 0.25, 0.02);
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 100; i++)
+		chance_gone(&c, 300 * NS_MS, 0);
+	chance_refresh(&c, 0);
+	assert_about(chance_within(&c, 200 * NS_MS), 0, 0.02);
+	assert_false(chance_knows_ends(&c));
+}
+
+static void test_what_was_seen_fades(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 100; i++)
+		chance_done(&c, 4 * NS_S, now);
+	now += 20 * NS_S; /* four half-lives: one in sixteen of them is left */
+	for (int i = 0; i < 10; i++)
+		chance_done(&c, 50 * NS_MS, now);
+	chance_refresh(&c, now);
+	double old = 100.0 / 16 * exp2(-4.0 / 5), fresh = 10 * exp2(-0.01);
+	assert_about(chance_within(&c, NS_S), fresh / (old + fresh), 0.02);
+	chance_doubt(&c, 0.0);
+	chance_done(&c, 50 * NS_MS, now);
+	chance_refresh(&c, now);
+	assert_about(chance_within(&c, NS_S), 1, 1e-9);
+}
+
+/* The weights grow without end; the answers stay. */
+static void test_years_of_it(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 0;
+	chance_init(&c, HALF_LIFE);
+	for (int i = 0; i < 20000; i++, now += 10 * NS_S)
+		chance_done(&c, i % 2 ? 50 * NS_MS : 300 * NS_MS, now);
+	chance_refresh(&c, now);
+	double p = chance_within(&c, 100 * NS_MS);
+	assert_true(p > 0.4 && p < 0.9);
+}
+
+/* 50 slots, calls of 100 ms, ages spread evenly: 500 come free a second. */
+static void test_slots_come_free(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	chance_init(&c, HALF_LIFE);
+	see(&c, 1000, 100 * NS_MS, now);
+	chance_running_begin(&c);
+	for (int i = 0; i < 50; i++)
+		chance_running(&c, i * 2 * NS_MS);
+	chance_refresh(&c, now);
+	assert_about(chance_frees(&c, NS_S).mean, 500, 60);
+	assert_about(chance_frees(&c, NS_S / 2).mean, 250, 40);
+	assert_about(chance_frees(&c, 0).mean, 0, 0);
+	/* All of them stuck in what is known to last for 4 s. */
+	see(&c, 1000, 4 * NS_S, now);
+	chance_running_begin(&c);
+	for (int i = 0; i < 50; i++)
+		chance_running(&c, NS_S);
+	chance_refresh(&c, now);
+	assert_about(chance_frees(&c, NS_S).mean, 0, 0.5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unknown_is_tried),
+		cmocka_unit_test(test_share_in_time),
+		cmocka_unit_test(test_never_falls_with_time),
+		cmocka_unit_test(test_silence_shows),
+		cmocka_unit_test(test_long_ones_count_once),
+		cmocka_unit_test(test_gone_is_not_over),
+		cmocka_unit_test(test_what_was_seen_fades),
+		cmocka_unit_test(test_years_of_it),
+		cmocka_unit_test(test_slots_come_free),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

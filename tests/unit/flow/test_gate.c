@@ -1,0 +1,156 @@
+/* The gate: what is worth a slot, what is told so at once, and probes while nothing is. */
+#include "flow/gate.h"
+#include "tests/unit/base/unit.h"
+
+#define BUDGET (500 * NS_MS)
+#define LIMIT 50
+
+static struct chance chance;
+static struct gate gate;
+
+static int setup(void **state)
+{
+	(void)state;
+	chance_init(&chance, 5 * NS_S);
+	gate_init(&gate, &chance, &chance);
+	return 0;
+}
+
+static void see(int n, ns_t duration)
+{
+	for (int i = 0; i < n; i++)
+		chance_done(&chance, duration, 0);
+	chance_refresh(&chance, 0);
+}
+
+static enum gate_verdict ask(ns_t left, ns_t now)
+{
+	const struct gate_call call = { .budget = BUDGET, .left = left, .share = 1 };
+	return gate_ask(&gate, &call, LIMIT, now);
+}
+
+static enum gate_verdict ask_to_wait(uint64_t ahead, double share)
+{
+	const struct gate_call call = { .budget = BUDGET,
+		.left = BUDGET,
+		.wait_max = NS_NEVER,
+		.share = share,
+		.ahead = ahead,
+		.waits = true };
+	return gate_ask(&gate, &call, LIMIT, 0);
+}
+
+static void test_nothing_is_refused_unknown(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(BUDGET, 0), GATE_GO);
+	assert_int_equal(ask(1, 0), GATE_GO);
+	assert_int_equal(ask_to_wait(1000, 1), GATE_GO);
+}
+
+static void test_too_little_time(void **state)
+{
+	(void)state;
+	see(100, 100 * NS_MS);
+	assert_int_equal(ask(BUDGET, 0), GATE_GO);
+	assert_int_equal(ask(200 * NS_MS, 0), GATE_GO);
+	assert_int_equal(ask(50 * NS_MS, 0), GATE_LATE);
+}
+
+/* One in five makes it, and that is as good as it gets: it is worth a slot. */
+static void test_a_small_chance_is_one(void **state)
+{
+	(void)state;
+	see(20, 100 * NS_MS);
+	see(80, 4 * NS_S);
+	assert_int_equal(ask(BUDGET, 0), GATE_GO);
+	assert_int_equal(ask(50 * NS_MS, 0), GATE_LATE);
+}
+
+static void test_who_waits_must_come_in_time(void **state)
+{
+	(void)state;
+	see(1000, 100 * NS_MS);
+	chance_running_begin(&chance);
+	for (int i = 0; i < 20; i++)
+		chance_running(&chance, i * 5 * NS_MS);
+	chance_refresh(&chance, 0);
+	double frees = chance_frees(&chance, 400 * NS_MS).mean; /* about 80 */
+	assert_true(frees > 60 && frees < 100);
+	assert_int_equal(ask_to_wait(10, 1), GATE_GO);
+	assert_int_equal(ask_to_wait((uint64_t)frees + 10, 1), GATE_LATE);
+	assert_int_equal(ask_to_wait(10, 0.1), GATE_LATE); /* of few of them */
+}
+
+static void test_margin_learns(void **state)
+{
+	(void)state;
+	double before = gate.margin;
+	for (int i = 0; i < GATE_TOLD_LATE; i++)
+		gate_note_refused(&gate, false);
+	double after = gate.margin;
+	assert_true(after < before);
+	gate_note_refused(&gate, true);
+	assert_true(gate.margin > after && gate.margin < before + 1e-9);
+	for (int i = 0; i < 1000; i++)
+		gate_note_refused(&gate, true);
+	assert_true(gate.margin <= GATE_MARGIN_MAX);
+	for (int i = 0; i < 100000; i++)
+		gate_note_refused(&gate, false);
+	assert_true(gate.margin >= 0);
+}
+
+static void test_probes_while_shut(void **state)
+{
+	(void)state;
+	see(100, 4 * NS_S);
+	assert_int_equal(ask(BUDGET, 0), GATE_PROBE);
+	gate_probe_sent(&gate, 0);
+	assert_int_equal(ask(BUDGET, 0), GATE_SHUT);
+	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY - 1), GATE_SHUT);
+	/* However long the one before takes. */
+	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY), GATE_PROBE);
+	gate_probe_sent(&gate, GATE_PROBE_EVERY);
+	assert_false(gate_probe_over(&gate, false));
+	assert_false(gate_probe_over(&gate, false));
+	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY + 1), GATE_PROBE);
+}
+
+/* Each that is in time lets two go: from one to 64 in six rounds. */
+static void test_opens_by_doubling(void **state)
+{
+	(void)state;
+	see(100, 4 * NS_S);
+	uint32_t probes = 1;
+	ns_t now = 0;
+	gate_probe_sent(&gate, now);
+	for (int round = 1; round <= 6; round++) {
+		while (gate.probes)
+			assert_true(gate_probe_over(&gate, true));
+		for (probes = 0; ask(BUDGET, now) == GATE_PROBE; probes++)
+			gate_probe_sent(&gate, now);
+		assert_int_equal(probes, 1 << round);
+	}
+	assert_false(gate_probe_over(&gate, false)); /* one is late: from the beginning */
+	assert_true(gate.probes > 1 && gate.allow == 1);
+	assert_int_equal(ask(BUDGET, now), GATE_SHUT);
+	while (gate.probes)
+		gate_probe_over(&gate, false);
+}
+
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_nothing_is_refused_unknown),
+		TEST(test_too_little_time),
+		TEST(test_a_small_chance_is_one),
+		TEST(test_who_waits_must_come_in_time),
+		TEST(test_margin_learns),
+		TEST(test_probes_while_shut),
+		TEST(test_opens_by_doubling),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
