@@ -17,6 +17,8 @@ struct half {
 	char *bytes;
 	size_t len;
 	uint64_t lines;
+	size_t before; /* of it, what was there at the switch to next_fd */
+	uint64_t lines_before;
 };
 
 struct accesslog {
@@ -70,14 +72,29 @@ static void wait_for_lines(struct accesslog *l)
 		late = pthread_cond_timedwait(&l->wake, &l->lock, &until);
 }
 
-static void write_half(struct accesslog *l, struct half *h)
+static void write_lines(
+	struct accesslog *l, const char *bytes, size_t len, uint64_t lines)
 {
-	if (h->len && l->fd >= 0) {
-		bool good = write_all(l->fd, h->bytes, h->len);
-		atomic_fetch_add(good ? &l->written : &l->failed, h->lines);
+	if (!len || l->fd < 0)
+		return;
+	bool good = write_all(l->fd, bytes, len);
+	atomic_fetch_add(good ? &l->written : &l->failed, lines);
+}
+
+/* What came before the switch into the file before, the rest into the next. */
+static void write_half(struct accesslog *l, struct half *h, int next)
+{
+	size_t before = next == FD_SAME ? h->len : h->before;
+	uint64_t lines = next == FD_SAME ? h->lines : h->lines_before;
+	write_lines(l, h->bytes, before, lines);
+	if (next != FD_SAME) {
+		if (l->fd >= 0)
+			close(l->fd);
+		l->fd = next;
 	}
-	h->len = 0;
-	h->lines = 0;
+	write_lines(l, h->bytes + before, h->len - before, h->lines - lines);
+	h->len = h->before = 0;
+	h->lines = h->lines_before = 0;
 }
 
 static void *run(void *arg)
@@ -94,12 +111,7 @@ static void *run(void *arg)
 		l->next_fd = FD_SAME;
 		stopping = l->stopping;
 		pthread_mutex_unlock(&l->lock);
-		write_half(l, full);
-		if (next == FD_SAME)
-			continue;
-		if (l->fd >= 0)
-			close(l->fd);
-		l->fd = next;
+		write_half(l, full, next);
 	}
 	pthread_mutex_lock(&l->lock);
 	l->stopped = true;
@@ -156,6 +168,10 @@ void accesslog_switch(struct accesslog *l, int fd)
 {
 	pthread_mutex_lock(&l->lock);
 	int skipped = l->next_fd;
+	if (skipped == FD_SAME) {
+		l->filling->before = l->filling->len;
+		l->filling->lines_before = l->filling->lines;
+	}
 	l->next_fd = fd;
 	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->lock);
