@@ -55,10 +55,6 @@ void chance_refresh(struct chance *c, ns_t now);
  * another than it was. */
 void chance_doubt(struct chance *c, double factor);
 
-static inline bool chance_is_unknown(const struct chance *c)
-{
-	return c->evidence <= 0;
-}
 /* Enough calls have ended of late to say when slots come free. */
 static inline bool chance_knows_ends(const struct chance *c)
 {

@@ -112,8 +112,11 @@ void admission_note_gone(struct cconn *cc)
 
 struct caller *admission_caller(struct upstream *u, const struct call *call)
 {
-	return callers_find(&u->admission.callers, call->caller_key, call->priority,
-		worker_now(u->worker));
+	struct callers *all = &u->admission.callers;
+	ns_t now = worker_now(u->worker);
+	if (!is_limited(u)) /* all are one */
+		return callers_find(all, 0, CALLERS_NORMAL, now);
+	return callers_find(all, call->caller_key, call->priority, now);
 }
 
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller)
