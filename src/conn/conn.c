@@ -155,6 +155,14 @@ void conn_farewell(struct conn *c)
 	c->filter->farewell(c);
 }
 
+enum io_close conn_quiet_close(struct conn *c)
+{
+	uint32_t unread = 0, unacked = 0;
+	bool quiet = io_queued(&c->sock, &unread, &unacked) == ERR_OK && unread == 0 &&
+		     unacked == 0;
+	return quiet ? IO_CLOSE_RESET : IO_CLOSE_FIN;
+}
+
 void conn_close(struct conn *c, enum io_close how)
 {
 	if (!conn_is_open(c))

@@ -77,6 +77,9 @@ MUST_USE enum err conn_shutdown(struct conn *c);
 /* Before a reset of a connection at rest: says that this end is no accident (close_notify).
  * Without TLS: nothing. */
 void conn_farewell(struct conn *c);
+/* How to close a connection at rest so that no TIME_WAIT is left: a reset, unless there is
+ * something unread or not acknowledged that it would destroy. Ask before the farewell. */
+enum io_close conn_quiet_close(struct conn *c);
 /* IO_CLOSE_FIN says the farewell by itself. */
 void conn_close(struct conn *c, enum io_close how);
 /* The filter comes off, and its state goes: bytes are the socket's own from now on. Nothing is

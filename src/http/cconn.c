@@ -114,17 +114,20 @@ void cconn_leave(struct cconn *cc)
 	upstream_note_no_conn(u);
 }
 
+void cconn_close_first(struct cconn *cc)
+{
+	enum io_close how = IO_CLOSE_FIN;
+	if (!cc->up->cfg.idle_fin)
+		how = conn_quiet_close(&cc->conn);
+	if (how == IO_CLOSE_RESET)
+		conn_farewell(&cc->conn);
+	cconn_close(cc, how);
+}
+
 void cconn_close_idle(struct cconn *cc)
 {
-	uint32_t unread = 0, unacked = 0;
-	enum io_close how = IO_CLOSE_FIN;
-	if (!cc->up->cfg.idle_fin &&
-		io_queued(&cc->conn.sock, &unread, &unacked) == ERR_OK && unread == 0 &&
-		unacked == 0)
-		how = IO_CLOSE_RESET;
-	conn_farewell(&cc->conn);
 	cc->up->stats.closed_idle++;
-	cconn_close(cc, how);
+	cconn_close_first(cc);
 }
 
 struct call *cconn_detach(struct cconn *cc)
@@ -155,6 +158,7 @@ void cconn_assign(struct cconn *cc, struct call *call)
 {
 	CHECK(cc->state == CCONN_IDLE);
 	cc->pooled = true;
+	pool_took(cc);
 	cconn_take_call(cc, call);
 	call->state = CALL_SENDING;
 	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
@@ -175,18 +179,6 @@ void cconn_init(struct cconn *cc)
 
 /* --- the end of a call --- */
 
-/* Into the pool, unless its address is the server's no longer. */
-static void cconn_pool(struct cconn *cc)
-{
-	struct upstream *u = cc->up;
-	cconn_enter(cc, CCONN_IDLE, u->cfg.idle_for);
-	cconn_rearm(cc);
-	if (cc->endpoint->live)
-		upstream_poke(u);
-	else
-		cconn_close_idle(cc);
-}
-
 /* The whole request is with the kernel. */
 static bool cconn_has_sent(const struct cconn *cc)
 {
@@ -194,10 +186,10 @@ static bool cconn_has_sent(const struct cconn *cc)
 }
 
 /*
- * We close first. Under a limit the server's own FIN is waited for: it says that ours was
+ * We say FIN first. Under a limit the server's own FIN is waited for: it says that ours was
  * noticed, however late a busy server comes to it; only then does the slot settle.
  */
-static void cconn_close_first(struct cconn *cc)
+static void cconn_fin_first(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_done++;
@@ -219,7 +211,7 @@ static void cconn_release(struct cconn *cc)
 	bool clean = whole && !cc->unasked && cc->in.start == cc->in.end;
 	upstream_slot_call_over(u, cc);
 	if (u->cfg.connections == UPSTREAM_PRETEND && clean) {
-		cconn_close_first(cc);
+		cconn_fin_first(cc);
 		return;
 	}
 	if (!clean) {
@@ -234,16 +226,21 @@ static void cconn_release(struct cconn *cc)
 		cconn_rearm(cc);
 		return;
 	}
+	if (!pool_keeps(cc)) {
+		u->stats.aged++;
+		cconn_close_first(cc);
+		return;
+	}
 	if (upstream_is_conn_unit(u))
 		upstream_slot_idle(u, cc);
-	cconn_pool(cc);
+	pool_put(cc);
 }
 
 static void cconn_answer_done(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	struct call *call = cconn_detach(cc);
-	cc->served++;
+	cc->life.served++;
 	admission_note_answer(cc);
 	if (!call) {
 		u->stats.drained++;
@@ -314,6 +311,8 @@ static void cconn_on_eof(struct cconn *cc)
 		tunnel_on_eof(cc);
 		return;
 	}
+	if (cc->state == CCONN_IDLE)
+		pool_lost(cc);
 	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;
@@ -358,6 +357,7 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		cc->head_seen = true;
 		cc->status = head->status;
 		cc->keep = head->keep_alive && head->status != 101;
+		pool_note_head(cc, head);
 		if (call) {
 			call->answered = true;
 			call->status = head->status;
@@ -452,7 +452,7 @@ static void cconn_process(struct cconn *cc)
  */
 static void cconn_on_unasked(struct cconn *cc)
 {
-	if (cc->served == 0) {
+	if (cc->life.served == 0) {
 		cc->unasked = true;
 		cconn_process(cc);
 		return;
@@ -477,6 +477,8 @@ static void cconn_on_readable(struct cconn *cc)
 	if (e != ERR_OK) {
 		if (e != ERR_NO_MEMORY)
 			cc->up->stats.closed_reset++;
+		if (cc->state == CCONN_IDLE && e == ERR_RESET)
+			pool_lost(cc);
 		cconn_fail(cc, e);
 		return;
 	}
@@ -587,13 +589,14 @@ static void cconn_on_connected(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	attempt_won(cc);
+	pool_opened(cc);
 	if (!cc->call) {
 		/* Its caller left while we connected: a fresh connection for the pool. */
 		if (upstream_is_conn_unit(u))
 			upstream_slot_idle(u, cc);
 		else
 			upstream_slot_call_over(u, cc);
-		cconn_pool(cc);
+		pool_put(cc);
 		return;
 	}
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
@@ -692,7 +695,7 @@ static void on_timer(struct timer *t)
 		attempt_on_timer(cc);
 		break;
 	case CCONN_IDLE:
-		cconn_close_idle(cc);
+		pool_on_timer(cc);
 		break;
 	case CCONN_DRAINING:
 		/* The server may be at it for longer yet: its slot stays charged. */
@@ -702,7 +705,10 @@ static void on_timer(struct timer *t)
 		break;
 	case CCONN_PARTING:
 		cc->up->stats.closed_done++;
-		cconn_close(cc, IO_CLOSE_FIN);
+		if (cc->shut)
+			cconn_close(cc, IO_CLOSE_FIN);
+		else
+			cconn_close_first(cc);
 		break;
 	case CCONN_BUSY:
 		cconn_on_pace(cc);

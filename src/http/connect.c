@@ -193,13 +193,13 @@ void attempt_failed(struct cconn *cc, enum err why)
 	if (cc->rival) { /* the others go on */
 		if (cc->call)
 			race_pass(cc, cc->rival);
-		cconn_close(cc, IO_CLOSE_FIN);
+		cconn_close(cc, IO_CLOSE_RESET);
 		return;
 	}
 	struct call *call = cconn_detach(cc);
 	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(u, cc);
-	cconn_close(cc, IO_CLOSE_FIN);
+	cconn_close(cc, IO_CLOSE_RESET); /* TLS has failed: no TIME_WAIT for each try */
 	if (call)
 		call_finish(call, u, why);
 }

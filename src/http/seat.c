@@ -32,8 +32,7 @@ struct parcel {
 	struct conn conn;
 	struct addr addr; /* of its endpoint */
 	struct text host; /* the same */
-	uint32_t served;
-	ns_t idle_until;
+	struct cconn_life life;
 };
 
 /* --- the bell --- */
@@ -119,7 +118,7 @@ static void parcel_close(struct parcel *p, struct worker *w)
 {
 	struct conn c = { 0 };
 	if (conn_adopt(&c, w->loop, &p->conn) == ERR_OK)
-		conn_close(&c, IO_CLOSE_FIN);
+		conn_close(&c, conn_quiet_close(&c));
 	quota_give(share_sockets(p->share), 1);
 	if (w->cconns.quota)
 		quota_give(w->cconns.quota, 1);
@@ -148,7 +147,7 @@ static struct cconn *parcel_unpack(struct parcel *p, struct upstream *u)
 		slots_move_in(&u->slots, cc->slot);
 	}
 	endpoint_take(cc, endpoint_for(u, &p->addr, text_slice(&p->host)));
-	cc->served = p->served;
+	cc->life = p->life;
 	return cc;
 }
 
@@ -165,11 +164,7 @@ static void parcel_deliver(struct parcel *p, struct upstream *u)
 		return;
 	}
 	u->stats.adopted++;
-	ns_t left = NS_NEVER;
-	if (p->idle_until != NS_NEVER)
-		left = ns_max(p->idle_until - worker_now(u->worker), 0);
-	cconn_enter(cc, CCONN_IDLE, left);
-	cconn_rearm(cc);
+	pool_adopt(cc);
 }
 
 static void on_parcel(struct io_letter *l)
@@ -199,8 +194,7 @@ static struct parcel *parcel_pack(struct cconn *cc, uint32_t to)
 	p->addr = cc->endpoint->addr;
 	text_init(&p->host);
 	text_add_slice(&p->host, text_slice(&cc->endpoint->host));
-	p->served = cc->served;
-	p->idle_until = timer_is_set(&cc->timer) ? cc->timer.at : NS_NEVER;
+	p->life = cc->life;
 	conn_release(&cc->conn, &p->conn);
 	u->stats.sockets--;
 	if (cc->slot) {

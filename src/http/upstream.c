@@ -513,6 +513,7 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	slots_init(
 		&u->slots, cfg->unit, cfg->limit_auto ? 1 : cfg->limit, cfg->drain_share);
 	admission_init(u);
+	pool_init(u);
 	queue_init(&u->queue, &u->admission.callers, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
 	tune_start(u);
@@ -536,6 +537,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	upstream_set_cfg(u, &next);
 	endpoints_set_tls(u);
 	u->retired = false;
+	demand_set_max(&u->demand, cfg->idle_for);
 	upstream_set_sockets_max(u);
 	if (u->tuner || cfg->limit_auto)
 		tune_configure(u);
@@ -586,6 +588,8 @@ static void upstream_close_all(struct upstream *u)
 			struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 			struct call *call = cc->call;
 			cc->call = NULL;
+			if (cc->state == CCONN_IDLE)
+				conn_farewell(&cc->conn);
 			cconn_close(cc, IO_CLOSE_RESET);
 			if (call)
 				call_finish(call, u, ERR_STOPPING);

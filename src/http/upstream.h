@@ -85,6 +85,11 @@ struct upstream_cfg {
 			   that the server does not take (ERR_IDLE); 0: no bound. Both end the call as
 			   an abandoned one. */
 	bool idle_fin; /* close idle connections by FIN, not by RST */
+	/* Idle connections are closed before the server does it (its Keep-Alive, or what it was
+	 * seen to do), and when demand does not need them (flow/demand.h). */
+	bool tended;
+	ns_t age_max;          /* of a connection, less up to a tenth; 0: no bound */
+	uint32_t requests_max; /* on a connection; 0: no bound */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct upstream_group
@@ -223,11 +228,20 @@ struct upstream_stats {
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed;
 	uint64_t connects, connects_failed, reused;
 	uint64_t adopted; /* connections that came from another thread's upstream */
+	/* of closed_idle: before the server would, as nobody needed them; and of all, for their age
+	 * or their count of requests */
+	uint64_t reaped, yielded, aged;
 	uint64_t closed_by_peer, closed_idle, closed_done, closed_reset, closed_error;
 	uint64_t rx_bytes, tx_bytes; /* of closed connections */
 	uint32_t sockets;            /* open now */
 };
 const struct upstream_stats *upstream_stats(const struct upstream *u);
+struct upstream_pool {
+	ns_t learned; /* the server closes idle connections at this age; NS_NEVER: not known */
+	ns_t hinted; /* so it said last; NS_NEVER: it does not say */
+	ns_t window; /* an idle connection that nobody needs is kept for so long */
+};
+void upstream_pool(const struct upstream *u, struct upstream_pool *view);
 /* NULL: no TLS. */
 const struct tls_counts *upstream_tls_counts(const struct upstream *u);
 /* Bytes so far, those of open connections too (walks them). */

@@ -3,6 +3,8 @@
 #ifndef WEIR_HTTP_UPSTREAM_INTERNAL_H
 #define WEIR_HTTP_UPSTREAM_INTERNAL_H
 
+#include "flow/demand.h"
+#include "flow/idle_age.h"
 #include "http/upstream.h"
 
 enum cconn_state {
@@ -57,6 +59,11 @@ struct upstream {
 	struct queue queue;
 	struct list pushed_out; /* of the queue, by others: struct batch */
 	struct admission admission;
+	/* pool.c's */
+	struct demand demand;
+	struct idle_age idle_age;
+	ns_t hinted;                     /* last */
+	uint64_t opened;                 /* connections, ever */
 	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
 	struct list_node group_wait;     /* on cfg.group's */
 	struct timer timer;              /* the next slot or ticket whose time is over */
@@ -66,6 +73,15 @@ struct upstream {
 	uint32_t next_endpoint;
 	bool stopping;
 	bool retired; /* nothing is kept idle */
+};
+
+/* pool.c's: what bounds a connection's life; goes with it to another thread. */
+struct cconn_life {
+	ns_t idle_since; /* IDLE */
+	ns_t rested;     /* so long it was idle before its call */
+	ns_t until;      /* too old from then on */
+	ns_t hint;       /* the server said that it closes after so long */
+	uint32_t served, serve_max;
 };
 
 struct cconn {
@@ -87,7 +103,7 @@ struct cconn {
 	struct cconn *rival; /* CONNECTING: the next of those for one call; NULL: alone */
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
 	ns_t sent_at;        /* its request, with `told` */
-	uint32_t served;
+	struct cconn_life life;
 	uint16_t status;   /* of its final answer; 0: not yet */
 	uint8_t method;    /* of the request on it */
 	bool raced;        /* CONNECTING: has set the next attempt going beside it */
@@ -176,6 +192,24 @@ void admission_release(struct upstream *u, struct slot *slot);
 bool admission_is_wanted(const struct upstream *u);
 ns_t admission_again_at(const struct upstream *u); /* when to look again unasked */
 
+/* --- pool.c --- */
+void pool_init(struct upstream *u);
+/* It is connected. */
+void pool_opened(struct cconn *cc);
+/* The final answer's head: what it says of the connection. */
+void pool_note_head(struct cconn *cc, const struct h1_head *head);
+/* After a call: neither too old nor used up. */
+bool pool_keeps(struct cconn *cc);
+/* Into the pool, unless its address is the server's no longer. */
+void pool_put(struct cconn *cc);
+/* It has come out of another thread's pool, idle as it is. */
+void pool_adopt(struct cconn *cc);
+/* Out of the pool, for a call. */
+void pool_took(struct cconn *cc);
+void pool_on_timer(struct cconn *cc);
+/* The server closed it while it was idle. */
+void pool_lost(struct cconn *cc);
+
 /* --- seat.c: nothing to do for an upstream that is alone --- */
 void seat_take(struct upstream *u);
 void seat_leave(struct upstream *u);
@@ -243,7 +277,9 @@ void cconn_abandon(struct cconn *cc);
 void cconn_close_socket(struct cconn *cc, enum io_close how);
 /* Closes for good; the slot settles unless it became a ghost before. */
 void cconn_close(struct cconn *cc, enum io_close how);
-/* Closes an idle connection so that it leaves no TIME_WAIT where that is safe. */
+/* We close first: so that it leaves no TIME_WAIT where that is safe. */
+void cconn_close_first(struct cconn *cc);
+/* The same with an idle connection. */
 void cconn_close_idle(struct cconn *cc);
 void cconn_free(struct cconn *cc);
 /* An IDLE connection whose socket and slot have gone to another thread, charged as it is. */

@@ -145,6 +145,14 @@ MUST_USE bool h1_put_offer(struct wire *out, const struct h1_head *head);
  * is not in `offer` (as h1_put_offer wrote it). */
 bool h1_is_switch(const struct h1_head *head, struct slice offer);
 
+/* A Keep-Alive field's value (RFC 2068 19.7.1.1): after how long the server closes an idle
+ * connection, and how many requests more it takes on it. False: it says neither. */
+#define H1_KEEP_ALIVE_UNSAID UINT32_MAX
+struct h1_keep_alive {
+	uint32_t timeout_s, max;
+};
+bool h1_read_keep_alive(struct slice value, struct h1_keep_alive *out);
+
 /*
  * Body decoder: how much of the bytes at hand is payload. One for each message being
  * received.

@@ -22,6 +22,11 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->settle_for = o->settle_for;
 	u->idle_for = o->idle_for;
 	u->idle_fin = o->close_idle == 1;
+	u->tended = true;
+	u->age_max = o->connection_age;
+	u->requests_max = o->connection_requests < UINT32_MAX
+				  ? (uint32_t)o->connection_requests
+				  : 0;
 }
 
 /* As with `printf ... | nc -N`: what is asked, and its end, at once. */

@@ -245,6 +245,11 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 	check_bound(c, at, "first-byte-timeout", o->first_byte_timeout,
 		"every answer would be too late");
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
+	check_bound(c, at, "connection-age", o->connection_age,
+		"no connection would be used twice; see connections");
+	if (o->connection_requests == 0)
+		config_complain(c, option(at, "connection-requests"),
+			": at least 1, or none for no bound");
 	check_bound(
 		c, at, "tls-timeout", o->tls_timeout, "every handshake would be late");
 	if (!o->upstream_cert != !o->upstream_key)

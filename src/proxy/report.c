@@ -43,6 +43,7 @@ static void gauges_fill(struct gauges *g, const struct upstream *u)
 	g->waiting_peak = queue->peak;
 	g->stats = *upstream_stats(u);
 	g->limit = limit_of(slots);
+	upstream_pool(u, &g->pool);
 }
 
 static struct report_target *add_target(struct report *r)
@@ -110,6 +111,9 @@ static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s
 	sum->connects += s->connects;
 	sum->connects_failed += s->connects_failed;
 	sum->reused += s->reused;
+	sum->reaped += s->reaped;
+	sum->yielded += s->yielded;
+	sum->aged += s->aged;
 	sum->closed_by_peer += s->closed_by_peer;
 	sum->closed_reset += s->closed_reset;
 	sum->closed_idle += s->closed_idle;
@@ -118,6 +122,13 @@ static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s
 	sum->rx_bytes += s->rx_bytes;
 	sum->tx_bytes += s->tx_bytes;
 	sum->sockets += s->sockets;
+}
+
+static void pool_add(struct upstream_pool *sum, const struct upstream_pool *p)
+{
+	sum->learned = ns_min(sum->learned, p->learned);
+	sum->hinted = ns_min(sum->hinted, p->hinted);
+	sum->window = ns_max(sum->window, p->window);
 }
 
 /* All but the limit. */
@@ -130,6 +141,7 @@ static void gauges_add(struct gauges *sum, const struct gauges *g)
 	sum->waiting += g->waiting;
 	sum->waiting_peak += g->waiting_peak;
 	stats_add(&sum->stats, &g->stats);
+	pool_add(&sum->pool, &g->pool);
 }
 
 static struct report_target *find_target(struct report *r, const char *key)

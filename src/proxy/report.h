@@ -20,6 +20,8 @@ struct gauges {
 	uint64_t waiting, waiting_peak;
 	struct upstream_stats stats;
 	uint64_t limit; /* UINT64_MAX: none */
+	struct upstream_pool
+		pool; /* of several: the least that was learned, the longest window */
 };
 
 struct report_target {

@@ -116,6 +116,18 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_end(j);
 }
 
+static void json_pool(struct json *j, const struct gauges *g)
+{
+	json_object(j, "pool");
+	json_ms(j, "hinted_ms", g->pool.hinted);
+	json_ms(j, "learned_ms", g->pool.learned);
+	json_ms(j, "window_ms", g->pool.window);
+	json_int(j, "reaped", (int64_t)g->stats.reaped);
+	json_int(j, "yielded", (int64_t)g->stats.yielded);
+	json_int(j, "aged", (int64_t)g->stats.aged);
+	json_end(j);
+}
+
 static void json_handshakes(
 	struct json *j, uint64_t handshakes, uint64_t resumed, uint64_t failed)
 {
@@ -164,6 +176,7 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);
+		json_pool(j, &t->gauges);
 		json_end(j);
 	}
 	json_end(j);

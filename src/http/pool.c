@@ -1,0 +1,168 @@
+/*
+ * For how long a connection is kept: what the server said and was seen to do about idle ones,
+ * what demand needs, and the bounds of the configuration.
+ *
+ * MODEL   A connection in the pool has one timer, for whichever comes first: the server would
+ *         close it (reaped), nobody has needed it (yielded), or it is too old. A connection
+ *         that comes back from a call is looked at for its age and its count of requests.
+ */
+#include "http/upstream_internal.h"
+
+/* Hints come in whole seconds, cut off or rounded: a second at most is left to that, and of a
+ * short one a quarter. */
+static ns_t hint_before(ns_t hint)
+{
+	return hint == NS_NEVER ? hint : hint - ns_min(hint / 4, NS_S);
+}
+
+static ns_t pool_now(const struct cconn *cc)
+{
+	return worker_now(cc->up->worker);
+}
+
+void pool_init(struct upstream *u)
+{
+	demand_init(&u->demand, u->cfg.idle_for);
+}
+
+/* Connections that were opened together do not end together: from nine tenths of the age on,
+ * spread evenly (the golden ratio's multiples fill the unit interval without clusters). */
+static ns_t age_of(struct upstream *u)
+{
+	const double golden = 0.6180339887498949;
+	double nth = (double)u->opened++ * golden;
+	double spread = nth - (double)(uint64_t)nth;
+	ns_t age = u->cfg.age_max;
+	return age - (ns_t)((double)(age / 10) * spread);
+}
+
+void pool_opened(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	ns_t now = pool_now(cc);
+	cc->life = (struct cconn_life){ .hint = NS_NEVER, .until = NS_NEVER };
+	cc->life.serve_max = u->cfg.requests_max ? u->cfg.requests_max : UINT32_MAX;
+	if (u->cfg.age_max && u->cfg.age_max != NS_NEVER)
+		cc->life.until = ns_add(now, age_of(u));
+	if (cc->call)
+		demand_note_connect(&u->demand, now);
+}
+
+/* RFC 2068 19.7.1.1: timeout is how long it stays open when idle, max how many requests more
+ * it may serve. */
+static void read_hint(struct cconn *cc, const struct h1_head *head)
+{
+	const struct h1_field *f = h1_field_find(head, H1_FIELD_KEEP_ALIVE);
+	struct h1_keep_alive said;
+	if (!f || !h1_read_keep_alive(f->value, &said))
+		return;
+	if (said.timeout_s != H1_KEEP_ALIVE_UNSAID)
+		cc->life.hint = said.timeout_s * NS_S;
+	if (said.max == H1_KEEP_ALIVE_UNSAID)
+		return;
+	/* this answer is not counted in `served` yet */
+	uint64_t most = (uint64_t)cc->life.served + 1 + said.max;
+	if (most < cc->life.serve_max)
+		cc->life.serve_max = (uint32_t)most;
+}
+
+void pool_note_head(struct cconn *cc, const struct h1_head *head)
+{
+	struct upstream *u = cc->up;
+	if (!u->cfg.tended)
+		return;
+	if (cc->pooled && cc->life.rested > NS_S)
+		idle_age_note_lived(&u->idle_age, cc->life.rested);
+	if (head->seen & (uint64_t)1 << H1_FIELD_KEEP_ALIVE)
+		read_hint(cc, head);
+	u->hinted = cc->life.hint;
+}
+
+bool pool_keeps(struct cconn *cc)
+{
+	const struct cconn_life *l = &cc->life;
+	return l->served < l->serve_max && pool_now(cc) < l->until && l->hint > 0;
+}
+
+/* When it is to be closed, and as what that is counted. */
+static ns_t pool_due(struct cconn *cc, uint64_t **counter)
+{
+	struct upstream *u = cc->up;
+	struct upstream_stats *stats = &u->stats;
+	const struct cconn_life *l = &cc->life;
+	const struct {
+		ns_t at;
+		uint64_t *counter;
+	} bounds[] = {
+		{ ns_add(l->idle_since, u->cfg.idle_for), &stats->yielded },
+		{ l->until, &stats->aged },
+		{ ns_add(l->idle_since, hint_before(l->hint)), &stats->reaped },
+		{ ns_add(l->idle_since, idle_age_bound(&u->idle_age, pool_now(cc))),
+			&stats->reaped },
+		{ ns_add(l->idle_since, demand_window(&u->demand)), &stats->yielded },
+	};
+	size_t n = u->cfg.tended ? ARRAY_LEN(bounds) : 2, first = 0;
+	for (size_t i = 1; i < n; i++)
+		if (bounds[i].at < bounds[first].at)
+			first = i;
+	*counter = bounds[first].counter;
+	return bounds[first].at;
+}
+
+static void pool_arm(struct cconn *cc)
+{
+	uint64_t *ignored;
+	ns_t due = pool_due(cc, &ignored), now = pool_now(cc);
+	cconn_enter(cc, CCONN_IDLE, due == NS_NEVER ? due : ns_max(due - now, 0));
+}
+
+void pool_put(struct cconn *cc)
+{
+	cc->life.idle_since = pool_now(cc);
+	pool_arm(cc);
+	cconn_rearm(cc);
+	if (cc->endpoint->live)
+		upstream_poke(cc->up);
+	else
+		cconn_close_idle(cc);
+}
+
+void pool_adopt(struct cconn *cc)
+{
+	pool_arm(cc);
+	cconn_rearm(cc);
+}
+
+void pool_took(struct cconn *cc)
+{
+	cc->life.rested = pool_now(cc) - cc->life.idle_since;
+	demand_note_request(&cc->up->demand);
+}
+
+void pool_on_timer(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	uint64_t *counter;
+	ns_t due = pool_due(cc, &counter), now = pool_now(cc);
+	if (now < due) { /* what is known has changed meanwhile */
+		io_timer_set(u->worker->loop, &cc->timer, due);
+		return;
+	}
+	++*counter;
+	if (counter == &u->stats.yielded)
+		demand_note_yield(&u->demand, now);
+	cconn_close_idle(cc);
+}
+
+void pool_lost(struct cconn *cc)
+{
+	ns_t now = pool_now(cc);
+	idle_age_note_closed(&cc->up->idle_age, now - cc->life.idle_since, now);
+}
+
+void upstream_pool(const struct upstream *u, struct upstream_pool *view)
+{
+	*view = (struct upstream_pool){ .learned = idle_age_learned(&u->idle_age),
+		.hinted = u->hinted,
+		.window = u->cfg.tended ? demand_window(&u->demand) : u->cfg.idle_for };
+}

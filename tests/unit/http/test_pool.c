@@ -1,0 +1,216 @@
+/* For how long connections are kept: hints, what was learned, age, demand. */
+#include "scene.h"
+
+#define HINTED(hint) \
+	"HTTP/1.1 200 OK\r\nKeep-Alive: " hint "\r\nContent-Length: 5\r\n\r\nhello"
+
+static struct upstream_cfg tended(void)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.tended = true;
+	cfg.idle_for = 300 * NS_S;
+	return cfg;
+}
+
+/* One call after the other, each answered before the next. */
+static void ask(struct scene *s, const char *method, ns_t rest)
+{
+	struct job j;
+	job_init(&j, s->up, method, "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s->bed, 10 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	job_fini(&j);
+	if (rest > 10 * NS_MS)
+		bed_run(&s->bed, rest - 10 * NS_MS);
+}
+
+/* `n` at once, which are answered together. */
+static void ask_together(struct scene *s, uint32_t n)
+{
+	struct job jobs[8];
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+	bed_run(&s->bed, 10 * NS_MS);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, ERR_OK);
+		job_fini(&jobs[i]);
+	}
+}
+
+static void assert_no_time_wait(struct scene *s)
+{
+	struct sim_counts n;
+	sim_count(s->bed.sim, s->bed.near, &n);
+	assert_int_equal(n.time_wait + n.fin_wait2, 0);
+}
+
+/* A server that closes after 5 s and says so is always forestalled. */
+static void test_a_hint(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	scene_init(&s, NULL, &cfg);
+	s.answer = HINTED("timeout=5");
+	s.close_in = 5 * NS_S;
+	for (int i = 0; i < 5; i++)
+		ask(&s, "POST", 4500 * NS_MS);
+	const struct upstream_stats *stats = upstream_stats(s.up);
+	assert_int_equal(stats->connects, 5);
+	assert_int_equal(stats->reaped, 5);
+	assert_int_equal(stats->closed_by_peer, 0);
+	ask(&s, "POST", 3900 * NS_MS);
+	ask(&s, "POST", 100 * NS_MS);
+	assert_int_equal(stats->connects, 6);
+	struct upstream_pool view;
+	upstream_pool(s.up, &view);
+	assert_true(view.hinted == 5 * NS_S && view.learned == NS_NEVER);
+	assert_no_time_wait(&s);
+	scene_fini(&s);
+}
+
+/* max: so many requests more. 0 s: none. */
+static void test_hints_that_end_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *answer;
+		uint64_t connects, aged; /* for nine requests */
+	} rows[] = {
+		{ HINTED("timeout=15, max=2"), 3, 3 },
+		{ HINTED("max=0"), 9, 9 },
+		{ HINTED("timeout=0"), 9, 9 },
+		{ HINTED("max=99999999999999999999"), 1, 0 },
+		{ HINTED("max=, timeout=-1, timeout, x=0"), 1, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct upstream_cfg cfg = tended();
+		struct scene s;
+		scene_init(&s, NULL, &cfg);
+		s.answer = rows[i].answer;
+		for (int k = 0; k < 9; k++)
+			ask(&s, "GET", 50 * NS_MS);
+		assert_int_equal(upstream_stats(s.up)->connects, rows[i].connects);
+		assert_int_equal(upstream_stats(s.up)->aged, rows[i].aged);
+		assert_no_time_wait(&s);
+		scene_fini(&s);
+	}
+}
+
+/* It says nothing, and closes at 3 s: after three times no call meets a connection that is
+ * being closed. */
+static void test_what_is_learned(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct upstream_pool view;
+	scene_init(&s, NULL, &cfg);
+	s.close_in = 3 * NS_S;
+	for (int i = 0; i < 10; i++)
+		ask(&s, "POST", 4 * NS_S);
+	const struct upstream_stats *stats = upstream_stats(s.up);
+	assert_int_equal(stats->closed_by_peer, 3);
+	assert_int_equal(stats->reaped, 7);
+	upstream_pool(s.up, &view);
+	assert_in_range(view.learned, 2900 * NS_MS, 3 * NS_S);
+	assert_no_time_wait(&s);
+	/* it is another server now: found out when it is put to the test */
+	s.close_in = NS_NEVER;
+	bed_run(&s.bed, 601 * NS_S);
+	for (int i = 0; i < 5; i++)
+		ask(&s, "POST", 5 * NS_S);
+	upstream_pool(s.up, &view);
+	assert_true(view.learned == NS_NEVER);
+	assert_int_equal(stats->connects, 11);
+	scene_fini(&s);
+}
+
+static void test_age_and_count(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	cfg.age_max = 20 * NS_S;
+	scene_init(&s, NULL, &cfg);
+	for (int i = 0; i < 100; i++)
+		ask(&s, "GET", NS_S);
+	assert_in_range(upstream_stats(s.up)->connects, 5, 6);
+	assert_in_range(upstream_stats(s.up)->aged, 5, 6);
+	assert_no_time_wait(&s);
+	scene_fini(&s);
+	/* those opened together end apart */
+	cfg = tended();
+	cfg.age_max = 9 * NS_S;
+	scene_init(&s, NULL, &cfg);
+	ask_together(&s, 4);
+	bed_run(&s.bed, 8090 * NS_MS);
+	for (int gone = 1; s.open; gone++) {
+		uint64_t before = s.open;
+		bed_run(&s.bed, 100 * NS_MS);
+		assert_in_range(before - s.open, 0, 1);
+		assert_in_range(gone, 1, 10);
+	}
+	scene_fini(&s);
+	cfg = tended();
+	cfg.requests_max = 10;
+	scene_init(&s, NULL, &cfg);
+	for (int i = 0; i < 100; i++)
+		ask(&s, "GET", 20 * NS_MS);
+	assert_int_equal(upstream_stats(s.up)->connects, 10);
+	scene_fini(&s);
+}
+
+/* Four were needed, then one: after a while three slots are the others' again. */
+static void test_what_is_not_needed_is_yielded(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	scene_init(&s, NULL, &cfg);
+	ask_together(&s, 4);
+	assert_int_equal(scene_used(&s), 4);
+	for (int i = 0; i < 12; i++)
+		ask(&s, "GET", NS_S);
+	assert_int_equal(scene_used(&s), 1);
+	assert_int_equal(upstream_stats(s.up)->yielded, 3);
+	assert_no_time_wait(&s);
+	/* missed soon after: next time they are kept for longer */
+	ask_together(&s, 4);
+	for (int i = 0; i < 12; i++)
+		ask(&s, "GET", NS_S);
+	assert_int_equal(scene_used(&s), 4);
+	assert_int_equal(upstream_stats(s.up)->connects, 7);
+	scene_fini(&s);
+}
+
+/* Said to be the last answer, and then the server does not close. */
+static void test_a_server_that_forgets_to_close(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	scene_init(&s, NULL, &cfg);
+	s.answer =
+		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+	ask(&s, "GET", 2 * NS_S);
+	assert_int_equal(s.open, 0);
+	assert_no_time_wait(&s);
+	scene_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_hint),
+		TEST(test_hints_that_end_it),
+		TEST(test_what_is_learned),
+		TEST(test_age_and_count),
+		TEST(test_what_is_not_needed_is_yielded),
+		TEST(test_a_server_that_forgets_to_close),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
