@@ -124,6 +124,13 @@ void cconn_close_first(struct cconn *cc)
 	cconn_close(cc, how);
 }
 
+/* The server may not be done with it. An RST tells it so at once and leaves nothing behind, but
+ * is never sent again: lost on the way it leaves the server's slot held. */
+static void cconn_break(struct cconn *cc)
+{
+	cconn_close(cc, cc->up->cfg.idle_fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
+}
+
 void cconn_close_idle(struct cconn *cc)
 {
 	cc->up->stats.closed_idle++;
@@ -216,7 +223,7 @@ static void cconn_release(struct cconn *cc)
 	}
 	if (!clean) {
 		u->stats.closed_done++;
-		cconn_close(cc, IO_CLOSE_RESET);
+		cconn_break(cc);
 		return;
 	}
 	inbound_relax(&cc->in, cconn_worker(cc), false);
@@ -292,9 +299,10 @@ void cconn_fail(struct cconn *cc, enum err why)
 	u->stats.closed_error += call != NULL;
 	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(u, cc);
-	cconn_close(cc, why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE
-				? IO_CLOSE_FIN
-				: IO_CLOSE_RESET);
+	if (why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE)
+		cconn_close(cc, IO_CLOSE_FIN);
+	else
+		cconn_break(cc);
 	if (call)
 		call_finish(call, u, why);
 }
@@ -368,7 +376,7 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 	if (cc->state == CCONN_CLOSED)
 		return;
 	if (cc->state == CCONN_DRAINING && head->body == H1_BODY_TUNNEL) {
-		cconn_close(cc, IO_CLOSE_RESET); /* nobody asked for one: it has no end */
+		cconn_break(cc); /* nobody asked for one: it has no end */
 		return;
 	}
 	inbound_skip_head(&cc->in, head, used);
@@ -484,7 +492,7 @@ static void cconn_on_readable(struct cconn *cc)
 	}
 	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
 		/* Nobody asked: nothing on this connection can be trusted now. */
-		cconn_close(cc, IO_CLOSE_RESET);
+		cconn_break(cc);
 		return;
 	}
 	if (!cc->told)
@@ -701,7 +709,7 @@ static void on_timer(struct timer *t)
 		/* The server may be at it for longer yet: its slot stays charged. */
 		admission_note_gone(cc);
 		upstream_slot_ghost(cc->up, cc);
-		cconn_close(cc, IO_CLOSE_RESET);
+		cconn_break(cc);
 		break;
 	case CCONN_PARTING:
 		cc->up->stats.closed_done++;
@@ -775,8 +783,12 @@ void cconn_abandon(struct cconn *cc)
 		return;
 	}
 	admission_note_gone(cc);
-	bool fin = whole && u->cfg.abandon == ABANDON_CLOSE;
 	upstream_slot_call_over(u, cc);
 	u->stats.closed_done++;
-	cconn_close(cc, fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
+	if (whole && u->cfg.abandon == ABANDON_CLOSE)
+		cconn_close(cc, IO_CLOSE_FIN);
+	else if (whole)
+		cconn_close(cc, IO_CLOSE_RESET);
+	else
+		cconn_break(cc);
 }

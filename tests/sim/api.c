@@ -7,10 +7,14 @@
 	"Content-Type: text/plain\r\nContent-Length: 73\r\n\r\n" WORDS
 
 /* What a connection is at. */
-enum { AT_IDLE, AT_WORK, AT_GONE };
+enum { AT_IDLE, AT_WORK, AT_PARTING, AT_GONE };
+
+/* What the answer under way will be. */
+enum fate { FATE_WHOLE, FATE_RESET, FATE_CUT, FATE_HALF_CLOSE };
 
 struct at {
 	int what;
+	enum fate fate;
 	bool holds_slot;
 };
 
@@ -40,6 +44,8 @@ static void slot_take(struct api *a)
 	a->used++;
 	if (a->used > a->peak)
 		a->peak = a->used;
+	if (a->on_take)
+		a->on_take(a);
 }
 
 /* The FIN is out already; the worker gives its slot back a little later. */
@@ -74,11 +80,33 @@ static ns_t draw_time(struct api *a)
 	       (ns_t)rng_below(&a->rng, (uint64_t)(cfg->max_for - cfg->min_for) + 1);
 }
 
+static enum fate draw_fate(struct api *a)
+{
+	const struct api_cfg *cfg = &a->cfg;
+	double to_resets = cfg->resets, to_cuts = to_resets + cfg->cuts;
+	if (to_cuts + cfg->half_closes <= 0)
+		return FATE_WHOLE;
+	double drawn = rng_unit(&a->rng);
+	if (drawn < to_resets)
+		return FATE_RESET;
+	if (drawn < to_cuts)
+		return FATE_CUT;
+	return drawn < to_cuts + cfg->half_closes ? FATE_HALF_CLOSE : FATE_WHOLE;
+}
+
+static uint32_t id_count(const struct api *a)
+{
+	return a->cfg.ids ? a->cfg.ids : API_IDS;
+}
+
 static void count_id(struct api *a, const char *head)
 {
-	unsigned long id = strtoul(head + sizeof("GET /") - 1, NULL, 10);
-	CHECK(memcmp(head, "GET /", 5) == 0 && id < API_IDS);
-	a->handled[id]++;
+	const char *slash = strchr(head, '/');
+	CHECK(memcmp(head, "GET /", 5) == 0 || memcmp(head, "POST /", 6) == 0);
+	unsigned long id = strtoul(slash + 1, NULL, 10);
+	CHECK(id < id_count(a));
+	if (a->handled[id] < UINT8_MAX)
+		a->handled[id]++;
 }
 
 static void arm_idle(struct raw *r)
@@ -121,11 +149,40 @@ static void await_next(struct raw *r)
 		return;
 	}
 	count_id(a, head);
-	if (a->cfg.by_request)
-		slot_take(a);
 	a->running++;
 	at->what = AT_WORK;
+	at->fate = draw_fate(a);
+	if (a->cfg.by_request)
+		slot_take(a);
 	io_timer_set(a->loop, &r->timer, ns_add(io_now(a->loop), draw_time(a)));
+}
+
+#define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nok\n"
+#define KEEPING "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+
+static void answer(struct raw *r)
+{
+	struct api *a = api_of(r);
+	struct at *at = r->ctx;
+	bool close = a->cfg.close_each || r->end != ERR_AGAIN;
+	if (at->fate == FATE_CUT) {
+		a->cut++;
+		raw_send(r, slice_cut(SLICE(KEEPING), 0, sizeof(KEEPING) - 3));
+	}
+	if (at->fate == FATE_RESET || at->fate == FATE_CUT) {
+		raw_close(r, IO_CLOSE_RESET);
+		return;
+	}
+	a->answered += r->end == ERR_AGAIN;
+	raw_say(r, a->cfg.close_each ? CLOSING : KEEPING);
+	if (close) {
+		raw_close(r, IO_CLOSE_FIN);
+	} else if (at->fate == FATE_HALF_CLOSE) {
+		at->what = AT_PARTING;
+		raw_shutdown(r);
+	} else {
+		await_next(r);
+	}
 }
 
 static void on_timer(struct timer *t)
@@ -140,16 +197,7 @@ static void on_timer(struct timer *t)
 	a->running--;
 	if (a->cfg.by_request)
 		a->used--;
-	a->answered += r->end == ERR_AGAIN;
-	raw_say(r,
-		a->cfg.close_each
-			? "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n"
-			  "\r\nok\n"
-			: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n");
-	if (a->cfg.close_each || r->end != ERR_AGAIN)
-		raw_close(r, IO_CLOSE_FIN);
-	else
-		await_next(r);
+	answer(r);
 }
 
 static void on_bytes(struct raw *r)
@@ -158,12 +206,31 @@ static void on_bytes(struct raw *r)
 	/* while a handler runs nothing is seen, the end included */
 	if (at->what == AT_IDLE)
 		await_next(r);
+	else if (at->what == AT_PARTING && r->end != ERR_AGAIN)
+		raw_close(r, IO_CLOSE_FIN);
+}
+
+/* Those that have closed are not kept: there may be many in a day. */
+static void sweep(struct raw_server *s, const struct raw *but)
+{
+	struct list_node *next;
+	for (struct list_node *n = list_front(&s->conns); n; n = next) {
+		struct raw *r = CONTAINER_OF(n, struct raw, node);
+		next = n->next == &s->conns.head ? NULL : n->next;
+		if (r == but || io_is_open(&r->sock))
+			continue;
+		list_remove(&s->conns, n);
+		mem_free(r->ctx);
+		raw_fini(r);
+		mem_free(r);
+	}
 }
 
 static void on_accept(struct raw_server *s, struct raw *r)
 {
 	struct api *a = s->ctx;
 	struct at *at = mem_zalloc(sizeof(*at));
+	sweep(s, r);
 	r->ctx = at;
 	r->timer.on_fire = on_timer;
 	r->on_closed = on_closed;
@@ -182,30 +249,78 @@ static void on_accept(struct raw_server *s, struct raw *r)
 	await_next(r);
 }
 
+void api_listen(struct api *a, struct io_loop *loop, const char *at)
+{
+	CHECK(a->server_count < API_SERVERS);
+	uint32_t k = a->server_count++;
+	a->hosts[k] = loop;
+	a->at[k] = at;
+	a->servers[k] = (struct raw_server){
+		.on_accept = on_accept, .on_bytes = on_bytes, .ctx = a
+	};
+	raw_server_listen(&a->servers[k], loop, at);
+}
+
+static void on_up_again(struct timer *t)
+{
+	struct api *a = CONTAINER_OF(t, struct api, up_again);
+	uint32_t n = a->server_count;
+	a->server_count = 0;
+	while (a->server_count < n)
+		api_listen(a, a->hosts[a->server_count], a->at[a->server_count]);
+}
+
 void api_init(
 	struct api *a, struct io_loop *loop, const char *at, const struct api_cfg *cfg)
 {
 	*a = (struct api){ .cfg = *cfg, .loop = loop };
 	rng_init(&a->rng, cfg->seed);
 	list_init(&a->leaving);
-	a->server.on_accept = on_accept;
-	a->server.on_bytes = on_bytes;
-	a->server.ctx = a;
-	raw_server_listen(&a->server, loop, at);
+	a->handled = mem_zalloc(id_count(a));
+	a->up_again.on_fire = on_up_again;
+	api_listen(a, loop, at);
 }
 
-void api_fini(struct api *a)
+/* All that a dying process leaves. */
+static void die(struct api *a, enum io_close how)
 {
 	struct list_node *n;
-	LIST_EACH (&a->server.conns, c, after) {
-		struct raw *r = CONTAINER_OF(c, struct raw, node);
-		raw_close(r, IO_CLOSE_FIN);
-		mem_free(r->ctx);
+	for (uint32_t k = 0; k < a->server_count; k++) {
+		LIST_EACH (&a->servers[k].conns, c, after) {
+			struct raw *r = CONTAINER_OF(c, struct raw, node);
+			struct at *at = r->ctx;
+			if (at->what == AT_WORK) {
+				a->running--;
+				a->used -= a->cfg.by_request;
+			}
+			raw_close(r, how);
+		}
 	}
 	while ((n = list_front(&a->leaving))) {
 		struct leave *l = CONTAINER_OF(n, struct leave, node);
 		io_timer_stop(a->loop, &l->timer);
 		on_left(&l->timer);
 	}
-	raw_server_fini(&a->server);
+	for (uint32_t k = 0; k < a->server_count; k++) {
+		sweep(&a->servers[k], NULL);
+		raw_server_fini(&a->servers[k]);
+	}
+	io_timer_stop(a->loop, &a->up_again);
+}
+
+void api_restart(struct api *a, enum io_close how, ns_t down_for)
+{
+	if (timer_is_set(&a->up_again))
+		return; /* it is down */
+	die(a, how);
+	CHECK(a->used == 0 && a->running == 0);
+	io_timer_set(a->loop, &a->up_again, ns_add(io_now(a->loop), down_for));
+}
+
+void api_fini(struct api *a)
+{
+	if (timer_is_set(&a->up_again))
+		a->server_count = 0;
+	die(a, IO_CLOSE_FIN);
+	mem_free(a->handled);
 }

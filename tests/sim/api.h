@@ -4,16 +4,19 @@
  *
  * MODEL   As fasthttp: slots by connection, counted at accept; a full server writes its refusal
  *         in two writes, request unread, and closes. A connection's requests are handled one
- *         after the other; while a handler runs, a hang-up goes unseen. Its FIN comes before
- *         its slot is free. With `by_request` the slots are those of running handlers, and a
- *         refusal keeps the connection.
+ *         after the other; while a handler runs, a hang-up goes unseen.
+ *         Its FIN comes before its slot is free. With `by_request` the slots are those of
+ *         running handlers, and a refusal keeps the connection.
+ *         It may listen on several hosts; the slots are one. What cfg says may be changed while
+ *         it runs, but for `by_request` and `ids`.
  */
 #ifndef WEIR_TESTS_SIM_API_H
 #define WEIR_TESTS_SIM_API_H
 
 #include "tests/sim/raw.h"
 
-#define API_IDS 65536 /* requests are GET /<id>: how often each was handled */
+#define API_IDS 65536 /* requests are GET or POST /<id>: how often each was handled */
+#define API_SERVERS 2
 
 struct api_cfg {
 	uint32_t limit;
@@ -24,23 +27,38 @@ struct api_cfg {
 	ns_t free_in;    /* 0..free_in from its FIN until the slot is free */
 	bool close_each; /* closes after each answer (and says so) */
 	ns_t idle_max;   /* closes idle connections after 0..idle_max; 0: never */
+	/* shares of the requests, whose answer is: a reset; half of one, and a reset; whole,
+	 * with a FIN behind it, and the connection is kept until ours comes */
+	double resets, cuts, half_closes;
+	uint32_t ids; /* 0: API_IDS */
 	uint64_t seed;
 };
 
 struct api {
 	struct api_cfg cfg;
 	struct io_loop *loop;
-	struct raw_server server;
+	struct raw_server servers[API_SERVERS];
+	struct io_loop *hosts[API_SERVERS];
+	const char *at[API_SERVERS];
+	uint32_t server_count;
+	struct timer up_again;
 	struct rng rng;
 	struct list leaving; /* slots about to be free */
 	uint32_t used, peak;
 	uint32_t running;
 	uint64_t accepted, refused, requests, answered;
-	uint8_t handled[API_IDS];
+	uint64_t cut;                   /* answers it began and did not end */
+	void (*on_take)(struct api *a); /* a slot has been taken; NULL: nobody asks */
+	void *ctx;                      /* the test's */
+	uint8_t *handled;               /* by id, as often as 255 */
 };
 
 void api_init(
 	struct api *a, struct io_loop *loop, const char *at, const struct api_cfg *cfg);
+/* One more address, for the same slots. `at` outlives it. */
+void api_listen(struct api *a, struct io_loop *loop, const char *at);
+/* All connections end so, handlers with them, and nobody listens for so long. */
+void api_restart(struct api *a, enum io_close how, ns_t down_for);
 void api_fini(struct api *a);
 
 #endif

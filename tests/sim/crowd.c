@@ -4,7 +4,7 @@ struct client {
 	struct list_node node;
 	struct raw raw;
 	struct crowd *crowd;
-	bool over;
+	bool over, impatient;
 };
 
 static struct client *client_of(struct raw *r)
@@ -31,9 +31,12 @@ static unsigned whole_answer(struct crowd *c, struct slice in)
 
 static void client_end(struct client *k)
 {
+	struct crowd *c = k->crowd;
 	k->over = true;
-	k->crowd->open--;
-	io_timer_stop(k->crowd->loop, &k->raw.timer);
+	c->open--;
+	list_remove(&c->clients, &k->node);
+	list_push_back(&c->gone, &k->node);
+	io_timer_stop(c->loop, &k->raw.timer);
 	raw_close(&k->raw, IO_CLOSE_FIN);
 }
 
@@ -58,36 +61,67 @@ static void on_bytes(struct raw *r)
 static void on_impatience(struct timer *t)
 {
 	struct client *k = client_of(CONTAINER_OF(t, struct raw, timer));
-	k->crowd->left++;
+	if (k->impatient)
+		k->crowd->left++;
+	else
+		k->crowd->broken++;
 	client_end(k);
+}
+
+static void free_gone(struct crowd *c)
+{
+	struct list_node *n;
+	while ((n = list_pop_front(&c->gone))) {
+		struct client *k = CONTAINER_OF(n, struct client, node);
+		raw_fini(&k->raw);
+		mem_free(k);
+	}
+}
+
+/* A function of the number alone: nobody need keep who it was. */
+bool crowd_posts(const struct crowd *c, uint64_t number)
+{
+	struct rng rng;
+	if (c->cfg.posts <= 0)
+		return false;
+	rng_init(&rng, c->cfg.seed ^ (number * 2 + 1));
+	return rng_unit(&rng) < c->cfg.posts;
 }
 
 static void arrive(struct crowd *c)
 {
 	struct client *k = mem_zalloc(sizeof(*k));
-	char text[64];
+	char text[96];
+	bool post = crowd_posts(c, c->arrived);
 	raw_init(&k->raw);
 	k->crowd = c;
 	k->raw.on_bytes = on_bytes;
 	k->raw.timer.on_fire = on_impatience;
 	list_push_back(&c->clients, &k->node);
-	snprintf(text, sizeof(text), "GET /%llu HTTP/1.1\r\nHost: api\r\n%s\r\n",
-		(unsigned long long)c->arrived,
+	snprintf(text, sizeof(text), "%s /%llu HTTP/1.1\r\nHost: api\r\n%s%s\r\n",
+		post ? "POST" : "GET", (unsigned long long)c->arrived,
+		post ? "Content-Length: 0\r\n" : "",
 		c->arrived % 2 ? "Connection: close\r\n" : "");
 	c->arrived++;
 	c->open++;
 	raw_connect(&k->raw, c->loop, &c->to);
 	raw_say(&k->raw, text);
-	if (rng_unit(&c->rng) < c->cfg.impatient)
-		io_timer_set(c->loop, &k->raw.timer,
-			ns_add(io_now(c->loop), (ns_t)rng_below(&c->rng,
-							(uint64_t)c->cfg.impatient_for)));
+	if (c->cfg.half_open > 0 && rng_unit(&c->rng) < c->cfg.half_open)
+		raw_shutdown(&k->raw);
+	ns_t for_ns = c->cfg.broken_after;
+	if (rng_unit(&c->rng) < c->cfg.impatient) {
+		k->impatient = true;
+		for_ns = (ns_t)rng_below(&c->rng, (uint64_t)c->cfg.impatient_for);
+	}
+	if (k->impatient || for_ns)
+		io_timer_set(c->loop, &k->raw.timer, ns_add(io_now(c->loop), for_ns));
 }
 
 static void on_arrival(struct timer *t)
 {
 	struct crowd *c = CONTAINER_OF(t, struct crowd, arrivals);
 	ns_t now = io_now(c->loop);
+	free_gone(c);
 	if (now >= c->ends_at)
 		return;
 	if (c->arrived || now > 0)
@@ -102,6 +136,7 @@ void crowd_init(struct crowd *c, struct io_loop *loop, const struct addr *to,
 	*c = (struct crowd){ .cfg = *cfg, .loop = loop, .to = *to };
 	rng_init(&c->rng, cfg->seed);
 	list_init(&c->clients);
+	list_init(&c->gone);
 	c->ends_at = ns_add(io_now(loop), cfg->for_ns);
 	c->arrivals.on_fire = on_arrival;
 	io_timer_set(loop, &c->arrivals, ns_add(io_now(loop), NS_MS));
@@ -111,13 +146,9 @@ void crowd_fini(struct crowd *c)
 {
 	struct list_node *n;
 	io_timer_stop(c->loop, &c->arrivals);
-	while ((n = list_pop_front(&c->clients))) {
-		struct client *k = CONTAINER_OF(n, struct client, node);
-		if (!k->over)
-			client_end(k);
-		raw_fini(&k->raw);
-		mem_free(k);
-	}
+	while ((n = list_front(&c->clients)))
+		client_end(CONTAINER_OF(n, struct client, node));
+	free_gone(c);
 }
 
 uint64_t crowd_errors(const struct crowd *c)

@@ -12,6 +12,9 @@ struct crowd_cfg {
 	ns_t for_ns;      /* so long */
 	double impatient; /* this share hangs up after 0..impatient_for */
 	ns_t impatient_for;
+	ns_t broken_after; /* without an end for so long the connection is broken; 0: never */
+	double posts;      /* this share POSTs; who does is told by crowd_posts */
+	double half_open; /* this share says FIN behind its request, and waits */
 	uint64_t seed;
 };
 
@@ -21,7 +24,7 @@ struct crowd {
 	struct addr to;
 	struct rng rng;
 	struct timer arrivals;
-	struct list clients;
+	struct list clients, gone; /* gone: freed when the next one comes */
 	ns_t ends_at;
 	uint64_t arrived, open;
 	/* every arrival ends as one of these */
@@ -33,6 +36,8 @@ struct crowd {
 void crowd_init(struct crowd *c, struct io_loop *loop, const struct addr *to,
 	const struct crowd_cfg *cfg);
 void crowd_fini(struct crowd *c);
+/* Whether the client of this number sent a POST. */
+bool crowd_posts(const struct crowd *c, uint64_t number);
 uint64_t crowd_errors(const struct crowd *c); /* all statuses together */
 
 #endif

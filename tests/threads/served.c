@@ -46,6 +46,7 @@ static void answer(struct seen *c)
 	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
 	size_t put = 0;
 	list_remove(&s->running, &c->run);
+	io_want(&c->sock, IO_READ);
 	enum err e = io_writev(&c->sock, &iov, 1, &put);
 	if (e != ERR_OK || put < iov.iov_len || last)
 		seen_close(c);
@@ -69,10 +70,13 @@ static void on_request(struct seen *c)
 		s->running_peak = s->running.len;
 	ns_t in = s->answer_in_max;
 	in = in && one_in(s, 8) ? (ns_t)rng_below(&s->rng, (uint64_t)in) : 0;
-	if (in)
-		io_timer_set(s->loop, &c->timer, io_now(s->loop) + in);
-	else
+	if (!in) {
 		answer(c);
+		return;
+	}
+	io_timer_set(s->loop, &c->timer, io_now(s->loop) + in);
+	if (s->deaf)
+		io_want(&c->sock, 0);
 }
 
 /* One request at a time, without a body. */
@@ -81,7 +85,7 @@ static void seen_read(struct seen *c)
 	char buf[2048];
 	size_t got;
 	enum err e = ERR_OK;
-	while (io_is_open(&c->sock) &&
+	while (io_is_open(&c->sock) && !(c->server->deaf && list_on(&c->run)) &&
 		(e = io_read(&c->sock, buf, sizeof(buf), &got)) == ERR_OK) {
 		for (size_t i = 0; i < got && io_is_open(&c->sock); i++) {
 			if (buf[i] != '\r')

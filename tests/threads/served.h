@@ -23,6 +23,7 @@ struct served {
 	uint32_t
 		cut_each; /* of so many requests one gets a close and no answer; 0: none */
 	ns_t answer_in_max;
+	bool deaf; /* while a request runs, a hang-up goes unseen */
 	/* what happened, to be read after served_stop */
 	uint64_t accepts, requests;
 	uint32_t open_peak, running_peak;

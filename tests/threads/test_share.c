@@ -1,6 +1,7 @@
 /*
  * One limit over real threads, against a server that counts what it is asked to bear. With the
- * argument `mutant` it must be asked too much: a share that admits on a stale read is noticed.
+ * argument `mutant` it must be asked too much: a share that admits on a stale read is noticed, and
+ * with `freeing` an engine that frees the slot when a call is given up.
  * WEIR_TEST_SEED runs other seeds.
  */
 #include <sys/resource.h>
@@ -130,6 +131,27 @@ static void test_request_units(void **state)
 	trial_end(&t);
 }
 
+/* Half of the calls are given up while the server is at them: their slots stay taken. */
+static void test_given_up(void **state)
+{
+	struct trial t = {
+		.crew = { .hands_len = 4, .calls = fewer(2000), .give_up_each = 2 },
+		.server = { .close_each = 200, .answer_in_max = 40 * NS_MS, .deaf = true }
+	};
+	struct upstream_cfg cfg = plain;
+	(void)state;
+	cfg.unit = SLOT_UNIT_REQUEST;
+	trial_run(&t, cfg);
+	assert_true(t.given_up > t.made / 10);
+	if (is_mutant) {
+		assert_true(t.server.running_peak > cfg.limit);
+		crew_fini(&t.crew);
+		return;
+	}
+	assert_true(t.server.running_peak <= cfg.limit);
+	trial_end(&t);
+}
+
 /* Others than the limit bound it: connections of all threads and upstreams. */
 static void test_two_slots(void **state)
 {
@@ -152,13 +174,17 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_request_units),
 		cmocka_unit_test(test_no_more_connects_than_slots),
 		cmocka_unit_test(test_connection_units),
+		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_two_slots),
 	};
 	const struct CMUnitTest mutant[] = { cmocka_unit_test(test_request_units) };
+	const struct CMUnitTest freeing[] = { cmocka_unit_test(test_given_up) };
 	const char *seed = getenv("WEIR_TEST_SEED");
 	if (seed)
 		first_seed = strtoull(seed, NULL, 10);
-	is_mutant = argc > 1 && strcmp(argv[1], "mutant") == 0;
+	is_mutant = argc > 1;
+	if (argc > 1 && strcmp(argv[1], "freeing") == 0)
+		return cmocka_run_group_tests(freeing, NULL, NULL);
 	return is_mutant ? cmocka_run_group_tests(mutant, NULL, NULL)
 			 : cmocka_run_group_tests(tests, NULL, NULL);
 }
