@@ -41,7 +41,8 @@ enum h1_method {
  * Fields the engine cares about; the rest are H1_FIELD_OTHER. Names in proto/field.def.
  * H1_FIELD_X_FORWARDED is every name that begins with X-Forwarded and has no row of its own, and
  * every one of these and X-Real-IP that is spelled with _ for -: CGI and its kin do not see
- * the difference.
+ * the difference. H1_FIELD_RATE_LIMIT is RateLimit and every name that begins with RateLimit-,
+ * X-RateLimit- or X-Rate-Limit-.
  */
 enum h1_field_id {
 	H1_FIELD_OTHER,
@@ -213,5 +214,8 @@ void h1_put_chunk_size(struct wire *w, uint64_t bytes);
  * second. */
 #define H1_DATE_BYTES 29
 void h1_date(char out[H1_DATE_BYTES], int64_t wall_s);
+/* Any of the three forms of RFC 9110 5.6.7, in seconds since 1970; a year of two digits is not
+ * more than 50 years after `wall_s`. False: it is none. */
+MUST_USE bool h1_date_read(struct slice s, int64_t wall_s, int64_t *out);
 
 #endif

@@ -72,11 +72,26 @@ static bool reads_as(const char *token, struct slice name)
 	return true;
 }
 
+static bool is_about_rates(struct slice name)
+{
+	const struct slice kin[] = { SLICE("ratelimit-"), SLICE("x-ratelimit-"),
+		SLICE("x-rate-limit-") };
+	for (size_t i = 0; i < ARRAY_LEN(kin); i++)
+		if (slice_eq_nocase(slice_cut(name, 0, kin[i].len), kin[i]))
+			return true;
+	return false;
+}
+
 /* A name without a row. */
 static enum h1_field_id kin_of(struct slice name)
 {
 	const struct slice forwarded = SLICE("x-forwarded"), real = SLICE("x-real-ip");
-	if ((*name.ptr | 0x20) != 'x')
+	const char first = (char)(*name.ptr | 0x20);
+	if (first != 'x' && first != 'r')
+		return H1_FIELD_OTHER;
+	if (is_about_rates(name))
+		return H1_FIELD_RATE_LIMIT;
+	if (first == 'r')
 		return H1_FIELD_OTHER;
 	if ((name.len >= forwarded.len && reads_as(name.ptr, forwarded)) ||
 		(name.len == real.len && reads_as(name.ptr, real)))
@@ -131,7 +146,8 @@ bool h1_is_token(struct slice s)
 static void mark_named(struct h1_head *head, struct slice name)
 {
 	enum h1_field_id id = h1_field_id_of(name);
-	bool many = id == H1_FIELD_OTHER || id == H1_FIELD_X_FORWARDED;
+	bool many = id == H1_FIELD_OTHER || id == H1_FIELD_X_FORWARDED ||
+		    id == H1_FIELD_RATE_LIMIT;
 	if (!(head->seen & h1_bit(id)))
 		return;
 	for (size_t i = 0; i < head->field_count; i++) {
