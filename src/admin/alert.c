@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "http/names.h"
+#include "proto/retry_after.h"
 
 #define FIRST_WAIT NS_S
 #define LONGEST_WAIT (60 * NS_S)
@@ -41,19 +42,6 @@ ns_t alert_wait(uint32_t tries, double unit, ns_t asked)
 	wait = ns_min(wait, LONGEST_WAIT);
 	wait = wait / 2 + (ns_t)((double)(wait / 2) * unit);
 	return ns_min(ns_max(wait, asked), ALERT_WAIT_MAX);
-}
-
-ns_t alert_retry_after(struct slice value)
-{
-	uint64_t s = 0;
-	if (value.len == 0 || value.len > 9)
-		return 0;
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.ptr[i] < '0' || value.ptr[i] > '9')
-			return 0;
-		s = s * 10 + (uint64_t)(value.ptr[i] - '0');
-	}
-	return (ns_t)s * NS_S;
 }
 
 void alert_escape(struct text *t, struct slice s)
@@ -161,8 +149,8 @@ static void on_ready(struct call *call)
 
 static void on_head(struct call *call, const struct h1_head *head)
 {
-	const struct h1_field *f = h1_field_named(head, SLICE("Retry-After"));
-	alert_of(call)->asked = f ? alert_retry_after(f->value) : 0;
+	struct alert *a = alert_of(call);
+	a->asked = retry_after_of(head, io_wall_s(a->loop)).in;
 }
 
 static size_t on_data(struct call *call, struct slice data)

@@ -47,8 +47,6 @@ void alert_json(struct json *j, const char *key, const struct alert *a);
 /* How long to wait before the next try. `tries`: so many have failed, 1 or more; `unit`: a draw
  * of [0, 1); `asked`: Retry-After's, 0: none. */
 ns_t alert_wait(uint32_t tries, double unit, ns_t asked);
-/* Retry-After in seconds; 0: none, or a date. */
-ns_t alert_retry_after(struct slice value);
 /* Slack reads & < > as its own: written &amp; &lt; &gt;. */
 void alert_escape(struct text *t, struct slice s);
 

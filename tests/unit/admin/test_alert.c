@@ -23,10 +23,6 @@ static void test_retry_after_is_obeyed(void **state)
 	assert_int_equal(alert_wait(1, 0, 7 * NS_S), 7 * NS_S);
 	assert_int_equal(alert_wait(5, 0, NS_S), 8 * NS_S);
 	assert_int_equal(alert_wait(1, 0, 86400 * NS_S), ALERT_WAIT_MAX);
-	assert_int_equal(alert_retry_after(SLICE("120")), 120 * NS_S);
-	assert_int_equal(alert_retry_after(SLICE("")), 0);
-	assert_int_equal(alert_retry_after(SLICE("Wed, 21 Oct 2015 07:28:00 GMT")), 0);
-	assert_int_equal(alert_retry_after(SLICE("12345678901234567890")), 0);
 }
 
 static void test_slacks_signs_are_escaped(void **state)
