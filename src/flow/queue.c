@@ -40,6 +40,11 @@ static bool make_room(struct queue *q, uint32_t need)
 	return need <= q->max && q->waiting <= q->max - need;
 }
 
+static ns_t until_of(const struct queue *q, ns_t deadline, ns_t from)
+{
+	return ns_min(deadline, ns_add(ns_max(from, q->bound_from), q->wait_for));
+}
+
 enum err queue_push(struct queue *q, struct ticket *t, struct caller *c, uint32_t need,
 	ns_t now, ns_t deadline)
 {
@@ -50,7 +55,8 @@ enum err queue_push(struct queue *q, struct ticket *t, struct caller *c, uint32_
 	file(q, t, c, need, now);
 	list_push_back(&c->tickets, &t->node);
 	list_push_back(&q->tickets, &t->in_time);
-	t->until = ns_min(deadline, ns_add(now, q->wait_for));
+	t->deadline = deadline;
+	t->until = until_of(q, deadline, now);
 	q->next_expiry = ns_min(q->next_expiry, t->until);
 	if (q->waiting > q->peak)
 		q->peak = q->waiting;
@@ -65,7 +71,7 @@ void queue_push_front(
 	file(q, t, c, need, now);
 	list_push_front(&c->tickets, &t->node);
 	list_push_front(&q->tickets, &t->in_time);
-	t->until = NS_NEVER;
+	t->until = t->deadline = NS_NEVER;
 	q->next = t;
 }
 
@@ -181,6 +187,31 @@ struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now)
 	struct ticket *t = TICKET(list_back(&most->tickets));
 	queue_remove(q, t, now);
 	return t;
+}
+
+void queue_hold(struct queue *q, ns_t until, ns_t slow_for)
+{
+	q->held_until = until;
+	q->bound_from = ns_add(until, slow_for);
+	q->next_expiry = NS_NEVER;
+	LIST_EACH (&q->tickets, n, after) {
+		struct ticket *t = TICKET_IN_TIME(n);
+		if (t->until != NS_NEVER)
+			t->until = until_of(q, t->deadline, t->since);
+		q->next_expiry = ns_min(q->next_expiry, t->until);
+	}
+}
+
+struct ticket *queue_take_before(struct queue *q, ns_t until, ns_t now)
+{
+	LIST_EACH (&q->tickets, n, after) {
+		struct ticket *t = TICKET_IN_TIME(n);
+		if (t->deadline > until)
+			continue;
+		queue_remove(q, t, now);
+		return t;
+	}
+	return NULL;
 }
 
 struct ticket *queue_expire(struct queue *q, ns_t now)

@@ -11,6 +11,9 @@
  *         3. A ticket that was next and needs more than one slot stays next until it leaves:
  *            nobody takes what it collects.
  *         4. A ticket leaves once: granted, expired, pushed out, or cancelled.
+ *         5. While the queue is held nobody waits for a slot, nor as long as its owner lets
+ *            them go but slowly after it: the bound on that waiting begins then. That nothing
+ *            is granted is the owner's affair.
  * COST    push, leave O(1); queue_next O(callers that wait).
  */
 #ifndef WEIR_FLOW_QUEUE_H
@@ -25,6 +28,7 @@ struct ticket {
 	struct list_node in_time; /* of all: by arrival */
 	struct caller *caller;
 	uint32_t need;
+	ns_t deadline;
 	ns_t since, until; /* until: the earlier of its deadline and the queue's bound */
 };
 
@@ -37,7 +41,9 @@ struct queue {
 	uint64_t waiting;                       /* calls */
 	uint64_t max;                           /* calls; UINT64_MAX: no bound */
 	uint64_t peak;
-	ns_t wait_for;    /* NS_NEVER: no bound */
+	ns_t wait_for; /* for a slot, NS_NEVER: no bound */
+	ns_t held_until; /* nobody is granted anything until then; 0, or past: no such thing */
+	ns_t bound_from;  /* nobody has waited for a slot before; the same */
 	ns_t empty_since; /* while empty */
 	ns_t next_expiry; /* not after the earliest `until`; NS_NEVER: none */
 };
@@ -68,6 +74,11 @@ static inline bool ticket_is_waiting(const struct ticket *t)
  * more than `c` would wait for with one more. Who floods shuts nobody else out. NULL: it is `c`.
  */
 struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now);
+/* Held until then, longer than before, and slowly for so long after it. Those with a deadline
+ * before its end are still there: */
+void queue_hold(struct queue *q, ns_t until, ns_t slow_for);
+/* The first of those with a deadline up to `until`, removed; NULL: there is none. */
+struct ticket *queue_take_before(struct queue *q, ns_t until, ns_t now);
 /*
  * A ticket whose time is over, removed; NULL when none. Deadlines differ, so all are looked
  * at, but only when `next_expiry` has passed.

@@ -203,7 +203,8 @@ enum err admission_ask(
 		return ERR_OK;
 	caller_ask(c, n, now);
 	uint32_t room = upstream_room(u), used = slots_used(&u->slots);
-	ns_t left = left_until(deadline, now);
+	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
+	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));
 	struct gate_call asked = {
 		.budget = left,
 		.left = left,
@@ -214,7 +215,7 @@ enum err admission_ask(
 	};
 	asked.waits = asked.ahead > 0 || caller_room(&a->callers, c, room, now) < n;
 	asked.ahead += n - 1;
-	if (!can_foresee(u))
+	if (held || !can_foresee(u))
 		asked.waits = false;
 	if (used && caller_is_held_back(&a->callers, c, room, now))
 		asked.share = (double)c->held / used;

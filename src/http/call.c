@@ -15,10 +15,14 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 	enum limit_end how = LIMIT_FAILED;
 	if (why == ERR_OK && c->status < 500)
 		how = LIMIT_ANSWERED;
+	const struct brake_plea plea = c->plea;
 	c->mark.sent_at = 0;
+	hold_call_over(u, c);
 	u->refused = false;
 	c->ops->on_end(c, why); /* its storage is the app's again */
 	tune_ended(u, &mark, u->refused ? LIMIT_REFUSED : how);
+	if (!u->refused)
+		hold_ask(u, &plea);
 }
 
 void call_abandon(struct call *c, struct upstream *u)

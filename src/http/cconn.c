@@ -366,6 +366,7 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		cc->status = head->status;
 		cc->keep = head->keep_alive && head->status != 101;
 		pool_note_head(cc, head);
+		hold_note_head(cc, head);
 		if (call) {
 			call->answered = true;
 			call->status = head->status;

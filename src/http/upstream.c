@@ -280,9 +280,16 @@ static bool upstream_reserve_fresh(struct upstream *u)
 	return false;
 }
 
-static bool upstream_can_admit(struct upstream *u, uint32_t n, bool fresh)
+/* `call` is the first of n. */
+static bool upstream_can_admit(
+	struct upstream *u, const struct call *call, uint32_t n, bool fresh)
 {
-	return fresh ? upstream_reserve_fresh(u) : upstream_reserve_any(u, n);
+	if (!hold_take(u, call, n))
+		return false;
+	if (fresh ? upstream_reserve_fresh(u) : upstream_reserve_any(u, n))
+		return true;
+	hold_untake(u, call, n);
+	return false;
 }
 
 static void upstream_admit(struct upstream *u)
@@ -294,7 +301,7 @@ static void upstream_admit(struct upstream *u)
 		enum err why = never ? ERR_SHED
 				     : admission_ask_again(u, b->calls[0], b->deadline);
 		bool may = why == ERR_OK && seat_may_go(u, t) &&
-			   upstream_can_admit(u, b->n, batch_wants_fresh(b));
+			   upstream_can_admit(u, b->calls[0], b->n, batch_wants_fresh(b));
 		if (why == ERR_OK && !may) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
@@ -325,6 +332,17 @@ static void upstream_trim(struct upstream *u)
 		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
 }
 
+/* Who cannot wait as long as the server wants to be left alone is told so. */
+static void upstream_hold(struct upstream *u)
+{
+	struct ticket *t;
+	ns_t now = worker_now(u->worker);
+	if (!hold_look(u))
+		return;
+	while ((t = queue_take_before(&u->queue, u->queue.held_until, now)))
+		batch_end(u, TICKET_BATCH(t), ERR_PAUSED);
+}
+
 static void on_pump(struct io_defer *d)
 {
 	struct upstream *u = CONTAINER_OF(d, struct upstream, pump);
@@ -340,6 +358,7 @@ static void on_pump(struct io_defer *d)
 		admission_note_expired(u);
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
 	}
+	upstream_hold(u);
 	tune_look(u);
 	upstream_trim(u);
 	seat_tell_front(u);
@@ -348,6 +367,7 @@ static void on_pump(struct io_defer *d)
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
 	next = ns_min(next, u->tuner_next);
 	next = ns_min(next, admission_again_at(u));
+	next = ns_min(next, hold_again_at(u));
 	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
@@ -368,6 +388,7 @@ static void call_prepare(struct call *c, ns_t now)
 	c->queued_at = now;
 	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
 	c->mark = (struct limit_mark){ 0 };
+	c->plea = (struct brake_plea){ 0 };
 }
 
 /* Who floods the queue makes room for others: he is told at the end of the turn. */
@@ -407,7 +428,7 @@ static bool upstream_can_start(struct upstream *u, struct call *const *calls, ui
 {
 	return !upstream_has_waiters(u) &&
 	       admission_room(u, calls[0]->caller, upstream_room(u)) >= n &&
-	       upstream_can_admit(u, n, calls[0]->raw);
+	       upstream_can_admit(u, calls[0], n, calls[0]->raw);
 }
 
 enum err upstream_submit(
@@ -421,6 +442,8 @@ enum err upstream_submit(
 	if (n > upstream_limit_max(u) || slots_is_drained_up(&u->slots))
 		return ERR_SHED;
 	CHECK(n == 1 || !calls[0]->raw);
+	if (hold_is_too_late(u, deadline))
+		return ERR_PAUSED;
 	enum err e = admission_ask(u, calls, n, deadline);
 	if (e != ERR_OK)
 		return e;
@@ -517,6 +540,7 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	queue_init(&u->queue, &u->admission.callers, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
 	tune_start(u);
+	hold_start(u);
 	upstream_set_sockets_max(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
@@ -543,6 +567,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 		tune_configure(u);
 	else
 		slots_set_limit(&u->slots, cfg->limit);
+	hold_configure(u);
 	u->slots.drain_share = cfg->drain_share;
 	u->queue.max = cfg->queue_max;
 	u->queue.wait_for = cfg->queue_for;
@@ -627,6 +652,7 @@ void upstream_free(struct upstream **up)
 	endpoints_fini(u);
 	share_unref(&u->share);
 	tuner_unref(&u->tuner);
+	brake_unref(&u->brake);
 	tls_client_unref(&u->cfg.tls);
 	mem_free(u);
 	*up = NULL;

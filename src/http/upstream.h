@@ -23,6 +23,8 @@
  *            (ERR_RES_UPGRADE).
  *         7. A tunnel has its slot (BUSY) until it ends, and no deadline.
  *         8. With a share rule 1 holds over all its threads.
+ *         9. A server that asks to be left alone gets no new call until then, replays
+ *            included (flow/pause.h); calls wait, who cannot is told at once.
  * OWNS    struct call is the app's, valid until on_end or call_abandon.
  * CONTEXT the worker's thread.
  */
@@ -34,8 +36,9 @@
 #include "flow/gate.h"
 #include "flow/queue.h"
 #include "flow/slots.h"
-#include "http/tuner.h"
+#include "http/brake.h"
 #include "http/message.h"
+#include "http/tuner.h"
 #include "io/mail.h"
 
 struct upstream;
@@ -71,6 +74,10 @@ struct upstream_cfg {
 	struct tuner
 		*tuner; /* of the limit; with a share one for all its seats. Held. NULL:
 				its own */
+	/* So long at most a server is believed that wants no calls for a while; 0: it is not
+	 * heeded. And of the pause what `tuner` is of the limit. */
+	ns_t pause_max;
+	struct brake *brake;
 	enum slot_unit unit;
 	double drain_share;
 	uint64_t queue_max;
@@ -155,6 +162,7 @@ struct call {
 	struct cconn *conn;
 	uint32_t tried, tried_of; /* endpoints: a bit each; of which set of them */
 	struct limit_mark mark;   /* sent_at 0: none, or over */
+	struct brake_plea plea;   /* of its answer, unless that is a refusal */
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
 	ns_t tls_at; /* its connection's handshake began; 0: none, or before its time */
 	struct slice
@@ -196,8 +204,8 @@ void upstream_set_endpoints(
 
 /*
  * Asks for slots for `n` calls together. ERR_OK: each will get on_ready or on_end, never
- * inside this call. ERR_QUEUE_FULL, ERR_SHED (also when n is above the limit): none of them
- * was taken.
+ * inside this call. ERR_QUEUE_FULL, ERR_SHED (also when n is above the limit), ERR_LATE,
+ * ERR_FUTILE, ERR_PAUSED: none of them was taken.
  * A call that has waited past `deadline` or the queue's bound ends with ERR_QUEUE_TIMEOUT.
  */
 MUST_USE enum err upstream_submit(
@@ -246,6 +254,11 @@ void upstream_pool(const struct upstream *u, struct upstream_pool *view);
 const struct tls_counts *upstream_tls_counts(const struct upstream *u);
 /* Bytes so far, those of open connections too (walks them). */
 void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_bytes);
+/* So long a call that came now would have to wait because the server asked for it; 0: not at
+ * all. While it is above 0 nothing is to be sent that need not be. */
+ns_t upstream_paused_for(const struct upstream *u);
+/* NULL: what the server asks is not heeded. */
+struct brake *upstream_brake(const struct upstream *u);
 /* NULL: the limit is fixed. */
 struct tuner *upstream_tuner(const struct upstream *u);
 const struct slots *upstream_slots(const struct upstream *u);

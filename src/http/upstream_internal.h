@@ -49,6 +49,7 @@ struct upstream {
 	struct share *share;    /* NULL: alone */
 	struct tuner *tuner;    /* NULL: the limit is fixed */
 	ns_t tuner_next;        /* when it must be looked at again */
+	struct brake *brake;    /* NULL: pauses are not heeded */
 	bool refused;           /* the call that ends now */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
@@ -209,6 +210,24 @@ void pool_took(struct cconn *cc);
 void pool_on_timer(struct cconn *cc);
 /* The server closed it while it was idle. */
 void pool_lost(struct cconn *cc);
+
+/* --- hold.c: pauses that the server asks for --- */
+void hold_start(struct upstream *u);
+void hold_configure(struct upstream *u);
+/* The head of an answer, whoever waits for it. */
+void hold_note_head(struct cconn *cc, const struct h1_head *head);
+void hold_ask(struct upstream *u, const struct brake_plea *plea);
+/* Until when nothing goes; 0: something does. */
+ns_t hold_until(const struct upstream *u);
+/* Who waits waits on. True: a pause has begun, or gets longer; there may be some who cannot. */
+bool hold_look(struct upstream *u);
+/* Whether `n` calls, of which this is the first, go now as far as the server asks. */
+MUST_USE bool hold_take(struct upstream *u, const struct call *call, uint32_t n);
+void hold_untake(struct upstream *u, const struct call *call, uint32_t n);
+void hold_call_over(struct upstream *u, const struct call *call);
+ns_t hold_again_at(const struct upstream *u); /* when to look again unasked */
+/* Who comes now could not go before its deadline. */
+bool hold_is_too_late(const struct upstream *u, ns_t deadline);
 
 /* --- seat.c: nothing to do for an upstream that is alone --- */
 void seat_take(struct upstream *u);

@@ -23,6 +23,9 @@ static const struct advice advices[] = {
 	{ ERR_FUTILE,
 		"find out what the server is slow at, or give calls more time (timeout): "
 		"weir keeps trying" },
+	{ ERR_PAUSED,
+		"send less: the server says it is asked too often; or give requests more time "
+		"(timeout), or believe it for less (pause-max)" },
 	{ ERR_SHED,
 		"send less, or raise limit if the server can take more; if abandoned calls "
 		"hold the slots, see drain-share" },
@@ -164,6 +167,12 @@ void explain_why(struct text *t, const struct explain_record *r)
 		add_span(t, r->queue_for);
 		text_add(t, "): ");
 		add_limit(t, r);
+	} else if (r->why == ERR_PAUSED) {
+		text_add(t, ": it answered ");
+		brake_plea_text(t, &r->plea);
+		text_add(t, ", ");
+		add_span(t, r->paused_for);
+		text_add(t, " of waiting was left");
 	} else if (r->why == ERR_SHED || r->why == ERR_LATE) {
 		text_add(t, ": ");
 		add_limit(t, r);
@@ -207,6 +216,7 @@ static void limits_json(struct json *j, const struct explain_record *r)
 	json_int(j, "waiting", (int64_t)r->waiting);
 	json_int(j, "queue", (int64_t)r->queue_max);
 	json_ms(j, "queue_for_ms", r->queue_for);
+	json_ms(j, "paused_ms", r->paused_for);
 	json_end(j);
 }
 

@@ -43,6 +43,24 @@ void proxy_answer_reason(
 	proxy_answer_detail(p, client, r, why, SLICE_NONE);
 }
 
+/* So long the servers of its calls want to be left alone. */
+static ns_t paused_for(const struct route *r)
+{
+	if (!r || !r->upstream)
+		return 0;
+	ns_t most = upstream_paused_for(r->upstream);
+	for (uint32_t i = 0; r->parts && i < r->gathered->count; i++)
+		most = ns_max(most, upstream_paused_for(r->parts[i].upstream));
+	return most;
+}
+
+/* In whole seconds, not 0: who asks again at once is refused again. */
+static void put_retry_after(struct wire *fields, ns_t in)
+{
+	uint64_t s = (uint64_t)ns_max(1, (in + NS_S - 1) / NS_S);
+	h1_put_field_u64(fields, SLICE("Retry-After"), s);
+}
+
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
 	enum err why, struct slice detail)
 {
@@ -62,11 +80,16 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add(&body, " of ");
 		text_add_duration(&body, budget);
 	}
+	if (why == ERR_PAUSED) {
+		text_add(&body, ": ");
+		text_add_duration(&body, paused_for(r));
+		text_add(&body, " more");
+	}
 	text_addf(&body, " (%s)\nto do: %s\n", err_label(why), explain_advice(why));
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);
 	if (status == 503)
-		WIRE_LIT(&fields, "Retry-After: 1\r\n");
+		put_retry_after(&fields, paused_for(r));
 	CHECK(!fields.over);
 	p->reasons[why]++;
 	const struct answer a = { .status = status,

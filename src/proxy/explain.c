@@ -92,6 +92,9 @@ static void note_limits(
 	r->waiting = share ? share_waiting(share) : queue->waiting;
 	r->queue_max = queue->max;
 	r->queue_for = queue->wait_for;
+	r->paused_for = upstream_paused_for(u);
+	if (r->paused_for)
+		r->plea = brake_view(upstream_brake(u), r->ended_at).plea;
 	if (proxy_budget(route, head, &r->timeout) != ERR_OK)
 		r->timeout = route->timeout;
 }

@@ -53,7 +53,9 @@ struct explain_record {
 	ns_t timeout;   /* NS_NEVER: none */
 	ns_t queue_for; /* NS_NEVER: no bound */
 	uint64_t queue_max, waiting;
-	uint32_t limit, used; /* as it ended; limit: SLOTS_NO_LIMIT */
+	uint32_t limit, used;   /* as it ended; limit: SLOTS_NO_LIMIT */
+	struct brake_plea plea; /* the server's latest, while calls wait for its end */
+	ns_t paused_for;        /* so long they would have; 0: not at all */
 	bool limit_auto;
 	enum slot_unit unit;
 };

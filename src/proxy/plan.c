@@ -446,6 +446,9 @@ static void seat_upstream(const struct target *t, struct upstream_cfg *up)
 	up->seat = t->proxy->seat.nth;
 	up->mail = t->proxy->seat.mail;
 	up->tuner = NULL;
+	up->brake = NULL;
+	if (up->pause_max && t->share)
+		up->brake = shares_brake(t->proxy->seat.shares, t->share);
 	if (up->limit_auto && t->share)
 		up->tuner = shares_tuner(
 			t->proxy->seat.shares, t->share, up->limit, proxy_now(t->proxy));

@@ -10,6 +10,7 @@ struct entry {
 	char *key;
 	struct share *share;
 	struct tuner *tuner; /* NULL: not asked for yet */
+	struct brake *brake; /* the same */
 	uint32_t takers;
 };
 
@@ -85,6 +86,18 @@ struct tuner *shares_tuner(
 	return tuner;
 }
 
+struct brake *shares_brake(struct shares *s, const struct share *share)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, NULL, share);
+	CHECK(e);
+	if (!e->brake)
+		e->brake = brake_new();
+	struct brake *brake = e->brake;
+	pthread_mutex_unlock(&s->lock);
+	return brake;
+}
+
 void shares_give(struct shares *s, struct share **handle)
 {
 	struct share *share = *handle;
@@ -98,6 +111,7 @@ void shares_give(struct shares *s, struct share **handle)
 		list_remove(&s->entries, &e->node);
 		share_unref(&e->share);
 		tuner_unref(&e->tuner);
+		brake_unref(&e->brake);
 		mem_free(e->key);
 		mem_free(e);
 	}

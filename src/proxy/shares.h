@@ -10,6 +10,7 @@
 #ifndef WEIR_PROXY_SHARES_H
 #define WEIR_PROXY_SHARES_H
 
+#include "http/brake.h"
 #include "http/tuner.h"
 #include "flow/share.h"
 
@@ -22,6 +23,8 @@ MUST_USE struct share *shares_take(struct shares *s, const char *key);
  * share. */
 struct tuner *shares_tuner(
 	struct shares *s, const struct share *share, uint32_t max, ns_t now);
+/* The same of the pauses that the server asks for. */
+struct brake *shares_brake(struct shares *s, const struct share *share);
 void shares_give(struct shares *s, struct share **share); /* fine with NULL */
 
 #endif

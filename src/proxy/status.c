@@ -173,6 +173,8 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 			tuner_json(j, "limit_auto", tuner, proxy_now(p));
 		else
 			json_null(j, "limit_auto");
+		brake_json(
+			j, "pause", own ? upstream_brake(own->up) : NULL, proxy_now(p));
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);

@@ -336,6 +336,29 @@ static void test_how_many_come_before(void **state)
 }
 
 #undef TEST
+/* Who waits until the server may be asked again does not wait for a slot. */
+static void test_held(void **state)
+{
+	(void)state;
+	struct queue q;
+	struct ticket t[4] = { 0 };
+	queue_init(&q, &all, 10, 100);
+	assert_int_equal(push(&q, &t[0], 1, 0, 400), ERR_OK);
+	assert_int_equal(push(&q, &t[1], 1, 10, NS_NEVER), ERR_OK);
+	assert_int_equal(push(&q, &t[2], 1, 20, 1000), ERR_OK);
+	queue_hold(&q, 500, 50);
+	assert_int_equal(push(&q, &t[3], 1, 30, 600), ERR_OK);
+	assert_ptr_equal(queue_take_before(&q, 500, 40), &t[0]);
+	assert_null(queue_take_before(&q, 500, 40));
+	assert_int_equal(q.waiting, 3);
+	assert_null(queue_expire(&q, 599));
+	assert_ptr_equal(queue_expire(&q, 600), &t[3]);
+	assert_null(queue_expire(&q, 649));
+	assert_ptr_equal(queue_expire(&q, 650), &t[1]);
+	assert_ptr_equal(queue_expire(&q, 650), &t[2]);
+	assert_int_equal(q.waiting, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -347,6 +370,7 @@ int main(void)
 		TEST(test_too_late_already),
 		TEST(test_expiry_is_the_earlier_bound),
 		TEST(test_front_of_queue_never_expires),
+		TEST(test_held),
 		TEST(test_walk),
 		TEST(test_callers_take_turns),
 		TEST(test_who_holds_much_comes_later),

@@ -1,0 +1,152 @@
+#include "http/brake.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct brake {
+	pthread_mutex_t lock; /* over pause and plea */
+	_Atomic uint32_t refs;
+	_Atomic bool on;
+	struct pause pause;
+	struct brake_plea plea;
+};
+
+struct brake *brake_new(void)
+{
+	struct brake *b = mem_zalloc(sizeof(*b));
+	CHECK(pthread_mutex_init(&b->lock, NULL) == 0);
+	b->refs = 1;
+	pause_init(&b->pause);
+	return b;
+}
+
+void brake_ref(struct brake *b)
+{
+	b->refs++;
+}
+
+void brake_unref(struct brake **bp)
+{
+	struct brake *b = *bp;
+	*bp = NULL;
+	if (!b || --b->refs > 0)
+		return;
+	pthread_mutex_destroy(&b->lock);
+	mem_free(b);
+}
+
+static struct pause *lock(struct brake *b)
+{
+	CHECK(pthread_mutex_lock(&b->lock) == 0);
+	return &b->pause;
+}
+
+static void unlock(struct brake *b)
+{
+	b->on = b->pause.state != PAUSE_OPEN;
+	CHECK(pthread_mutex_unlock(&b->lock) == 0);
+}
+
+bool brake_is_on(const struct brake *b)
+{
+	return atomic_load_explicit(&b->on, memory_order_relaxed);
+}
+
+void brake_ask(struct brake *b, const struct brake_plea *plea, ns_t most,
+	uint64_t answered, ns_t now)
+{
+	struct pause *p = lock(b);
+	pause_ask(p, ns_add(now, ns_min(plea->in, most)), answered, now);
+	b->plea = *plea;
+	unlock(b);
+}
+
+bool brake_take(struct brake *b, uint32_t n, ns_t now)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return true;
+	bool may = pause_take(lock(b), n, now);
+	unlock(b);
+	return may;
+}
+
+void brake_untake(struct brake *b, uint32_t n)
+{
+	pause_untake(lock(b), n);
+	unlock(b);
+}
+
+void brake_ended(struct brake *b, ns_t sent_at, ns_t now)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return;
+	pause_ended(lock(b), sent_at, now);
+	unlock(b);
+}
+
+ns_t brake_next(struct brake *b, ns_t now)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return NS_NEVER;
+	ns_t next = pause_next(lock(b), now);
+	unlock(b);
+	return next;
+}
+
+ns_t brake_start(struct brake *b, uint64_t ahead, ns_t now)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return now;
+	ns_t start = pause_start(lock(b), ahead, now);
+	unlock(b);
+	return start;
+}
+
+ns_t brake_shut_until(struct brake *b, ns_t now)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return 0;
+	struct pause *p = lock(b);
+	ns_t until = pause_look(p, now) == PAUSE_SHUT ? p->until : 0;
+	unlock(b);
+	return until;
+}
+
+struct brake_view brake_view(struct brake *b, ns_t now)
+{
+	struct pause *p = lock(b);
+	const struct brake_view v = { .state = pause_look(p, now),
+		.plea = b->plea,
+		.begun_at = p->begun_at,
+		.until = p->until,
+		.times = p->times };
+	unlock(b);
+	return v;
+}
+
+void brake_plea_text(struct text *t, const struct brake_plea *plea)
+{
+	text_addf(t, "%u with %s", plea->status, retry_after_by_text(plea->by));
+}
+
+void brake_json(struct json *j, const char *key, struct brake *b, ns_t now)
+{
+	struct brake_view v = { .times = 0 };
+	struct text because;
+	if (b)
+		v = brake_view(b, now);
+	if (!v.times) {
+		json_null(j, key);
+		return;
+	}
+	text_init(&because);
+	brake_plea_text(&because, &v.plea);
+	json_object(j, key);
+	json_cstr(j, "state", pause_state_label(v.state));
+	json_str(j, "because", text_slice(&because));
+	json_ms(j, "asked_ms", v.plea.in);
+	json_ms(j, "left_ms", v.state == PAUSE_SHUT ? v.until - now : 0);
+	json_int(j, "times", (int64_t)v.times);
+	json_end(j);
+	text_fini(&because);
+}

@@ -1,0 +1,154 @@
+/*
+ * A server that asks for a pause: which of its answers do, and what waits until it is over.
+ * Binds http/brake.h and the queue to an upstream.
+ */
+#include "http/internal.h"
+#include "http/upstream_internal.h"
+
+void hold_start(struct upstream *u)
+{
+	if (!u->cfg.pause_max)
+		return;
+	u->brake = u->cfg.brake;
+	if (u->brake)
+		brake_ref(u->brake);
+	else
+		u->brake = brake_new();
+}
+
+void hold_configure(struct upstream *u)
+{
+	if (!u->cfg.pause_max)
+		brake_unref(&u->brake);
+	else if (!u->brake)
+		hold_start(u);
+}
+
+/* --- what is asked --- */
+
+/* All threads' calls that wait, as far as it is told. */
+static uint64_t waiting(const struct upstream *u)
+{
+	return u->share ? share_waiting(u->share) : u->queue.waiting;
+}
+
+static void tell_others(const struct upstream *u)
+{
+	uint32_t seats = u->share ? share_seats(u->share) : 0;
+	for (uint32_t i = 0; i < seats; i++)
+		if (i != u->cfg.seat)
+			share_ring(u->share, i);
+}
+
+/* Threads are alike: each has answered as many as this one. */
+void hold_ask(struct upstream *u, const struct brake_plea *plea)
+{
+	uint64_t answered = u->stats.answered;
+	if (!u->brake || plea->by == RETRY_AFTER_NONE)
+		return;
+	if (u->share)
+		answered *= share_seats(u->share);
+	brake_ask(u->brake, plea, u->cfg.pause_max, answered, worker_now(u->worker));
+	tell_others(u);
+	upstream_poke(u);
+}
+
+/* Another weir's refusal of this one call, for reasons of that call. */
+static bool is_of_one_call(const struct h1_head *head)
+{
+	const struct h1_field *f = h1_field_find(head, H1_FIELD_WEIR_REASON);
+	return f && !slice_eq(f->value, slice_of(err_label(ERR_PAUSED)));
+}
+
+/* A limit that is found out learns from refusals by itself, and finds no wall while it stands
+ * still: whether this is one, its text will tell. */
+static bool is_perhaps_refusal(const struct upstream *u, const struct h1_head *head)
+{
+	return u->tuner && (head->status == 429 || head->status == 503);
+}
+
+void hold_note_head(struct cconn *cc, const struct h1_head *head)
+{
+	struct upstream *u = cc->up;
+	if (!u->brake)
+		return;
+	const struct retry_after r = retry_after_of(head, io_wall_s(u->worker->loop));
+	if (LIKELY(r.by == RETRY_AFTER_NONE) || is_of_one_call(head))
+		return;
+	const struct brake_plea plea = { r.by, head->status, r.in };
+	if (cc->call && is_perhaps_refusal(u, head))
+		cc->call->plea = plea;
+	else
+		hold_ask(u, &plea);
+}
+
+/* --- what waits --- */
+
+ns_t hold_until(const struct upstream *u)
+{
+	return u->brake ? brake_shut_until(u->brake, worker_now(u->worker)) : 0;
+}
+
+bool hold_look(struct upstream *u)
+{
+	ns_t until = hold_until(u);
+	if (until <= u->queue.held_until)
+		return false;
+	queue_hold(&u->queue, until, PAUSE_RAMP_FOR);
+	return true;
+}
+
+bool hold_take(struct upstream *u, const struct call *call, uint32_t n)
+{
+	if (!u->brake)
+		return true;
+	if (call->replayed) /* it has been let go once */
+		return hold_until(u) == 0;
+	return brake_take(u->brake, n, worker_now(u->worker));
+}
+
+void hold_untake(struct upstream *u, const struct call *call, uint32_t n)
+{
+	if (u->brake && !call->replayed)
+		brake_untake(u->brake, n);
+}
+
+void hold_call_over(struct upstream *u, const struct call *call)
+{
+	if (!u->brake || !brake_is_on(u->brake) || !call->granted_at)
+		return;
+	brake_ended(u->brake, call->granted_at, worker_now(u->worker));
+	upstream_poke(u);
+}
+
+ns_t hold_again_at(const struct upstream *u)
+{
+	if (!u->brake || queue_is_empty(&u->queue))
+		return NS_NEVER;
+	return brake_next(u->brake, worker_now(u->worker));
+}
+
+static ns_t hold_start_at(const struct upstream *u)
+{
+	return brake_start(u->brake, waiting(u), worker_now(u->worker));
+}
+
+bool hold_is_too_late(const struct upstream *u, ns_t deadline)
+{
+	if (!u->brake || LIKELY(!brake_is_on(u->brake)))
+		return false;
+	ns_t start = hold_start_at(u);
+	return start > worker_now(u->worker) && start >= deadline;
+}
+
+ns_t upstream_paused_for(const struct upstream *u)
+{
+	if (!u->brake)
+		return 0;
+	return hold_start_at(u) - worker_now(u->worker);
+}
+
+struct brake *upstream_brake(const struct upstream *u)
+{
+	return u->brake;
+}
