@@ -1,6 +1,6 @@
 /*
- * A distribution is a small tree in an array: node 0 is the root, a mix names its first
- * part, parts are chained. Parsing keeps its own stack of open mixes; sampling walks down.
+ * A distribution is a small tree in an array: node 0 is the root, a mix (and what
+ * goes by turns) names its first part, parts are chained. Parsing keeps its own stack of open mixes; sampling walks down.
  */
 #include "base/dist.h"
 #include "base/units.h"
@@ -22,6 +22,7 @@ enum dist_kind {
 	DIST_NORMAL,
 	DIST_LOGNORMAL,
 	DIST_MIX,
+	DIST_TURNS,
 	DIST_KINDS,
 };
 
@@ -32,6 +33,7 @@ static const char *const kind_names[DIST_KINDS] = {
 	[DIST_NORMAL] = "normal",
 	[DIST_LOGNORMAL] = "lognormal",
 	[DIST_MIX] = "mix",
+	[DIST_TURNS] = "turns",
 };
 
 /* How each is written, for messages; and how many durations it takes. */
@@ -45,12 +47,14 @@ static const struct {
 	[DIST_NORMAL] = { "normal(50ms, 10ms)", 2 },
 	[DIST_LOGNORMAL] = { "lognormal(50ms, 200ms)", 2 },
 	[DIST_MIX] = { "mix(80%: 50ms, 20%: 3s)", 0 },
+	[DIST_TURNS] = { "turns(50ms, 50ms, 3s)", 0 },
 };
 
 struct node {
 	enum dist_kind kind;
 	uint8_t next;  /* next part of the same mix, or NONE */
-	uint8_t first; /* of a mix */
+	uint8_t first; /* of a mix or of turns */
+	uint8_t parts; /* of turns */
 	double share;  /* of the mix it is a part of */
 	ns_t args[2];
 	double mean;
@@ -175,6 +179,7 @@ static double mean_of(const struct node *n)
 	case DIST_LOGNORMAL:
 		return a * exp(sigma_of(n) * sigma_of(n) / 2);
 	case DIST_MIX: /* its parts' means were added as they came */
+	case DIST_TURNS:
 	case DIST_KINDS:
 		break;
 	}
@@ -208,7 +213,7 @@ static bool unknown_kind(struct parser *p, struct slice name, size_t from)
 			SLICE_ARG(name), meant);
 	return fail(p, from,
 		"unknown distribution '%.*s': write a duration, fixed, uniform, exponential, "
-		"normal, lognormal or mix",
+		"normal, lognormal, mix or turns",
 		SLICE_ARG(name));
 }
 
@@ -262,6 +267,13 @@ static bool read_share(struct parser *p)
 	return expect(p, ':', "the share");
 }
 
+/* What stands before a part's distribution: nothing where parts take turns. */
+static bool read_part_begin(struct parser *p)
+{
+	const struct open_mix *mix = &p->open[p->depth - 1];
+	return p->d->nodes[mix->node].kind == DIST_TURNS || read_share(p);
+}
+
 static bool open_mix(struct parser *p, size_t from)
 {
 	if (p->depth == DEPTH_MAX)
@@ -269,7 +281,16 @@ static bool open_mix(struct parser *p, size_t from)
 	p->open[p->depth++] = (struct open_mix){
 		.node = (uint8_t)(p->d->count - 1), .last = NONE, .at = from
 	};
-	return read_share(p);
+	return read_part_begin(p);
+}
+
+/* Each comes as often as the others. */
+static void share_turns(struct dist *d, struct node *n)
+{
+	for (uint8_t i = n->first; i != NONE; i = d->nodes[i].next)
+		n->parts++;
+	for (uint8_t i = n->first; i != NONE; i = d->nodes[i].next)
+		d->nodes[i].share = 1.0 / n->parts;
 }
 
 static bool close_mix(struct parser *p)
@@ -277,7 +298,9 @@ static bool close_mix(struct parser *p)
 	const struct open_mix *mix = &p->open[p->depth - 1];
 	struct node *n = &p->d->nodes[mix->node];
 
-	if (fabs(mix->shares - 1) > SHARE_SLACK)
+	if (n->kind == DIST_TURNS)
+		share_turns(p->d, n);
+	else if (fabs(mix->shares - 1) > SHARE_SLACK)
 		return fail(p, mix->at,
 			"the shares of this mix add up to %.6g%%, not 100%%",
 			mix->shares * 100);
@@ -314,7 +337,7 @@ static bool read_part(struct parser *p, bool *whole)
 	if (!find_kind(word, &n->kind))
 		return unknown_kind(p, word, from);
 	p->at++;
-	if (n->kind == DIST_MIX) {
+	if (n->kind == DIST_MIX || n->kind == DIST_TURNS) {
 		*whole = false;
 		return open_mix(p, from);
 	}
@@ -338,7 +361,7 @@ static bool read_after(struct parser *p, bool *more)
 		if (peek(p) != ',')
 			return expect(p, ')', "a part of the mix");
 		p->at++;
-		return read_share(p);
+		return read_part_begin(p);
 	}
 	if (peek(p) != '\0' || p->at < p->src.len)
 		return fail(p, p->at, "'%.*s' is too much",
@@ -402,11 +425,30 @@ static ns_t to_ns(double ns)
 	return ns <= 0 ? 0 : (ns_t)llrint(fmin(ns, SAMPLE_MAX));
 }
 
-ns_t dist_sample(const struct dist *d, struct rng *r)
+/* The part whose turn it is; *nth becomes how often it had its turn before. */
+static const struct node *next_part(
+	const struct dist *d, const struct node *turns, uint64_t *nth)
+{
+	const struct node *part = &d->nodes[turns->first];
+	for (uint64_t i = *nth % turns->parts; i > 0; i--)
+		part = &d->nodes[part->next];
+	*nth /= turns->parts;
+	return part;
+}
+
+/* The node that is no mix and no turns. */
+static const struct node *walk_down(const struct dist *d, struct rng *r, uint64_t nth)
 {
 	const struct node *n = &d->nodes[0];
-	while (n->kind == DIST_MIX)
-		n = pick_part(d, n, rng_unit(r));
+	while (n->kind == DIST_MIX || n->kind == DIST_TURNS)
+		n = n->kind == DIST_MIX ? pick_part(d, n, rng_unit(r))
+					: next_part(d, n, &nth);
+	return n;
+}
+
+ns_t dist_sample(const struct dist *d, struct rng *r, uint64_t nth)
+{
+	const struct node *n = walk_down(d, r, nth);
 	double a = (double)n->args[0], b = (double)n->args[1];
 
 	switch (n->kind) {
@@ -422,6 +464,7 @@ ns_t dist_sample(const struct dist *d, struct rng *r)
 	case DIST_LOGNORMAL:
 		return to_ns(a * exp(sigma_of(n) * standard_normal(r)));
 	case DIST_MIX:
+	case DIST_TURNS:
 	case DIST_KINDS:
 		break;
 	}

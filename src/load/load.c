@@ -38,12 +38,17 @@ static int load_checked(struct load_plan *plan)
 	struct problem p = { "" };
 	struct load_result result = { .plan = plan };
 	struct tally *tally = NULL;
+	struct calllog log;
 
 	if (!plan_resolve(plan, &p))
 		return complain(&p, EXIT_FAILURE);
 	probe_family(plan);
-	if (!run_load(plan, &result, &tally, &p))
+	if (!calllog_open(&log, plan->opts->log, &p))
 		return complain(&p, EXIT_FAILURE);
+	if (!run_load(plan, &result, &tally, &log, &p) || !calllog_close(&log, &p)) {
+		tally_free(&tally);
+		return complain(&p, EXIT_FAILURE);
+	}
 	show(&result, plan->opts->json);
 	tally_free(&tally);
 	return EXIT_SUCCESS;

@@ -9,8 +9,25 @@
 #define FIELDS_BYTES_MAX 8192 /* the head must fit a buffer with room for the engine's */
 #define TARGET_BYTES_MAX 4096
 
-static bool check_arrivals(const struct load_options *o, struct problem *p)
+static bool check_recorded(struct load_plan *plan, struct problem *p)
 {
+	const struct load_options *o = plan->opts;
+	struct problem why = { "" };
+
+	if (o->rate > 0)
+		return problem_set(
+			p, "--schedule says when requests start: leave --rate out");
+	if (!trace_read(&plan->recorded, o->schedule, RUN_MAX, &why))
+		return problem_set(p, "--schedule %s", why.text);
+	return true;
+}
+
+static bool check_arrivals(struct load_plan *plan, struct problem *p)
+{
+	const struct load_options *o = plan->opts;
+
+	if (o->schedule && *o->schedule)
+		return check_recorded(plan, p);
 	if (!(o->rate > 0))
 		return problem_set(p, "--rate is missing or zero: write --rate 100/s");
 	if (o->rate > RATE_MAX)
@@ -23,17 +40,19 @@ static bool check_arrivals(const struct load_options *o, struct problem *p)
 	return true;
 }
 
-static bool check_times(const struct load_options *o, struct problem *p)
+static bool check_times(const struct load_plan *plan, struct problem *p)
 {
+	const struct load_options *o = plan->opts;
+
 	if (o->patience <= 0)
 		return problem_set(p, "--patience: write a duration above zero, or none");
 	if (o->timeout <= 0)
 		return problem_set(p, "--timeout: write a duration above zero, or none");
 	if (o->interval < INTERVAL_MIN || o->interval == NS_NEVER)
 		return problem_set(p, "--interval: write a duration of at least 10ms");
-	if (o->run_for / o->interval > STEPS_MAX)
+	if (plan_run_for(plan) / o->interval > STEPS_MAX)
 		return problem_set(p,
-			"--interval: --for holds more than 100,000 steps of it: write a "
+			"--interval: the run holds more than 100,000 steps of it: write a "
 			"longer one");
 	return true;
 }
@@ -216,7 +235,7 @@ bool plan_check(struct load_plan *plan, const struct load_options *opts,
 	text_init(&plan->target);
 	text_init(&plan->fields);
 	if (!take_url(plan, words, p) || !check_url(plan, p) ||
-		!check_arrivals(opts, p) || !check_times(opts, p) ||
+		!check_arrivals(plan, p) || !check_times(plan, p) ||
 		!check_pool(plan, p) || !check_method(plan, p) || !check_fields(plan, p))
 		return false;
 	choose_framing(plan);
@@ -233,10 +252,24 @@ void plan_fini(struct load_plan *plan)
 {
 	text_fini(&plan->target);
 	text_fini(&plan->fields);
+	trace_fini(&plan->recorded);
+}
+
+ns_t plan_run_for(const struct load_plan *plan)
+{
+	return plan->recorded.count ? trace_run_for(&plan->recorded)
+				    : plan->opts->run_for;
+}
+
+double plan_rate(const struct load_plan *plan)
+{
+	return plan->recorded.count ? trace_rate(&plan->recorded) : plan->opts->rate;
 }
 
 const char *plan_arrivals(const struct load_plan *plan)
 {
+	if (plan->recorded.count)
+		return "recorded";
 	return plan->opts->arrivals == SCHEDULE_POISSON ? "poisson" : "constant";
 }
 

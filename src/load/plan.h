@@ -1,7 +1,7 @@
 /*
  * plan: what the user asked for, checked and ready to run.
  *
- * OWNS    `target` and `fields`; the rest points into the options and the URL.
+ * OWNS    `target`, `fields` and `recorded`; the rest points into the options and the URL.
  */
 #ifndef WEIR_LOAD_PLAN_H
 #define WEIR_LOAD_PLAN_H
@@ -9,6 +9,7 @@
 #include "base/opts.h"
 #include "http/upstream.h"
 #include "load/schedule.h"
+#include "load/trace.h"
 
 struct load_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
@@ -28,7 +29,8 @@ struct load_plan {
 	enum h1_method method_id;
 	enum h1_body framing; /* of the request */
 	uint64_t body_bytes;
-	uint32_t pool; /* connections at most; SLOTS_NO_LIMIT */
+	struct trace recorded; /* of --schedule; no starts: there is none */
+	uint32_t pool;         /* connections at most; SLOTS_NO_LIMIT */
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count;
 };
@@ -40,7 +42,11 @@ MUST_USE bool plan_check(struct load_plan *plan, const struct load_options *opts
 MUST_USE bool plan_resolve(struct load_plan *plan, struct problem *p);
 void plan_fini(struct load_plan *plan);
 
-/* "constant" or "poisson", "pool", "close" or "pretend" */
+/* How long requests are started, and how many a second. */
+ns_t plan_run_for(const struct load_plan *plan);
+double plan_rate(const struct load_plan *plan);
+
+/* "constant", "poisson" or "recorded", "pool", "close" or "pretend" */
 const char *plan_arrivals(const struct load_plan *plan);
 const char *plan_connections(const struct load_plan *plan);
 

@@ -12,7 +12,7 @@ static void add_where(struct text *t, const struct progress *p, ns_t now)
 
 	if (p->waiting_since == NS_NEVER) {
 		text_addf(t, "%lld s of ", (long long)(ran / NS_S));
-		text_add_duration(t, o->run_for);
+		text_add_duration(t, plan_run_for(p->plan));
 		return;
 	}
 	text_add(t, "waiting for ");

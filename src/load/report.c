@@ -33,16 +33,17 @@ static void add_label(struct text *t, const char *label)
 static void add_heading(struct text *t, const struct load_result *r)
 {
 	const struct load_options *o = r->plan->opts;
+	ns_t run_for = plan_run_for(r->plan);
 
 	text_addf(t, "weir load %s\n  ", r->plan->url);
-	add_rate(t, o->rate);
+	add_rate(t, plan_rate(r->plan));
 	text_addf(t, " %s for ", plan_arrivals(r->plan));
 	text_add_duration(t, r->ran_for);
-	if (r->interrupted && r->ran_for == o->run_for) {
+	if (r->interrupted && r->ran_for == run_for) {
 		text_add(t, " (the wait for answers was interrupted)");
 	} else if (r->interrupted) {
 		text_add(t, " (interrupted; asked for ");
-		text_add_duration(t, o->run_for);
+		text_add_duration(t, run_for);
 		text_add(t, ")");
 	}
 	text_addf(t, ", connections: %s", plan_connections(r->plan));
@@ -303,8 +304,8 @@ static void json_asked(struct json *j, const struct load_result *r)
 
 	json_cstr(j, "schema", "weir.load/1");
 	json_cstr(j, "url", r->plan->url);
-	json_real(j, "rate", o->rate);
-	json_ms(j, "for_ms", o->run_for);
+	json_real(j, "rate", plan_rate(r->plan));
+	json_ms(j, "for_ms", plan_run_for(r->plan));
 	json_cstr(j, "arrivals", plan_arrivals(r->plan));
 	json_ms(j, "patience_ms", o->patience);
 	json_int(j, "started_at_ms", r->started_at_ms);

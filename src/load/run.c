@@ -18,6 +18,7 @@ struct runner {
 	const struct load_plan *plan;
 	struct schedule schedule;
 	struct tally *tally;
+	struct calllog *log;
 	struct progress progress;
 	struct io_signals signals;
 	struct slab requests, texts;
@@ -71,10 +72,12 @@ static void request_done(struct request *q, enum err why)
 
 	if (!text.len && why != ERR_OK)
 		text = q->call.detail;
+	enum tally_end how = TALLY_FAILED;
 	if (why == ERR_OK)
-		tally_answer(r->tally, &q->times, q->call.status, text, now);
+		how = tally_answer(r->tally, &q->times, q->call.status, text, now);
 	else
 		tally_failure(r->tally, &q->times, why, q->call.status, text, now);
+	calllog_add(r->log, &q->times, now, how, q->call.status, why);
 	request_free(q);
 	CHECK(r->tally->open == r->open.len);
 	stop_when_done(r);
@@ -274,8 +277,12 @@ static struct runner *runner_new(
 	slab_init(&r->texts, WORDS_TEXT_BYTES, 0);
 	list_init(&r->open);
 	memset(r->body, 'x', sizeof(r->body));
-	schedule_init(&r->schedule, (enum schedule_kind)o->arrivals, o->rate, o->seed,
-		o->run_for);
+	if (plan->recorded.count)
+		schedule_init_recorded(
+			&r->schedule, plan->recorded.starts, plan->recorded.count);
+	else
+		schedule_init(&r->schedule, (enum schedule_kind)o->arrivals, o->rate,
+			o->seed, o->run_for);
 	r->ended = NS_NEVER;
 	r->next_start.on_fire = on_next_start;
 	return r;
@@ -339,6 +346,7 @@ static void leave_open(struct runner *r)
 	while ((n = list_front(&r->open))) {
 		struct request *q = CONTAINER_OF(n, struct request, node);
 		call_abandon(&q->call, r->upstream);
+		calllog_add(r->log, &q->times, NS_NEVER, TALLY_UNANSWERED, 0, ERR_OK);
 		request_free(q);
 	}
 }
@@ -370,7 +378,7 @@ static void fill_result(struct load_result *result, struct runner *r)
 	result->plan = r->plan;
 	result->tally = r->tally;
 	result->interrupted = r->interrupted;
-	result->ran_for = r->plan->opts->run_for;
+	result->ran_for = plan_run_for(r->plan);
 	if (r->interrupted && r->ended == NS_NEVER)
 		result->ran_for = ns_min(
 			result->ran_for, ns_max(io_now(r->loop) - r->start, 0));
@@ -378,7 +386,7 @@ static void fill_result(struct load_result *result, struct runner *r)
 }
 
 bool run_load(const struct load_plan *plan, struct load_result *result,
-	struct tally **tally, struct problem *p)
+	struct tally **tally, struct calllog *log, struct problem *p)
 {
 	const struct load_options *o = plan->opts;
 	struct tls_client *tls = NULL;
@@ -391,6 +399,8 @@ bool run_load(const struct load_plan *plan, struct load_result *result,
 	r->start = io_clock(r->loop) + START_DELAY;
 	result->started_at_ms = wall_ms() + START_DELAY / NS_MS;
 	r->tally = *tally = tally_new(r->start, o->patience, o->interval);
+	r->log = log;
+	log->start = r->start;
 	r->signals.on_signal = on_signal;
 	io_signals_watch(r->loop, &r->signals);
 	progress_start(&r->progress, r->loop, plan, r->tally, r->upstream);

@@ -11,10 +11,11 @@
 #ifndef WEIR_LOAD_RUN_H
 #define WEIR_LOAD_RUN_H
 
+#include "load/calllog.h"
 #include "load/report.h"
 
-/* *tally is the caller's from then on (tally_free); NULL when false: the run could not begin. */
+/* A line goes to `log` for each request. *tally is the caller's from then on (tally_free); NULL when false: the run could not begin. */
 MUST_USE bool run_load(const struct load_plan *plan, struct load_result *result,
-	struct tally **tally, struct problem *p);
+	struct tally **tally, struct calllog *log, struct problem *p);
 
 #endif

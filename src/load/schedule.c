@@ -30,15 +30,37 @@ void schedule_init(struct schedule *s, enum schedule_kind kind, double rate,
 	s->next = kind == SCHEDULE_CONSTANT ? constant_at(s, 0) : poisson_after(s, 0);
 }
 
+void schedule_init_recorded(struct schedule *s, const ns_t *starts, uint64_t count)
+{
+	*s = (struct schedule){ .kind = SCHEDULE_RECORDED,
+		.starts = starts,
+		.count = count,
+		.next = count ? starts[0] : NS_NEVER };
+}
+
+static ns_t next_of(struct schedule *s)
+{
+	switch (s->kind) {
+	case SCHEDULE_CONSTANT:
+		return constant_at(s, s->taken);
+	case SCHEDULE_POISSON:
+		return poisson_after(s, s->next);
+	case SCHEDULE_RECORDED:
+		return s->taken < s->count ? s->starts[s->taken] : NS_NEVER;
+	}
+	NEVER_HERE();
+}
+
 void schedule_take(struct schedule *s)
 {
 	CHECK(s->next != NS_NEVER);
 	s->taken++;
-	s->next = s->kind == SCHEDULE_CONSTANT ? constant_at(s, s->taken)
-					       : poisson_after(s, s->next);
+	s->next = next_of(s);
 }
 
 double schedule_expected(const struct schedule *s)
 {
+	if (s->kind == SCHEDULE_RECORDED)
+		return (double)s->count;
 	return s->rate * ((double)s->run_for / (double)NS_S);
 }

@@ -3,7 +3,7 @@
  *
  * MODEL   Offsets from the start of the run, in order, below `run_for`. Constant: request k at
  *         k / rate. Poisson: gaps are independent and exponential, drawn from the seed alone, so
- *         that two runs with one seed meet the same arrivals.
+ *         that two runs with one seed meet the same arrivals. Recorded: as they were written down.
  * RULES   1. No rounding adds up: the k-th constant start is within 1 ns of k / rate after a day
  *            of a million a second; Poisson gaps keep their fraction of a nanosecond.
  */
@@ -12,20 +12,23 @@
 
 #include "base/rng.h"
 
-enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_POISSON };
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_POISSON, SCHEDULE_RECORDED };
 
 struct schedule {
 	enum schedule_kind kind;
-	double rate; /* per second, > 0 */
+	double rate; /* per second, > 0; recorded: unused */
 	ns_t run_for;
 	uint64_t taken;  /* how many starts were taken */
 	ns_t next;       /* offset of the next one; NS_NEVER past the last */
 	double fraction; /* Poisson: what `next` lacks, 0 <= fraction < 1 ns */
 	struct rng rng;
+	const ns_t *starts; /* recorded: borrowed, in order */
+	uint64_t count;
 };
 
 void schedule_init(struct schedule *s, enum schedule_kind kind, double rate,
 	uint64_t seed, ns_t run_for);
+void schedule_init_recorded(struct schedule *s, const ns_t *starts, uint64_t count);
 /* The offset of the next start, NS_NEVER when there is none. */
 static inline ns_t schedule_peek(const struct schedule *s)
 {

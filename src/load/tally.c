@@ -140,8 +140,8 @@ static void end_one(
 		settle(s);
 }
 
-void tally_answer(struct tally *t, const struct tally_times *times, uint16_t status,
-	struct slice body, ns_t now)
+enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
+	uint16_t status, struct slice body, ns_t now)
 {
 	struct tally_step *s = step_of(t, times);
 	ns_t latency = now - times->intended;
@@ -155,12 +155,15 @@ void tally_answer(struct tally *t, const struct tally_times *times, uint16_t sta
 		bool refusal = refusal_match(status, body) != NULL;
 		words_add(t->words, ERR_OK, status, body, refusal, now);
 		end_one(t, s, &t->failed, &s->failed);
-	} else if (latency > t->patience) {
-		end_one(t, s, &t->late, &s->late);
-	} else {
-		hist_record(t->latency_good, latency);
-		end_one(t, s, &t->good, &s->good);
+		return TALLY_FAILED;
 	}
+	if (latency > t->patience) {
+		end_one(t, s, &t->late, &s->late);
+		return TALLY_LATE;
+	}
+	hist_record(t->latency_good, latency);
+	end_one(t, s, &t->good, &s->good);
+	return TALLY_GOOD;
 }
 
 void tally_failure(struct tally *t, const struct tally_times *times, enum err why,

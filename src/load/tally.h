@@ -41,6 +41,8 @@ struct tally {
 	uint32_t step_count, step_cap;
 };
 
+enum tally_end { TALLY_GOOD, TALLY_LATE, TALLY_FAILED, TALLY_UNANSWERED };
+
 /* The times of one request: kept by the caller while it is open. */
 struct tally_times {
 	ns_t intended, real;
@@ -52,8 +54,8 @@ void tally_free(struct tally **t);
 
 void tally_start(struct tally *t, const struct tally_times *times);
 /* A whole answer has come. `body`: what was kept of it, if it is an error's. */
-void tally_answer(struct tally *t, const struct tally_times *times, uint16_t status,
-	struct slice body, ns_t now);
+enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
+	uint16_t status, struct slice body, ns_t now);
 /* There is no whole answer, and none will come. status and body: of what came of it, or 0. */
 void tally_failure(struct tally *t, const struct tally_times *times, enum err why,
 	uint16_t status, struct slice body, ns_t now);

@@ -100,7 +100,7 @@ struct model_call *model_next(struct model *m)
 		return NULL;
 	call = CONTAINER_OF(first, struct model_call, in_stage);
 	rng_init(&rng, rng_mix(m->seed, call->nth));
-	call->work_for = dist_sample(m->latency, &rng);
+	call->work_for = dist_sample(m->latency, &rng, call->nth);
 	enter(m, call, STAGE_WORKING);
 	return call;
 }

@@ -174,7 +174,7 @@ SCHEMA = thing({
     "schema": {"const": "weir.load/1"},
     "url": {"type": "string"},
     **numbers("rate for_ms ran_for_ms started_at_ms"),
-    "arrivals": {"enum": ["constant", "poisson"]},
+    "arrivals": {"enum": ["constant", "poisson", "recorded"]},
     "patience_ms": MAYBE,
     "interrupted": {"type": "boolean"},
     "valid": {"type": "boolean"},
@@ -267,6 +267,56 @@ def test_poisson_arrivals_are_of_their_seed():
     steps = [[s["started"] for s in run["intervals"]] for run in runs]
     assert steps[0] == steps[1] != steps[2]
     assert len(set(steps[0])) > 1
+
+
+def test_recorded_arrivals_and_a_line_for_each(tmp_path):
+    starts_ms = [0, 0, 40, 40, 40, 333]
+    schedule, log = tmp_path / "schedule", tmp_path / "log"
+    schedule.write_text("# recorded\n" + "".join(f"{at}ms\n" for at in starts_ms))
+
+    def answer(request, connection):
+        if request.connection == 6:
+            return say(b"")(request, connection)
+        return reply(503 if request.connection == 1 else 200, delay=0.2)(request, connection)
+    with Server(answer) as server:
+        doc = load_json("--schedule", str(schedule), "--log", str(log), "--connections", "close",
+                        "--patience", "10s", server.url)
+        assert len(server.requests) >= 6
+    assert doc["arrivals"] == "recorded" and doc["started"] == 6 and doc["for_ms"] == 333
+    head, *lines = [line.split(",") for line in log.read_text().splitlines()]
+    assert head == ["intended_ns", "started_ns", "ended_ns", "outcome", "status", "error"]
+    assert sorted(int(line[0]) / 1e6 for line in lines) == starts_ms
+    for intended, started, ended, outcome, status, error in lines:
+        assert int(intended) <= int(started) < int(ended)
+        assert outcome == ("good" if status == "200" else "failed")
+        assert bool(error) == (not status)
+    assert sorted(line[4:] for line in lines).count(["200", ""]) == doc["good"] == 4
+    assert sum(not line[4] for line in lines) == 1  # the last, which got nothing
+    took = sorted((int(line[2]) - int(line[0])) / 1e6 for line in lines if line[4])
+    assert len(took) == doc["latency"]["count"]
+    assert abs(took[-1] - doc["latency"]["max_ms"]) < 0.01  # the histogram keeps it as it is
+
+
+def test_the_log_has_those_that_never_end(tmp_path):
+    log = tmp_path / "log"
+    with Server(reply(delay=1)) as server:
+        doc = load_json("--rate", "20/s", "--for", "100ms", "--wait-for", "100ms", "--log",
+                        str(log), server.url)
+    lines = log.read_text().splitlines()[1:]
+    assert doc["unanswered"] == len(lines) == 2
+    assert all(re.fullmatch(r"\d+,\d+,,unanswered,,", line) for line in lines)
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path):
+    done = load("--rate", "1/s", "--log", str(tmp_path / "none" / "log"), "http://127.0.0.1:9/")
+    assert done.returncode == 1 and "--log" in done.stderr and "none/log" in done.stderr
+
+
+def test_a_schedule_with_a_fault_names_its_line(tmp_path):
+    schedule = tmp_path / "schedule"
+    schedule.write_text("1ms\nsoon\n")
+    done = load("--schedule", str(schedule), "http://127.0.0.1:9/")
+    assert done.returncode == 2 and f"{schedule}:2: " in done.stderr
 
 
 def test_the_time_line():
@@ -616,6 +666,8 @@ URL = "http://127.0.0.1:1/"
     (("--rate", "1/s", "http://127.0.0.1:99999/"), "port"),
     (("--rate", "1/s", "127.0.0.1"), "port"),
     (("--rate", "1/s", URL, URL), "one URL"),
+    (("--rate", "1/s", "--schedule", "/dev/null", URL), "--rate"),
+    (("--schedule", "/nonexistent/file", URL), "/nonexistent/file"),
 ])
 def test_misuse_is_exit_2_with_a_message(argv, says):
     done = load(*argv)

@@ -42,7 +42,8 @@ static void server_work(struct job *j)
 {
 	struct model *m = j->m;
 	m->working++;
-	ns_t takes = (ns_t)(m->slowness * (double)dist_sample(m->dist, &m->rng));
+	ns_t takes = (ns_t)(m->slowness *
+			    (double)dist_sample(m->dist, &m->rng, m->begun++));
 	job_enter(j, WORKS, takes);
 }
 

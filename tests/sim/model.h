@@ -45,6 +45,7 @@ struct model {
 
 	/* the model's own */
 	struct rng rng;
+	uint64_t begun; /* jobs whose duration was drawn */
 	struct dist *dist;
 	const char *dist_text;
 	struct wheel *wheel;

@@ -3,9 +3,9 @@
 // accepted, so that who holds the cap is judged by the server.
 //
 //	--listen ADDR        where to listen, 10.0.0.1:8080
-//	--admin ADDR         gauges as JSON: unix:PATH or host:port
+//	--admin ADDR         gauges as JSON: unix:PATH or host:port; POST /set?latency=DIST changes it
 //	--limit N            Server.Concurrency
-//	--latency DIST       50ms, uniform(3s, 5s), mix(95%: 50ms, 5%: 3s)
+//	--latency DIST       50ms, uniform(3s, 5s), mix(95%: 50ms, 5%: 3s), turns(50ms, 50ms, 4s)
 //	--body SIZE          size of the answer, 3B
 //	--seed N             of the latency's draws
 package main
@@ -32,15 +32,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// draw gives one latency from a number in [0, 1) and a second one for nested choices.
-type draw func(r *rand.Rand) time.Duration
+// draw gives the latency of the n-th call that was let in.
+type draw func(r *rand.Rand, n uint64) time.Duration
 
 func parseDraw(text string) (draw, error) {
 	text = strings.TrimSpace(text)
 	name, rest, called := strings.Cut(text, "(")
 	if !called {
 		d, err := time.ParseDuration(text)
-		return func(*rand.Rand) time.Duration { return d }, err
+		return func(*rand.Rand, uint64) time.Duration { return d }, err
 	}
 	if !strings.HasSuffix(rest, ")") {
 		return nil, fmt.Errorf("'%s' lacks its closing bracket", text)
@@ -51,8 +51,10 @@ func parseDraw(text string) (draw, error) {
 		return parseUniform(args)
 	case name == "mix" && len(args) > 0:
 		return parseMix(args)
+	case name == "turns" && len(args) > 0:
+		return parseTurns(args)
 	}
-	return nil, fmt.Errorf("'%s': known are 50ms, uniform(A, B) and mix(P%%: DIST, ...)", text)
+	return nil, fmt.Errorf("'%s': known are 50ms, uniform(A, B), mix(P%%: DIST, ...) and turns(DIST, ...)", text)
 }
 
 // splitTop splits at the commas outside brackets.
@@ -84,7 +86,7 @@ func parseUniform(args []string) (draw, error) {
 	if err != nil || high < low {
 		return nil, fmt.Errorf("uniform(%s, %s): the second must not be below the first", args[0], args[1])
 	}
-	return func(r *rand.Rand) time.Duration {
+	return func(r *rand.Rand, _ uint64) time.Duration {
 		return low + time.Duration(r.Float64()*float64(high-low))
 	}, nil
 }
@@ -109,16 +111,63 @@ func parseMix(args []string) (draw, error) {
 	if sum < 0.999 || sum > 1.001 {
 		return nil, fmt.Errorf("the shares of the mix add up to %.1f%%, not 100%%", sum*100)
 	}
-	return func(r *rand.Rand) time.Duration {
+	return func(r *rand.Rand, n uint64) time.Duration {
 		u := r.Float64()
 		for i, share := range shares {
 			if u < share {
-				return draws[i](r)
+				return draws[i](r, n)
 			}
 			u -= share
 		}
-		return draws[len(draws)-1](r)
+		return draws[len(draws)-1](r, n)
 	}, nil
+}
+
+func parseTurns(args []string) (draw, error) {
+	draws := make([]draw, len(args))
+	for i, arg := range args {
+		var err error
+		if draws[i], err = parseDraw(arg); err != nil {
+			return nil, err
+		}
+	}
+	return func(r *rand.Rand, n uint64) time.Duration {
+		turns := uint64(len(draws))
+		return draws[n%turns](r, n/turns)
+	}, nil
+}
+
+// latencies is what a handler's time is drawn from; it may be changed while calls run.
+type latencies struct {
+	mu     sync.Mutex
+	text   string
+	draw   draw
+	source *rand.Rand
+	calls  uint64
+}
+
+func (l *latencies) set(text string) error {
+	d, err := parseDraw(text)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.text, l.draw = text, d
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *latencies) next() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls++
+	return l.draw(l.source, l.calls-1)
+}
+
+func (l *latencies) said() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text
 }
 
 // gauges counts connections as they are accepted, read, refused and closed.
@@ -238,9 +287,7 @@ func (g *gauges) report(latency string, since time.Time) map[string]interface{} 
 	}
 }
 
-func (g *gauges) handler(latency draw, seed int64, body []byte) fasthttp.RequestHandler {
-	var mu sync.Mutex
-	source := rand.New(rand.NewSource(seed))
+func (g *gauges) handler(latency *latencies, body []byte) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		c, _ := ctx.Conn().(*slotConn)
 		if c != nil {
@@ -249,10 +296,7 @@ func (g *gauges) handler(latency draw, seed int64, body []byte) fasthttp.Request
 		}
 		atomic.AddUint64(&g.requests, 1)
 		atomic.AddInt64(&g.running, 1)
-		mu.Lock()
-		d := latency(source)
-		mu.Unlock()
-		time.Sleep(d)
+		time.Sleep(latency.next())
 		_, _ = ctx.Write(body)
 		atomic.AddInt64(&g.running, -1)
 		atomic.AddUint64(&g.answered, 1)
@@ -266,7 +310,7 @@ func listen(at string) (net.Listener, error) {
 	return net.Listen("tcp4", at)
 }
 
-func serveAdmin(at, latency string, g *gauges) error {
+func serveAdmin(at string, latency *latencies, g *gauges) error {
 	if at == "" {
 		return nil
 	}
@@ -276,8 +320,14 @@ func serveAdmin(at, latency string, g *gauges) error {
 	}
 	began := time.Now()
 	show := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if err := latency.set(r.URL.Query().Get("latency")); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(g.report(latency, began))
+		_ = json.NewEncoder(w).Encode(g.report(latency.said(), began))
 	}
 	go func() { log.Fatal(http.Serve(ln, http.HandlerFunc(show))) }()
 	return nil
@@ -291,8 +341,8 @@ func run() error {
 	size := flag.String("body", "3B", "size of the answer")
 	seed := flag.Int64("seed", 1, "of the latency's draws")
 	flag.Parse()
-	times, err := parseDraw(*latency)
-	if err != nil {
+	times := &latencies{source: rand.New(rand.NewSource(*seed))}
+	if err := times.set(*latency); err != nil {
 		return err
 	}
 	length, err := strconv.Atoi(strings.TrimSuffix(*size, "B"))
@@ -300,7 +350,7 @@ func run() error {
 		return errors.New("--body: write a number of bytes, 300B")
 	}
 	g := &gauges{limit: int64(*limit), open: map[*slotConn]struct{}{}}
-	if err := serveAdmin(*admin, *latency, g); err != nil {
+	if err := serveAdmin(*admin, times, g); err != nil {
 		return err
 	}
 	ln, err := listen(*at)
@@ -308,7 +358,7 @@ func run() error {
 		return err
 	}
 	server := &fasthttp.Server{
-		Handler:     g.handler(times, *seed, bytes.Repeat([]byte("x"), length)),
+		Handler:     g.handler(times, bytes.Repeat([]byte("x"), length)),
 		Concurrency: *limit,
 		Logger:      log.New(os.Stderr, "", 0),
 	}

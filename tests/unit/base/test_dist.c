@@ -76,12 +76,12 @@ static void test_problems(void **state)
 	check_problem("50", "column 1: '50' has no unit: write 50ms or 50s");
 	check_problem("none",
 		"column 1: unknown distribution 'none': write a duration, fixed, "
-		"uniform, exponential, normal, lognormal or mix");
+		"uniform, exponential, normal, lognormal, mix or turns");
 	check_problem("unifrom(3s, 5s)",
 		"column 1: unknown distribution 'unifrom': did you mean uniform?");
 	check_problem("pareto(3s)", "column 1: unknown distribution 'pareto': write a "
 				    "duration, fixed, uniform, exponential, normal, "
-				    "lognormal or mix");
+				    "lognormal, mix or turns");
 	check_problem("uniform", "column 1: write uniform(3s, 5s)");
 	check_problem(
 		"uniform(3s)", "column 11: uniform takes 2 durations: uniform(3s, 5s)");
@@ -109,6 +109,26 @@ static void test_problems(void **state)
 	check_problem("50ms)", "column 5: ')' is too much");
 	check_problem("fixed(50ms) x", "column 13: 'x' is too much");
 	check_problem("50ms, 60ms", "column 5: ', 60ms' is too much");
+}
+
+static void test_turns(void **state)
+{
+	(void)state;
+	static const ns_t expected[] = { 1, 20, 3, 1, 30, 3, 1, 20, 3 };
+	struct dist *d = parse("turns(1ms, turns(20ms, 30ms), mix(100%: 3ms))");
+	struct rng r;
+	rng_init(&r, 1);
+	for (uint64_t n = 0; n < ARRAY_LEN(expected); n++)
+		assert_int_equal(dist_sample(d, &r, n), expected[n] * NS_MS);
+	dist_free(&d);
+	check_mean("turns(50ms, 50ms, 50ms, 50ms, 4s)", 840);
+	check_mean("turns(7ms)", 7);
+	check_mean("mix(50%: turns(1ms, 3ms), 50%: 4ms)", 3);
+	check_problem("turns", "column 1: write turns(50ms, 50ms, 3s)");
+	check_problem(
+		"turns()", "column 7: a duration is missing: write one such as 50ms");
+	check_problem("turns(1ms,)",
+		"column 11: a duration is missing: write one such as 50ms");
 }
 
 static void test_mix_problems(void **state)
@@ -177,7 +197,7 @@ static void test_any_input(void **state)
 		struct dist *d = dist_parse(text_slice(&t), &p);
 		assert_int_equal(d != NULL, p.text[0] == '\0');
 		if (d)
-			assert_true(dist_sample(d, &r) >= 0);
+			assert_true(dist_sample(d, &r, 0) >= 0);
 		dist_free(&d);
 		text_fini(&t);
 	}
@@ -201,7 +221,7 @@ static ns_t *draw(const char *text)
 
 	rng_init(&r, 1);
 	for (size_t i = 0; i < DRAWS; i++) {
-		draws[i] = dist_sample(d, &r);
+		draws[i] = dist_sample(d, &r, 0);
 		assert_true(draws[i] >= 0);
 		sum += (double)draws[i];
 	}
@@ -277,7 +297,7 @@ static void test_pure(void **state)
 	rng_init(&a, 9);
 	rng_init(&b, 9);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(dist_sample(d, &a), dist_sample(d, &b));
+		assert_int_equal(dist_sample(d, &a, 0), dist_sample(d, &b, 0));
 	dist_free(&d);
 }
 
@@ -288,7 +308,7 @@ static void test_far_tails(void **state)
 	struct rng r;
 	rng_init(&r, 1);
 	for (int i = 0; i < 10000; i++)
-		assert_true(dist_sample(d, &r) >= 0);
+		assert_true(dist_sample(d, &r, 0) >= 0);
 	assert_true(dist_mean(d) > 0);
 	dist_free(&d);
 }
@@ -299,6 +319,7 @@ int main(void)
 		TEST(test_means),
 		TEST(test_text),
 		TEST(test_problems),
+		TEST(test_turns),
 		TEST(test_mix_problems),
 		TEST(test_too_many_parts),
 		TEST(test_any_input),
