@@ -128,20 +128,25 @@ bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t no
 	return demand(all, c, now) <= share;
 }
 
+/* Slots that are not for this one. */
+static uint32_t kept_from(const struct callers *all, const struct caller *c, ns_t now)
+{
+	uint32_t others = all->kept - c->kept;
+	return others > 0 && !caller_is_modest(all, c, now) ? others : 0;
+}
+
 bool caller_is_held_back(
 	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
 {
-	uint32_t others = all->kept - c->kept;
-	return others > 0 && room <= others && !caller_is_modest(all, c, now);
+	uint32_t kept = kept_from(all, c, now);
+	return kept > 0 && room <= kept;
 }
 
 uint32_t caller_room(
 	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
 {
-	uint32_t others = all->kept - c->kept;
-	if (others == 0 || caller_is_modest(all, c, now))
-		return room;
-	return room > others ? room - others : 0;
+	uint32_t kept = kept_from(all, c, now);
+	return room > kept ? room - kept : 0;
 }
 
 /* --- life --- */

@@ -4,22 +4,25 @@
  * MODEL   The product-limit estimator (Kaplan and Meier, 1958) over spans that grow with the
  *         duration. Of each span is known how many calls came to its begin and how many were
  *         over inside it. Calls that still run have come so far: a server that falls silent
- *         shows before any of them ends. Evidence fades by half each half-life.
+ *         shows before any of them ends. Evidence fades by half each half-life. Past the age of
+ *         the oldest call nothing is known: there the tail is taken to be a heavy one.
  * RULES   1. Every call that was sent counts, whoever still waits for it: durations are not cut
  *            at anybody's deadline. Refusals and failures are no durations.
  *         2. With no evidence every chance is 1: what is not known is tried.
  *         3. chance_within never falls as the time grows.
  *         4. Answers are of the last chance_refresh; it is the app's to call it often enough.
  * COST    chance_done O(1); chance_refresh O(CHANCE_SPANS); chance_frees about 4 µs when first
- *         asked of a span after a refresh, then O(1); 4 KiB.
+ *         asked of a span after a refresh, then O(1); 23 KiB.
  */
 #ifndef WEIR_FLOW_CHANCE_H
 #define WEIR_FLOW_CHANCE_H
 
 #include "base/base.h"
 
-/* The first ends at 1.05 ms, then four an octave; the last begins at 15 minutes. */
-#define CHANCE_SPANS 82
+/* The first ends at 1.05 ms, then sixteen an octave; the last begins at 18 minutes. (With four the
+ * moment at which a call of 4 s ends would be known to 0.7 s, and a call that waits for it would
+ * be refused, or wait for nothing.) */
+#define CHANCE_SPANS 322
 #define CHANCE_STEPS 32 /* of a time within which slots come free */
 
 /* How many slots come free: what is expected, how sure that is, and the chance of none. */
@@ -34,6 +37,8 @@ struct chance {
 	double gone[CHANCE_SPANS];     /* calls whose end nobody will know: seen so far */
 	double running[CHANCE_SPANS];  /* calls at work whose age is inside it */
 	double left[CHANCE_SPANS + 1]; /* share of calls not over at the span's begin */
+	double spent[CHANCE_SPANS +
+		     1]; /* mean ns at work until then, of all that are begun */
 	/* Within a time that ends where the span begins; mean below 0: not asked yet. */
 	struct chance_frees frees[CHANCE_SPANS + 1];
 	double evidence; /* calls, faded: those that ended, and those that run */

@@ -6,7 +6,7 @@
 
 void gate_init(struct gate *g, struct chance *calls, struct chance *slots)
 {
-	*g = (struct gate){ .calls = calls, .slots = slots, .allow = 1, .margin = 2 };
+	*g = (struct gate){ .calls = calls, .slots = slots, .allow = 1, .margin = 1 };
 }
 
 static bool probe_is_due(const struct gate *g, uint32_t limit, ns_t now)

@@ -13,23 +13,41 @@
 /* For so long a refusal for want of slots shows that they are wanted. */
 #define SHORT_FOR (100 * NS_MS)
 
+/* What is learned of the server, to judge by: 40 KiB, which only a limit is worth. */
+struct outlook {
+	struct chance calls, slots;
+	struct gate gate;
+};
+
 void admission_init(struct upstream *u)
 {
-	struct admission *a = &u->admission;
-	callers_init(&a->callers, 0);
-	chance_init(&a->calls, HALF_LIFE);
-	chance_init(&a->slots, HALF_LIFE);
-	gate_init(&a->gate, &a->calls, &a->slots);
+	callers_init(&u->admission.callers, 0);
 }
 
 void admission_fini(struct upstream *u)
 {
 	callers_fini(&u->admission.callers);
+	mem_free(u->admission.outlook);
+}
+
+static struct outlook *outlook_new(void)
+{
+	struct outlook *o = mem_zalloc(sizeof(*o));
+	chance_init(&o->calls, HALF_LIFE);
+	chance_init(&o->slots, HALF_LIFE);
+	gate_init(&o->gate, &o->calls, &o->slots);
+	return o;
 }
 
 static bool is_limited(const struct upstream *u)
 {
 	return slots_limit(&u->slots) != SLOTS_NO_LIMIT;
+}
+
+/* NULL: nothing is known, nor needs to be. */
+static struct outlook *outlook_of(const struct upstream *u)
+{
+	return is_limited(u) ? u->admission.outlook : NULL;
 }
 
 /* --- what is known of the calls that run --- */
@@ -39,7 +57,7 @@ static void add_calls(struct upstream *u, enum cconn_state state, ns_t now)
 	LIST_EACH (&u->conns[state], n, after) {
 		const struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 		if (cc->told && !cc->tunnel)
-			chance_running(&u->admission.calls, now - cc->sent_at);
+			chance_running(&u->admission.outlook->calls, now - cc->sent_at);
 	}
 }
 
@@ -50,7 +68,7 @@ static void add_slots(struct upstream *u, ns_t now)
 			const struct slot *slot = CONTAINER_OF(n, struct slot, node);
 			if (!slot->since)
 				continue;
-			chance_running(&u->admission.slots, now - slot->since);
+			chance_running(&u->admission.outlook->slots, now - slot->since);
 			u->admission.slots_seen++;
 		}
 	}
@@ -64,21 +82,31 @@ static uint32_t slots_elsewhere(const struct upstream *u)
 	return held > seen ? held - seen : 0;
 }
 
+/* In other threads' queues: who has waited longest goes first, over all of them. */
+static uint64_t waiting_elsewhere(const struct upstream *u)
+{
+	uint64_t all = u->share ? share_waiting(u->share) : 0;
+	return all > u->queue.waiting ? all - u->queue.waiting : 0;
+}
+
 static void look(struct upstream *u, ns_t now)
 {
 	struct admission *a = &u->admission;
-	if (now - a->looked_at < LOOK_EVERY)
+	if (!a->outlook)
+		a->outlook = outlook_new();
+	else if (now - a->looked_at < LOOK_EVERY)
 		return;
+	struct outlook *o = a->outlook;
 	a->looked_at = now;
-	chance_running_begin(&a->calls);
+	chance_running_begin(&o->calls);
 	add_calls(u, CCONN_BUSY, now);
 	add_calls(u, CCONN_DRAINING, now);
-	chance_refresh(&a->calls, now);
-	chance_running_begin(&a->slots);
+	chance_refresh(&o->calls, now);
+	chance_running_begin(&o->slots);
 	a->slots_seen = 0;
 	add_slots(u, now);
-	chance_refresh(&a->slots, now);
-	a->callers.mean = chance_mean(&a->slots);
+	chance_refresh(&o->slots, now);
+	a->callers.mean = chance_mean(&o->slots);
 	if (now - a->refreshed_at < REFRESH_EVERY)
 		return;
 	a->refreshed_at = now;
@@ -95,17 +123,19 @@ static bool is_good(uint16_t status)
 void admission_note_answer(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
+	struct outlook *o = outlook_of(u);
 	ns_t now = worker_now(u->worker);
-	if (is_limited(u) && is_good(cc->status) && !cc->tunnel)
-		chance_done(&u->admission.calls, now - cc->sent_at, now);
+	if (o && is_good(cc->status) && !cc->tunnel)
+		chance_done(&o->calls, now - cc->sent_at, now);
 }
 
 void admission_note_gone(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
+	struct outlook *o = outlook_of(u);
 	ns_t now = worker_now(u->worker);
-	if (is_limited(u) && cc->told && !cc->tunnel)
-		chance_gone(&u->admission.calls, now - cc->sent_at, now);
+	if (o && cc->told && !cc->tunnel)
+		chance_gone(&o->calls, now - cc->sent_at, now);
 }
 
 /* --- on whose account --- */
@@ -136,7 +166,8 @@ void admission_release(struct upstream *u, struct slot *slot)
 	if (!slot->caller)
 		return;
 	caller_release(&a->callers, slot->caller, now);
-	chance_done(&a->slots, now - slot->since, now);
+	if (a->outlook)
+		chance_done(&a->outlook->slots, now - slot->since, now);
 	slot->caller = NULL;
 	slot->since = 0;
 }
@@ -168,7 +199,7 @@ static enum gate_verdict ask(struct upstream *u, const struct gate_call *call, n
 {
 	if (call->left == NS_NEVER)
 		return GATE_GO;
-	return gate_ask(&u->admission.gate, call, slots_limit(&u->slots), now);
+	return gate_ask(&u->admission.outlook->gate, call, slots_limit(&u->slots), now);
 }
 
 /* It has no end to come in time for. */
@@ -178,11 +209,9 @@ static bool is_for_tunnel(const struct call *call)
 }
 
 /* Whether it can be told when slots come free. A limit that is still being found out says nothing of
- * that, and no thread knows of the others' calls. */
+ * that. */
 static bool can_foresee(const struct upstream *u)
 {
-	if (u->share && share_seats(u->share) > 1)
-		return false;
 	return !u->tuner || !tuner_is_searching(u->tuner);
 }
 
@@ -213,6 +242,7 @@ enum err admission_ask(
 		.share = 1,
 		.elsewhere = slots_elsewhere(u),
 	};
+	asked.ahead += waiting_elsewhere(u);
 	asked.waits = asked.ahead > 0 || caller_room(&a->callers, c, room, now) < n;
 	asked.ahead += n - 1;
 	if (held || !can_foresee(u))
@@ -223,9 +253,9 @@ enum err admission_ask(
 	calls[0]->budget = left;
 	calls[0]->probe = v == GATE_PROBE;
 	if (v == GATE_PROBE)
-		gate_probe_sent(&a->gate, now);
+		gate_probe_sent(&a->outlook->gate, now);
 	else if (v == GATE_LATE)
-		gate_note_refused(&a->gate, false);
+		gate_note_refused(&a->outlook->gate, false);
 	if (v == GATE_LATE && asked.waits)
 		a->short_at = now;
 	return err_of(v);
@@ -242,14 +272,15 @@ enum err admission_ask_again(struct upstream *u, const struct call *call, ns_t d
 		.left = left_until(deadline, now) };
 	enum gate_verdict v = ask(u, &asked, now);
 	if (v == GATE_LATE)
-		gate_note_refused(&a->gate, true);
+		gate_note_refused(&a->outlook->gate, true);
 	return err_of(v);
 }
 
 void admission_note_expired(struct upstream *u)
 {
-	if (is_limited(u))
-		gate_note_refused(&u->admission.gate, true);
+	struct outlook *o = outlook_of(u);
+	if (o)
+		gate_note_refused(&o->gate, true);
 }
 
 void admission_call_over(struct upstream *u, struct call *call, bool answered)
@@ -258,9 +289,9 @@ void admission_call_over(struct upstream *u, struct call *call, bool answered)
 	if (!call->probe)
 		return;
 	call->probe = false;
-	if (!gate_probe_over(&a->gate, answered && is_good(call->status)))
+	if (!gate_probe_over(&a->outlook->gate, answered && is_good(call->status)))
 		return;
-	chance_doubt(&a->calls, 0.5);
+	chance_doubt(&a->outlook->calls, 0.5);
 	a->looked_at = 0; /* it counts at once */
 }
 

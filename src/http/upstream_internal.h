@@ -36,9 +36,8 @@ struct endpoint {
 /* --- admission.c --- */
 struct admission {
 	struct callers callers;
-	struct chance calls, slots;
-	uint32_t slots_seen; /* held, at the last look */
-	struct gate gate;
+	struct outlook *outlook; /* NULL: no call has come under a limit yet */
+	uint32_t slots_seen;     /* held, at the last look */
 	ns_t looked_at, refreshed_at;
 	ns_t short_at; /* a call was last refused for want of slots; 0: never */
 };
