@@ -20,6 +20,8 @@ void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 {
 	struct worker *w = cconn_worker(cc);
 	list_remove(&cc->up->conns[cc->state], &cc->node);
+	if (cc->state == CCONN_CONNECTING && cc->up->conns[CCONN_HELD].len)
+		upstream_poke(cc->up); /* the next one's turn */
 	cc->state = state;
 	list_push_front(&cc->up->conns[state], &cc->node);
 	if (for_ns == NS_NEVER)
@@ -126,7 +128,7 @@ void cconn_close_first(struct cconn *cc)
 
 /* The server may not be done with it. An RST tells it so at once and leaves nothing behind, but
  * is never sent again: lost on the way it leaves the server's slot held. */
-static void cconn_break(struct cconn *cc)
+void cconn_break(struct cconn *cc)
 {
 	cconn_close(cc, cc->up->cfg.idle_fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
 }
@@ -493,6 +495,8 @@ static void cconn_on_readable(struct cconn *cc)
 	}
 	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
 		/* Nobody asked: nothing on this connection can be trusted now. */
+		if (cc->state == CCONN_IDLE)
+			pool_lost(cc);
 		cconn_break(cc);
 		return;
 	}
@@ -722,6 +726,7 @@ static void on_timer(struct timer *t)
 	case CCONN_BUSY:
 		cconn_on_pace(cc);
 		break;
+	case CCONN_HELD:
 	case CCONN_CLOSED:
 	case CCONN_STATES:
 		break;
@@ -758,6 +763,12 @@ void cconn_abandon(struct cconn *cc)
 	bool raw = call->raw;
 	cc->mark = call->mark;
 	call->mark.sent_at = 0;
+	if (cc->state == CCONN_HELD) {
+		tune_ended(u, &cc->mark, LIMIT_UNSENT);
+		upstream_slot_unused(u, cc);
+		cconn_close(cc, IO_CLOSE_RESET);
+		return;
+	}
 	if (cc->state == CCONN_CONNECTING && !raw) {
 		tune_ended(u, &cc->mark, LIMIT_UNSENT);
 		race_end(cc);

@@ -10,6 +10,11 @@
  *            room, and with nobody waiting for it. In request units the call's slot is the
  *            only one, and goes with the call.
  *         3. An address is tried once a call.
+ *         4. cfg.connects_max bounds the attempts: a server's accept queue is short, and what
+ *            does not fit into it comes again a second later. Calls beyond that are HELD, with
+ *            their slots, in the order they came; an idle connection that comes free
+ *            meanwhile goes to the oldest of them. So nothing waits for two things at once,
+ *            and a batch is admitted whole.
  */
 #include "http/upstream_internal.h"
 
@@ -67,7 +72,8 @@ void race_end(struct cconn *cc)
 
 /* --- an attempt --- */
 
-static struct cconn *attempt_new(struct upstream *u, struct slot *slot)
+static struct cconn *attempt_new(
+	struct upstream *u, struct slot *slot, enum cconn_state state)
 {
 	struct cconn *cc = slab_take(&u->worker->cconns);
 	CHECK(cc); /* it was reserved */
@@ -75,9 +81,17 @@ static struct cconn *attempt_new(struct upstream *u, struct slot *slot)
 	cc->up = u;
 	cc->slot = slot;
 	cconn_init(cc);
-	cc->state = CCONN_CONNECTING;
-	list_push_front(&u->conns[CCONN_CONNECTING], &cc->node);
+	cc->state = state;
+	list_push_front(&u->conns[state], &cc->node);
 	return cc;
+}
+
+bool connect_may_start(const struct upstream *u)
+{
+	uint32_t max = u->cfg.connects_max;
+	if (u->share && max)
+		max = max > share_seats(u->share) ? max / share_seats(u->share) : 1;
+	return !max || u->conns[CCONN_CONNECTING].len < max;
 }
 
 static ns_t attempt_due(const struct cconn *cc)
@@ -113,12 +127,69 @@ void attempt_start(struct cconn *cc)
 
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
 {
-	struct cconn *cc = attempt_new(u, slot);
+	bool held = !connect_may_start(u) || u->conns[CCONN_HELD].len > 0;
+	struct cconn *cc = attempt_new(u, slot, held ? CCONN_HELD : CCONN_CONNECTING);
 	cconn_take_call(cc, call);
 	call->state = CALL_CONNECTING;
 	call->tried = 0;
 	endpoint_take(cc, endpoint_pick(u, call));
+	if (!held)
+		attempt_start(cc);
+}
+
+bool connect_spare(struct upstream *u)
+{
+	struct call nobody = { .tried = 0 };
+	struct endpoint *e = endpoint_pick(u, &nobody);
+	if (!e || e->avoid_until > worker_now(u->worker))
+		return false;
+	bool counts = upstream_is_conn_unit(u);
+	struct cconn *cc = attempt_new(u,
+		counts ? upstream_take_slot(u, SLOT_CONNECTING) : NULL, CCONN_CONNECTING);
+	endpoint_take(cc, e);
 	attempt_start(cc);
+	return true;
+}
+
+/* --- turns --- */
+
+/* Where it was to go may be the server's no longer. */
+static void held_start(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	endpoint_give(cc);
+	cc->call->tried = 0;
+	endpoint_take(cc, endpoint_pick(u, cc->call));
+	cconn_enter(cc, CCONN_CONNECTING, NS_NEVER);
+	attempt_start(cc);
+}
+
+/* Its call goes to an idle connection instead: of their slots the call's own remains. */
+static void held_pass(struct cconn *held, struct cconn *idle)
+{
+	struct upstream *u = held->up;
+	struct slot *mine = held->slot;
+	held->slot = idle->slot;
+	idle->slot = mine;
+	slot_enter(&u->slots, mine, SLOT_BUSY, 0);
+	upstream_slot_unused(u, held);
+	u->stats.reused++;
+	cconn_assign(idle, cconn_detach(held));
+	cconn_close(held, IO_CLOSE_RESET);
+}
+
+void connect_settle(struct upstream *u)
+{
+	struct list *held = &u->conns[CCONN_HELD];
+	struct list_node *n = list_back(held), *newest;
+	while (n && (newest = list_front(&u->conns[CCONN_IDLE]))) {
+		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+		n = n->prev == &held->head ? NULL : n->prev;
+		if (!call_wants_fresh(cc->call))
+			held_pass(cc, CONTAINER_OF(newest, struct cconn, node));
+	}
+	while ((n = list_back(held)) && connect_may_start(u))
+		held_start(CONTAINER_OF(n, struct cconn, node));
 }
 
 /* Another address at once, beside those that keep the call waiting. */
@@ -126,7 +197,7 @@ static void race_more(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	struct cconn *holder = race_holder(cc);
-	if (!holder || u->stopping || !upstream_reserve_spare(u))
+	if (!holder || u->stopping || !connect_may_start(u) || !upstream_reserve_spare(u))
 		return;
 	struct endpoint *e = endpoint_pick(u, holder->call);
 	if (!e) {
@@ -134,8 +205,8 @@ static void race_more(struct cconn *cc)
 		return;
 	}
 	bool counts = upstream_is_conn_unit(u);
-	struct cconn *fresh = attempt_new(
-		u, counts ? upstream_take_slot(u, SLOT_CONNECTING) : NULL);
+	struct cconn *fresh = attempt_new(u,
+		counts ? upstream_take_slot(u, SLOT_CONNECTING) : NULL, CCONN_CONNECTING);
 	cc->raced = true;
 	race_join(cc, fresh);
 	endpoint_take(fresh, e);
@@ -193,15 +264,17 @@ void attempt_failed(struct cconn *cc, enum err why)
 	if (cc->rival) { /* the others go on */
 		if (cc->call)
 			race_pass(cc, cc->rival);
-		cconn_close(cc, IO_CLOSE_RESET);
+		cconn_break(cc);
 		return;
 	}
 	struct call *call = cconn_detach(cc);
 	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(u, cc);
-	cconn_close(cc, IO_CLOSE_RESET); /* TLS has failed: no TIME_WAIT for each try */
+	cconn_break(cc); /* TLS has failed: no TIME_WAIT for each try */
 	if (call)
 		call_finish(call, u, why);
+	else
+		pool_no_spare(u);
 }
 
 void attempt_won(struct cconn *cc)

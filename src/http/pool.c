@@ -5,6 +5,7 @@
  * MODEL   A connection in the pool has one timer, for whichever comes first: the server would
  *         close it (reaped), nobody has needed it (yielded), or it is too old. A connection
  *         that comes back from a call is looked at for its age and its count of requests.
+ *         Some are opened ahead of need, if asked for (flow/spare.h).
  */
 #include "http/upstream_internal.h"
 
@@ -20,9 +21,25 @@ static ns_t pool_now(const struct cconn *cc)
 	return worker_now(cc->up->worker);
 }
 
+/* With a share it is split: each seat has its own connections. */
+static uint32_t spares_of(const struct upstream *u)
+{
+	uint32_t seats = u->share ? share_seats(u->share) : 1;
+	return u->cfg.preconnect / seats +
+	       (u->share && u->cfg.seat < u->cfg.preconnect % seats);
+}
+
 void pool_init(struct upstream *u)
 {
 	demand_init(&u->demand, u->cfg.idle_for);
+	u->spare.want = spares_of(u);
+	u->hinted = NS_NEVER;
+}
+
+void pool_configure(struct upstream *u)
+{
+	demand_set_max(&u->demand, u->cfg.idle_for);
+	u->spare.want = spares_of(u);
 }
 
 /* Connections that were opened together do not end together: from nine tenths of the age on,
@@ -84,22 +101,27 @@ bool pool_keeps(struct cconn *cc)
 	return l->served < l->serve_max && pool_now(cc) < l->until && l->hint > 0;
 }
 
-/* When it is to be closed, and as what that is counted. */
+/* When it is to be closed, and as what that is counted. Those that are kept ready, unused as
+ * they are, are not yielded. */
 static ns_t pool_due(struct cconn *cc, uint64_t **counter)
 {
 	struct upstream *u = cc->up;
 	struct upstream_stats *stats = &u->stats;
 	const struct cconn_life *l = &cc->life;
+	uint32_t idle = u->conns[CCONN_IDLE].len + (cc->state != CCONN_IDLE);
+	bool ready = idle <= u->spare.want;
 	const struct {
 		ns_t at;
 		uint64_t *counter;
 	} bounds[] = {
-		{ ns_add(l->idle_since, u->cfg.idle_for), &stats->yielded },
 		{ l->until, &stats->aged },
+		{ ready ? NS_NEVER : ns_add(l->idle_since, u->cfg.idle_for),
+			&stats->yielded },
 		{ ns_add(l->idle_since, hint_before(l->hint)), &stats->reaped },
 		{ ns_add(l->idle_since, idle_age_bound(&u->idle_age, pool_now(cc))),
 			&stats->reaped },
-		{ ns_add(l->idle_since, demand_window(&u->demand)), &stats->yielded },
+		{ ready ? NS_NEVER : ns_add(l->idle_since, demand_window(&u->demand)),
+			&stats->yielded },
 	};
 	size_t n = u->cfg.tended ? ARRAY_LEN(bounds) : 2, first = 0;
 	for (size_t i = 1; i < n; i++)
@@ -135,6 +157,10 @@ void pool_adopt(struct cconn *cc)
 
 void pool_took(struct cconn *cc)
 {
+	if (cc->life.served == 0)
+		spare_served(&cc->up->spare);
+	if (cc->up->spare.want)
+		upstream_poke(cc->up);
 	cc->life.rested = pool_now(cc) - cc->life.idle_since;
 	demand_note_request(&cc->up->demand);
 }
@@ -149,20 +175,64 @@ void pool_on_timer(struct cconn *cc)
 		return;
 	}
 	++*counter;
+	if (counter == &u->stats.reaped && cc->life.served == 0)
+		spare_lost(&u->spare, now - cc->life.idle_since, now);
 	if (counter == &u->stats.yielded)
 		demand_note_yield(&u->demand, now);
 	cconn_close_idle(cc);
+	if (u->spare.want)
+		upstream_poke(u);
 }
 
 void pool_lost(struct cconn *cc)
 {
-	ns_t now = pool_now(cc);
-	idle_age_note_closed(&cc->up->idle_age, now - cc->life.idle_since, now);
+	ns_t now = pool_now(cc), age = now - cc->life.idle_since;
+	/* For the first request servers wait by another clock. */
+	if (cc->life.served)
+		idle_age_note_closed(&cc->up->idle_age, age, now);
+	else
+		spare_lost(&cc->up->spare, age, now);
+	upstream_poke(cc->up);
+}
+
+void pool_no_spare(struct upstream *u)
+{
+	spare_lost(&u->spare, 0, worker_now(u->worker));
+	upstream_poke(u);
+}
+
+static uint32_t pool_ready(const struct upstream *u)
+{
+	return u->conns[CCONN_IDLE].len + u->conns[CCONN_CONNECTING].len;
+}
+
+void pool_settle(struct upstream *u)
+{
+	ns_t now = worker_now(u->worker);
+	if (!u->spare.want || u->stopping || u->retired || !u->endpoint_count)
+		return;
+	uint32_t n = spare_missing(&u->spare, pool_ready(u), now);
+	while (n-- > 0 && connect_may_start(u) && upstream_reserve_spare(u)) {
+		if (connect_spare(u))
+			continue;
+		upstream_unreserve_spare(u);
+		pool_no_spare(u);
+		return;
+	}
+}
+
+ns_t pool_again_at(const struct upstream *u)
+{
+	if (u->stopping || u->retired)
+		return NS_NEVER;
+	return spare_again_at(&u->spare, pool_ready(u), worker_now(u->worker));
 }
 
 void upstream_pool(const struct upstream *u, struct upstream_pool *view)
 {
 	*view = (struct upstream_pool){ .learned = idle_age_learned(&u->idle_age),
 		.hinted = u->hinted,
-		.window = u->cfg.tended ? demand_window(&u->demand) : u->cfg.idle_for };
+		.window = u->cfg.tended ? demand_window(&u->demand) : u->cfg.idle_for,
+		.connecting = u->conns[CCONN_CONNECTING].len,
+		.held = u->conns[CCONN_HELD].len };
 }

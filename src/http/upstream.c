@@ -54,6 +54,14 @@ void upstream_slot_ghost(struct upstream *u, struct cconn *cc)
 	upstream_poke(u);
 }
 
+void upstream_slot_unused(struct upstream *u, struct cconn *cc)
+{
+	if (!cc->slot)
+		return;
+	slot_release(u, cc->slot);
+	cc->slot = NULL;
+}
+
 void upstream_slot_idle(struct upstream *u, struct cconn *cc)
 {
 	admission_release(u, cc->slot);
@@ -62,10 +70,8 @@ void upstream_slot_idle(struct upstream *u, struct cconn *cc)
 
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 {
-	if (upstream_is_conn_unit(u) || !cc->slot)
-		return;
-	slot_release(u, cc->slot);
-	cc->slot = NULL;
+	if (!upstream_is_conn_unit(u))
+		upstream_slot_unused(u, cc);
 }
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -222,8 +228,7 @@ bool upstream_reserve_spare(struct upstream *u)
 
 /* --- admission --- */
 
-/* A pooled connection will not do. Such a call waits alone. */
-static bool call_wants_fresh(const struct call *call)
+bool call_wants_fresh(const struct call *call)
 {
 	return call->replayed || call->raw;
 }
@@ -361,13 +366,16 @@ static void on_pump(struct io_defer *d)
 	upstream_hold(u);
 	tune_look(u);
 	upstream_trim(u);
+	connect_settle(u);
 	seat_tell_front(u);
 	upstream_admit(u);
 	seat_settle(u);
+	pool_settle(u);
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
 	next = ns_min(next, u->tuner_next);
 	next = ns_min(next, admission_again_at(u));
 	next = ns_min(next, hold_again_at(u));
+	next = ns_min(next, pool_again_at(u));
 	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
@@ -561,7 +569,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	upstream_set_cfg(u, &next);
 	endpoints_set_tls(u);
 	u->retired = false;
-	demand_set_max(&u->demand, cfg->idle_for);
+	pool_configure(u);
 	upstream_set_sockets_max(u);
 	if (u->tuner || cfg->limit_auto)
 		tune_configure(u);

@@ -97,6 +97,11 @@ struct upstream_cfg {
 	bool tended;
 	ns_t age_max;          /* of a connection, less up to a tenth; 0: no bound */
 	uint32_t requests_max; /* on a connection; 0: no bound */
+	/* Connects under way at once; calls beyond that wait for one to end, or for an idle
+	 * connection. With a share each seat has its part. 0: no bound */
+	uint32_t connects_max;
+	uint32_t
+		preconnect; /* so many idle connections are kept ready; with a share over all seats */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct upstream_group
@@ -248,6 +253,8 @@ struct upstream_pool {
 	ns_t learned; /* the server closes idle connections at this age; NS_NEVER: not known */
 	ns_t hinted; /* so it said last; NS_NEVER: it does not say */
 	ns_t window; /* an idle connection that nobody needs is kept for so long */
+	uint32_t connecting,
+		held; /* connects under way, and calls that wait for their turn */
 };
 void upstream_pool(const struct upstream *u, struct upstream_pool *view);
 /* NULL: no TLS. */

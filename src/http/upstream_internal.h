@@ -5,6 +5,7 @@
 
 #include "flow/demand.h"
 #include "flow/idle_age.h"
+#include "flow/spare.h"
 #include "http/upstream.h"
 
 enum cconn_state {
@@ -62,6 +63,7 @@ struct upstream {
 	/* pool.c's */
 	struct demand demand;
 	struct idle_age idle_age;
+	struct spare spare;
 	ns_t hinted;                     /* last */
 	uint64_t opened;                 /* connections, ever */
 	struct list conns[CCONN_STATES]; /* by state; IDLE: newest first */
@@ -138,11 +140,15 @@ void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
 void upstream_poke(struct upstream *u);
 void upstream_slot_settle(struct upstream *u, struct cconn *cc);
 void upstream_slot_ghost(struct upstream *u, struct cconn *cc);
+/* The server has never heard of it: it is free at once. */
+void upstream_slot_unused(struct upstream *u, struct cconn *cc);
 /* Connection units: no call has it. */
 void upstream_slot_idle(struct upstream *u, struct cconn *cc);
 /* Request units: the call's slot is free. Connection units: nothing. */
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc);
 bool upstream_is_conn_unit(const struct upstream *u);
+/* A pooled connection will not do. Such a call waits alone. */
+bool call_wants_fresh(const struct call *call);
 /* A granted call whose connection was dead waits again, in front. */
 void upstream_requeue(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
@@ -194,6 +200,7 @@ ns_t admission_again_at(const struct upstream *u); /* when to look again unasked
 
 /* --- pool.c --- */
 void pool_init(struct upstream *u);
+void pool_configure(struct upstream *u);
 /* It is connected. */
 void pool_opened(struct cconn *cc);
 /* The final answer's head: what it says of the connection. */
@@ -207,8 +214,13 @@ void pool_adopt(struct cconn *cc);
 /* Out of the pool, for a call. */
 void pool_took(struct cconn *cc);
 void pool_on_timer(struct cconn *cc);
-/* The server closed it while it was idle. */
+/* It is closed while idle, unasked or before its time. */
 void pool_lost(struct cconn *cc);
+/* A connect that no call waited for has failed. */
+void pool_no_spare(struct upstream *u);
+/* After admitting: opens connections ahead of need. */
+void pool_settle(struct upstream *u);
+ns_t pool_again_at(const struct upstream *u); /* when to look again unasked */
 
 /* --- hold.c: pauses that the server asks for --- */
 void hold_start(struct upstream *u);
@@ -255,6 +267,12 @@ void endpoints_set_tls(struct upstream *u);
 void endpoints_fini(struct upstream *u);
 
 /* --- connect.c --- */
+/* Idle connections go to calls that wait for their turn to connect, and turns to the others. */
+void connect_settle(struct upstream *u);
+/* One more connect may be under way. */
+bool connect_may_start(const struct upstream *u);
+/* A connection that no call waits for; room is reserved. False: there is nowhere to go. */
+MUST_USE bool connect_spare(struct upstream *u);
 void attempt_start(struct cconn *cc);
 void attempt_on_timer(struct cconn *cc);
 void attempt_failed(struct cconn *cc, enum err why);
@@ -297,7 +315,9 @@ void cconn_close_socket(struct cconn *cc, enum io_close how);
 void cconn_close(struct cconn *cc, enum io_close how);
 /* We close first: so that it leaves no TIME_WAIT where that is safe. */
 void cconn_close_first(struct cconn *cc);
-/* The same with an idle connection. */
+/* In the midst of something: by RST, unless that is not to be relied on. */
+void cconn_break(struct cconn *cc);
+/* As cconn_close_first, with an idle connection. */
 void cconn_close_idle(struct cconn *cc);
 void cconn_free(struct cconn *cc);
 /* An IDLE connection whose socket and slot have gone to another thread, charged as it is. */

@@ -25,6 +25,8 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->idle_fin = o->close_idle == 1;
 	u->tended = true;
 	u->age_max = o->connection_age;
+	u->connects_max = o->connecting < UINT32_MAX ? (uint32_t)o->connecting : 0;
+	u->preconnect = (uint32_t)o->preconnect;
 	u->requests_max = o->connection_requests < UINT32_MAX
 				  ? (uint32_t)o->connection_requests
 				  : 0;

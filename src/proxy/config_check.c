@@ -247,6 +247,11 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
 	check_bound(c, at, "connection-age", o->connection_age,
 		"no connection would be used twice; see connections");
+	if (o->connecting == 0)
+		config_complain(c, option(at, "connecting"),
+			": at least 1, or none for no bound");
+	if (o->preconnect > LIMIT_MAX)
+		config_complain(c, option(at, "preconnect"), ": at most 1,000,000");
 	if (o->connection_requests == 0)
 		config_complain(c, option(at, "connection-requests"),
 			": at least 1, or none for no bound");

@@ -202,6 +202,205 @@ static void test_a_server_that_forgets_to_close(void **state)
 	scene_fini(&s);
 }
 
+/* --- turns to connect --- */
+
+static struct upstream_pool view_of(const struct scene *s)
+{
+	struct upstream_pool view;
+	upstream_pool(s->up, &view);
+	return view;
+}
+
+static void submit(struct scene *s, struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+}
+
+static void finish(struct scene *s, struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, jobs[i].abandoned ? ERR_AGAIN : ERR_OK);
+		job_fini(&jobs[i]);
+	}
+	struct upstream_pool view = view_of(s);
+	assert_int_equal(view.held + view.connecting, 0);
+	assert_int_equal(scene_used(s), s->open);
+}
+
+static void test_connects_take_turns(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = tended();
+		struct scene s;
+		struct job jobs[8];
+		cfg.limit = 8;
+		cfg.unit = (enum slot_unit)unit;
+		cfg.connects_max = 2;
+		scene_init(&s, NULL, &cfg);
+		s.answer_in = 30 * NS_MS;
+		submit(&s, jobs, 8);
+		assert_int_equal(view_of(&s).connecting, 2);
+		assert_int_equal(view_of(&s).held, 6);
+		assert_int_equal(scene_used(&s), 8);
+		bed_run(&s.bed, 20 * NS_MS);
+		assert_int_equal(s.open, 8);
+		bed_run(&s.bed, 80 * NS_MS);
+		for (uint32_t i = 0; i < 8; i++)
+			assert_int_equal(jobs[i].why, ERR_OK);
+		assert_int_equal(upstream_stats(s.up)->connects, 8);
+		for (uint32_t i = 0; i < 8; i++)
+			job_fini(&jobs[i]);
+		assert_int_equal(scene_used(&s), unit == SLOT_UNIT_CONNECTION ? 8 : 0);
+		scene_fini(&s);
+	}
+}
+
+/* A far server that answers at once: connections come back before the turn of the others has
+ * come. */
+static void test_who_waits_takes_what_comes_free(void **state)
+{
+	(void)state;
+	struct sim_cfg far = { .seed = 1, .latency = 50 * NS_MS };
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job jobs[8];
+	cfg.limit = 8;
+	cfg.connects_max = 1;
+	scene_init(&s, &far, &cfg);
+	submit(&s, jobs, 8);
+	bed_run(&s.bed, 1500 * NS_MS);
+	const struct upstream_stats *stats = upstream_stats(s.up);
+	assert_int_equal(stats->connects + stats->reused, 8);
+	assert_in_range(stats->reused, 2, 6);
+	finish(&s, jobs, 8);
+	scene_fini(&s);
+}
+
+static void test_who_leaves_while_he_waits(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job jobs[4];
+	cfg.connects_max = 1;
+	scene_init(&s, NULL, &cfg);
+	submit(&s, jobs, 4);
+	job_abandon(&jobs[1]);
+	job_abandon(&jobs[3]);
+	assert_int_equal(scene_used(&s), 2); /* the server has heard of none */
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(s.requests, 2);
+	finish(&s, jobs, 4);
+	/* all at once, the upstream too */
+	submit(&s, jobs, 4);
+	upstream_free(&s.up);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(jobs[i].why, ERR_STOPPING);
+		job_fini(&jobs[i]);
+	}
+	scene_fini(&s);
+}
+
+/* More together than may connect at once. */
+static void test_a_batch_takes_turns(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job jobs[4];
+	cfg.connects_max = 1;
+	scene_init(&s, NULL, &cfg);
+	for (int i = 0; i < 4; i++)
+		job_init(&jobs[i], s.up, "GET", "/");
+	assert_int_equal(jobs_submit(jobs, 4, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	finish(&s, jobs, 4);
+	scene_fini(&s);
+}
+
+/* Nobody is there: each fails in its turn. */
+static void test_turns_where_nobody_listens(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job jobs[4];
+	cfg.connects_max = 1;
+	raw_addr("10.0.0.2:81", &cfg.endpoints[0]);
+	scene_init(&s, NULL, &cfg);
+	submit(&s, jobs, 4);
+	bed_run(&s.bed, 100 * NS_MS);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(jobs[i].why, ERR_REFUSED);
+		job_fini(&jobs[i]);
+	}
+	assert_int_equal(scene_used(&s), 0);
+	scene_fini(&s);
+}
+
+/* --- connections ahead of need --- */
+
+static void test_some_are_ready(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = tended();
+		struct scene s;
+		struct job jobs[4];
+		cfg.preconnect = 3;
+		cfg.limit = 5;
+		cfg.unit = (enum slot_unit)unit;
+		scene_init(&s, NULL, &cfg);
+		bed_run(&s.bed, 10 * NS_MS);
+		assert_int_equal(s.open, 3);
+		/* busy ones are made up for, under the limit */
+		s.answer_in = 20 * NS_MS;
+		submit(&s, jobs, 4);
+		bed_run(&s.bed, 10 * NS_MS);
+		if (unit == SLOT_UNIT_CONNECTION)
+			assert_int_equal(s.open, 5);
+		else
+			assert_int_equal(s.open, 7);
+		bed_run(&s.bed, 50 * NS_MS);
+		for (uint32_t i = 0; i < 4; i++) {
+			assert_int_equal(jobs[i].why, ERR_OK);
+			job_fini(&jobs[i]);
+		}
+		/* when it is quiet again, so many are left */
+		bed_run(&s.bed, 60 * NS_S);
+		assert_int_equal(s.open, 3);
+		scene_fini(&s);
+	}
+}
+
+static void test_ready_ones_that_are_not_welcome(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	cfg.preconnect = 2;
+	scene_init(&s, NULL, &cfg);
+	s.refuses = true;
+	bed_run(&s.bed, 127 * NS_S);
+	assert_in_range(upstream_stats(s.up)->connects, 2, 2 * 8);
+	assert_no_time_wait(&s);
+	s.refuses = false;
+	bed_run(&s.bed, 61 * NS_S);
+	assert_int_equal(s.open, 2);
+	/* the server goes, and they are not asked for each millisecond */
+	raw_server_fini(&s.server);
+	bed_run(&s.bed, 60 * NS_S);
+	assert_in_range(upstream_stats(s.up)->connects_failed, 1, 2 * 8);
+	raw_server_listen(&s.server, s.bed.far, "10.0.0.2:80");
+	bed_run(&s.bed, 61 * NS_S);
+	assert_int_equal(scene_used(&s), 2);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +410,13 @@ int main(void)
 		TEST(test_age_and_count),
 		TEST(test_what_is_not_needed_is_yielded),
 		TEST(test_a_server_that_forgets_to_close),
+		TEST(test_connects_take_turns),
+		TEST(test_who_waits_takes_what_comes_free),
+		TEST(test_who_leaves_while_he_waits),
+		TEST(test_a_batch_takes_turns),
+		TEST(test_turns_where_nobody_listens),
+		TEST(test_some_are_ready),
+		TEST(test_ready_ones_that_are_not_welcome),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
