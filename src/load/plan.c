@@ -46,6 +46,8 @@ static bool check_times(const struct load_plan *plan, struct problem *p)
 
 	if (o->patience <= 0)
 		return problem_set(p, "--patience: write a duration above zero, or none");
+	if (o->warm_up < 0 || o->warm_up >= plan_run_for(plan))
+		return problem_set(p, "--warm-up: write a duration shorter than the run");
 	if (o->timeout <= 0)
 		return problem_set(p, "--timeout: write a duration above zero, or none");
 	if (o->interval < INTERVAL_MIN || o->interval == NS_NEVER)

@@ -8,8 +8,8 @@
 
 #include "base/opts.h"
 #include "http/upstream.h"
-#include "load/schedule.h"
-#include "load/trace.h"
+#include "base/schedule.h"
+#include "base/trace.h"
 
 struct load_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;

@@ -39,6 +39,11 @@ static void add_heading(struct text *t, const struct load_result *r)
 	add_rate(t, plan_rate(r->plan));
 	text_addf(t, " %s for ", plan_arrivals(r->plan));
 	text_add_duration(t, r->ran_for);
+	if (o->warm_up) {
+		text_add(t, " (the first ");
+		text_add_duration(t, o->warm_up);
+		text_add(t, " not counted)");
+	}
 	if (r->interrupted && r->ran_for == run_for) {
 		text_add(t, " (the wait for answers was interrupted)");
 	} else if (r->interrupted) {
@@ -163,7 +168,8 @@ static void add_errors(struct text *t, const struct load_result *r)
 static void add_count_line(
 	struct text *t, const char *label, uint64_t count, const struct load_result *r)
 {
-	double seconds = (double)r->ran_for / (double)NS_S;
+	ns_t counted_for = ns_max(r->ran_for - r->plan->opts->warm_up, 0);
+	double seconds = (double)counted_for / (double)NS_S;
 	uint64_t started = r->tally->started;
 
 	text_addf(t, "  %s", label);
@@ -192,8 +198,8 @@ static void add_counts(struct text *t, const struct load_result *r)
 	}
 	add_count_line(t, "failed", a->failed, r);
 	text_add_char(t, '\n');
-	if (a->open) {
-		add_count_line(t, "unanswered", a->open, r);
+	if (tally_unanswered(a)) {
+		add_count_line(t, "unanswered", tally_unanswered(a), r);
 		text_add(t, "   still waiting when the run ended\n");
 	}
 }
@@ -306,6 +312,7 @@ static void json_asked(struct json *j, const struct load_result *r)
 	json_cstr(j, "url", r->plan->url);
 	json_real(j, "rate", plan_rate(r->plan));
 	json_ms(j, "for_ms", plan_run_for(r->plan));
+	json_ms(j, "warm_up_ms", o->warm_up);
 	json_cstr(j, "arrivals", plan_arrivals(r->plan));
 	json_ms(j, "patience_ms", o->patience);
 	json_int(j, "started_at_ms", r->started_at_ms);
@@ -321,7 +328,7 @@ static void json_counts(struct json *j, const struct tally *a)
 	json_int(j, "good", (int64_t)a->good);
 	json_int(j, "late", (int64_t)a->late);
 	json_int(j, "failed", (int64_t)a->failed);
-	json_int(j, "unanswered", (int64_t)a->open);
+	json_int(j, "unanswered", (int64_t)tally_unanswered(a));
 	hist_json(j, "latency", a->latency);
 	hist_json(j, "latency_good", a->latency_good);
 	hist_json(j, "latency_uncorrected", a->uncorrected);

@@ -398,7 +398,8 @@ bool run_load(const struct load_plan *plan, struct load_result *result,
 	tls_client_unref(&tls); /* the upstream's now */
 	r->start = io_clock(r->loop) + START_DELAY;
 	result->started_at_ms = wall_ms() + START_DELAY / NS_MS;
-	r->tally = *tally = tally_new(r->start, o->patience, o->interval);
+	r->tally = *tally = tally_new(
+		r->start, &(struct tally_cfg){ o->patience, o->interval, o->warm_up });
 	r->log = log;
 	log->start = r->start;
 	r->signals.on_signal = on_signal;

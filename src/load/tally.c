@@ -2,14 +2,15 @@
 
 #include "flow/refusal.h"
 
-struct tally *tally_new(ns_t start, ns_t patience, ns_t interval)
+struct tally *tally_new(ns_t start, const struct tally_cfg *cfg)
 {
 	struct tally *t = mem_zalloc(sizeof(*t));
 
-	CHECK(interval > 0);
+	CHECK(cfg->interval > 0);
 	t->start = start;
-	t->patience = patience;
-	t->interval = interval;
+	t->patience = cfg->patience;
+	t->interval = cfg->interval;
+	t->warm_up = cfg->warm_up;
 	t->latency = hist_new();
 	t->latency_good = hist_new();
 	t->uncorrected = hist_new();
@@ -38,7 +39,7 @@ void tally_free(struct tally **tp)
 
 static void check_rule_1(const struct tally *t)
 {
-	CHECK(t->started == t->good + t->late + t->failed + t->open);
+	CHECK(t->started == t->good + t->late + t->failed + tally_unanswered(t));
 }
 
 static int compare_us(const void *a, const void *b)
@@ -106,13 +107,22 @@ static struct tally_step *step_of(struct tally *t, const struct tally_times *tim
 	return &t->steps[n];
 }
 
+static bool is_warm_up(const struct tally *t, const struct tally_times *times)
+{
+	return times->intended - t->start < t->warm_up;
+}
+
 void tally_start(struct tally *t, const struct tally_times *times)
 {
 	reach_step(t, step_number(t, times->intended - t->start));
 	step_of(t, times)->started++;
-	t->started++;
 	t->open++;
-	hist_record(t->lateness, times->real - times->intended);
+	if (is_warm_up(t, times)) {
+		t->warming++;
+	} else {
+		t->started++;
+		hist_record(t->lateness, times->real - times->intended);
+	}
 	check_rule_1(t);
 }
 
@@ -127,14 +137,20 @@ static void add_sample(struct tally_step *s, ns_t latency)
 	s->samples_us[s->sample_count++] = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
-/* One open request has ended; *kind and the same count of its step go up. */
-static void end_one(
-	struct tally *t, struct tally_step *s, uint64_t *kind, uint64_t *step_kind)
+/* One open request has ended. */
+static void end_one(struct tally *t, const struct tally_times *times, enum tally_end how)
 {
+	struct tally_step *s = step_of(t, times);
+	uint64_t *const in_step[] = { &s->good, &s->late, &s->failed };
+	uint64_t *const in_all[] = { &t->good, &t->late, &t->failed };
+
 	CHECK(t->open > 0 && !s->settled);
 	t->open--;
-	(*kind)++;
-	(*step_kind)++;
+	(*in_step[how])++;
+	if (is_warm_up(t, times))
+		t->warming--;
+	else
+		(*in_all[how])++;
 	check_rule_1(t);
 	if (step_is_over(t, s))
 		settle(s);
@@ -143,38 +159,37 @@ static void end_one(
 enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
 	uint16_t status, struct slice body, ns_t now)
 {
-	struct tally_step *s = step_of(t, times);
 	ns_t latency = now - times->intended;
+	bool bad = status < 200 || status >= 400;
+	enum tally_end how = bad                     ? TALLY_FAILED
+			     : latency > t->patience ? TALLY_LATE
+						     : TALLY_GOOD;
 
 	CHECK(status < TALLY_STATUSES);
-	t->statuses[status]++;
-	hist_record(t->latency, latency);
-	hist_record(t->uncorrected, now - times->real);
-	add_sample(s, latency);
-	if (status < 200 || status >= 400) {
-		bool refusal = refusal_match(status, body) != NULL;
-		words_add(t->words, ERR_OK, status, body, refusal, now);
-		end_one(t, s, &t->failed, &s->failed);
-		return TALLY_FAILED;
+	add_sample(step_of(t, times), latency);
+	if (!is_warm_up(t, times)) {
+		t->statuses[status]++;
+		hist_record(t->latency, latency);
+		hist_record(t->uncorrected, now - times->real);
+		if (how == TALLY_GOOD)
+			hist_record(t->latency_good, latency);
+		if (how == TALLY_FAILED)
+			words_add(t->words, ERR_OK, status, body,
+				refusal_match(status, body) != NULL, now);
 	}
-	if (latency > t->patience) {
-		end_one(t, s, &t->late, &s->late);
-		return TALLY_LATE;
-	}
-	hist_record(t->latency_good, latency);
-	end_one(t, s, &t->good, &s->good);
-	return TALLY_GOOD;
+	end_one(t, times, how);
+	return how;
 }
 
 void tally_failure(struct tally *t, const struct tally_times *times, enum err why,
 	uint16_t status, struct slice body, ns_t now)
 {
-	struct tally_step *s = step_of(t, times);
 	bool refusal = status && refusal_match(status, body) != NULL;
 
 	CHECK(why != ERR_OK);
-	words_add(t->words, why, status, body, refusal, now);
-	end_one(t, s, &t->failed, &s->failed);
+	if (!is_warm_up(t, times))
+		words_add(t->words, why, status, body, refusal, now);
+	end_one(t, times, TALLY_FAILED);
 }
 
 void tally_finish(struct tally *t, ns_t ran_for)

@@ -6,7 +6,8 @@
  *         late the same after it, failed any other answer and none at all. Latency counts from
  *         the intended start (so a generator or a queue that lags does not flatter the server),
  *         the uncorrected one from the real start; lateness is the difference of the two.
- * RULES   1. started = good + late + failed + open, at every instant. CHECKed.
+ *         What was due in the warm-up stands in the time line alone.
+ * RULES   1. started = good + late + failed + open - warming, at every instant. CHECKed.
  *         2. The sum of statuses = the count of every latency = the answers that came whole.
  * COST    850 KiB, and 4 bytes an answer of each step of the time line until all that was started
  *         in that step has ended; then 64 bytes a step.
@@ -32,8 +33,10 @@ struct tally_step {
 
 struct tally {
 	ns_t start; /* of the run */
-	ns_t patience, interval;
-	uint64_t started, good, late, failed, open;
+	ns_t patience, interval, warm_up;
+	uint64_t started, good, late, failed;
+	uint64_t open;    /* all of them */
+	uint64_t warming; /* of these, those of the warm-up */
 	uint64_t statuses[TALLY_STATUSES];
 	struct hist *latency, *latency_good, *uncorrected, *lateness;
 	struct words *words;
@@ -48,8 +51,12 @@ struct tally_times {
 	ns_t intended, real;
 };
 
-/* patience: NS_NEVER: none. interval: width of a step, > 0. */
-struct tally *tally_new(ns_t start, ns_t patience, ns_t interval);
+struct tally_cfg {
+	ns_t patience; /* NS_NEVER: none */
+	ns_t interval; /* width of a step, > 0 */
+	ns_t warm_up;
+};
+struct tally *tally_new(ns_t start, const struct tally_cfg *cfg);
 void tally_free(struct tally **t);
 
 void tally_start(struct tally *t, const struct tally_times *times);
@@ -59,6 +66,11 @@ enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
 /* There is no whole answer, and none will come. status and body: of what came of it, or 0. */
 void tally_failure(struct tally *t, const struct tally_times *times, enum err why,
 	uint16_t status, struct slice body, ns_t now);
+/* Of what counts, what is still open. */
+static inline uint64_t tally_unanswered(const struct tally *t)
+{
+	return t->open - t->warming;
+}
 /* The run is over after `ran_for`; what is open stays so. Steps cover all of it. */
 void tally_finish(struct tally *t, ns_t ran_for);
 

@@ -173,7 +173,7 @@ HIST = thing({**counts("count"), **{f"{q}_ms": MAYBE for q in
 SCHEMA = thing({
     "schema": {"const": "weir.load/1"},
     "url": {"type": "string"},
-    **numbers("rate for_ms ran_for_ms started_at_ms"),
+    **numbers("rate for_ms warm_up_ms ran_for_ms started_at_ms"),
     "arrivals": {"enum": ["constant", "poisson", "recorded"]},
     "patience_ms": MAYBE,
     "interrupted": {"type": "boolean"},

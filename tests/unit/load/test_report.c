@@ -36,7 +36,7 @@ static int setup(void **state)
 	s->plan = (struct load_plan){ .opts = &s->options,
 		.url = "http://127.0.0.1:9000/",
 		.pool = SLOTS_NO_LIMIT };
-	s->tally = tally_new(0, 6 * NS_S, NS_S);
+	s->tally = tally_new(0, &(struct tally_cfg){ 6 * NS_S, NS_S, 0 });
 	s->result = (struct load_result){ .plan = &s->plan,
 		.tally = s->tally,
 		.started_at_ms = 1700000000123,

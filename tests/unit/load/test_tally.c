@@ -13,7 +13,7 @@
 
 static int setup(void **state)
 {
-	*state = tally_new(START, PATIENCE, NS_S);
+	*state = tally_new(START, &(struct tally_cfg){ PATIENCE, NS_S, 0 });
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static void test_latency_counts_from_the_intended_start(void **state)
 static void test_without_patience_nothing_is_late(void **state)
 {
 	(void)state;
-	struct tally *t = tally_new(START, NS_NEVER, NS_S);
+	struct tally *t = tally_new(START, &(struct tally_cfg){ NS_NEVER, NS_S, 0 });
 	struct tally_times times = started(t, 0, 0);
 	answered(t, &times, 200, 3000 * NS_S);
 	assert_int_equal(t->good, 1);
@@ -226,9 +226,37 @@ static void test_sums_agree_whatever_happens(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* What was due in the warm-up stands in the time line, and in no other figure. */
+static void test_warm_up(void **state)
+{
+	struct tally *t = tally_new(
+		START, &(struct tally_cfg){ NS_NEVER, NS_S, 2 * NS_S });
+	struct tally_times early = { START + NS_S, START + NS_S };
+	struct tally_times later = { START + 2 * NS_S, START + 2 * NS_S };
+	(void)state;
+	tally_start(t, &early);
+	assert_int_equal(t->started, 0);
+	tally_start(t, &later);
+	assert_int_equal(t->started, 1);
+	assert_int_equal(t->open, 2);
+	assert_int_equal(tally_unanswered(t), 1);
+	tally_answer(t, &early, 503, SLICE("full"), START + 3 * NS_S);
+	tally_answer(t, &later, 200, SLICE(""), START + 3 * NS_S);
+	tally_finish(t, 3 * NS_S);
+	assert_int_equal(t->good, 1);
+	assert_int_equal(t->failed, 0);
+	assert_int_equal(t->statuses[503], 0);
+	assert_int_equal(hist_count(t->latency), 1);
+	assert_null(words_nth(t->words, 0));
+	assert_int_equal(t->steps[1].failed, 1);
+	assert_int_equal(t->steps[2].good, 1);
+	tally_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_warm_up),
 		TEST(test_good_late_failed),
 		TEST(test_which_statuses_are_good),
 		TEST(test_latency_counts_from_the_intended_start),

@@ -7,8 +7,8 @@
  * RULES   1. No rounding adds up: the k-th constant start is within 1 ns of k / rate after a day
  *            of a million a second; Poisson gaps keep their fraction of a nanosecond.
  */
-#ifndef WEIR_LOAD_SCHEDULE_H
-#define WEIR_LOAD_SCHEDULE_H
+#ifndef WEIR_BASE_SCHEDULE_H
+#define WEIR_BASE_SCHEDULE_H
 
 #include "base/rng.h"
 

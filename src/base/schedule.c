@@ -1,4 +1,4 @@
-#include "load/schedule.h"
+#include "base/schedule.h"
 
 /* Each from k itself, not from the one before: 53 bits hold a day to 10 ps. */
 static ns_t constant_at(const struct schedule *s, uint64_t k)

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "load/schedule.h"
+#include "base/schedule.h"
 
 #define DAY (24 * 3600 * NS_S)
 

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "load/schedule.h"
-#include "load/trace.h"
+#include "base/schedule.h"
+#include "base/trace.h"
 
 static bool read_text(struct trace *t, const char *text, struct problem *p)
 {

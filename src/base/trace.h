@@ -4,8 +4,8 @@
  *
  * OWNS    `starts`.
  */
-#ifndef WEIR_LOAD_TRACE_H
-#define WEIR_LOAD_TRACE_H
+#ifndef WEIR_BASE_TRACE_H
+#define WEIR_BASE_TRACE_H
 
 #include "base/err.h"
 #include "base/slice.h"

@@ -1,4 +1,4 @@
-#include "load/trace.h"
+#include "base/trace.h"
 
 #include <errno.h>
 
