@@ -184,7 +184,7 @@ class Stand:
     def build(self):
         src = ROOT / "src"
         uv = subprocess.check_output(["pkg-config", "--cflags", "--libs", "libuv"], text=True)
-        parts = [src / "io" / n for n in ("addr.c", "turn.c", "uv/loop.c", "uv/sock.c",
+        parts = [src / "io" / n for n in ("addr.c", "gather.c", "turn.c", "uv/loop.c", "uv/sock.c",
                                           "uv/listen.c")]
         parts += [src / "base" / f"{n}.c" for n in ("base", "err", "quota", "slab", "slice",
                                                     "text", "wheel")]

@@ -23,6 +23,7 @@ struct io_loop;
 struct io_loop_cfg {
 	bool precise; /* timers to about 50 µs (timerfd) instead of 1 ms: for generators
 		       */
+	bool gathers; /* lets events gather when it is busy: io/gather.h */
 };
 
 struct io_loop *io_loop_new(const struct io_loop_cfg *cfg);

@@ -135,7 +135,8 @@ static void hand_init(struct hand *h, struct crew *c, uint32_t nth)
 {
 	h->crew = c;
 	h->nth = nth;
-	h->loop = io_loop_new(&(struct io_loop_cfg){ 0 });
+	/* Several threads leave less work to each: they would be woken for every event. */
+	h->loop = io_loop_new(&(struct io_loop_cfg){ .gathers = c->count > 1 });
 	h->mail = io_mailbox_new(h->loop);
 	h->stay.on_fire = on_stay;
 	h->drain.on_read = on_read_drain;

@@ -1,5 +1,6 @@
 #include "io/uv/uv_loop.h"
 
+#include <sched.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -104,12 +105,27 @@ static void run_timers(struct io_loop *loop)
 	loop->timers_ran_at = loop->now;
 }
 
+/*
+ * SCHED_BATCH: the thread, woken, pushes nobody aside; on a core that nobody else wants it makes
+ * no difference. Where it is forbidden nothing is lost but what would be gained.
+ */
+static void note_events(struct io_loop *loop)
+{
+	const struct sched_param none = { 0 };
+	bool was = loop->gather.on;
+	if (loop->gathers && loop->events &&
+		gather_turn(&loop->gather, loop->events, loop->now) != was)
+		(void)sched_setscheduler(0, was ? SCHED_OTHER : SCHED_BATCH, &none);
+	loop->events = 0;
+}
+
 static void on_turn_end(uv_check_t *c)
 {
 	struct io_loop *loop = c->data;
 	uv_turn_start(loop);
 	run_timers(loop);
 	turn_run(&loop->turn);
+	note_events(loop);
 	loop->now_is_stale = true;
 	arm(loop);
 }
@@ -140,6 +156,9 @@ struct io_loop *io_loop_new(const struct io_loop_cfg *cfg)
 	if (cfg && cfg->precise)
 		open_timer_fd(loop);
 	loop->now = clock_ns();
+	/* another policy was chosen by somebody, and stays */
+	loop->gathers = cfg && cfg->gathers && sched_getscheduler(0) == SCHED_OTHER;
+	gather_init(&loop->gather, loop->now);
 	loop->wheel = wheel_new(loop->now, loop->timer_fd >= 0 ? 16 * NS_US : NS_MS);
 	turn_init(&loop->turn);
 	slab_init(&loop->polls, sizeof(struct sock_poll), 0);

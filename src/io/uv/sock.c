@@ -47,6 +47,7 @@ static void on_poll(uv_poll_t *p, int status, int events)
 	unsigned bits = (unsigned)events;
 
 	uv_turn_start(s->loop);
+	s->loop->events++;
 	if (status < 0) { /* an error is pending; libuv has stopped watching */
 		s->armed = 0;
 		bits = IO_READ | IO_WRITE;

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "base/slab.h"
+#include "io/gather.h"
 #include "io/sock.h"
 #include "io/turn.h"
 
@@ -31,6 +32,9 @@ struct io_loop {
 	uint32_t signal_count;
 	ns_t now, timers_ran_at, lag_max;
 	bool now_is_stale; /* the turn has not looked at the clock yet */
+	bool gathers;
+	uint32_t events; /* of sockets, in this turn */
+	struct gather gather;
 };
 
 /*

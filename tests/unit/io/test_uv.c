@@ -1,4 +1,5 @@
 /* What only the real loop has: signals, precise timers, ports and files of the kernel. */
+#include <sched.h>
 #include <sys/stat.h>
 
 #include "io/signals.h"
@@ -295,6 +296,66 @@ static void a_stale_socket_file_is_replaced(void **state)
 	io_loop_free(&loop);
 }
 
+/* Somebody who waits in it, and is not let in, is an event in each turn. */
+struct queue {
+	struct io_listener at;
+	int waits;
+	int until; /* the policy of this thread */
+};
+
+static void on_queue(struct io_sock *s, unsigned bits)
+{
+	struct io_listener *l = CONTAINER_OF(s, struct io_listener, sock);
+	(void)bits;
+	if (sched_getscheduler(0) == CONTAINER_OF(l, struct queue, at)->until)
+		io_loop_stop(s->loop);
+}
+
+static void queue_open(struct queue *q, struct io_loop *loop)
+{
+	struct problem p = { 0 };
+	struct addr at = addr_of("127.0.0.1:0");
+
+	*q = (struct queue){ .at.sock.on_ready = on_queue, .until = SCHED_BATCH };
+	assert_int_equal(io_listen(loop, &q->at, &at, NULL, &p), ERR_OK);
+	q->waits = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(q->waits, &q->at.at.sa, q->at.at.len), 0);
+	io_want(&q->at.sock, IO_READ);
+}
+
+static void queue_close(struct queue *q)
+{
+	io_listener_close(&q->at);
+	close(q->waits);
+}
+
+/* The kernel's part of it; when is test_gather.c's. */
+static void a_busy_thread_lets_events_gather(void **state)
+{
+	const struct io_loop_cfg cfg = { .gathers = true };
+	struct io_loop *loop = io_loop_new(&cfg);
+	struct timer late = { .on_fire = (void (*)(struct timer *))abort };
+	struct queue some[2];
+	(void)state;
+
+	if (sched_getscheduler(0) != SCHED_OTHER) {
+		io_loop_free(&loop);
+		skip();
+	}
+	io_timer_set(loop, &late, ns_add(io_now(loop), 60 * NS_S));
+	queue_open(&some[0], loop);
+	queue_open(&some[1], loop);
+	io_loop_run(loop);
+	assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+	queue_close(&some[1]); /* one event a turn: not worth it */
+	some[0].until = SCHED_OTHER;
+	io_loop_run(loop);
+	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+	queue_close(&some[0]);
+	io_timer_stop(loop, &late);
+	io_loop_free(&loop);
+}
+
 static void leave_a_socket_open(void)
 {
 	struct io_loop *loop = io_loop_new(NULL);
@@ -333,6 +394,7 @@ int main(void)
 		cmocka_unit_test(a_deaf_listener_gives_up_only_who_has_connected),
 		cmocka_unit_test(any_address_takes_ipv4_too),
 		cmocka_unit_test(a_stale_socket_file_is_replaced),
+		cmocka_unit_test(a_busy_thread_lets_events_gather),
 		cmocka_unit_test(leaks_are_told),
 	};
 	return cmocka_run_group_tests_name("uv", tests, NULL, NULL);
