@@ -3,12 +3,13 @@
 
 void call_finish(struct call *c, struct upstream *u, enum err why)
 {
+	why = again_end_as(c, why);
 	c->state = CALL_OVER;
 	c->conn = NULL;
 	c->batch = NULL;
 	admission_call_over(u, c, why == ERR_OK);
 	if (why == ERR_OK)
-		u->stats.answered++;
+		again_note_answer(u, c);
 	else if (c->granted_at)
 		u->stats.failed++;
 	struct limit_mark mark = c->mark;
@@ -31,6 +32,9 @@ void call_abandon(struct call *c, struct upstream *u)
 	switch (c->state) {
 	case CALL_QUEUED:
 		upstream_unqueue(u, c);
+		break;
+	case CALL_RESTING:
+		again_leave(u, c);
 		break;
 	case CALL_CONNECTING:
 	case CALL_SENDING:

@@ -261,27 +261,6 @@ static void cconn_answer_done(struct cconn *cc)
 		call_finish(call, u, ERR_OK);
 }
 
-/* A pooled connection died before any byte of the answer: once more, on a fresh one. */
-static bool cconn_replay(struct cconn *cc)
-{
-	struct upstream *u = cc->up;
-	struct call *call = cc->call;
-	if (!call || call->replayed || !cc->pooled || call->first_byte_at ||
-		u->stopping || cc->in.start != cc->in.end)
-		return false;
-	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
-	if (cc->told && !(call->replayable && safe))
-		return false;
-	cconn_detach(cc);
-	tune_ended(u, &call->mark, LIMIT_UNSENT);
-	call->replayed = true;
-	u->stats.replayed++;
-	upstream_slot_call_over(u, cc);
-	cconn_close(cc, IO_CLOSE_FIN);
-	upstream_requeue(u, call);
-	return true;
-}
-
 /* The connection will be closed before the call is told. */
 void cconn_keep_detail(struct cconn *cc, struct call *call)
 {
@@ -295,9 +274,11 @@ void cconn_keep_detail(struct cconn *cc, struct call *call)
 void cconn_fail(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
-	if (cconn_replay(cc))
+	if (again_replay(cc, why))
 		return;
 	struct call *call = cconn_detach(cc);
+	if (call)
+		call->heard = cc->in.start != cc->in.end;
 	u->stats.closed_error += call != NULL;
 	cconn_keep_detail(cc, call);
 	upstream_slot_call_over(u, cc);
@@ -372,6 +353,8 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		if (call) {
 			call->answered = true;
 			call->status = head->status;
+			call->told_to_wait = head->status >= 400 &&
+					     h1_field_named(head, SLICE("Retry-After"));
 		}
 	}
 	if (call)
@@ -556,6 +539,7 @@ static void cconn_tell_ready(struct cconn *cc)
 	cc->told = true;
 	call->state = CALL_SENDING;
 	call->sent_at = cc->sent_at = worker_now(cconn_worker(cc));
+	call->at = cc->endpoint->id;
 	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;
 	call->ops->on_ready(call);
@@ -589,10 +573,10 @@ static void cconn_look_and_tell(struct cconn *cc)
 }
 
 /* A pooled connection. If it has died, an idempotent call is replayed; another one is lost as
- * soon as a byte of it is sent, so it looks first. */
+ * soon as a byte of it is sent, so it looks first; so do all when that happens often. */
 static void cconn_start_pooled(struct cconn *cc)
 {
-	if (h1_is_idempotent((enum h1_method)cc->method))
+	if (h1_is_idempotent((enum h1_method)cc->method) && !retry_doubts(&cc->up->retry))
 		cconn_tell_ready(cc);
 	else
 		cconn_look_and_tell(cc);

@@ -181,12 +181,12 @@ static void held_pass(struct cconn *held, struct cconn *idle)
 void connect_settle(struct upstream *u)
 {
 	struct list *held = &u->conns[CCONN_HELD];
-	struct list_node *n = list_back(held), *newest;
-	while (n && (newest = list_front(&u->conns[CCONN_IDLE]))) {
+	struct list_node *n = list_back(held);
+	while (n && u->conns[CCONN_IDLE].len) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 		n = n->prev == &held->head ? NULL : n->prev;
-		if (!call_wants_fresh(cc->call))
-			held_pass(cc, CONTAINER_OF(newest, struct cconn, node));
+		if (!call_wants_fresh(u, cc->call))
+			held_pass(cc, upstream_pick_idle(u, cc->call));
 	}
 	while ((n = list_back(held)) && connect_may_start(u))
 		held_start(CONTAINER_OF(n, struct cconn, node));

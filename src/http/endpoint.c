@@ -26,6 +26,7 @@ static struct endpoint *endpoint_new(
 {
 	struct endpoint *e = mem_zalloc(sizeof(*e));
 	e->addr = from->addr;
+	e->id = ++u->endpoints_made;
 	text_init(&e->host);
 	endpoint_add_host(&e->host, from);
 	endpoint_set_tls(e, u->cfg.tls);
@@ -62,9 +63,15 @@ void endpoint_avoid(struct upstream *u, struct endpoint *e)
 	e->avoid_until = ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR);
 }
 
-static bool comes_before(const struct endpoint *a, const struct endpoint *b, ns_t now)
+static bool is_bad(const struct endpoint *e, const struct call *call, ns_t now)
 {
-	bool bad_a = a->avoid_until > now, bad_b = b->avoid_until > now;
+	return e->avoid_until > now || e->id == call->shun;
+}
+
+static bool comes_before(const struct endpoint *a, const struct endpoint *b,
+	const struct call *call, ns_t now)
+{
+	bool bad_a = is_bad(a, call, now), bad_b = is_bad(b, call, now);
 	return bad_a != bad_b ? bad_b : a->conns < b->conns;
 }
 
@@ -80,7 +87,8 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 		uint32_t at = (u->next_endpoint + i) % n;
 		if (call->tried & 1u << at)
 			continue;
-		if (best == n || comes_before(u->endpoints[at], u->endpoints[best], now))
+		if (best == n ||
+			comes_before(u->endpoints[at], u->endpoints[best], call, now))
 			best = at;
 	}
 	if (best == n)

@@ -228,30 +228,51 @@ bool upstream_reserve_spare(struct upstream *u)
 
 /* --- admission --- */
 
-bool call_wants_fresh(const struct call *call)
+struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *call)
 {
-	return call->replayed || call->raw;
+	LIST_EACH (&u->conns[CCONN_IDLE], n, after) {
+		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
+		if (cc->endpoint->id != call->shun)
+			return cc;
+	}
+	return NULL;
 }
 
-static bool batch_wants_fresh(const struct batch *b)
+bool call_wants_fresh(const struct upstream *u, const struct call *call)
 {
-	return b->n == 1 && call_wants_fresh(b->calls[0]);
+	return call->replayed || call->raw ||
+	       (call->shun && !upstream_pick_idle(u, call));
+}
+
+static bool batch_wants_fresh(const struct upstream *u, const struct batch *b)
+{
+	return b->n == 1 && call_wants_fresh(u, b->calls[0]);
+}
+
+/* What comes after its first slot is more of the same call. */
+static void note_granted(struct upstream *u, struct call *call)
+{
+	call->granted_at = worker_now(u->worker);
+	call->batch = NULL;
+	if (call->admitted)
+		return;
+	call->admitted = true;
+	u->stats.admitted++;
+	retry_note_call(&u->retry);
 }
 
 static void upstream_grant(struct upstream *u, struct call *call, struct caller *caller)
 {
 	struct slot *slot;
-	struct list_node *n = list_front(&u->conns[CCONN_IDLE]);
-	call->granted_at = worker_now(u->worker);
-	call->batch = NULL;
-	if (!n || call_wants_fresh(call)) {
+	struct cconn *cc = upstream_pick_idle(u, call);
+	note_granted(u, call);
+	if (!cc || call_wants_fresh(u, call)) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
 		admission_hold(u, slot, caller);
 		tune_granted(u, call);
 		cconn_open(u, call, slot);
 		return;
 	}
-	struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 	if (upstream_is_conn_unit(u))
 		slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
 	else
@@ -306,7 +327,8 @@ static void upstream_admit(struct upstream *u)
 		enum err why = never ? ERR_SHED
 				     : admission_ask_again(u, b->calls[0], b->deadline);
 		bool may = why == ERR_OK && seat_may_go(u, t) &&
-			   upstream_can_admit(u, b->calls[0], b->n, batch_wants_fresh(b));
+			   upstream_can_admit(
+				   u, b->calls[0], b->n, batch_wants_fresh(u, b));
 		if (why == ERR_OK && !may) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
@@ -367,6 +389,7 @@ static void on_pump(struct io_defer *d)
 	tune_look(u);
 	upstream_trim(u);
 	connect_settle(u);
+	again_look(u);
 	seat_tell_front(u);
 	upstream_admit(u);
 	seat_settle(u);
@@ -376,6 +399,7 @@ static void on_pump(struct io_defer *d)
 	next = ns_min(next, admission_again_at(u));
 	next = ns_min(next, hold_again_at(u));
 	next = ns_min(next, pool_again_at(u));
+	next = ns_min(next, again_next(u));
 	io_timer_set(u->worker->loop, &u->timer, ns_min(next, seat_again_at(u)));
 }
 
@@ -386,9 +410,8 @@ static void on_timer(struct timer *t)
 
 static void call_prepare(struct call *c, ns_t now)
 {
-	CHECK(c->state == CALL_NEW || c->state == CALL_OVER);
 	c->state = CALL_QUEUED;
-	c->replayed = c->answered = c->reused = false;
+	c->answered = c->reused = c->heard = c->told_to_wait = false;
 	c->status = 0;
 	c->detail = SLICE_NONE;
 	c->batch = NULL;
@@ -432,17 +455,35 @@ static enum err upstream_enqueue(
 	return ERR_OK;
 }
 
+static void call_reset(struct call *c, ns_t deadline)
+{
+	CHECK(c->state == CALL_NEW || c->state == CALL_OVER);
+	c->replayed = c->admitted = c->gave_up = false;
+	c->again = c->past = 0;
+	c->verdict = RETRY_GO;
+	c->at = c->shun = 0;
+	c->deadline = deadline;
+}
+
 static bool upstream_can_start(struct upstream *u, struct call *const *calls, uint32_t n)
 {
 	return !upstream_has_waiters(u) &&
 	       admission_room(u, calls[0]->caller, upstream_room(u)) >= n &&
-	       upstream_can_admit(u, calls[0], n, calls[0]->raw);
+	       upstream_can_admit(u, calls[0], n, call_wants_fresh(u, calls[0]));
 }
 
 enum err upstream_submit(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
 {
 	CHECK(n > 0 && n <= UPSTREAM_GATHER_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		call_reset(calls[i], deadline);
+	return upstream_ask(u, calls, n, deadline);
+}
+
+enum err upstream_ask(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
+{
 	if (u->stopping)
 		return ERR_STOPPING;
 	if (!u->endpoint_count)
@@ -554,6 +595,7 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 		list_init(&u->conns[i]);
 	list_init(&u->gone);
 	list_init(&u->pushed_out);
+	again_init(u);
 	u->timer.on_fire = on_timer;
 	u->pump.fn = on_pump;
 	upstream_first_endpoints(u);
@@ -571,6 +613,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	u->retired = false;
 	pool_configure(u);
 	upstream_set_sockets_max(u);
+	u->retry.cfg = cfg->retry;
 	if (u->tuner || cfg->limit_auto)
 		tune_configure(u);
 	else
@@ -610,7 +653,7 @@ bool upstream_is_spent(const struct upstream *u)
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++)
 		if (u->slots.in[i].len)
 			return false;
-	return queue_is_empty(&u->queue) && seat_is_quiet(u);
+	return queue_is_empty(&u->queue) && !u->resting.len && seat_is_quiet(u);
 }
 
 static void upstream_close_all(struct upstream *u)
@@ -647,6 +690,7 @@ void upstream_free(struct upstream **up)
 	}
 	while ((n = list_pop_front(&u->pushed_out)))
 		batch_end(u, NODE_BATCH(n), ERR_STOPPING);
+	again_end_all(u);
 	seat_leave(u);
 	upstream_close_all(u);
 	while ((slot = slots_expire(&u->slots, NS_NEVER)))
@@ -706,6 +750,7 @@ const struct queue *upstream_queue(const struct upstream *u)
 
 void upstream_note_refusal(struct upstream *u)
 {
+	retry_hold(&u->retry, ns_add(worker_now(u->worker), RETRY_HOLD));
 	u->stats.refused++;
 	u->refused = true;
 }

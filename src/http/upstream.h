@@ -17,7 +17,11 @@
  *            refusal that was sent unasked is this call's answer.
  *         4. A kept-alive connection that dies before any byte of the answer: the call is sent
  *            once more, on a fresh connection, if it is replayable and idempotent, or if no
- *            byte of it had reached the kernel (on_ready comes again).
+ *            byte of it had reached the kernel (on_ready comes again). That is a replay: it
+ *            goes in front, and inherits the slot. Where too many kept connections turn out
+ *            dead, none is kept (flow/retry.h).
+ *            A call that has ended may be sent again by the app (call_again). That is a retry:
+ *            it waits for a slot as a new one, behind others of its caller.
  *         5. on_end is the last callback of a call, exactly once; none after call_abandon.
  *         6. A 101 that was not asked for, or that names a protocol not offered, ends the call
  *            (ERR_RES_UPGRADE).
@@ -35,6 +39,7 @@
 #include "conn/tls.h"
 #include "flow/gate.h"
 #include "flow/queue.h"
+#include "flow/retry.h"
 #include "flow/slots.h"
 #include "http/brake.h"
 #include "http/message.h"
@@ -102,6 +107,8 @@ struct upstream_cfg {
 	uint32_t connects_max;
 	uint32_t
 		preconnect; /* so many idle connections are kept ready; with a share over all seats */
+	struct retry_cfg retry; /* all 0: call_again never does */
+	bool trusting; /* connections are kept, however many of them turn out dead */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct upstream_group
@@ -136,7 +143,27 @@ struct call_ops {
 	void (*on_end)(struct call *c, enum err why);
 };
 
-enum call_state { CALL_NEW, CALL_QUEUED, CALL_CONNECTING, CALL_SENDING, CALL_OVER };
+enum call_state {
+	CALL_NEW,
+	CALL_QUEUED,
+	CALL_CONNECTING,
+	CALL_SENDING,
+	CALL_RESTING, /* call_again was GO: it is sent again in a while */
+	CALL_OVER
+};
+
+/* Why there was another attempt after this one. */
+enum call_next { CALL_REPLAYED, CALL_RETRIED };
+
+/* An attempt that was not the last. */
+struct call_try {
+	ns_t queued_at, granted_at, sent_at, ended_at; /* 0: it did not come so far */
+	enum err why;                                  /* ERR_OK: `status` */
+	uint16_t status;
+	uint8_t next; /* enum call_next */
+};
+
+#define CALL_TRIES 4 /* of a call so many are told of, the last ones */
 
 struct call {
 	const struct call_ops *ops; /* set by the app before upstream_submit */
@@ -157,6 +184,20 @@ struct call {
 	/* the upstream's */
 	enum call_state state;
 	bool replayed;
+	bool admitted; /* had a slot once: what it gets from then on is more of the same */
+	bool heard;    /* a part of a head had come as it failed */
+	bool told_to_wait; /* its answer, an error, had Retry-After */
+	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
+	uint8_t again;              /* times call_again was GO */
+	uint8_t past;               /* attempts before this one */
+	enum retry_verdict verdict; /* of the last call_again; GO: it was never asked */
+	struct list_node resting;
+	ns_t again_at;      /* while RESTING */
+	enum err again_for; /* what the attempt before failed by */
+	uint32_t at,
+		shun; /* endpoints by number: where it went; to be avoided. 0: none */
+	ns_t deadline;
+	struct call_try tries[CALL_TRIES]; /* of `past`, the nth at n % CALL_TRIES */
 	bool probe;            /* sent to see whether answers come in time again */
 	bool answered;         /* a final head was delivered */
 	bool reused;           /* its connection had served before */
@@ -234,11 +275,22 @@ void call_end(struct call *c); /* of a tunnel: FIN, behind what was taken */
 void call_flush(struct call *c);
 void call_resume(struct call *c); /* goes on with on_data; in a later turn */
 
+/*
+ * In on_end, or after it: the call failed by `why`, or by its status (ERR_OK) with an answer the
+ * app keeps back. GO: it is sent again, on_ready comes anew, later on_end. Else it is over.
+ */
+MUST_USE enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why);
+
+/* Requests made for it so far, as the server may have counted. */
+uint32_t call_attempts(const struct call *c);
 /* The Host value of the endpoint this call was given: "10.0.0.1:8080" ("localhost" for unix:). */
 struct slice call_endpoint(const struct call *c);
 
 struct upstream_stats {
-	uint64_t sent, answered, failed, abandoned, drained, refused, replayed;
+	uint64_t admitted; /* calls that got a slot; `sent` counts requests, extras too */
+	uint64_t sent, answered, failed, abandoned, drained, refused, replayed, retried;
+	uint64_t
+		denied[RETRY_VERDICTS]; /* by why a call that failed was not sent again */
 	uint64_t connects, connects_failed, reused;
 	uint64_t adopted; /* connections that came from another thread's upstream */
 	/* of closed_idle: before the server would, as nobody needed them; and of all, for their age

@@ -27,6 +27,7 @@ struct batch {
 struct endpoint {
 	struct list_node node; /* on upstream.gone, unless live */
 	struct addr addr;
+	uint32_t id;          /* from 1, no other ever has it */
 	struct text host;     /* for the Host field */
 	struct tls_peer *tls; /* NULL: plain */
 	uint32_t conns;       /* open or opening: the least used gets the next */
@@ -55,10 +56,13 @@ struct upstream {
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
+	uint32_t endpoints_made; /* so far: gives them their id */
 	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
 	struct queue queue;
 	struct list pushed_out; /* of the queue, by others: struct batch */
+	struct retry retry;
+	struct list resting; /* struct call, by again_at */
 	struct admission admission;
 	/* pool.c's */
 	struct demand demand;
@@ -147,8 +151,13 @@ void upstream_slot_idle(struct upstream *u, struct cconn *cc);
 /* Request units: the call's slot is free. Connection units: nothing. */
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc);
 bool upstream_is_conn_unit(const struct upstream *u);
+/* The newest idle one; for a call that was let down, to another endpoint than before. NULL: none. */
+struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *call);
 /* A pooled connection will not do. Such a call waits alone. */
-bool call_wants_fresh(const struct call *call);
+bool call_wants_fresh(const struct upstream *u, const struct call *call);
+/* upstream_submit, for calls that are not new. */
+MUST_USE enum err upstream_ask(
+	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
 /* A granted call whose connection was dead waits again, in front. */
 void upstream_requeue(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
@@ -207,7 +216,7 @@ void pool_opened(struct cconn *cc);
 void pool_note_head(struct cconn *cc, const struct h1_head *head);
 /* After a call: neither too old nor used up. */
 bool pool_keeps(struct cconn *cc);
-/* Into the pool, unless its address is the server's no longer. */
+/* Into the pool, unless its address is the server's no longer, or nothing is kept. */
 void pool_put(struct cconn *cc);
 /* It has come out of another thread's pool, idle as it is. */
 void pool_adopt(struct cconn *cc);
@@ -239,6 +248,21 @@ void hold_call_over(struct upstream *u, const struct call *call);
 ns_t hold_again_at(const struct upstream *u); /* when to look again unasked */
 /* Who comes now could not go before its deadline. */
 bool hold_is_too_late(const struct upstream *u, ns_t deadline);
+/* --- again.c: calls that are sent once more --- */
+void again_init(struct upstream *u);
+/* A pooled connection died: its call is on its way again. False: it may not be. */
+bool again_replay(struct cconn *cc, enum err why);
+/* It has its answer. */
+void again_note_answer(struct upstream *u, const struct call *c);
+/* Kept connections may be used; else none is kept. */
+bool again_trusts(const struct upstream *u);
+/* Once a turn: those whose wait is over. */
+void again_look(struct upstream *u);
+ns_t again_next(const struct upstream *u);            /* when to look again unasked */
+void again_leave(struct upstream *u, struct call *c); /* it rests no more */
+/* A retry that got no slot ends by what had failed: that is what its caller can do about. */
+enum err again_end_as(struct call *c, enum err why);
+void again_end_all(struct upstream *u); /* on_end(ERR_STOPPING) */
 
 /* --- seat.c: nothing to do for an upstream that is alone --- */
 void seat_take(struct upstream *u);

@@ -247,6 +247,7 @@ static void upstream_begin(
 		.drain_for = NS_NEVER,
 		.idle_for = NS_NEVER,
 		.idle_fin = true,
+		.trusting = true, /* as the clients do that it is like */
 	};
 	memcpy(cfg.endpoints, plan->endpoints, sizeof(cfg.endpoints));
 	for (uint32_t i = 0; i < plan->endpoint_count; i++)

@@ -258,6 +258,7 @@ static void format(struct text *line, const struct access *a)
 	json_int(&j, "bytes_out", (int64_t)a->bytes_out);
 	json_ms(&j, "duration_ms", a->duration);
 	json_ms(&j, "queue_ms", a->queued_for);
+	json_int(&j, "attempts", a->attempts);
 	json_end(&j);
 	text_add_char(line, '\n');
 }

@@ -28,6 +28,7 @@ struct access {
 	enum err reason;              /* ERR_OK: none */
 	uint64_t bytes_in, bytes_out; /* of bodies */
 	ns_t duration, queued_for;
+	uint32_t attempts; /* requests to the server for it; 0: none was sent */
 };
 
 struct accesslog_counts {

@@ -79,6 +79,7 @@ void access_note(struct proxy *p, struct sconn *client, const struct exchange *x
 		.bytes_out = x->bytes_out,
 		.duration = x->begun_at ? proxy_now(p) - x->begun_at : 0,
 		.queued_for = x->queued_for,
+		.attempts = x->attempts,
 	};
 	accesslog_add(p->log, &p->log_line, &line);
 }
@@ -96,9 +97,15 @@ void access_note_refused(struct proxy *p, struct sconn *client, enum err why)
 
 ns_t access_queued_for(const struct proxy *p, const struct call *call)
 {
+	ns_t sum = 0;
 	if (!call->queued_at)
 		return 0;
-	return (call->granted_at ? call->granted_at : proxy_now(p)) - call->queued_at;
+	for (uint32_t i = 0; i < call->past && i < CALL_TRIES; i++)
+		sum += ns_max(call->tries[i].granted_at - call->tries[i].queued_at, 0);
+	if (call->state == CALL_RESTING || call->replayed)
+		return sum;
+	return sum + (call->granted_at ? call->granted_at : proxy_now(p)) -
+	       call->queued_at;
 }
 
 bool access_open(const struct plan *plan, int *fd, struct problem *why)

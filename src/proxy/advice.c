@@ -177,6 +177,11 @@ void explain_why(struct text *t, const struct explain_record *r)
 		text_add(t, ": ");
 		add_limit(t, r);
 	}
+	if (r->past)
+		text_addf(t, "; it had been sent %u time%s before", r->past,
+			r->past == 1 ? "" : "s");
+	if (r->verdict != RETRY_GO && r->verdict != RETRY_POINTLESS)
+		text_addf(t, "; it was not sent again: %s", retry_text(r->verdict));
 	if (r->has_call)
 		add_longest(t, r);
 }
@@ -220,6 +225,37 @@ static void limits_json(struct json *j, const struct explain_record *r)
 	json_end(j);
 }
 
+static void try_json(struct json *j, const struct call_try *t)
+{
+	static const char *const nexts[] = {
+		[CALL_REPLAYED] = "replayed", [CALL_RETRIED] = "retried"
+	};
+	ns_t end = t->ended_at;
+	json_object(j, NULL);
+	if (t->why == ERR_OK)
+		json_int(j, "status", t->status);
+	else
+		json_null(j, "status");
+	json_cstr(j, "reason", t->why == ERR_OK ? NULL : err_label(t->why));
+	json_cstr(j, "then", nexts[t->next]);
+	json_ms(j, "queue_ms", (t->granted_at ? t->granted_at : end) - t->queued_at);
+	json_ms(j, "connect_ms",
+		t->granted_at ? (t->sent_at ? t->sent_at : end) - t->granted_at
+			      : NS_NEVER);
+	json_ms(j, "server_ms", t->sent_at ? end - t->sent_at : NS_NEVER);
+	json_end(j);
+}
+
+/* Those before the last one, the oldest first. */
+static void tries_json(struct json *j, const struct explain_record *r)
+{
+	uint32_t first = r->past > CALL_TRIES ? (uint32_t)r->past - CALL_TRIES : 0;
+	json_array(j, "earlier");
+	for (uint32_t i = first; i < r->past; i++)
+		try_json(j, &r->tries[i % CALL_TRIES]);
+	json_end(j);
+}
+
 void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 {
 	struct text why;
@@ -246,5 +282,8 @@ void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 		json_null(j, "limits");
 	json_bool(j, "reused", r->reused);
 	json_bool(j, "replayed", r->replayed);
+	tries_json(j, r);
+	json_cstr(j, "not_retried",
+		r->verdict == RETRY_GO ? NULL : retry_label(r->verdict));
 	text_fini(&why);
 }

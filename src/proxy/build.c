@@ -2,6 +2,14 @@
  * tests on theirs. */
 #include "proxy/proxy.h"
 
+static void proxy_fill_retry(const struct proxy_options *o, struct upstream_cfg *u)
+{
+	u->retry.max = (uint32_t)o->retries;
+	u->retry.share = o->retry_budget;
+	/* It has been checked. */
+	(void)!retry_parse_on(slice_of(o->retry_on), &u->retry.on);
+}
+
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 {
 	u->limit = o->limit == UINT64_MAX ? SLOTS_NO_LIMIT : (uint32_t)o->limit;
@@ -24,6 +32,7 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->idle_for = o->idle_for;
 	u->idle_fin = o->close_idle == 1;
 	u->tended = true;
+	proxy_fill_retry(o, u);
 	u->age_max = o->connection_age;
 	u->connects_max = o->connecting < UINT32_MAX ? (uint32_t)o->connecting : 0;
 	u->preconnect = (uint32_t)o->preconnect;

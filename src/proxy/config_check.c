@@ -225,6 +225,20 @@ static void check_urls(struct config *c, const struct config_upstream *u)
 	}
 }
 
+static void check_retries(struct config *c, const struct config_level *at)
+{
+	const struct proxy_options *o = &at->opt;
+	uint32_t on;
+	if (!retry_parse_on(slice_of(o->retry_on), &on))
+		config_complain(c, option(at, "retry-on"),
+			" %s: connect, reset, first-byte, 502, 503, 504, several with "
+			"commas; or none",
+			o->retry_on ? o->retry_on : "");
+	if (o->retries > RETRIES_MAX)
+		config_complain(
+			c, option(at, "retries"), ": between 0 and %d", RETRIES_MAX);
+}
+
 static void check_upstream(struct config *c, const struct config_upstream *u)
 {
 	const struct config_level *at = &u->at;
@@ -257,6 +271,7 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 			": at least 1, or none for no bound");
 	check_bound(
 		c, at, "tls-timeout", o->tls_timeout, "every handshake would be late");
+	check_retries(c, at);
 	if (!o->upstream_cert != !o->upstream_key)
 		config_complain(c,
 			option(at, o->upstream_cert ? "upstream-cert" : "upstream-key"),

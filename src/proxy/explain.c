@@ -134,6 +134,9 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	r->has_call = true;
 	r->reused = x->call->reused;
 	r->replayed = x->call->replayed;
+	r->past = x->call->past;
+	r->verdict = x->call->verdict;
+	memcpy(r->tries, x->call->tries, sizeof(r->tries));
 	r->spans = explain_spans_of(x->call, r->ended_at);
 }
 

@@ -48,6 +48,9 @@ struct explain_record {
 	bool ours;     /* weir's own answer, or its end of one */
 	bool has_call; /* `spans` and what follows is known */
 	bool reused, replayed;
+	uint8_t past; /* attempts before the last; the latest are in `tries` */
+	enum retry_verdict verdict; /* why there was no further one; GO: none was due */
+	struct call_try tries[CALL_TRIES];
 	ns_t begun_at, ended_at;
 	struct explain_spans spans;
 	ns_t timeout;   /* NS_NEVER: none */

@@ -11,10 +11,13 @@ void forward_end(struct forward *f)
 	struct proxy *p = f->proxy;
 	io_timer_stop(p->worker.loop, &f->timer);
 	f->x.queued_for = access_queued_for(p, &f->call);
+	f->x.attempts = call_attempts(&f->call);
 	p->tunnels_now -= f->tunnel;
 	exchange_end(p, &f->x, f->client);
 	if (f->offer)
 		mem_free(f->offer);
+	if (f->kept.len)
+		text_fini(&f->kept);
 	slab_give(&p->forwards, f);
 }
 
@@ -37,6 +40,17 @@ void forward_fail(struct forward *f, enum err why)
 
 /* --- the call --- */
 
+/* With the rest of the body, which is still to come from the client. */
+static void forward_go_on(struct forward *f)
+{
+	if (sconn_body_done(f->client)) {
+		call_end(&f->call);
+		return;
+	}
+	sconn_continue(f->client);
+	sconn_body_resume(f->client);
+}
+
 static void on_call_ready(struct call *call)
 {
 	struct forward *f = call_forward(call);
@@ -48,12 +62,9 @@ static void on_call_ready(struct call *call)
 		return;
 	}
 	f->head_sent = true;
-	if (sconn_body_done(f->client)) {
-		call_end(call);
-		return;
-	}
-	sconn_continue(f->client);
-	sconn_body_resume(f->client);
+	f->resent = 0;
+	if (forward_resend(f))
+		forward_go_on(f);
 }
 
 /* Content-Length of an answer that has no body of its own: to HEAD, and 304. */
@@ -133,7 +144,11 @@ static size_t on_call_data(struct call *call, struct slice data)
 
 static void on_call_drain(struct call *call)
 {
-	sconn_body_resume(call_forward(call)->client);
+	struct forward *f = call_forward(call);
+	if (f->resent == f->kept.len)
+		sconn_body_resume(f->client);
+	else if (forward_resend(f))
+		forward_go_on(f);
 }
 
 static void on_call_flush(struct call *call)
@@ -146,9 +161,11 @@ static void on_call_end(struct call *call, enum err why)
 	struct forward *f = call_forward(call);
 	if (why != ERR_OK)
 		capture_detail(&f->capture, call->detail);
-	proxy_note(f->x.route, f->client, why, &f->capture);
+	if (!call->gave_up)
+		proxy_note(f->x.route, f->client, why, &f->capture);
 	if (why != ERR_OK) {
-		forward_fail(f, why);
+		if (!forward_again(f, why))
+			forward_fail(f, why);
 		return;
 	}
 	io_timer_stop(f->proxy->worker.loop, &f->timer);
@@ -181,7 +198,9 @@ static size_t on_body(struct sconn *client, struct slice data)
 	/* Answered already, by us or early by the server: the rest is drained. */
 	if (!f || f->finished || f->call.state == CALL_OVER)
 		return data.len;
-	size_t taken = f->head_sent ? call_data(&f->call, data) : 0;
+	bool now = f->head_sent && f->resent == f->kept.len;
+	size_t taken = now ? call_data(&f->call, data) : 0;
+	forward_keep_more(f, slice_cut(data, 0, taken));
 	f->held = taken < data.len;
 	return taken;
 }
@@ -190,7 +209,8 @@ static void on_body_end(struct sconn *client)
 {
 	struct forward *f = client_forward(client);
 	/* A request without a body ends in on_call_ready, which comes later. */
-	if (f && f->head_sent && !f->finished && f->call.state == CALL_SENDING)
+	if (f && f->head_sent && f->resent == f->kept.len && !f->finished &&
+		f->call.state == CALL_SENDING)
 		call_end(&f->call);
 }
 
@@ -264,7 +284,7 @@ void forward_request(struct proxy *p, struct sconn *client, const struct h1_head
 		return;
 	f->call.ops = &forward_call_ops;
 	f->call.method = (enum h1_method)head->method;
-	f->call.replayable = head->body == H1_BODY_NONE;
+	forward_keep(f, head);
 	if (head->upgrade)
 		why = tunnel_offer(f, head);
 	if (why == ERR_OK)

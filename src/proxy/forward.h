@@ -11,8 +11,11 @@ struct forward {
 	struct call call;
 	struct timer timer; /* the deadline; of a tunnel: is it idle? */
 	ns_t until;
-	ns_t moved_at;  /* of a tunnel: a byte was taken, or an end told */
-	char *offer;    /* protocols to upgrade to; NULL: none */
+	ns_t moved_at;    /* of a tunnel: a byte was taken, or an end told */
+	char *offer;      /* protocols to upgrade to; NULL: none */
+	struct text kept; /* of the request's body, for an attempt to come (again.c) */
+	size_t resent;    /* of it, by this attempt */
+	bool keeps;
 	bool held;      /* of the request's body, something waits for the server */
 	bool head_sent; /* the request's head is on the call */
 	bool answering; /* the answer's head is on its way to the client */
@@ -42,6 +45,17 @@ void forward_submit(struct forward *f, ns_t until);
 void forward_fail(struct forward *f, enum err why);
 /* Its client has gone, or is told by who calls this. */
 void forward_end(struct forward *f);
+
+/* --- again.c --- */
+/* The call may have to be sent again: what of the request is not the head is kept, up to
+ * FORWARD_KEPT_BYTES. */
+#define FORWARD_KEPT_BYTES 65536
+void forward_keep(struct forward *f, const struct h1_head *head);
+void forward_keep_more(struct forward *f, struct slice data);
+/* What is kept goes out again, before anything else of the body does. True: it has. */
+MUST_USE bool forward_resend(struct forward *f);
+/* Sent again: on_ready comes anew. */
+MUST_USE bool forward_again(struct forward *f, enum err why);
 
 /* --- tunnel.c --- */
 /* A request that asks for another protocol, as far as it may, goes on as one. Not ERR_OK: it

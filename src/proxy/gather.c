@@ -29,6 +29,7 @@ static void gather_free(struct gather *g)
 		struct part *part = &g->parts[i];
 		ns_t waited = access_queued_for(g->proxy, &part->call);
 		g->x.queued_for = ns_max(g->x.queued_for, waited);
+		g->x.attempts += call_attempts(&part->call);
 		text_fini(&part->path);
 		text_fini(&part->body);
 		text_fini(&part->type);
@@ -146,6 +147,17 @@ static void part_explain(struct part *part)
 		text_add_slice(&part->body, part->call.detail);
 }
 
+/* What it was answered with is forgotten only then. */
+static bool part_again(struct part *part, enum err why)
+{
+	bool failed = why != ERR_OK || part->status >= 500;
+	if (!failed || call_again(&part->call, part->route->upstream, why) != RETRY_GO)
+		return false;
+	part_forget(part);
+	part->status = 0;
+	return true;
+}
+
 static void part_over(struct part *part, enum err why)
 {
 	struct gather *g = part->gather;
@@ -155,7 +167,10 @@ static void part_over(struct part *part, enum err why)
 	capture_add(&c, text_slice(&part->body));
 	if (why != ERR_OK)
 		capture_detail(&c, part->call.detail);
-	proxy_note(part->route, g->client, why, &c);
+	if (!part->call.gave_up)
+		proxy_note(part->route, g->client, why, &c);
+	if (part_again(part, why))
+		return;
 	part->over = true;
 	part->why = why == ERR_OK && bad_status ? ERR_PART_STATUS : why;
 	if (part->why != ERR_OK)

@@ -86,6 +86,7 @@ struct exchange {
 	ns_t begun_at, queued_for;
 	uint64_t bytes_in, bytes_out; /* of bodies */
 	struct access_head *kept;     /* of a tunnel, whose head is gone; NULL: none */
+	uint32_t attempts;            /* requests to the server, of all its calls */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
 	/* for explain */

@@ -101,6 +101,7 @@ void report_fill(struct report *r, struct proxy *p)
 
 static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s)
 {
+	sum->admitted += s->admitted;
 	sum->sent += s->sent;
 	sum->answered += s->answered;
 	sum->failed += s->failed;
@@ -108,6 +109,9 @@ static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s
 	sum->drained += s->drained;
 	sum->refused += s->refused;
 	sum->replayed += s->replayed;
+	sum->retried += s->retried;
+	for (int i = 0; i < RETRY_VERDICTS; i++)
+		sum->denied[i] += s->denied[i];
 	sum->connects += s->connects;
 	sum->connects_failed += s->connects_failed;
 	sum->reused += s->reused;

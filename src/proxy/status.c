@@ -94,9 +94,20 @@ static void json_answers(struct json *j, const struct report *r)
 	json_end(j);
 }
 
+static void json_not_retried(struct json *j, const struct upstream_stats *s)
+{
+	json_object(j, "not_retried");
+	for (int i = 0; i < RETRY_VERDICTS; i++)
+		if (s->denied[i])
+			json_int(j, retry_label((enum retry_verdict)i),
+				(int64_t)s->denied[i]);
+	json_end(j);
+}
+
 static void json_calls(struct json *j, const struct upstream_stats *s)
 {
 	json_object(j, "calls");
+	json_int(j, "admitted", (int64_t)s->admitted);
 	json_int(j, "sent", (int64_t)s->sent);
 	json_int(j, "answered", (int64_t)s->answered);
 	json_int(j, "failed", (int64_t)s->failed);
@@ -104,6 +115,12 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_int(j, "drained", (int64_t)s->drained);
 	json_int(j, "refused", (int64_t)s->refused);
 	json_int(j, "replayed", (int64_t)s->replayed);
+	json_int(j, "retried", (int64_t)s->retried);
+	json_not_retried(j, s);
+	if (s->admitted)
+		json_real(j, "amplification", (double)s->sent / (double)s->admitted);
+	else
+		json_null(j, "amplification");
 	json_end(j);
 	json_int(j, "connects", (int64_t)s->connects);
 	json_int(j, "connects_failed", (int64_t)s->connects_failed);

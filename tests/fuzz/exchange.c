@@ -23,6 +23,9 @@ static const char *const options[] = {
 	COMMON "--limit 2 --gather 2 --connections pretend",
 	COMMON "--limit 1 --queue 0",
 	COMMON "--limit 1 --settle-for 0ms --queue-for 50ms",
+	COMMON "--limit 1 --retries 0",
+	COMMON "--retries 4 --retry-on connect,reset,first-byte,502,503,504 "
+	       "--first-byte-timeout 300ms",
 };
 
 static const uint32_t buf_sizes[] = { 65536, 4096, 700, 65536 };

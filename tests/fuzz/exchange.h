@@ -7,8 +7,9 @@
  * RULES   What must hold when all has come to rest (CHECKed):
  *         1. No gauge of the proxy is off zero.
  *         2. All the proxy wrote, to either side, is HTTP in the eyes of strict.h.
- *         3. A request reached the server once at most; twice only if it is idempotent, on two
- *            connections, and the first died.
+ *         3. A request reached the server once at most. An idempotent one more often: once more
+ *            in place of a kept connection that died, and as often as --retries says. All of
+ *            these together are within the budget of flow/retry.h.
  *         4. A client has as many answers as it sent requests, or its connection is over.
  *         5. An answer that broke off at the server is not whole at the client.
  *         6. A request that broke off at the client is not whole at the server.

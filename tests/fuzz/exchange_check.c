@@ -292,7 +292,19 @@ static void check_forwarded(struct scene *s, const struct message *m, unsigned *
 	CHECK(number < s->number && !s->nobodys[number]);
 	CHECK(!m->whole || !s->broken_off[number]); /* rule 6 */
 	seen[number]++;
-	CHECK(seen[number] <= (s->unsafe[number] ? 1 : 2) * s->opt.gather);
+	uint64_t most = s->unsafe[number] ? 1 : 2 + s->opt.retries;
+	CHECK(seen[number] <= most * s->opt.gather);
+}
+
+/* Rule 3: what the server was sent beyond one request a call. */
+static void check_budget(const struct scene *s, const unsigned *seen)
+{
+	double extra = 0, calls = (double)upstream_stats(s->proxy.upstream)->admitted;
+	double floor = RETRY_FLOOR * ((double)sim_now(s->sim) / NS_S + 1);
+	for (unsigned i = 0; i < s->number; i++)
+		if (seen[i] > s->opt.gather)
+			extra += seen[i] - (double)s->opt.gather;
+	CHECK(extra <= RETRY_SHARE * calls + floor + RETRY_TRUST + CLIENTS);
 }
 
 static void check_server(struct scene *s, struct raw *r, unsigned *seen, bool *carried)
@@ -344,6 +356,7 @@ static void check_servers(struct scene *s, struct exchange_tally *tally)
 	bool carried[NUMBERS] = { false };
 	LIST_EACH (&s->server.conns, n, after)
 		check_server(s, CONTAINER_OF(n, struct raw, node), seen, carried);
+	check_budget(s, seen);
 	for (unsigned i = 0; i < s->number; i++) {
 		const struct tunnel *t = &s->tunnels[i];
 		tally->forwarded += seen[i];

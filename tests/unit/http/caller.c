@@ -105,6 +105,14 @@ static void on_flush(struct call *c)
 static void on_end(struct call *c, enum err why)
 {
 	struct job *j = job_of(c);
+	if (j->retries && (why != ERR_OK || c->status >= 500) &&
+		call_again(c, j->up, why) == RETRY_GO) {
+		text_addf(&j->log, "%sagain:%s", j->log.len ? " " : "", err_label(why));
+		j->heads = 0;
+		return;
+	}
+	j->verdict = c->verdict;
+	j->attempts = call_attempts(c);
 	(void)note(j, ON_END, "end:", 0);
 	text_add(&j->log, err_label(why));
 	j->ends++;
@@ -144,7 +152,7 @@ static struct call *job_call(struct job *j)
 {
 	j->call = (struct call){ .ops = &job_ops,
 		.method = h1_method_of(slice_of(j->method)),
-		.replayable = true };
+		.replayable = !j->posts_bodies };
 	return &j->call;
 }
 

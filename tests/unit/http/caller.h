@@ -21,10 +21,14 @@ struct job {
 	struct job *abandons_other; /* in its on_end */
 	size_t sip;                 /* takes so many bytes of an answer at once; 0: all */
 	bool stuck;                 /* takes none and never resumes by itself */
+	bool retries;               /* asks for another attempt when it fails */
+	bool posts_bodies;          /* its request cannot be put again */
 	/* what happened */
 	struct text log, in;
 	uint32_t ends, readies, heads, interims;
 	enum err why; /* ERR_AGAIN: not ended */
+	enum retry_verdict verdict;
+	uint32_t attempts;
 	bool abandoned;
 };
 

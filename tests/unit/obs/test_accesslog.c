@@ -13,7 +13,8 @@ static const struct access sample = { .client = { "127.0.0.1:5", 11 },
 	.bytes_in = 7,
 	.bytes_out = 9,
 	.duration = 1500 * NS_US,
-	.queued_for = NS_MS };
+	.queued_for = NS_MS,
+	.attempts = 2 };
 
 /* All of a file; mem_free. */
 static char *read_all(int fd)
@@ -72,8 +73,9 @@ static void test_a_line(void **state)
 	assert_true(json_get_int(d, "bytes_out", &n) && n == 9);
 	assert_true(json_get_real(d, "duration_ms", &ms) && ms == 1.5);
 	assert_true(json_get_real(d, "queue_ms", &ms) && ms == 1);
+	assert_true(json_get_int(d, "attempts", &n) && n == 2);
 	assert_true(json_is_null_at(d, "id") && json_is_null_at(d, "upstream"));
-	assert_int_equal(json_len(d, ""), 13);
+	assert_int_equal(json_len(d, ""), 14);
 	json_doc_free(&d);
 	mem_free(line);
 	close(back);

@@ -1,0 +1,204 @@
+#include "flow/retry.h"
+
+static const struct {
+	const char *label, *text;
+} verdicts[] = {
+#define RETRY(name, label, text) { label, text },
+#include "flow/retry.def"
+#undef RETRY
+};
+
+const char *retry_label(enum retry_verdict v)
+{
+	return verdicts[v].label;
+}
+
+const char *retry_text(enum retry_verdict v)
+{
+	return verdicts[v].text;
+}
+
+/* --- what is retried on --- */
+
+static const struct {
+	const char *word;
+	uint32_t bit;
+} words[] = {
+	{ "none", 0 },
+	{ "connect", RETRY_ON_CONNECT },
+	{ "reset", RETRY_ON_RESET },
+	{ "first-byte", RETRY_ON_FIRST_BYTE },
+	{ "502", RETRY_ON_502 },
+	{ "503", RETRY_ON_503 },
+	{ "504", RETRY_ON_504 },
+};
+
+static bool add_word(struct slice word, uint32_t *on)
+{
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (!slice_eq(word, slice_of(words[i].word)))
+			continue;
+		*on |= words[i].bit;
+		return true;
+	}
+	return false;
+}
+
+bool retry_parse_on(struct slice text, uint32_t *on)
+{
+	*on = 0;
+	for (;;) {
+		size_t comma = slice_find(text, ',');
+		if (!add_word(slice_cut(text, 0, comma), on))
+			return false;
+		if (comma >= text.len)
+			return true;
+		text = slice_cut(text, comma + 1, SIZE_MAX);
+	}
+}
+
+static uint32_t bit_of_status(uint16_t status)
+{
+	if (status == 502)
+		return RETRY_ON_502;
+	if (status == 503)
+		return RETRY_ON_503;
+	return status == 504 ? RETRY_ON_504 : 0;
+}
+
+/* Nothing of it is this host's fault: no port, no descriptor will be there for the next one. */
+static uint32_t bit_of(const struct retry_ask *q)
+{
+	if (q->why == ERR_OK)
+		return bit_of_status(q->status);
+	if (q->why == ERR_FIRST_BYTE)
+		return RETRY_ON_FIRST_BYTE;
+	if (err_retry(q->why) == RETRY_SAFE && err_fault(q->why) == FAULT_UPSTREAM)
+		return RETRY_ON_CONNECT;
+	if (q->why == ERR_RESET || q->why == ERR_EOF || q->why == ERR_PIPE ||
+		q->why == ERR_TLS_BROKEN)
+		return RETRY_ON_RESET;
+	return 0;
+}
+
+/* --- the accounts --- */
+
+/* Fifths do not add up to 1 in binary. */
+#define WHOLE (1 - 1e-6)
+
+void retry_init(struct retry *r, uint32_t seats, ns_t now)
+{
+	*r = (struct retry){ .trust = RETRY_TRUST,
+		.floor = RETRY_FLOOR / seats,
+		.floor_per_s = RETRY_FLOOR / seats,
+		.floor_at = now };
+	/* Of many threads each has less than one a second, and then saves it up. */
+	if (r->floor < 1)
+		r->floor = 1;
+	quantile_init(&r->takes, 0.5);
+}
+
+static void refill(struct retry *r, ns_t now)
+{
+	double most = r->floor_per_s > 1 ? r->floor_per_s : 1;
+	r->floor += r->floor_per_s * (double)(now - r->floor_at) / NS_S;
+	r->floor = r->floor < most ? r->floor : most;
+	r->floor_at = now;
+}
+
+static bool has_budget(struct retry *r, ns_t now)
+{
+	refill(r, now);
+	return r->budget >= WHOLE || r->floor >= WHOLE;
+}
+
+/* From both: the floor is no further 3/s on top of the share. What the floor lends is paid back
+ * out of the share, as far as what had been saved. */
+void retry_draw(struct retry *r, ns_t now)
+{
+	refill(r, now);
+	r->made++;
+	r->budget = r->budget - 1 > -RETRY_SAVED ? r->budget - 1 : -RETRY_SAVED;
+	r->floor = r->floor > 1 ? r->floor - 1 : 0;
+}
+
+void retry_draw_replay(struct retry *r, ns_t now)
+{
+	retry_draw(r, now);
+	r->trust -= 1;
+}
+
+void retry_hold(struct retry *r, ns_t until)
+{
+	r->hold_until = ns_max(r->hold_until, until);
+}
+
+/* --- verdicts --- */
+
+static bool has_time(const struct retry *r, ns_t left, ns_t wait)
+{
+	if (left == NS_NEVER)
+		return true;
+	return left > wait && left - wait >= quantile_at(&r->takes);
+}
+
+static enum retry_verdict is_safe(const struct retry_ask *q)
+{
+	if (q->why != ERR_OK && q->heard)
+		return RETRY_BEGUN;
+	if (!q->sent)
+		return RETRY_GO;
+	if (!q->idempotent)
+		return RETRY_UNSAFE;
+	return q->whole ? RETRY_GO : RETRY_BODY_GONE;
+}
+
+static enum retry_verdict is_worth_it(struct retry *r, ns_t left, ns_t wait, ns_t now)
+{
+	if (now < r->hold_until)
+		return RETRY_REFUSING;
+	if (!has_time(r, left, wait))
+		return RETRY_TOO_LATE;
+	return has_budget(r, now) ? RETRY_GO : RETRY_NO_BUDGET;
+}
+
+enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t now)
+{
+	uint32_t bit = bit_of(q);
+	if (!bit)
+		return RETRY_POINTLESS;
+	if (!(r->cfg.on & bit) || !r->cfg.max)
+		return RETRY_OFF;
+	enum retry_verdict v = is_safe(q);
+	if (v != RETRY_GO)
+		return v;
+	if (q->again >= r->cfg.max)
+		return RETRY_SPENT;
+	if (q->told_to_wait)
+		return RETRY_TOLD;
+	return is_worth_it(r, q->left, q->wait, now);
+}
+
+enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now)
+{
+	return is_worth_it(r, left, 0, now);
+}
+
+/* Multiples of the golden ratio, modulo 1: spread evenly however many there are, and a run of the
+ * simulator stays a function of its seed. */
+static double spread(uint32_t n)
+{
+	double x = n * 0.6180339887498949;
+	return x - (double)(uint64_t)x;
+}
+
+ns_t retry_wait(struct retry *r, uint32_t nth, bool elsewhere)
+{
+	ns_t most = RETRY_WAIT;
+	if (elsewhere)
+		return 0;
+	for (uint32_t i = 1; i < nth && most < RETRY_WAIT_MAX; i++)
+		most *= 2;
+	most = ns_min(most, RETRY_WAIT_MAX);
+	return most / 2 + (ns_t)((double)(most / 2) * spread(r->made));
+}

@@ -1,0 +1,194 @@
+/*
+ * Calls that are sent once more: replays, which the engine makes by itself, and retries, which
+ * the app asks for. What may be sent, and how much of it, is flow/retry.h's to say.
+ *
+ * A replay's call has its slot already, in effect: it goes in front of the queue, past its bounds
+ * and its judges. A retry has none: the slot of the attempt that failed settles as any does, and
+ * the retry asks for one as a new call of its caller, behind those who wait. So the limit holds,
+ * nobody is overtaken, and a zombie stays charged.
+ */
+#include "http/internal.h"
+#include "http/upstream_internal.h"
+
+void again_init(struct upstream *u)
+{
+	uint32_t seats = u->share ? share_seats(u->share) : 1;
+	retry_init(&u->retry, seats, worker_now(u->worker));
+	u->retry.cfg = u->cfg.retry;
+	list_init(&u->resting);
+}
+
+/* What becomes of the attempt is known, and that it is not the last. */
+static void note_past(
+	struct upstream *u, struct call *c, enum err why, enum call_next next)
+{
+	c->tries[c->past % CALL_TRIES] = (struct call_try){
+		.queued_at = c->queued_at,
+		.granted_at = c->granted_at,
+		.sent_at = c->sent_at,
+		.ended_at = worker_now(u->worker),
+		.why = why,
+		.status = why == ERR_OK ? c->status : 0,
+		.next = (uint8_t)next,
+	};
+	c->past++;
+}
+
+void again_note_answer(struct upstream *u, const struct call *c)
+{
+	u->stats.answered++;
+	/* An error tells nothing of how long an answer takes. */
+	if (u->retry.cfg.max && c->status < 500)
+		retry_note_answer(&u->retry, worker_now(u->worker) - c->sent_at);
+}
+
+uint32_t call_attempts(const struct call *c)
+{
+	return c->past + (c->state != CALL_RESTING && c->granted_at != 0);
+}
+
+/* --- replays --- */
+
+bool again_trusts(const struct upstream *u)
+{
+	return u->cfg.trusting || retry_trusts(&u->retry);
+}
+
+/* The server may have seen a byte of it. */
+static void note_replay_sent(struct upstream *u)
+{
+	struct list_node *oldest;
+	retry_draw_replay(&u->retry, worker_now(u->worker));
+	if (again_trusts(u))
+		return;
+	while ((oldest = list_back(&u->conns[CCONN_IDLE])))
+		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
+}
+
+/* Before any byte of the answer, and once: on a fresh connection this cannot happen again. */
+bool again_replay(struct cconn *cc, enum err why)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cc->call;
+	if (!call || call->replayed || !cc->pooled || call->first_byte_at ||
+		u->stopping || cc->in.start != cc->in.end)
+		return false;
+	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
+	if (cc->told && !(call->replayable && safe))
+		return false;
+	bool sent = cc->told && cc->out.sent_any;
+	cconn_detach(cc);
+	tune_ended(u, &call->mark, LIMIT_UNSENT);
+	note_past(u, call, why, CALL_REPLAYED);
+	call->replayed = true;
+	u->stats.replayed++;
+	upstream_slot_call_over(u, cc);
+	cconn_close(cc, IO_CLOSE_FIN);
+	if (sent)
+		note_replay_sent(u);
+	upstream_requeue(u, call);
+	return true;
+}
+
+/* --- retries --- */
+
+static void rest(struct upstream *u, struct call *c)
+{
+	struct list_node *before = u->resting.head.prev;
+	while (before != &u->resting.head &&
+		CONTAINER_OF(before, struct call, resting)->again_at > c->again_at)
+		before = before->prev;
+	c->state = CALL_RESTING;
+	list_link(&u->resting, &c->resting, before);
+	upstream_poke(u);
+}
+
+void again_leave(struct upstream *u, struct call *c)
+{
+	list_remove(&u->resting, &c->resting);
+	c->state = CALL_OVER;
+}
+
+static enum retry_verdict judge(
+	struct upstream *u, const struct call *c, const struct retry_ask *q, ns_t now)
+{
+	if (c->gave_up)
+		return RETRY_NO_SLOT;
+	if (u->stopping)
+		return RETRY_POINTLESS;
+	return retry_ask(&u->retry, q, now);
+}
+
+enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
+{
+	CHECK(c->state == CALL_OVER);
+	ns_t now = worker_now(u->worker);
+	bool elsewhere = c->at && u->endpoint_count > 1;
+	const struct retry_ask q = {
+		.why = why,
+		.status = c->status,
+		.idempotent = h1_is_idempotent(c->method),
+		.whole = c->replayable,
+		.sent = c->sent_at != 0,
+		.heard = c->heard || c->first_byte_at,
+		.told_to_wait = c->told_to_wait || hold_until(u),
+		.again = c->again,
+		.wait = retry_wait(&u->retry, c->again + 1U, elsewhere),
+		.left = c->deadline == NS_NEVER ? NS_NEVER : c->deadline - now,
+	};
+	c->verdict = judge(u, c, &q, now);
+	if (c->verdict != RETRY_GO) {
+		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
+		return c->verdict;
+	}
+	retry_draw(&u->retry, now);
+	u->stats.retried++;
+	note_past(u, c, why, CALL_RETRIED);
+	c->again++;
+	c->again_for = why;
+	c->again_at = ns_add(now, q.wait);
+	c->shun = elsewhere ? c->at : 0;
+	rest(u, c);
+	return RETRY_GO;
+}
+
+enum err again_end_as(struct call *c, enum err why)
+{
+	if (!c->again || c->granted_at || why == ERR_STOPPING)
+		return why;
+	c->gave_up = true;
+	return c->again_for == ERR_OK ? why : c->again_for;
+}
+
+void again_look(struct upstream *u)
+{
+	struct list_node *n;
+	while ((n = list_front(&u->resting))) {
+		struct call *c = CONTAINER_OF(n, struct call, resting);
+		if (c->again_at > worker_now(u->worker))
+			return;
+		again_leave(u, c);
+		enum err e = upstream_ask(u, &c, 1, c->deadline);
+		if (e == ERR_OK)
+			continue;
+		c->granted_at = 0;
+		c->detail = SLICE_NONE;
+		c->ops->on_end(c, again_end_as(c, e));
+	}
+}
+
+ns_t again_next(const struct upstream *u)
+{
+	struct list_node *n = list_front(&u->resting);
+	return n ? CONTAINER_OF(n, struct call, resting)->again_at : NS_NEVER;
+}
+
+void again_end_all(struct upstream *u)
+{
+	struct list_node *n;
+	while ((n = list_front(&u->resting))) {
+		struct call *c = CONTAINER_OF(n, struct call, resting);
+		again_leave(u, c);
+		c->ops->on_end(c, ERR_STOPPING);
+	}
+}
