@@ -4,6 +4,7 @@
 
 #define SHARED_KEY UINT64_MAX /* of all callers past CALLERS_MAX */
 #define LEAST_NEED 0.5
+#define LEAST_AGE (100 * NS_MS) /* one call makes no rate */
 
 #define CALLER(n) CONTAINER_OF(n, struct caller, node)
 
@@ -35,10 +36,10 @@ static bool has_claim(const struct caller *c)
 	return c->need > LEAST_NEED;
 }
 
-static void note_need(struct callers *all, struct caller *c)
+static void claim(struct callers *all, struct caller *c, double need)
 {
 	bool before = has_claim(c);
-	c->need = fmax(c->need, (double)c->held + (double)c->waiting);
+	c->need = fmax(c->need, need);
 	all->claiming += !before && has_claim(c);
 	set_share(all);
 	set_kept(all, c);
@@ -76,7 +77,7 @@ void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now
 {
 	touch(all, c, now);
 	c->waiting += calls;
-	note_need(all, c);
+	claim(all, c, (double)c->held + (double)c->waiting);
 }
 
 void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
@@ -91,7 +92,7 @@ void caller_hold(struct callers *all, struct caller *c, ns_t now)
 	touch(all, c, now);
 	all->floor = ns_max(all->floor, caller_cost(all, c, now));
 	c->held++;
-	note_need(all, c);
+	claim(all, c, (double)c->held + (double)c->waiting);
 }
 
 void caller_release(struct callers *all, struct caller *c, ns_t now)
@@ -109,17 +110,31 @@ static double faded_asked(const struct caller *c, ns_t now)
 	return c->asked * exp2(-(double)(now - c->asked_at) / (double)CALLERS_FADE_FOR);
 }
 
-void caller_ask(struct caller *c, uint32_t calls, ns_t now)
+/* What it will need is not known yet, and a flood leaves no time to learn it. */
+static void presume(struct callers *all, struct caller *c)
+{
+	uint32_t others = all->claiming - has_claim(c);
+	c->presumed = true;
+	claim(all, c, (double)(all->limit / (others + 1)));
+}
+
+void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
 {
 	c->asked = faded_asked(c, now) + calls;
 	c->asked_at = now;
+	if (!c->asked_first)
+		c->asked_first = now;
+	if (!c->presumed && c->asked >= CALLERS_COMES_AGAIN)
+		presume(all, c);
 }
 
-/* In slots. */
+/* In slots; of one that has not been here for long, by the time that it has. */
 static double demand(const struct callers *all, const struct caller *c, ns_t now)
 {
-	double a_second = faded_asked(c, now) * M_LN2 / ((double)CALLERS_FADE_FOR / NS_S);
-	return a_second * (double)all->mean / NS_S;
+	double age = (double)ns_max(now - c->asked_first, LEAST_AGE);
+	double seen = 1 - exp2(-age / (double)CALLERS_FADE_FOR);
+	double every = (double)CALLERS_FADE_FOR * seen / M_LN2 / faded_asked(c, now);
+	return (double)all->mean / every;
 }
 
 bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t now)

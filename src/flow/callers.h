@@ -11,13 +11,15 @@
  *         (Little's law).
  *         Order alone is not enough where slots are held for long: who floods fills them all
  *         while the others are away for a moment. So each caller that was seen of late has room
- *         kept for it: what it lately needed at once, at most its fair share.
+ *         kept for it: what it lately needed at once, at most its fair share. What a new one will
+ *         need is not known: when it comes again it is taken to need its fair share, and that
+ *         fades.
  * RULES   1. With one caller nothing is kept: all slots are its own. Who asks for no more than its
  *            fair share may also take what is kept for others.
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
  *         3. The need seen of late fades by half each CALLERS_FADE_FOR.
  *         4. Past CALLERS_MAX further callers share one place.
- * COST    O(1) a call; callers_refresh O(callers). 120 bytes a caller; one that holds nothing,
+ * COST    O(1) a call; callers_refresh O(callers). 130 bytes a caller; one that holds nothing,
  *         waits for nothing and has no claim left is forgotten.
  */
 #ifndef WEIR_FLOW_CALLERS_H
@@ -31,6 +33,8 @@
 #define CALLERS_BUCKETS 256
 #define CALLERS_FORGET_FOR NS_S
 #define CALLERS_FADE_FOR (5 * NS_S)
+/* Calls of late, faded, from which on one is no passer-by (who calls every 10 s has 1.3). */
+#define CALLERS_COMES_AGAIN 1.9
 
 struct caller {
 	struct list_node node;   /* in its bucket */
@@ -41,9 +45,10 @@ struct caller {
 	uint32_t waiting, held; /* calls, slots */
 	uint32_t epoch;
 	uint32_t kept; /* slots kept for it beyond what it holds */
+	bool presumed; /* its fair share was kept for it, to begin with */
 	double need;   /* slots at once, of late */
 	double asked;  /* calls, faded */
-	ns_t asked_at;
+	ns_t asked_at, asked_first;
 	ns_t used; /* slot-time up to `at` */
 	ns_t at;
 };
@@ -72,7 +77,7 @@ void callers_refresh(struct callers *all, uint32_t limit, ns_t now);
 void callers_forget(struct callers *all);
 
 /* So many calls are asked for: told before anything is decided about them. */
-void caller_ask(struct caller *c, uint32_t calls, ns_t now);
+void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
 void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
 void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
 void caller_hold(struct callers *all, struct caller *c, ns_t now);

@@ -230,7 +230,7 @@ enum err admission_ask(
 	struct caller *c = calls[0]->caller = admission_caller(u, calls[0]);
 	if (!is_limited(u))
 		return ERR_OK;
-	caller_ask(c, n, now);
+	caller_ask(&a->callers, c, n, now);
 	uint32_t room = upstream_room(u), used = slots_used(&u->slots);
 	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
 	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));

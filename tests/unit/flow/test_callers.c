@@ -82,7 +82,7 @@ static void test_alone_all_is_its_own(void **state)
 	(void)state;
 	struct caller *c = find(1);
 	for (int i = 0; i < 1000; i++)
-		caller_ask(c, 1, 0);
+		caller_ask(&all, c, 1, 0);
 	hold(c, 30, 0);
 	assert_int_equal(caller_room(&all, c, 10, 0), 10);
 	assert_false(caller_is_held_back(&all, c, 10, 0));
@@ -97,7 +97,7 @@ static void test_room_is_kept_for_who_needed_it(void **state)
 	hold(modest, 8, 0);
 	release(modest, 8, 0);
 	for (int i = 0; i < 1000; i++)
-		caller_ask(flood, 1, 0);
+		caller_ask(&all, flood, 1, 0);
 	hold(flood, 30, 0);
 	assert_int_equal(all.claiming, 2);
 	assert_false(caller_is_modest(&all, flood, 0));
@@ -119,7 +119,7 @@ static void test_no_more_than_a_fair_share_is_kept(void **state)
 	hold(flood, 1, 0);
 	release(greedy, 35, 0);
 	for (int i = 0; i < 1000; i++)
-		caller_ask(flood, 1, 0);
+		caller_ask(&all, flood, 1, 0);
 	callers_refresh(&all, 40, 0);
 	assert_int_equal(caller_room(&all, flood, 39, 0), 19);
 	callers_refresh(&all, 10, 0); /* the limit has fallen */
@@ -135,10 +135,10 @@ static void test_a_claim_fades(void **state)
 	hold(flood, 1, 0);
 	release(gone, 16, 0);
 	for (int i = 0; i < 1000; i++)
-		caller_ask(flood, 1, 0);
+		caller_ask(&all, flood, 1, 0);
 	assert_int_equal(caller_room(&all, flood, 39, 0), 23);
 	callers_refresh(&all, 40, CALLERS_FADE_FOR);
-	caller_ask(flood, 1000, CALLERS_FADE_FOR);
+	caller_ask(&all, flood, 1000, CALLERS_FADE_FOR);
 	assert_int_equal(caller_room(&all, flood, 39, CALLERS_FADE_FOR), 31);
 	callers_refresh(&all, 40, 10 * CALLERS_FADE_FOR);
 	assert_int_equal(all.claiming, 1);
@@ -146,6 +146,26 @@ static void test_a_claim_fades(void **state)
 	release(flood, 1, 10 * CALLERS_FADE_FOR);
 	callers_refresh(&all, 40, 11 * CALLERS_FADE_FOR);
 	assert_int_equal(all.count, 1); /* the one that left is forgotten */
+}
+
+/* A flood and one who asks now and then begin together: what the latter will need is not known. */
+static void test_a_new_one_is_taken_to_need_its_share(void **state)
+{
+	(void)state;
+	struct caller *flood = find(1), *new = find(2);
+	for (int i = 0; i < 30; i++)
+		caller_ask(&all, flood, 1, i * 10 * NS_MS);
+	hold(flood, 10, 300 * NS_MS);
+	assert_false(caller_is_modest(&all, flood, 300 * NS_MS)); /* 100/s of 1 s */
+	caller_ask(&all, new, 1, 300 * NS_MS);
+	assert_int_equal(caller_room(&all, flood, 30, 300 * NS_MS), 30); /* a passer-by */
+	caller_ask(&all, new, 1, 400 * NS_MS);
+	assert_int_equal(caller_room(&all, flood, 30, 400 * NS_MS), 10);
+	callers_refresh(&all, 40, 20 * NS_S);
+	for (int i = 0; i < 1000; i++)
+		caller_ask(&all, flood, 1, 20 * NS_S);
+	assert_int_equal(caller_room(&all, flood, 30, 20 * NS_S), 28); /* 20 / 2^4 */
+	release(flood, 10, 20 * NS_S);
 }
 
 static void test_a_bounded_number(void **state)
@@ -177,7 +197,7 @@ static void test_random_life(void **state)
 		uint64_t key = rng_below(&r, 8);
 		struct caller *c = callers_find(&all, key, CALLERS_NORMAL, now);
 		now += (ns_t)rng_below(&r, 50 * NS_MS);
-		caller_ask(c, 1, now);
+		caller_ask(&all, c, 1, now);
 		if (rng_below(&r, 2) && held[key] < 5 + key) {
 			caller_hold(&all, c, now);
 			held[key]++;
@@ -216,6 +236,7 @@ int main(void)
 		TEST(test_room_is_kept_for_who_needed_it),
 		TEST(test_no_more_than_a_fair_share_is_kept),
 		TEST(test_a_claim_fades),
+		TEST(test_a_new_one_is_taken_to_need_its_share),
 		TEST(test_a_bounded_number),
 		TEST(test_random_life),
 	};
