@@ -18,12 +18,15 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 		how = LIMIT_ANSWERED;
 	const struct brake_plea plea = c->plea;
 	c->mark.sent_at = 0;
+	const struct health_end end = health_end_of(u, c, why);
+	const uint32_t at = c->at;
 	hold_call_over(u, c);
 	u->refused = false;
 	c->ops->on_end(c, why); /* its storage is the app's again */
 	tune_ended(u, &mark, u->refused ? LIMIT_REFUSED : how);
+	health_note_end(u, &end, u->refused);
 	if (!u->refused)
-		hold_ask(u, &plea);
+		hold_ask(u, at, &plea);
 }
 
 void call_abandon(struct call *c, struct upstream *u)

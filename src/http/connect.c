@@ -259,6 +259,7 @@ void attempt_failed(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
 	u->stats.connects_failed++;
+	health_note_connect(cc, why);
 	if (attempt_go_on(cc, why))
 		return;
 	if (cc->rival) { /* the others go on */

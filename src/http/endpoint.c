@@ -27,6 +27,7 @@ static struct endpoint *endpoint_new(
 	struct endpoint *e = mem_zalloc(sizeof(*e));
 	e->addr = from->addr;
 	e->id = ++u->endpoints_made;
+	health_init(&e->health, worker_now(u->worker));
 	text_init(&e->host);
 	endpoint_add_host(&e->host, from);
 	endpoint_set_tls(e, u->cfg.tls);
@@ -63,21 +64,23 @@ void endpoint_avoid(struct upstream *u, struct endpoint *e)
 	e->avoid_until = ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR);
 }
 
-static bool is_bad(const struct endpoint *e, const struct call *call, ns_t now)
+static int rank(const struct endpoint *e, const struct call *call, ns_t now)
 {
-	return e->avoid_until > now || e->id == call->shun;
+	bool out = e->health.state != HEALTH_IN && !health_is_due(&e->health, now);
+	return 2 * out + (e->avoid_until > now || e->id == call->shun);
 }
 
 static bool comes_before(const struct endpoint *a, const struct endpoint *b,
 	const struct call *call, ns_t now)
 {
-	bool bad_a = is_bad(a, call, now), bad_b = is_bad(b, call, now);
-	return bad_a != bad_b ? bad_b : a->conns < b->conns;
+	int of_a = rank(a, call, now), of_b = rank(b, call, now);
+	return of_a != of_b ? of_a < of_b : a->conns < b->conns;
 }
 
 struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 {
 	ns_t now = worker_now(u->worker);
+	const struct endpoint *due = health_due(u, call);
 	uint32_t n = u->endpoint_count, best = n;
 	if (call->tried_of != u->endpoints_set) { /* they are others by now */
 		call->tried_of = u->endpoints_set;
@@ -87,14 +90,18 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 		uint32_t at = (u->next_endpoint + i) % n;
 		if (call->tried & 1u << at)
 			continue;
-		if (best == n ||
-			comes_before(u->endpoints[at], u->endpoints[best], call, now))
+		if (best == n || u->endpoints[at] == due ||
+			(u->endpoints[best] != due &&
+				comes_before(
+					u->endpoints[at], u->endpoints[best], call, now)))
 			best = at;
 	}
 	if (best == n)
 		return NULL;
 	call->tried |= 1u << best;
 	u->next_endpoint = (best + 1) % n;
+	if (u->endpoints[best]->health.state != HEALTH_IN)
+		health_try(&u->endpoints[best]->health, now);
 	return u->endpoints[best];
 }
 

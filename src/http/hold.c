@@ -41,14 +41,20 @@ static void tell_others(const struct upstream *u)
 }
 
 /* Threads are alike: each has answered as many as this one. */
-void hold_ask(struct upstream *u, const struct brake_plea *plea)
+void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 {
 	uint64_t answered = u->stats.answered;
+	ns_t in = ns_min(plea->in, u->cfg.pause_max);
 	if (!u->brake || plea->by == RETRY_AFTER_NONE)
+		return;
+	/* A rate is limited for whoever asks; out of service is one machine. */
+	if (plea->status == 503)
+		in = health_ask_for(u, at, in);
+	if (!in)
 		return;
 	if (u->share)
 		answered *= share_seats(u->share);
-	brake_ask(u->brake, plea, u->cfg.pause_max, answered, worker_now(u->worker));
+	brake_ask(u->brake, plea, in, answered, worker_now(u->worker));
 	tell_others(u);
 	upstream_poke(u);
 }
@@ -79,7 +85,7 @@ void hold_note_head(struct cconn *cc, const struct h1_head *head)
 	if (cc->call && is_perhaps_refusal(u, head))
 		cc->call->plea = plea;
 	else
-		hold_ask(u, &plea);
+		hold_ask(u, cc->endpoint->id, &plea);
 }
 
 /* --- what waits --- */

@@ -143,7 +143,7 @@ void pool_put(struct cconn *cc)
 	cc->life.idle_since = pool_now(cc);
 	pool_arm(cc);
 	cconn_rearm(cc);
-	if (cc->endpoint->live && again_trusts(cc->up))
+	if (endpoint_keeps(cc->endpoint) && again_trusts(cc->up))
 		upstream_poke(cc->up);
 	else
 		cconn_close_idle(cc);

@@ -128,7 +128,7 @@ static void parcel_close(struct parcel *p, struct worker *w)
 static bool is_welcome(struct cconn *cc)
 {
 	struct tls_peer *peer = cc->endpoint->tls;
-	if (!cc->endpoint->live)
+	if (!endpoint_keeps(cc->endpoint))
 		return false;
 	return cc->conn.tls ? peer && tls_adopt(&cc->conn, peer) : !peer;
 }

@@ -240,7 +240,7 @@ struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *ca
 
 bool call_wants_fresh(const struct upstream *u, const struct call *call)
 {
-	return call->replayed || call->raw ||
+	return call->replayed || call->raw || health_due(u, call) ||
 	       (call->shun && !upstream_pick_idle(u, call));
 }
 
@@ -484,6 +484,8 @@ enum err upstream_submit(
 enum err upstream_ask(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
 {
+	for (uint32_t i = 0; i < n; i++)
+		calls[i]->lone = n == 1;
 	if (u->stopping)
 		return ERR_STOPPING;
 	if (!u->endpoint_count)

@@ -27,8 +27,11 @@
  *            (ERR_RES_UPGRADE).
  *         7. A tunnel has its slot (BUSY) until it ends, and no deadline.
  *         8. With a share rule 1 holds over all its threads.
- *         9. A server that asks to be left alone gets no new call until then, replays
- *            included (flow/pause.h); calls wait, who cannot is told at once.
+ *         9. Of several endpoints those that do badly are left out for a while (flow/health.h); a
+ *            local fault, or a refusal for want of slots, is no evidence.
+ *        10. A server that asks to be left alone gets no new call until then, replays
+ *            included (flow/pause.h); calls wait, who cannot is told at once. Asked by a 503
+ *            it is one of several endpoints that is left alone.
  * OWNS    struct call is the app's, valid until on_end or call_abandon.
  * CONTEXT the worker's thread.
  */
@@ -38,6 +41,7 @@
 #include "base/json.h"
 #include "conn/tls.h"
 #include "flow/gate.h"
+#include "flow/health.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
 #include "flow/slots.h"
@@ -83,6 +87,7 @@ struct upstream_cfg {
 	 * heeded. And of the pause what `tuner` is of the limit. */
 	ns_t pause_max;
 	struct brake *brake;
+	double eject_share; /* of the endpoints that may be left out at once; 0: none is */
 	enum slot_unit unit;
 	double drain_share;
 	uint64_t queue_max;
@@ -184,6 +189,7 @@ struct call {
 	/* the upstream's */
 	enum call_state state;
 	bool replayed;
+	bool lone;     /* submitted alone */
 	bool admitted; /* had a slot once: what it gets from then on is more of the same */
 	bool heard;    /* a part of a head had come as it failed */
 	bool told_to_wait; /* its answer, an error, had Retry-After */
@@ -316,6 +322,15 @@ void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_b
 /* So long a call that came now would have to wait because the server asked for it; 0: not at
  * all. While it is above 0 nothing is to be sent that need not be. */
 ns_t upstream_paused_for(const struct upstream *u);
+/* Where it is, and how it does there. */
+struct upstream_endpoint_view {
+	struct slice host;
+	struct addr addr;
+	struct health health;
+	uint32_t conns; /* open or opening */
+};
+uint32_t upstream_endpoints(const struct upstream *u);
+struct upstream_endpoint_view upstream_endpoint(const struct upstream *u, uint32_t nth);
 /* NULL: what the server asks is not heeded. */
 struct brake *upstream_brake(const struct upstream *u);
 /* NULL: the limit is fixed. */

@@ -33,6 +33,7 @@ struct endpoint {
 	uint32_t conns;       /* open or opening: the least used gets the next */
 	bool live;            /* new connections may go there */
 	ns_t avoid_until;     /* could not be reached: the others come first */
+	struct health health;
 };
 
 /* --- admission.c --- */
@@ -236,7 +237,8 @@ void hold_start(struct upstream *u);
 void hold_configure(struct upstream *u);
 /* The head of an answer, whoever waits for it. */
 void hold_note_head(struct cconn *cc, const struct h1_head *head);
-void hold_ask(struct upstream *u, const struct brake_plea *plea);
+/* `at`: the endpoint that says so. */
+void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea);
 /* Until when nothing goes; 0: something does. */
 ns_t hold_until(const struct upstream *u);
 /* Who waits waits on. True: a pause has begun, or gets longer; there may be some who cannot. */
@@ -275,6 +277,24 @@ void seat_settle(struct upstream *u);
 ns_t seat_again_at(const struct upstream *u); /* when to look again unasked */
 bool seat_is_quiet(const struct upstream *u); /* nothing is on its way to it */
 
+/* --- health.c --- */
+/* What a call's end says of where it went; at 0: nothing. */
+struct health_end {
+	uint32_t at;
+	ns_t sent_at;
+	bool bad, told_to_wait;
+};
+struct health_end health_end_of(
+	const struct upstream *u, const struct call *c, enum err why);
+void health_note_end(struct upstream *u, const struct health_end *end, bool refused);
+void health_note_connect(struct cconn *cc, enum err why); /* that failed */
+/* The endpoint wants no calls for so long. Returns for how long all do; 0: others are there. */
+ns_t health_ask_for(struct upstream *u, uint32_t at, ns_t in);
+/* One that is to be tried, by this call; NULL: none. */
+struct endpoint *health_due(const struct upstream *u, const struct call *call);
+/* It may have idle connections. */
+bool endpoint_keeps(const struct endpoint *e);
+
 /* --- endpoint.c --- */
 /* The one there is for it, or one that is not live. */
 struct endpoint *endpoint_for(
@@ -283,8 +303,8 @@ void endpoint_take(struct cconn *cc, struct endpoint *e);
 void endpoint_give(struct cconn *cc);
 /* It could not be reached: the others come first for a while. */
 void endpoint_avoid(struct upstream *u, struct endpoint *e);
-/* One the call has not tried yet: reachable as far as known, then with the fewest
- * connections; ties go round. NULL: all were tried. */
+/* One the call has not tried yet: one it is to try, else of those that do well; reachable as far
+ * as known, then with the fewest connections; ties go round. NULL: all were tried. */
 struct endpoint *endpoint_pick(struct upstream *u, struct call *call);
 /* cfg.tls has changed: for connections to come. */
 void endpoints_set_tls(struct upstream *u);

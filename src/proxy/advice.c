@@ -222,6 +222,8 @@ static void limits_json(struct json *j, const struct explain_record *r)
 	json_int(j, "queue", (int64_t)r->queue_max);
 	json_ms(j, "queue_for_ms", r->queue_for);
 	json_ms(j, "paused_ms", r->paused_for);
+	json_int(j, "endpoints", r->endpoints);
+	json_int(j, "endpoints_out", r->endpoints_out);
 	json_end(j);
 }
 

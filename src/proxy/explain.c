@@ -92,6 +92,9 @@ static void note_limits(
 	r->waiting = share ? share_waiting(share) : queue->waiting;
 	r->queue_max = queue->max;
 	r->queue_for = queue->wait_for;
+	r->endpoints = upstream_endpoints(u);
+	for (uint32_t i = 0; i < r->endpoints; i++)
+		r->endpoints_out += upstream_endpoint(u, i).health.state != HEALTH_IN;
 	r->paused_for = upstream_paused_for(u);
 	if (r->paused_for)
 		r->plea = brake_view(upstream_brake(u), r->ended_at).plea;

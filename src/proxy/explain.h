@@ -59,6 +59,7 @@ struct explain_record {
 	uint32_t limit, used;   /* as it ended; limit: SLOTS_NO_LIMIT */
 	struct brake_plea plea; /* the server's latest, while calls wait for its end */
 	ns_t paused_for;        /* so long they would have; 0: not at all */
+	uint32_t endpoints, endpoints_out; /* as it ended */
 	bool limit_auto;
 	enum slot_unit unit;
 };

@@ -46,6 +46,28 @@ static void gauges_fill(struct gauges *g, const struct upstream *u)
 	upstream_pool(u, &g->pool);
 }
 
+static void fill_endpoints(struct report_target *t, const struct target *from)
+{
+	const ns_t now = proxy_now(from->proxy);
+	t->endpoint_count = upstream_endpoints(from->up);
+	for (uint32_t i = 0; i < t->endpoint_count; i++) {
+		const struct upstream_endpoint_view v = upstream_endpoint(from->up, i);
+		struct report_endpoint *e = &t->endpoints[i];
+		struct text at;
+		text_init(&at);
+		text_add_addr(&at, &v.addr);
+		snprintf(e->at, sizeof(e->at), "%s", at.ptr);
+		text_fini(&at);
+		e->conns = v.conns;
+		e->out = v.health.state != HEALTH_IN;
+		e->state = v.health.state;
+		e->why = v.health.why;
+		if (v.health.state == HEALTH_OUT)
+			e->back_for = ns_max(v.health.until - now, 0);
+		e->times = v.health.out;
+	}
+}
+
 static struct report_target *add_target(struct report *r)
 {
 	size_t bytes = (r->target_count + 1) * sizeof(*r->targets);
@@ -68,6 +90,7 @@ static void fill_target(struct report *r, const struct target *from, bool retire
 	if (t->share)
 		share_ref(t->share);
 	gauges_fill(&t->gauges, from->up);
+	fill_endpoints(t, from);
 	t->has_tls = tls != NULL;
 	if (!tls)
 		return;
@@ -150,6 +173,26 @@ static void gauges_add(struct gauges *sum, const struct gauges *g)
 	pool_add(&sum->pool, &g->pool);
 }
 
+static void merge_endpoint(struct report_target *t, const struct report_endpoint *from)
+{
+	for (uint32_t i = 0; i < t->endpoint_count; i++) {
+		struct report_endpoint *e = &t->endpoints[i];
+		if (strcmp(e->at, from->at) != 0)
+			continue;
+		if (from->out && !e->out) {
+			e->state = from->state;
+			e->why = from->why;
+		}
+		e->conns += from->conns;
+		e->out += from->out;
+		e->back_for = ns_max(e->back_for, from->back_for);
+		e->times += from->times;
+		return;
+	}
+	if (t->endpoint_count < UPSTREAM_ENDPOINTS_MAX)
+		t->endpoints[t->endpoint_count++] = *from;
+}
+
 static struct report_target *find_target(struct report *r, const char *key)
 {
 	for (uint32_t i = 0; i < r->target_count; i++)
@@ -163,6 +206,8 @@ static void merge_target(struct report *sum, const struct report_target *from)
 	struct report_target *t = find_target(sum, from->key);
 	if (t) {
 		gauges_add(&t->gauges, &from->gauges);
+		for (uint32_t i = 0; i < from->endpoint_count; i++)
+			merge_endpoint(t, &from->endpoints[i]);
 		t->retired &= from->retired;
 		return;
 	}

@@ -24,6 +24,17 @@ struct gauges {
 		pool; /* of several: the least that was learned, the longest window */
 };
 
+/* One place of a target, over all threads: each judges for itself. */
+struct report_endpoint {
+	char at[80]; /* address */
+	uint32_t conns;
+	uint32_t out;            /* threads that leave it out now */
+	enum health_state state; /* on one of these, or in */
+	enum health_why why;
+	ns_t back_for;  /* until it is tried again on one of them */
+	uint64_t times; /* left out so far */
+};
+
 struct report_target {
 	char *key, *name;
 	bool retired;
@@ -31,6 +42,8 @@ struct report_target {
 	enum slot_unit unit;
 	struct share *share; /* NULL: the target is alone */
 	struct gauges gauges;
+	struct report_endpoint endpoints[UPSTREAM_ENDPOINTS_MAX];
+	uint32_t endpoint_count;
 	bool has_tls;
 	uint64_t handshakes, resumed, failed;
 };

@@ -169,6 +169,25 @@ static const struct target *own_target(const struct proxy *p, const char *key)
 	return NULL;
 }
 
+static void json_endpoints(struct json *j, const struct report_target *t)
+{
+	json_array(j, "endpoints");
+	for (uint32_t i = 0; i < t->endpoint_count; i++) {
+		const struct report_endpoint *e = &t->endpoints[i];
+		json_object(j, NULL);
+		json_cstr(j, "address", e->at);
+		json_cstr(j, "state", health_state_label(e->state));
+		json_cstr(j, "because",
+			e->why == HEALTH_WELL ? NULL : health_why_text(e->why));
+		json_int(j, "threads_out", e->out);
+		json_ms(j, "back_in_ms", e->back_for);
+		json_int(j, "times_out", (int64_t)e->times);
+		json_int(j, "connections", e->conns);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 /* Of the same name there are two for a while when a reload has changed its URLs. */
 static void json_upstreams(struct json *j, const struct proxy *p, const struct report *r)
 {
@@ -194,6 +213,7 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 			json_null(j, "limit_auto");
 		brake_json(
 			j, "pause", own ? upstream_brake(own->up) : NULL, proxy_now(p));
+		json_endpoints(j, t);
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);

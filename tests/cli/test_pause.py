@@ -15,8 +15,8 @@ from verbs import PATIENCE, ask, eventually, gauges_at_zero
 class Quota:
     """A server that answers by its script, then 200; each request's time and path is kept."""
 
-    def __init__(self):
-        self.script, self.seen, self.lock = [], [], threading.Lock()
+    def __init__(self, port=0):
+        self.script, self.seen, self.lock, self.words = [], [], threading.Lock(), b"slow down"
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -26,7 +26,7 @@ class Quota:
                 with api.lock:
                     api.seen.append((time.monotonic(), self.path))
                     status, fields = api.script.pop(0) if api.script else (200, {})
-                body = b"slow down" if status >= 400 else b"ok"
+                body = api.words if status >= 400 else b"ok"
                 self.send_response(status)
                 for name, value in fields.items():
                     self.send_header(name, value)
@@ -37,7 +37,7 @@ class Quota:
             def log_message(self, *args):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
