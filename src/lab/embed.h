@@ -7,4 +7,6 @@ extern const char lab_embed_node_js[];  /* lab/middlewares/node.js */
 extern const char lab_embed_go_main[];  /* lab/middlewares/go/main.go */
 extern const char lab_embed_fasthttp[]; /* lab/servers/fasthttp/main.go */
 
+extern const char lab_embed_page[]; /* page/, as made by page/pack.py */
+
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/cage.h"
+#include "lab/out.h"
 #include "lab/plan.h"
 #include "lab/report.h"
 #include "lab/session.h"
@@ -213,9 +214,20 @@ static int wrong_words(
 	return EXIT_MISUSE;
 }
 
+/* weir lab report DIR */
+
+static int report_main(const char *dir)
+{
+	struct problem p = { "" };
+	if (!lab_out_again(dir, &p))
+		return complain(&p, EXIT_FAILURE);
+	printf("Written: %s/report.html and report.md\n", dir);
+	return EXIT_SUCCESS;
+}
+
 static int lab_main(const void *opts, const struct opt_texts *words)
 {
-	static const char *const actions[] = { "run", "list", "show" };
+	static const char *const actions[] = { "run", "list", "show", "report" };
 	const struct lab_options *o = opts;
 	const char *names[16] = { NULL };
 	size_t n = 0;
@@ -224,9 +236,12 @@ static int lab_main(const void *opts, const struct opt_texts *words)
 		return list_main();
 	if (words->n == 0 || words->n > 2 ||
 		(words->n == 2 && !strcmp(words->v[0], "list"))) {
-		fputs("weir lab: say what: run NAME, show NAME or list\n", stderr);
+		fputs("weir lab: say what: run NAME, show NAME, list or report DIR\n",
+			stderr);
 		return EXIT_MISUSE;
 	}
+	if (!strcmp(words->v[0], "report"))
+		return report_main(words->n == 2 ? words->v[1] : o->out);
 	bool run = !strcmp(words->v[0], "run");
 	if (!run && strcmp(words->v[0], "show") != 0)
 		return wrong_words("there is no", slice_of(words->v[0]), actions,
@@ -251,13 +266,15 @@ const struct verb lab_verb = {
 	.name = "lab",
 	.summary =
 		"the proof: replays an incident between real hosts, with cures side by side",
-	.usage = "weir lab run NAME [options] | show NAME [options] | list",
+	.usage =
+		"weir lab run NAME [options] | show NAME [options] | list | report [DIR]",
 	.about =
 		"Makes client, middleware and server as network namespaces joined by wires, runs "
 		"each variant of the middleware against the same arrivals, samples the sockets "
 		"on all hosts twice a second, and prints what came of it. Writes samples.json "
 		"and table.md. Needs root, or a kernel that lets users make user namespaces; "
-		"leaves nothing behind.",
+		"leaves nothing behind. `report` makes report.html and report.md out of the "
+		"samples.json in DIR.",
 	.example =
 		"  weir lab run incident\n"
 		"  weir lab run incident --origin fasthttp --act 1\n"
