@@ -1,0 +1,255 @@
+"""Calls sent again, on real sockets: which are, how often, and what is told about it."""
+
+import json
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from rawhttp import Client, Peer
+from test_http_answers import GET, H, OK, OK2, bench, says  # noqa: F401 (bench: fixture)
+from verbs import WEIR, Verb, ask, eventually, gauges_at_zero
+
+NEVER = lambda peer, n: peer.request()  # closes each connection without a word  # noqa: E731
+
+
+def explain(proxy, name):
+    return eventually(lambda: (lambda e: e["found"] and e)(ask(proxy.admin, f"/explain?id={name}")))
+
+
+def get(name, *fields, method=b"GET"):
+    return method + b" /x HTTP/1.1\r\n" + H + b"X-Request-Id: " + name + b"\r\n" + b"".join(fields) + b"\r\n"
+
+
+def first_fails(fail, then=OK2):
+    """Each request on the first connection fails so; all others are answered."""
+    seen = []
+
+    def script(peer, n):
+        while m := peer.request():
+            seen.append((m.method, m.body))
+            if len(seen) == 1:
+                fail(peer)
+                return
+            peer.send(then)
+    return script, seen
+
+
+def test_a_get_that_is_cut_off_is_sent_again(bench):
+    for fail in (Peer.reset, lambda peer: None):
+        script, seen = first_fails(fail)
+        proxy, _ = bench(script)
+        with Client(proxy.port, get(b"cut")) as c:
+            assert (c.answer().status, len(seen)) == (200, 2)
+        calls = proxy.status()["calls"]
+        assert (calls["admitted"], calls["sent"], calls["retried"], calls["amplification"]) == (1, 2, 1, 2)
+        e = explain(proxy, "cut")
+        assert e["decided_by"] == "upstream" and e["not_retried"] is None
+        assert [(t["status"], t["then"]) for t in e["earlier"]] == [(None, "retried")]
+        assert e["earlier"][0]["reason"] in ("reset", "eof") and e["earlier"][0]["server_ms"] >= 0
+        assert "sent 1 time before" in e["why"]
+
+
+def test_a_post_is_never_sent_twice(bench):
+    seen = []
+
+    def script(peer, n):
+        while m := peer.request():
+            seen.append(m.body)
+            return
+    proxy, _ = bench(script)
+    for n in range(5):
+        with Client(proxy.port, get(b"p%d" % n, b"Content-Length: 2\r\n", method=b"POST") + b"hi") as c:
+            m = c.answer(b"POST")
+            assert m.status == 502 and m.one(b"weir-reason") in (b"eof", b"reset", b"broken-pipe")
+        e = explain(proxy, f"p{n}")
+        assert e["not_retried"] == "unsafe" and e["earlier"] == [] and "not idempotent" in e["why"]
+    assert seen == [b"hi"] * 5
+    calls = proxy.status()["calls"]
+    assert (calls["retried"], calls["replayed"], calls["amplification"]) == (0, 0, 1)
+    assert calls["not_retried"] == {"unsafe": 5}
+
+
+@pytest.mark.parametrize("framing", ("length", "chunked"))
+@pytest.mark.parametrize("size", (0, 5, 65536))
+def test_a_put_with_a_body_that_is_held_is_sent_again(bench, framing, size):
+    body = bytes(i % 251 for i in range(size))
+    script, seen = first_fails(Peer.reset)
+    proxy, _ = bench(script)
+    head = b"PUT /x HTTP/1.1\r\n" + H
+    if framing == "length":
+        sent = head + b"Content-Length: %d\r\n\r\n" % size + body
+    else:
+        sent = head + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(
+            b"%x\r\n%s\r\n" % (len(p), p) for p in (body[i:i + 999] for i in range(0, size, 999))) + b"0\r\n\r\n"
+    with Client(proxy.port, sent) as c:
+        assert c.answer(b"PUT").status == 200
+    assert seen == [(b"PUT", body)] * 2
+
+
+def test_a_put_with_a_body_too_large_to_hold_is_not(bench):
+    script, seen = first_fails(Peer.reset)
+    proxy, _ = bench(script)
+    for head, tail in ((b"Content-Length: 65537\r\n\r\n", b"x" * 65537),
+                       (b"Transfer-Encoding: chunked\r\n\r\n", b"10001\r\n" + b"x" * 65537 + b"\r\n0\r\n\r\n")):
+        seen.clear()
+        with Client(proxy.port, b"PUT /x HTTP/1.1\r\nX-Request-Id: big\r\n" + H + head + tail) as c:
+            assert c.answer(b"PUT").status == 502
+        assert len(seen) == 1
+    assert explain(proxy, "big")["not_retried"] == "body-gone"
+
+
+def test_half_an_answer_is_not_asked_for_again(bench):
+    proxy, server = bench(says(OK + b"Content-Le", end="reset"))
+    with Client(proxy.port, get(b"half")) as c:
+        assert c.answer().status == 502
+    assert server.count == 1 and explain(proxy, "half")["not_retried"] in ("begun", None)
+
+
+def test_no_connection_then_one(tmp_path):
+    """The server comes back while the call waits to be sent again; even a POST may go then."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    with Verb("proxy", tmp_path, "--upstream", f"http://127.0.0.1:{port}", "--retries", 10) as p:
+        with Client(p.port, get(b"early", b"Content-Length: 2\r\n", method=b"POST") + b"hi") as c:
+            eventually(lambda: p.status()["calls"]["retried"] > 0)
+            with socket.create_server(("127.0.0.1", port)) as s:
+                peer = Peer(s.accept()[0])
+                assert peer.request().body == b"hi"
+                peer.send(OK2)
+                assert c.answer(b"POST").status == 200
+                peer.sock.close()
+        e = explain(p, "early")
+        assert {t["reason"] for t in e["earlier"]} == {"connect-refused"}
+        assert p.status()["calls"]["amplification"] == 1
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_as_often_as_retries_says(bench):
+    for retries in (0, 1, 3):
+        proxy, server = bench(NEVER, "--retries", retries)
+        with Client(proxy.port, get(b"often")) as c:
+            assert c.answer().status == 502
+        assert server.count == retries + 1
+        e = explain(proxy, "often")
+        assert e["not_retried"] == ("spent" if retries else "off") and len(e["earlier"]) == retries
+
+
+def test_only_what_retry_on_says(bench):
+    proxy, server = bench(NEVER, "--retry-on", "connect")
+    with Client(proxy.port, get(b"off")) as c:
+        assert c.answer().status == 502
+    assert server.count == 1 and explain(proxy, "off")["not_retried"] == "off"
+
+
+def test_the_deadline_holds(bench):
+    proxy, server = bench(NEVER, "--timeout", "30ms", "--retries", 10)
+    with Client(proxy.port, get(b"late")) as c:
+        assert c.answer().status in (502, 504)
+    assert server.count <= 3
+
+
+def test_an_outage_is_not_made_worse(bench):
+    """Every connection is cut. What the server gets beyond one request a call is within the budget."""
+    seen = []
+
+    def script(peer, n):
+        if peer.request():
+            seen.append(n)
+    proxy, _ = bench(script, "--retries", 10)
+    calls = 400
+    with Client(proxy.port) as c:
+        for _ in range(calls):
+            c.got = b""
+            assert c.send(GET).answer().status == 502
+    s = proxy.status()
+    floor = 3 * (s["uptime_ms"] / 1000 + 1)
+    assert s["calls"]["admitted"] == calls and s["calls"]["sent"] == len(seen)
+    assert calls < len(seen) <= calls + max(0.2 * calls, floor) + 3
+    assert s["calls"]["not_retried"]["no-budget"] > 0
+
+
+def test_a_server_that_closes_whatever_is_used_again(bench):
+    """Its kept connections die when a second request comes: nobody knows, and most calls go to a
+    fresh connection before long."""
+    seen = []
+
+    def script(peer, n):
+        for nth in range(2):
+            if not peer.request():
+                return
+            seen.append(n)
+            if nth == 0:
+                peer.send(OK2)
+    proxy, _ = bench(script)
+    calls = 300
+    with Client(proxy.port) as c:
+        for _ in range(calls):
+            c.got = b""
+            assert c.send(GET).answer().status == 200
+    s = proxy.status()["calls"]
+    assert s["sent"] == len(seen) and s["replayed"] > 10
+    assert len(seen) <= 1.2 * calls + 11
+
+
+def test_another_endpoint_at_once(tmp_path, bench):
+    bad_seen = []
+
+    def bad(peer, n):
+        if peer.request():
+            bad_seen.append(n)
+    _, good = bench(says(*[OK2] * 50))
+    _, worse = bench(bad)
+    with Verb("proxy", tmp_path, "--upstream", worse.url, "--upstream", good.url,
+              "--connections", "close") as p:
+        for _ in range(3):
+            with Client(p.port, GET) as c:
+                assert c.answer().status == 200
+        assert bad_seen and p.status()["calls"]["retried"] == len(bad_seen)
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_a_part_of_a_gather_is_sent_again(bench):
+    script, seen = first_fails(Peer.reset, OK + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+    proxy, _ = bench(script, "--gather", 3)
+    with Client(proxy.port, GET) as c:
+        assert c.answer().status == 200
+    assert len(seen) == 4 and proxy.status()["calls"]["retried"] == 1
+
+
+def test_the_access_log_tells_the_attempts(bench, tmp_path):
+    log = tmp_path / "access"
+    script, _ = first_fails(Peer.reset)
+    proxy, _ = bench(script, "--access-log", log)
+    with Client(proxy.port) as c:
+        for _ in range(2):
+            c.got = b""
+            assert c.send(GET).answer().status == 200
+    lines = eventually(lambda: (lambda t: len(t) == 2 and t)(log.read_text().splitlines()))
+    assert [json.loads(line)["attempts"] for line in lines] == [2, 1]
+
+
+def test_a_client_that_leaves_while_its_call_rests(bench):
+    asked = threading.Event()
+
+    def script(peer, n):
+        if peer.request():
+            asked.set()
+    proxy, server = bench(script, "--retries", 10)
+    for _ in range(20):
+        asked.clear()
+        with Client(proxy.port, GET):
+            assert asked.wait(10)
+        eventually(lambda: proxy.status()["exchanges"]["now"] == 0)
+
+
+@pytest.mark.parametrize("option, value, says_", (
+    ("retry-on", "connect,500", "connect, reset, first-byte, 502, 503, 504"),
+    ("retry-on", "", "connect, reset"),
+    ("retries", "11", "between 0 and 10"),
+))
+def test_what_is_no_setting_is_told(tmp_path, option, value, says_):
+    run = subprocess.run([WEIR, "proxy", "--upstream", "http://127.0.0.1:9", "--listen", "127.0.0.1:0",
+                          f"--{option}={value}"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and option in run.stderr and says_ in run.stderr
