@@ -60,10 +60,10 @@ void chance_refresh(struct chance *c, ns_t now);
  * another than it was. */
 void chance_doubt(struct chance *c, double factor);
 
-/* Enough calls have ended of late to say when slots come free. */
+/* A call has ended of late: it can be said when slots come free. */
 static inline bool chance_knows_ends(const struct chance *c)
 {
-	return c->ended >= 4;
+	return c->ended >= 0.9;
 }
 /* In [0, 1]. */
 double chance_within(const struct chance *c, ns_t time);

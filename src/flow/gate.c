@@ -3,6 +3,7 @@
 #include <math.h>
 
 #define MARGIN_UP 0.1
+#define GROWTH_MAX 2.0 /* doublings that are believed in: a wall may be near */
 
 void gate_init(struct gate *g, struct chance *calls, struct chance *slots)
 {
@@ -30,15 +31,29 @@ static struct chance_frees all_frees(
 	return frees;
 }
 
+/* What comes free while the slots become more, and those that are new. */
+static void grow(struct chance_frees *frees, uint32_t limit, ns_t doubles_in, ns_t time)
+{
+	if (doubles_in == 0 || doubles_in == NS_NEVER)
+		return;
+	double doublings = (double)time / (double)doubles_in;
+	double at_end = exp2(fmin(doublings, GROWTH_MAX)), added = at_end - 1;
+	double mean = added / (fmin(doublings, GROWTH_MAX) * M_LN2);
+	frees->mean = frees->mean * mean + added * limit;
+	frees->variance = frees->variance * mean * mean + added * limit;
+	frees->none *= exp(-added * limit);
+}
+
 /* Its turn comes while it is still worth a slot. */
 static bool comes_in_time(
-	const struct gate *g, const struct gate_call *call, double worth)
+	const struct gate *g, const struct gate_call *call, double worth, uint32_t limit)
 {
 	ns_t spare = call->left - chance_time_for(g->calls, worth);
 	spare = ns_min(spare, call->wait_max);
 	if (spare <= 0)
 		return false;
 	struct chance_frees frees = all_frees(g, call, spare);
+	grow(&frees, limit, call->doubles_in, spare);
 	double sure = frees.mean - g->margin * sqrt(frees.variance);
 	if (call->ahead == 0 && call->share >= 1 && frees.none <= GATE_NEXT_FAILS)
 		return true;
@@ -54,7 +69,8 @@ enum gate_verdict gate_ask(
 	double worth = best * GATE_WORTH;
 	if (chance_within(g->calls, call->left) < worth)
 		return GATE_LATE;
-	if (call->waits && chance_knows_ends(g->slots) && !comes_in_time(g, call, worth))
+	if (call->waits && chance_knows_ends(g->slots) &&
+		!comes_in_time(g, call, worth, limit))
 		return GATE_LATE;
 	return GATE_GO;
 }

@@ -50,6 +50,7 @@ struct gate_call {
 	double share;       /* of the slots that come free, those it may have: 0 to 1 */
 	bool waits;         /* there is no slot for it now */
 	uint32_t elsewhere; /* slots held where their ages are not known */
+	ns_t doubles_in;    /* the limit, as it grows; 0 or NS_NEVER: it stands */
 };
 
 /* PROBE is a promise: gate_probe_sent follows, then gate_probe_over. */

@@ -449,6 +449,12 @@ static ns_t doubles_in(const struct limit *l)
 	return l->stand < REGROWN * l->former ? REGROWS_IN : DOUBLES_IN;
 }
 
+ns_t limit_doubles_in(const struct limit *l)
+{
+	bool grows = l->state == LIMIT_SEARCH && !l->silent && l->stand < l->max;
+	return grows && !is_failing(l) ? doubles_in(l) : NS_NEVER;
+}
+
 static double ease(const struct limit *l, ns_t now)
 {
 	if (!l->growing_since)

@@ -119,6 +119,8 @@ void limit_set_max(struct limit *l, uint32_t max);
 uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting);
 /* When it must be asked even if nothing happens; NS_NEVER: not before something does. */
 ns_t limit_next(const struct limit *l);
+/* The limit would double in so long, if callers waited all the while; NS_NEVER: it stands. */
+ns_t limit_doubles_in(const struct limit *l);
 /* A call is sent; `level` counts it; `waiting`: others wait still. Fills the mark. */
 void limit_sent(
 	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);

@@ -208,13 +208,6 @@ static bool is_for_tunnel(const struct call *call)
 	return call->raw || call->upgrade.len > 0;
 }
 
-/* Whether it can be told when slots come free. A limit that is still being found out says nothing of
- * that. */
-static bool can_foresee(const struct upstream *u)
-{
-	return !u->tuner || !tuner_is_searching(u->tuner);
-}
-
 static ns_t left_until(ns_t deadline, ns_t now)
 {
 	return deadline == NS_NEVER ? NS_NEVER : deadline - now;
@@ -241,11 +234,12 @@ enum err admission_ask(
 		.ahead = queue_ahead(&u->queue, c, room, now),
 		.share = 1,
 		.elsewhere = slots_elsewhere(u),
+		.doubles_in = u->tuner_doubles_in,
 	};
 	asked.ahead += waiting_elsewhere(u);
 	asked.waits = asked.ahead > 0 || caller_room(&a->callers, c, room, now) < n;
 	asked.ahead += n - 1;
-	if (held || !can_foresee(u))
+	if (held)
 		asked.waits = false;
 	if (used && caller_is_held_back(&a->callers, c, room, now))
 		asked.share = (double)c->held / used;

@@ -20,7 +20,7 @@ static void tune_obey(struct upstream *u, uint32_t limit)
 
 void tune_start(struct upstream *u)
 {
-	u->tuner_next = NS_NEVER;
+	u->tuner_next = u->tuner_doubles_in = NS_NEVER;
 	if (!u->cfg.limit_auto)
 		return;
 	u->tuner = u->cfg.tuner;
@@ -54,7 +54,8 @@ void tune_look(struct upstream *u)
 	if (front && used < limit && used + front->need > limit)
 		used = limit;
 	ns_t now = worker_now(u->worker);
-	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->tuner_next));
+	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->tuner_next,
+			     &u->tuner_doubles_in));
 }
 
 void tune_granted(struct upstream *u, struct call *call)

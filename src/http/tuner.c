@@ -50,19 +50,13 @@ void tuner_set_max(struct tuner *t, uint32_t max)
 	unlock(t);
 }
 
-bool tuner_is_searching(struct tuner *t)
-{
-	lock(t);
-	bool searching = t->limit.state == LIMIT_SEARCH;
-	unlock(t);
-	return searching;
-}
-
-uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next)
+uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
+	ns_t *doubles_in)
 {
 	lock(t);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
 	*next = limit_next(&t->limit);
+	*doubles_in = limit_doubles_in(&t->limit);
 	unlock(t);
 	return limit;
 }

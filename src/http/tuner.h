@@ -17,14 +17,14 @@ struct tuner *tuner_new(uint32_t max, ns_t now);
 void tuner_ref(struct tuner *t);
 void tuner_unref(struct tuner **t);
 void tuner_set_max(struct tuner *t, uint32_t max);
-/* As in flow/limit.h; *next: limit_next. */
-uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next);
+/* As in flow/limit.h; *next: limit_next; *doubles_in: limit_doubles_in. */
+uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
+	ns_t *doubles_in);
 /* Returns the limit in force from now on. */
 uint32_t tuner_sent(
 	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);
-bool tuner_is_searching(struct tuner *t);
 /* {state, because, since_ms, wall, knee, max, refused, shown: [{level, ms, rate}, ...]} */
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now);
 

@@ -51,6 +51,7 @@ struct upstream {
 	struct share *share;    /* NULL: alone */
 	struct tuner *tuner;    /* NULL: the limit is fixed */
 	ns_t tuner_next;        /* when it must be looked at again */
+	ns_t tuner_doubles_in;  /* NS_NEVER: the limit stands */
 	struct brake *brake;    /* NULL: pauses are not heeded */
 	bool refused;           /* the call that ends now */
 	struct seat_post *post; /* with a share: where letters find it */
