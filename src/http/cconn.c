@@ -126,8 +126,8 @@ void cconn_close_first(struct cconn *cc)
 	cconn_close(cc, how);
 }
 
-/* The server may not be done with it. An RST tells it so at once and leaves nothing behind, but
- * is never sent again: lost on the way it leaves the server's slot held. */
+/* An RST tells it at once and leaves nothing behind, but is never sent again: lost on the way it
+ * leaves the server's slot held. */
 void cconn_break(struct cconn *cc)
 {
 	cconn_close(cc, cc->up->cfg.idle_fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
@@ -219,11 +219,11 @@ static void cconn_release(struct cconn *cc)
 	bool whole = cconn_has_sent(cc);
 	bool clean = whole && !cc->unasked && cc->in.start == cc->in.end;
 	upstream_slot_call_over(u, cc);
-	if (u->cfg.connections == UPSTREAM_PRETEND && clean) {
+	if (u->cfg.connections == UPSTREAM_PRETEND && clean && !cc->shut) {
 		cconn_fin_first(cc);
 		return;
 	}
-	if (!clean) {
+	if (!clean || cc->shut) {
 		u->stats.closed_done++;
 		cconn_break(cc);
 		return;
@@ -250,11 +250,17 @@ static void cconn_answer_done(struct cconn *cc)
 	struct upstream *u = cc->up;
 	struct call *call = cconn_detach(cc);
 	cc->life.served++;
-	admission_note_answer(cc);
+	bool whole = zombie_answered(cc);
+	if (whole) {
+		zombie_note_served(cc);
+		admission_note_answer(cc);
+	} else {
+		admission_note_gone(cc);
+	}
 	if (!call) {
+		enum limit_end how = cc->status < 500 ? LIMIT_ANSWERED : LIMIT_FAILED;
 		u->stats.drained++;
-		tune_ended(
-			u, &cc->mark, cc->status < 500 ? LIMIT_ANSWERED : LIMIT_FAILED);
+		tune_ended(u, &cc->mark, whole ? how : LIMIT_LEFT);
 	}
 	cconn_release(cc);
 	if (call)
@@ -281,6 +287,7 @@ void cconn_fail(struct cconn *cc, enum err why)
 		call->heard = cc->in.start != cc->in.end;
 	u->stats.closed_error += call != NULL;
 	cconn_keep_detail(cc, call);
+	zombie_closed(cc);
 	upstream_slot_call_over(u, cc);
 	if (why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE)
 		cconn_close(cc, IO_CLOSE_FIN);
@@ -695,10 +702,7 @@ static void on_timer(struct timer *t)
 		pool_on_timer(cc);
 		break;
 	case CCONN_DRAINING:
-		/* The server may be at it for longer yet: its slot stays charged. */
-		admission_note_gone(cc);
-		upstream_slot_ghost(cc->up, cc);
-		cconn_break(cc);
+		zombie_on_timer(cc);
 		break;
 	case CCONN_PARTING:
 		cc->up->stats.closed_done++;
@@ -770,12 +774,9 @@ void cconn_abandon(struct cconn *cc)
 		return;
 	}
 	bool whole = cconn_has_sent(cc);
-	if (whole && u->cfg.abandon == ABANDON_DRAIN) {
-		slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
-		cconn_enter(cc, CCONN_DRAINING, u->cfg.drain_for);
-		cc->paused = false;
-		cconn_rearm(cc);
-		cconn_do_later(cc);
+	if (whole &&
+		(u->cfg.abandon == ABANDON_DRAIN || u->cfg.abandon == ABANDON_AUTO)) {
+		zombie_begin(cc);
 		return;
 	}
 	admission_note_gone(cc);

@@ -38,19 +38,24 @@ void upstream_slot_settle(struct upstream *u, struct cconn *cc)
 	cc->slot = NULL;
 	/* The server's FIN comes before its slot is free; ours must first reach it. */
 	ns_t rtt = conn_is_open(&cc->conn) ? io_rtt(&cc->conn.sock) : 0;
-	ns_t settle = ns_max(2 * rtt, u->cfg.settle_for);
+	ns_t settle = ns_max(2 * rtt, u->cfg.settle_for), until;
+	if (slot->state != SLOT_IDLE &&
+		hangup_owes(&u->hangup, worker_now(u->worker), &until)) {
+		cc->slot = slot;
+		upstream_slot_ghost(u, cc, until);
+		return;
+	}
 	slot_enter(&u->slots, slot, SLOT_SETTLING, ns_add(worker_now(u->worker), settle));
 	upstream_poke(u);
 }
 
-void upstream_slot_ghost(struct upstream *u, struct cconn *cc)
+void upstream_slot_ghost(struct upstream *u, struct cconn *cc, ns_t until)
 {
 	struct slot *slot = cc->slot;
 	if (!slot)
 		return;
 	cc->slot = NULL;
-	slot_enter(&u->slots, slot, SLOT_GHOST,
-		ns_add(worker_now(u->worker), u->cfg.ghost_for));
+	slot_enter(&u->slots, slot, SLOT_GHOST, until);
 	upstream_poke(u);
 }
 
@@ -70,7 +75,12 @@ void upstream_slot_idle(struct upstream *u, struct cconn *cc)
 
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 {
-	if (!upstream_is_conn_unit(u))
+	ns_t until;
+	if (upstream_is_conn_unit(u) || !cc->slot)
+		return;
+	if (hangup_owes(&u->hangup, worker_now(u->worker), &until))
+		upstream_slot_ghost(u, cc, until);
+	else
 		upstream_slot_unused(u, cc);
 }
 
@@ -490,7 +500,9 @@ enum err upstream_ask(
 		return ERR_STOPPING;
 	if (!u->endpoint_count)
 		return ERR_RESOLVE;
-	if (n > upstream_limit_max(u) || slots_is_drained_up(&u->slots))
+	if (n > upstream_limit_max(u))
+		return ERR_SHED;
+	if (slots_is_drained_up(&u->slots) && !zombies_hang_up(u))
 		return ERR_SHED;
 	CHECK(n == 1 || !calls[0]->raw);
 	if (hold_is_too_late(u, deadline))
@@ -587,6 +599,7 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	slots_init(
 		&u->slots, cfg->unit, cfg->limit_auto ? 1 : cfg->limit, cfg->drain_share);
 	admission_init(u);
+	hangup_init(&u->hangup, (uint64_t)worker_now(w) ^ (uint64_t)cfg->seat);
 	pool_init(u);
 	queue_init(&u->queue, &u->admission.callers, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
@@ -755,4 +768,5 @@ void upstream_note_refusal(struct upstream *u)
 	retry_hold(&u->retry, ns_add(worker_now(u->worker), RETRY_HOLD));
 	u->stats.refused++;
 	u->refused = true;
+	zombie_note_refused(u);
 }

@@ -41,6 +41,7 @@
 #include "base/json.h"
 #include "conn/tls.h"
 #include "flow/gate.h"
+#include "flow/hangup.h"
 #include "flow/health.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
@@ -59,7 +60,7 @@ enum upstream_connections {
 	UPSTREAM_CLOSE,   /* say close; the server closes first if it is quick */
 	UPSTREAM_PRETEND, /* faulty on purpose: say nothing, close after each answer */
 };
-enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE };
+enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE, ABANDON_AUTO };
 
 #define UPSTREAM_ENDPOINTS_MAX 16
 #define UPSTREAM_GATHER_MAX 64 /* calls in one submit */
@@ -94,6 +95,9 @@ struct upstream_cfg {
 	ns_t queue_for;
 	enum upstream_connections connections;
 	enum upstream_abandon abandon;
+	/* ABANDON_AUTO: it has come to another belief (upstream_hangup). NULL: nobody asks. */
+	void (*on_mind)(void *ctx);
+	void *on_mind_ctx;
 	ns_t connect_for; /* of the socket: TLS has its own bound (conn/tls.h) */
 	ns_t drain_for, ghost_for, settle_for, idle_for;
 	ns_t first_byte_for; /* from the request's last byte to the first of its answer, interim
@@ -297,6 +301,7 @@ struct upstream_stats {
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed, retried;
 	uint64_t
 		denied[RETRY_VERDICTS]; /* by why a call that failed was not sent again */
+	uint64_t hung_up; /* of abandoned: the server was told, by abandon auto */
 	uint64_t connects, connects_failed, reused;
 	uint64_t adopted; /* connections that came from another thread's upstream */
 	/* of closed_idle: before the server would, as nobody needed them; and of all, for their age
@@ -335,6 +340,11 @@ struct upstream_endpoint_view upstream_endpoint(const struct upstream *u, uint32
 struct brake *upstream_brake(const struct upstream *u);
 /* NULL: the limit is fixed. */
 struct tuner *upstream_tuner(const struct upstream *u);
+/* What was learned of calls that nobody waits for; cfg.abandon, in force now. */
+const struct hangup *upstream_hangup(const struct upstream *u);
+enum upstream_abandon upstream_abandon(const struct upstream *u);
+/* In a word; auto: what it does. */
+const char *upstream_abandon_label(enum upstream_abandon abandon, bool frees);
 const struct slots *upstream_slots(const struct upstream *u);
 const struct queue *upstream_queue(const struct upstream *u);
 /* A refusal was recognised in the answer to the call whose on_end this is (the app read its

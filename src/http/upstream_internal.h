@@ -66,6 +66,7 @@ struct upstream {
 	struct retry retry;
 	struct list resting; /* struct call, by again_at */
 	struct admission admission;
+	struct hangup hangup;
 	/* pool.c's */
 	struct demand demand;
 	struct idle_age idle_age;
@@ -107,6 +108,7 @@ struct cconn {
 	struct io_defer later;
 	ns_t resumed_at; /* reading goes on since then, after back-pressure */
 	enum cconn_state state;
+	enum hangup_arm arm;       /* DRAINING: how, while that is watched */
 	struct endpoint *endpoint; /* NULL: CLOSED */
 	struct cconn *rival; /* CONNECTING: the next of those for one call; NULL: alone */
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
@@ -145,7 +147,7 @@ void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
 /* Something changed that may admit waiting calls: looked at when the turn ends. */
 void upstream_poke(struct upstream *u);
 void upstream_slot_settle(struct upstream *u, struct cconn *cc);
-void upstream_slot_ghost(struct upstream *u, struct cconn *cc);
+void upstream_slot_ghost(struct upstream *u, struct cconn *cc, ns_t until);
 /* The server has never heard of it: it is free at once. */
 void upstream_slot_unused(struct upstream *u, struct cconn *cc);
 /* Connection units: no call has it. */
@@ -336,7 +338,23 @@ void tunnel_on_eof(struct cconn *cc);
 /* Its call is gone: a reset, unless all that is left is to write what was taken. */
 void tunnel_abandon(struct cconn *cc);
 
+/* --- zombie.c --- */
+/* Nobody waits for its answer any more: it drains. The whole request is with the kernel. */
+void zombie_begin(struct cconn *cc);
+/* Its answer is whole, whoever waits for it. False: because we had hung up, as it seems. */
+bool zombie_answered(struct cconn *cc);
+/* Its connection has ended without one, and is about to be closed. */
+void zombie_closed(struct cconn *cc);
+void zombie_on_timer(struct cconn *cc);
+/* Zombies hold their whole share: hangs up on them where that frees slots. False: on none. */
+bool zombies_hang_up(struct upstream *u);
+void zombie_note_refused(struct upstream *u);
+/* A whole answer came, in its own time. */
+void zombie_note_served(struct cconn *cc);
+
 /* --- cconn.c --- */
+/* Closes one that the server may not be done with. */
+void cconn_break(struct cconn *cc);
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* An idle connection gets a call. */

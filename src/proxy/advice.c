@@ -224,6 +224,8 @@ static void limits_json(struct json *j, const struct explain_record *r)
 	json_ms(j, "paused_ms", r->paused_for);
 	json_int(j, "endpoints", r->endpoints);
 	json_int(j, "endpoints_out", r->endpoints_out);
+	json_cstr(j, "abandon", r->abandon);
+	json_ms(j, "longest_ms", r->longest ? r->longest : NS_NEVER);
 	json_end(j);
 }
 

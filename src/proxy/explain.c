@@ -88,6 +88,9 @@ static void note_limits(
 	r->limit = slots_limit(slots);
 	r->limit_auto = upstream_tuner(u) != NULL;
 	r->unit = slots->unit;
+	r->abandon = upstream_abandon_label(
+		upstream_abandon(u), upstream_hangup(u)->frees);
+	r->longest = hangup_longest(upstream_hangup(u));
 	r->used = share ? share_used(share) : slots_used(slots);
 	r->waiting = share ? share_waiting(share) : queue->waiting;
 	r->queue_max = queue->max;

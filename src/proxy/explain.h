@@ -61,6 +61,8 @@ struct explain_record {
 	ns_t paused_for;        /* so long they would have; 0: not at all */
 	uint32_t endpoints, endpoints_out; /* as it ended */
 	bool limit_auto;
+	const char *abandon; /* what becomes of calls that nobody waits for */
+	ns_t longest;        /* call; 0: none yet */
 	enum slot_unit unit;
 };
 

@@ -440,8 +440,25 @@ static void on_told(void *ctx)
 		t->proxy->seat.on_endpoints(t);
 }
 
-static void seat_upstream(const struct target *t, struct upstream_cfg *up)
+/* Said where a person looks for it, for it changes what the server sees. */
+static void on_mind(void *ctx)
 {
+	const struct target *t = ctx;
+	const struct hangup *h = upstream_hangup(t->up);
+	struct text why;
+	text_init(&why);
+	hangup_because(h, &why);
+	fprintf(stderr, "weir proxy: upstream %s: %s: %s\n", t->name,
+		h->frees ? "it frees the slots of calls that are hung up on, so they are"
+			 : "calls that nobody waits for are drained again",
+		why.ptr);
+	text_fini(&why);
+}
+
+static void seat_upstream(struct target *t, struct upstream_cfg *up)
+{
+	up->on_mind = on_mind;
+	up->on_mind_ctx = t;
 	up->share = t->share;
 	up->seat = t->proxy->seat.nth;
 	up->mail = t->proxy->seat.mail;

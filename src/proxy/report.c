@@ -43,6 +43,8 @@ static void gauges_fill(struct gauges *g, const struct upstream *u)
 	g->waiting_peak = queue->peak;
 	g->stats = *upstream_stats(u);
 	g->limit = limit_of(slots);
+	g->abandon = upstream_abandon(u);
+	g->hangup = *upstream_hangup(u);
 	upstream_pool(u, &g->pool);
 }
 
@@ -135,6 +137,7 @@ static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s
 	sum->retried += s->retried;
 	for (int i = 0; i < RETRY_VERDICTS; i++)
 		sum->denied[i] += s->denied[i];
+	sum->hung_up += s->hung_up;
 	sum->connects += s->connects;
 	sum->connects_failed += s->connects_failed;
 	sum->reused += s->reused;
@@ -208,6 +211,7 @@ static void merge_target(struct report *sum, const struct report_target *from)
 		gauges_add(&t->gauges, &from->gauges);
 		for (uint32_t i = 0; i < from->endpoint_count; i++)
 			merge_endpoint(t, &from->endpoints[i]);
+		hangup_merge(&t->gauges.hangup, &from->gauges.hangup);
 		t->retired &= from->retired;
 		return;
 	}

@@ -20,6 +20,8 @@ struct gauges {
 	uint64_t waiting, waiting_peak;
 	struct upstream_stats stats;
 	uint64_t limit; /* UINT64_MAX: none */
+	enum upstream_abandon abandon;
+	struct hangup hangup; /* of several threads: hangup_merge */
 	struct upstream_pool
 		pool; /* of several: the least that was learned, the longest window */
 };

@@ -112,6 +112,7 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_int(j, "answered", (int64_t)s->answered);
 	json_int(j, "failed", (int64_t)s->failed);
 	json_int(j, "abandoned", (int64_t)s->abandoned);
+	json_int(j, "hung_up", (int64_t)s->hung_up);
 	json_int(j, "drained", (int64_t)s->drained);
 	json_int(j, "refused", (int64_t)s->refused);
 	json_int(j, "replayed", (int64_t)s->replayed);
@@ -145,6 +146,34 @@ static void json_pool(struct json *j, const struct gauges *g)
 	json_int(j, "yielded", (int64_t)g->stats.yielded);
 	json_int(j, "aged", (int64_t)g->stats.aged);
 	json_end(j);
+}
+
+static void json_trials(struct json *j, const char *key, const struct hangup_count *c)
+{
+	json_object(j, key);
+	json_int(j, "soon", c->soon);
+	json_int(j, "late", c->late);
+	json_end(j);
+}
+
+static void json_abandon(struct json *j, const struct gauges *g, ns_t now)
+{
+	const struct hangup *h = &g->hangup;
+	struct text why;
+	text_init(&why);
+	json_object(j, "abandon");
+	json_cstr(j, "does", upstream_abandon_label(g->abandon, h->frees));
+	json_ms(j, "longest_ms", hangup_longest(h) ? hangup_longest(h) : NS_NEVER);
+	if (g->abandon == ABANDON_AUTO) {
+		hangup_because(h, &why);
+		json_str(j, "because", text_slice(&why));
+		json_ms(j, "since_ms", h->since ? now - h->since : NS_NEVER);
+		json_int(j, "changes", h->changes);
+		json_trials(j, "hung_up", &h->tried);
+		json_trials(j, "left", &h->left);
+	}
+	json_end(j);
+	text_fini(&why);
 }
 
 static void json_handshakes(
@@ -218,6 +247,7 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 		json_int(j, "sockets", t->gauges.stats.sockets);
 		json_calls(j, &t->gauges.stats);
 		json_pool(j, &t->gauges);
+		json_abandon(j, &t->gauges, proxy_now(p));
 		json_end(j);
 	}
 	json_end(j);

@@ -49,10 +49,11 @@ static void slot_take(struct api *a)
 }
 
 /* The FIN is out already; the worker gives its slot back a little later. */
-static void slot_leave(struct api *a)
+static void slot_leave(struct api *a, ns_t in)
 {
 	struct leave *l = mem_zalloc(sizeof(*l));
-	ns_t in = a->cfg.free_in ? (ns_t)rng_below(&a->rng, (uint64_t)a->cfg.free_in) : 0;
+	if (a->cfg.free_in)
+		in = ns_add(in, (ns_t)rng_below(&a->rng, (uint64_t)a->cfg.free_in));
 	l->api = a;
 	l->timer.on_fire = on_left;
 	list_push_back(&a->leaving, &l->node);
@@ -65,7 +66,7 @@ static void on_closed(struct raw *r)
 	io_timer_stop(api_of(r)->loop, &r->timer);
 	at->what = AT_GONE;
 	if (at->holds_slot)
-		slot_leave(api_of(r));
+		slot_leave(api_of(r), 0);
 	at->holds_slot = false;
 }
 
@@ -200,12 +201,31 @@ static void on_timer(struct timer *t)
 	answer(r);
 }
 
+/* While a handler runs. */
+static void on_hang_up(struct raw *r)
+{
+	struct api *a = api_of(r);
+	struct at *at = r->ctx;
+	bool stands_in = a->cfg.stands_in;
+	if (!stands_in && !(a->cfg.notices > 0 && rng_unit(&a->rng) < a->cfg.notices))
+		return;
+	a->running--;
+	if (stands_in) {
+		slot_leave(a, r->timer.at - io_now(a->loop));
+		at->holds_slot = false;
+	} else if (a->cfg.by_request) {
+		a->used--;
+	}
+	raw_close(r, IO_CLOSE_FIN);
+}
+
 static void on_bytes(struct raw *r)
 {
 	struct at *at = r->ctx;
-	/* while a handler runs nothing is seen, the end included */
 	if (at->what == AT_IDLE)
 		await_next(r);
+	else if (at->what == AT_WORK && r->end != ERR_AGAIN)
+		on_hang_up(r);
 	else if (at->what == AT_PARTING && r->end != ERR_AGAIN)
 		raw_close(r, IO_CLOSE_FIN);
 }

@@ -4,7 +4,8 @@
  *
  * MODEL   As fasthttp: slots by connection, counted at accept; a full server writes its refusal
  *         in two writes, request unread, and closes. A connection's requests are handled one
- *         after the other; while a handler runs, a hang-up goes unseen.
+ *         after the other; while a handler runs, a hang-up goes unseen,
+ *         unless the server notices some.
  *         Its FIN comes before its slot is free. With `by_request` the slots are those of
  *         running handlers, and a refusal keeps the connection.
  *         It may listen on several hosts; the slots are one. What cfg says may be changed while
@@ -30,6 +31,9 @@ struct api_cfg {
 	/* shares of the requests, whose answer is: a reset; half of one, and a reset; whole,
 	 * with a FIN behind it, and the connection is kept until ours comes */
 	double resets, cuts, half_closes;
+	double notices; /* this share of the hang-ups ends the handler at once */
+	bool stands_in; /* all close the connection at once, but the handler's slot is held on:
+			   a proxy before the server */
 	uint32_t ids; /* 0: API_IDS */
 	uint64_t seed;
 };

@@ -23,6 +23,8 @@ struct scene {
 	struct sim_cfg sim;
 	/* of the clients, at least such a share of all: 0 where it is not the matter */
 	double good;
+	uint64_t refused_max;
+	enum { ANY, HOLDS, FREES } learns; /* with --abandon auto, in the end */
 };
 
 #define SLOW .min_for = 3 * NS_S, .max_for = 5 * NS_S
@@ -142,14 +144,15 @@ static void report(const struct scene *scene, uint64_t seed, const struct stage 
 	print_message(
 		"%s, seed %llu: %llu in, %llu good, %llu errors (503: %llu, 504: %llu), "
 		"%llu left, %llu broken; server: peak %u, %llu accepted, %llu refused, "
-		"%llu requests; weir: %llu abandoned, %llu drained, %llu replayed\n",
+		"%llu requests; weir: %llu abandoned, %llu hung up on, %llu drained, %llu replayed\n",
 		scene->name, (unsigned long long)seed, (unsigned long long)c->arrived,
 		(unsigned long long)c->good, (unsigned long long)crowd_errors(c),
 		(unsigned long long)c->errors[503], (unsigned long long)c->errors[504],
 		(unsigned long long)c->left, (unsigned long long)c->broken, s->api.peak,
 		(unsigned long long)s->api.accepted, (unsigned long long)s->api.refused,
 		(unsigned long long)s->api.requests, (unsigned long long)u->abandoned,
-		(unsigned long long)u->drained, (unsigned long long)u->replayed);
+		(unsigned long long)u->hung_up, (unsigned long long)u->drained,
+		(unsigned long long)u->replayed);
 }
 
 static void fail_unless(bool ok, const char *what, const struct scene *scene,
@@ -196,7 +199,7 @@ static void play(const struct scene *scene, uint64_t seed, bool cap_holds)
 	if (!cap_holds) {
 		MUST(s->api.refused > 0);
 	} else {
-		MUST(s->api.refused == 0);
+		MUST(s->api.refused <= scene->refused_max);
 		MUST(s->api.peak <= scene->api.limit);
 	}
 	MUST(c->arrived > for_ns / NS_S);
@@ -205,6 +208,8 @@ static void play(const struct scene *scene, uint64_t seed, bool cap_holds)
 	MUST(c->broken == 0);
 	MUST(c->left == 0 || c->cfg.impatient > 0);
 	MUST(none_twice(s));
+	const struct hangup *h = upstream_hangup(s->proxy.upstream);
+	MUST(scene->learns == ANY || h->frees == (scene->learns == FREES));
 	MUST((double)c->good >= scene->good * (double)c->arrived);
 	const char *leak = stage_leak(s);
 	fail_unless(!leak, leak, scene, seed, s);
@@ -221,6 +226,68 @@ static void test_the_cap_holds(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
 		for (uint64_t seed = 0; seed < 3; seed++)
 			play(&scenes[i], first_seed + 10 * seed, true);
+}
+
+/* --- hang-ups, by --abandon auto --- */
+
+#define FIFTH API, .quick = 0.8, .quick_for = 50 * NS_MS, SLOW
+#define AUTO FORWARD "--timeout 500ms --queue-for 100ms --abandon auto "
+
+static const struct scene hang_ups[] = {
+	{ .name = "auto: hang-ups go unseen",
+		.options = AUTO,
+		.api = { FIFTH },
+		.crowd = { .rate = 55 },
+		.good = 0.6,
+		.learns = HOLDS },
+	{ .name = "auto: hang-ups are seen",
+		.options = AUTO,
+		.api = { FIFTH, .notices = 1 },
+		.crowd = { .rate = 80 },
+		.good = 0.61,
+		.learns = FREES },
+	{ .name = "auto: seen, far away, resets lost",
+		.options = AUTO "--close-idle fin --settle-for 60ms",
+		.api = { FIFTH, .notices = 1 },
+		.crowd = { .rate = 80 },
+		.sim = { .latency = 10 * NS_MS, .jitter = 10 * NS_MS, .lose_rst = 0.5 },
+		.good = 0.6,
+		.learns = FREES },
+	{ .name = "auto: seen at times",
+		.options = AUTO,
+		.api = { FIFTH, .notices = 0.5 },
+		.crowd = { .rate = 55 },
+		.good = 0.6 },
+	{ .name = "auto: almost always seen",
+		.options = AUTO,
+		.api = { FIFTH, .notices = 0.95 },
+		.crowd = { .rate = 80 },
+		.good = 0.4 },
+	{ .name = "auto: seen, and it counts requests",
+		.options = AUTO "--limit-unit request",
+		.api = { FIFTH, .by_request = true, .notices = 1 },
+		.crowd = { .rate = 80 },
+		.good = 0.61,
+		.learns = FREES },
+	{ .name = "auto: a proxy sees them, the server behind it does not",
+		.options = AUTO,
+		.api = { FIFTH, .stands_in = true },
+		.crowd = { .rate = 80 },
+		.good = 0.4,
+		.refused_max = 1 },
+	{ .name = "auto: with little load, all calls are quick",
+		.options = AUTO,
+		.api = { API, .min_for = 0, .max_for = 200 * NS_MS },
+		.crowd = { .rate = 200, .impatient = 0.5, .impatient_for = 300 * NS_MS },
+		.learns = HOLDS },
+};
+
+static void test_abandon_auto(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hang_ups); i++)
+		for (uint64_t seed = 0; seed < 5; seed++)
+			play(&hang_ups[i], first_seed + 10 * seed, true);
 }
 
 /* --- what it is like without --- */
@@ -332,6 +399,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_cap_holds),
+		TEST(test_abandon_auto),
 		TEST(test_naive),
 		TEST(test_timeout_alone),
 	};
