@@ -6,6 +6,7 @@ import statistics
 from cases import DEADLINE_S
 
 STEADY_AFTER_S = 5.0
+SETTLE_S = 5.0  # after a change a limit that is found out may be wrong for so long
 # Student's t, two-sided 90 %, by degrees of freedom
 T90 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860, 9: 1.833,
        10: 1.812, 11: 1.796, 12: 1.782, 13: 1.771, 14: 1.761, 15: 1.753, 19: 1.729}
@@ -47,6 +48,18 @@ def steady(seen):
     return 1000 * (last["accepted"] - first["accepted"]) / (last["requests"] - first["requests"])
 
 
+def refused_settled(case, seen):
+    """By the server, outside the 5 s after the start and after each change."""
+    known = [(at - seen["began"], c["refused"]) for at, _, c in seen["samples"] if c]
+    known.append((seen["ended"] + 60 - seen["began"], seen["server"]["refused"]))
+    changes = [0.0] + [at for at, _, _ in case.events]
+    count = 0
+    for (_, before), (at, after) in zip(known, known[1:]):
+        if all(not change <= at < change + SETTLE_S for change in changes):
+            count += after - before
+    return count
+
+
 def by_second(lines):
     """Good answers by the second in which the call was meant to start."""
     seconds = [0] * (1 + max(int(line["intended_ns"]) for line in lines) // 10**9)
@@ -55,7 +68,7 @@ def by_second(lines):
     return seconds
 
 
-def figures(seen):
+def figures(case, seen):
     callers = [of_caller(report, log) for report, log in seen["callers"]]
     lines = [line for _, log in seen["callers"] for line in log]
     f = {k: sum(c[k] for c in callers)
@@ -65,7 +78,7 @@ def figures(seen):
     no = [latency_ms(line) for line in lines if told_no(line)]
     admitted = max(1, f["sent"] - f["shed"])
     f["good_by_second"] = by_second(lines)
-    f |= {"refused": server["refused"], "peak": server["peak"],
+    f |= {"refused": server["refused"], "refused_settled": refused_settled(case, seen), "peak": server["peak"],
           "past_deadline_p999_ms": max(0.0, quantile(answered, 0.999) - DEADLINE_S * 1e3),
           "told_no_p99_ms": quantile(no, 0.99),
           "left_max": max(n for _, n, _ in seen["samples"]),
@@ -98,14 +111,26 @@ def summarise(runs):
     """Medians of one system on one case over its valid runs; the worst where a bound is at stake."""
     valid = [r for r in runs if r["valid"]]
     row = {"runs": len(runs), "valid": len(valid)}
-    for key in ("sent", "good", "refused", "shed", "late", "past_deadline_p999_ms",
+    for key in ("sent", "good", "refused", "refused_settled", "shed", "late", "past_deadline_p999_ms",
                 "told_no_p99_ms", "connects_per_1000", "amplification", "lateness_ms"):
         row[key] = median(r[key] for r in valid)
     for key in ("refused", "left_max", "peak", "lost", "server_unanswered"):
         row[f"worst_{key}"] = max((r[key] for r in valid), default=None)
     row["of_best_percent"] = median(100 * r["good"] / r["best"] for r in valid)
-    row["modest_good"] = median(sum(r["good_of_callers"][:-1]) for r in valid)
     return row
+
+
+def kept(calm, flooded):
+    """Of their good answers without a flood, what three modest callers keep in one, in percent."""
+    return median(100 * sum(b["good_of_callers"][:-1]) / sum(a["good_of_callers"][:-1])
+                  for a, b in zip(calm, flooded) if a["valid"] and b["valid"])
+
+
+def over_time(runs):
+    """Good answers a second, by the second, on average."""
+    valid = [r["good_by_second"] for r in runs if r["valid"]]
+    length = min(map(len, valid), default=0)
+    return [statistics.fmean(r[i] for r in valid) for i in range(length)]
 
 
 def compare(ours, theirs):

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
-from figures import compare, summarise
+from figures import compare, kept, over_time, summarise
+from plot import Chart
 
 COLUMNS = (  # of a row: heading, figure, form
-    ("good", "good", "{:.0f}"), ("of optimum", "of_best_percent", "{:.1f} %"), ("refused", "refused", "{:.0f}"), ("late", "late", "{:.0f}"),
+    ("good", "good", "{:.0f}"), ("of optimum", "of_best_percent", "{:.1f} %"), ("refused", "refused", "{:.0f}"),
+    ("settled", "refused_settled", "{:.0f}"), ("late", "late", "{:.0f}"),
     ("shed", "shed", "{:.0f}"), ("past deadline p99.9", "past_deadline_p999_ms", "{:.1f} ms"),
     ("told no p99", "told_no_p99_ms", "{:.1f} ms"), ("left", "worst_left_max", "{}"),
     ("connects", "connects_per_1000", "{:.1f}"), ("amplif.", "amplification", "{:.2f}"),
@@ -29,6 +31,16 @@ def best_peer(rows):
     return max(peers, key=lambda r: r[2]["good"], default=None)
 
 
+def add_kept(found, systems, runs):
+    """To the rows of the flood, what the modest callers keep."""
+    for result in (r for r in found if r["case"] == "flood"):
+        for row, system in zip(result["systems"], systems):
+            calm, flooded = (sorted((r for r in runs if (r["case"], r["system"]) ==
+                                     (case, system.name)), key=lambda r: r["repetition"])
+                             for case in ("modest", "flood"))
+            row["modest_keep_percent"] = kept(calm, flooded)
+
+
 def results(cases, systems, runs):
     found = []
     for case in cases:
@@ -43,11 +55,12 @@ def results(cases, systems, runs):
             told.append(row)
         found.append({"case": case.name, "about": case.about, "rates": case.rates, "seconds": case.seconds,
                       "systems": told})
+    add_kept(found, systems, runs)
     return found
 
 
-def cells(row):
-    return [form.format(row[key]) if row[key] is not None else "-" for _, key, form in COLUMNS]
+def cells(columns, row):
+    return [form.format(row[key]) if row[key] is not None else "-" for _, key, form in columns]
 
 
 def difference(row):
@@ -61,9 +74,12 @@ def difference(row):
 
 def table(result):
     """Lines of cells, the heading first."""
-    lines = [[result["case"], *(name for name, _, _ in COLUMNS), "good against best peer"]]
+    columns = COLUMNS
+    if any("modest_keep_percent" in row for row in result["systems"]):
+        columns = (*COLUMNS, ("modest keep", "modest_keep_percent", "{:.0f} %"))
+    lines = [[result["case"], *(name for name, _, _ in columns), "good against best peer"]]
     for row in result["systems"]:
-        lines.append([row["system"], *cells(row), difference(row)])
+        lines.append([row["system"], *cells(columns, row), difference(row)])
     return lines
 
 
@@ -80,13 +96,55 @@ def markdown_table(lines):
                       *("| " + " | ".join(line) + " |" for line in rest)])
 
 
+def by_load(server, cases, systems, found):
+    """The two plots of a row of loads."""
+    rows = [(c.load, r) for c, r in zip(cases, found) if c.load and c.server == server]
+    if len(rows) < 2:
+        return {}
+
+    def series(figure):
+        return [(s.name, [figure(r["systems"][i]) for _, r in rows])
+                for i, s in enumerate(systems)]
+
+    def refused(row):
+        return None if row["refused"] is None else 100 * row["refused"] / row["sent"]
+
+    loads = [f"{load:g}" for load, _ in rows]
+    load = "calls on offer, as multiples of what the server's slots can take"
+    return {
+        f"{server}-good": Chart(f"Good answers in time, {server}", load, "% of the optimum",
+                                loads, series(lambda row: row["of_best_percent"])),
+        f"{server}-refused": Chart(f"Refused by the server, {server}", load, "% of calls sent",
+                                   loads, series(refused)),
+    }
+
+
+def by_time(case, systems, runs):
+    lines = [(s.name, over_time([r for r in runs if (r["case"], r["system"]) ==
+                                 (case.name, s.name)])) for s in systems]
+    seconds = range(max(len(values) for _, values in lines))
+    return Chart(case.about, "second", "good answers a second", seconds, lines)
+
+
+def plots(cases, systems, runs, found):
+    charts = {}
+    for server in ("fasthttp", "origin"):
+        charts |= by_load(server, cases, systems, found)
+    for case in cases:
+        if not case.load:
+            charts[case.name] = by_time(case, systems, runs)
+    return charts
+
+
 def write_all(out, cases, systems, runs):
     found = results(cases, systems, runs)
-    tables = [table(r) for r in found]
-    text = "\n\n".join(text_table(t) for t in tables)
+    tables = [(r["about"], table(r)) for r in found]
+    text = "\n\n".join(f"{about}\n{text_table(t)}" for about, t in tables)
     out = Path(out)
+    for name, chart in plots(cases, systems, runs, found).items():
+        (out / f"{name}.svg").write_text(chart.svg(), encoding="utf-8")
     (out / "hold.txt").write_text(text + "\n", encoding="utf-8")
-    (out / "hold.md").write_text("\n\n".join(markdown_table(t) for t in tables) + "\n",
+    (out / "hold.md").write_text("\n\n".join(f"{about}\n\n{markdown_table(t)}" for about, t in tables) + "\n",
                                  encoding="utf-8")
     (out / "hold.json").write_text(
         json.dumps({"schema": "weir.bench.hold/1", "results": found, "runs": runs}),
