@@ -116,7 +116,7 @@ def summarise(runs):
         row[key] = median(r[key] for r in valid)
     for key in ("refused", "left_max", "peak", "lost", "server_unanswered"):
         row[f"worst_{key}"] = max((r[key] for r in valid), default=None)
-    row["of_best_percent"] = median(100 * r["good"] / r["best"] for r in valid)
+    row["of_best_percent"] = median(r["best"] and 100 * r["good"] / r["best"] for r in valid)
     return row
 
 

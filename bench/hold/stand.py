@@ -54,13 +54,14 @@ class Server:
         self.folder = folder
         self.program = [*AHEAD, *([fasthttp] if case.server == "fasthttp" else [WEIR, "origin"])]
         self.before = {"accepted": 0, "refused": 0, "requests": 0, "answered": 0, "peak": 0}
+        self.options = case.options
         self.latency, self.limit = latency(MIX_S), LIMIT
         self.verb = self.start("127.0.0.1:0")
         self.port = self.verb.port
 
     def start(self, listen):
         return Verb("origin", self.folder, "--limit", self.limit, "--latency", self.latency,
-                    listen=listen, program=self.program)
+                    *self.options, listen=listen, program=self.program)
 
     def counts(self):
         """Since the start of the run; None while it is down."""
