@@ -1,10 +1,12 @@
 """The stand on which proxies are compared: the rig (client and server), each proxy pinned to one
 core, and what the kernel says of them. `run` and `idle` stand on it."""
 
+import math
 import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ ROOT = HERE.parents[1]
 RELAY = HERE.parent / "relay"
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
 PROXY_CORE, OTHER_CORE = "0", "1"
+BOTH_CORES = f"{PROXY_CORE},{OTHER_CORE}"
 PROXIES = ("weir", "nginx", "haproxy", "uv", "epoll")
 RELAYS = ("uv", "epoll")
 PEERS = ("nginx", "haproxy")
@@ -35,6 +38,13 @@ def need(*tools):
     for tool in tools:
         if not shutil.which(tool):
             die(f"{tool} is missing")
+
+
+def spread(values):
+    """Median, and the bounds of the middle 90 %."""
+    ordered = sorted(values)
+    cut = math.floor(0.05 * len(ordered))
+    return {"median": statistics.median(ordered), "low": ordered[cut], "high": ordered[-1 - cut]}
 
 
 def process_tree(pid):
@@ -115,7 +125,7 @@ class Rig:
 
     def __init__(self, stand):
         self.process = subprocess.Popen(
-            ["taskset", "-c", OTHER_CORE, stand.path("rig"), stand.path("cert"),
+            ["taskset", "-c", stand.rig_cores, stand.path("rig"), stand.path("cert"),
              stand.path("key")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.pid, self.name, self.mode = self.process.pid, "direct", PLAIN
@@ -151,7 +161,8 @@ class Rig:
 class Stand:
     """`with Stand() as stand:` a rig runs; stand.start(name) starts a proxy before it."""
 
-    def __init__(self):
+    def __init__(self, rig_cores=OTHER_CORE):
+        self.rig_cores = rig_cores
         if len(os.sched_getaffinity(0)) < 2:
             die("needs two cores")
         need("cc", "taskset", "openssl")
@@ -211,10 +222,10 @@ class Stand:
     def backend_port(self, mode):
         return self.rig.tls_port if mode == TLS_TO else self.rig.port
 
-    def configure(self, name, mode, port):
+    def configure(self, name, mode, port, threads):
         """A peer's file, with the words between @ filled in; `#from` and `#to` begin lines
         that are there with TLS on that side alone."""
-        words = {"PORT": str(port), "BACKEND": str(self.backend_port(mode)),
+        words = {"PORT": str(port), "THREADS": str(threads), "BACKEND": str(self.backend_port(mode)),
                  "DIR": self.folder, "MODE": mode, "CERT": self.path("cert"),
                  "KEY": self.path("key"), "BOTH": self.path("both"),
                  "USER": subprocess.check_output(["id", "-un"], text=True).strip()}
@@ -225,7 +236,7 @@ class Stand:
             text = text.replace(f"@{word}@", value)
         if os.geteuid() != 0:  # nginx takes `user` from root alone
             text = re.sub(r"^user .*\n", "", text, flags=re.M)
-        path = self.path(f"{name}-{mode}.conf")
+        path = self.path(f"{name}-{mode}-{threads}.conf")
         Path(path).write_text(text, encoding="utf-8")
         return path
 
@@ -241,17 +252,17 @@ class Stand:
             argv += ["--threads", str(threads)]
         return argv
 
-    def start(self, name, mode=PLAIN, threads=1, before=()):
-        """`before`: a command under which it runs, strace for one. Two threads have both
-        cores."""
+    def start(self, name, mode=PLAIN, threads=1, before=(), cores=None):
+        """`before`: a command under which it runs, strace for one. Without cores, one thread has
+        its own and two have both."""
         need(NEEDS.get(name, WEIR))
-        cores = PROXY_CORE if threads == 1 else f"{PROXY_CORE},{OTHER_CORE}"
+        cores = cores or (PROXY_CORE if threads == 1 else BOTH_CORES)
         port = None if name in RELAYS else free_port()
         argv = {
             "weir": lambda: self.weir_argv(mode, port, threads),
             "nginx": lambda: ["nginx", "-e", "stderr", "-p", self.folder, "-c",
-                              self.configure(name, mode, port)],
-            "haproxy": lambda: ["haproxy", "-db", "-f", self.configure(name, mode, port)],
+                              self.configure(name, mode, port, threads)],
+            "haproxy": lambda: ["haproxy", "-db", "-f", self.configure(name, mode, port, threads)],
         }.get(name, lambda: [self.path(name), str(self.rig.port)])()
         said = name if threads == 1 else f"{name}, {threads} threads"
         proxy = Proxy(said, mode, [*before, "taskset", "-c", cores, *argv], port)
