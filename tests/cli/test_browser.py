@@ -4,7 +4,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import shutil
 import ssl
 import struct
 import zlib
@@ -14,6 +13,7 @@ import pytest
 
 import byteserver
 import websocket
+from browser import chromium
 from pki import LOCAL, Authority, openssl
 from verbs import PATIENCE, Verb, eventually, forward_proxy, gauges_at_zero
 
@@ -85,29 +85,6 @@ class Handler(byteserver.Handler):
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@contextlib.contextmanager
-def chromium(folder, *switches):
-    """A Chromium with these switches, of a profile of its own; skips where there is none."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="no python3-selenium")
-    from selenium.webdriver.chrome.service import Service
-    for tool in ("chromium", "chromedriver"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                   "--disable-dev-shm-usage", "--disable-background-networking",
-                   "--disable-component-update", f"--user-data-dir={folder}/profile", *switches):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
-    try:
-        driver.set_page_load_timeout(4 * PATIENCE)
-        yield driver
-    finally:
-        driver.quit()
 
 
 def trusted(cert):

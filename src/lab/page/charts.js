@@ -63,7 +63,7 @@ const charts = (() => {
 		const box = el('div', { class: 'plot', role: 'img', 'aria-label': describe(figure) });
 		draws.push(() => group.add(box, figure, legend.tell));
 		return el('figure', { 'data-figure': figure.key },
-			el('figcaption', {}, el('h5', {}, figure.title,
+			el('figcaption', {}, el(figure.heading || 'h5', {}, figure.title,
 				figure.unit ? el('span', { class: 'unit' }, `, ${figure.unit}`) : null),
 			take(figure.title, [...of.words, figure.key], () => asRows(figure, x),
 				() => asJson(figure, x, of.scenario))),
@@ -177,7 +177,7 @@ const charts = (() => {
 			section.append(el('p', {}, 'No answer’s time was measured.'));
 			return { section, draw: () => {} };
 		}
-		const figure = model.curves(variants), draws = [];
+		const figure = { ...model.curves(variants), heading: 'h4' }, draws = [];
 		const end = Math.max(...figure.lines.map(l => l.points[l.points.length - 1][0]));
 		const group = new plot.Group([0, end], { nines: true });
 		const log = el('input', { type: 'checkbox', id: `${id}-log` });
@@ -197,7 +197,7 @@ const charts = (() => {
 
 	function sweepOf(result, act, sweep, of) {
 		const draws = [];
-		const group = new plot.Group([-0.25, sweep.values.length - 0.75], {});
+		const group = new plot.Group([-0.5, sweep.values.length - 0.5], {});
 		const grid = el('div', { class: 'figures' });
 		const put = (key, place) => {
 			const figure = model.swept(act, sweep, result.figures.find(f => f.key === key));

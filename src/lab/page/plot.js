@@ -81,7 +81,7 @@ const plot = (() => {
 			rightGap: 4,
 			dateWindow: group.window,
 			axes: { x: { axisLabelFontSize: 12, drawGrid: true, axisLabelWidth: 70, ...x },
-				y: { axisLabelFontSize: 12, axisLabelWidth: 52, pixelsPerLabel: 32,
+				y: { axisLabelFontSize: 12, axisLabelWidth: 52, pixelsPerLabel: 26,
 					axisLabelFormatter: axisValue(figure) } },
 			drawCallback: () => group.place(),
 			...paint(figure),
