@@ -113,6 +113,7 @@ void attempt_start(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	cc->attempt_at = worker_now(u->worker);
+	health_note_start(cc);
 	cc->failed = conn_connect(&cc->conn, u->worker->loop, &cc->endpoint->addr, NULL);
 	if (cc->failed != ERR_OK) {
 		cconn_do_later(cc);
@@ -141,7 +142,7 @@ bool connect_spare(struct upstream *u)
 {
 	struct call nobody = { .tried = 0 };
 	struct endpoint *e = endpoint_pick(u, &nobody);
-	if (!e || e->avoid_until > worker_now(u->worker))
+	if (!e || e->avoid_until > worker_now(u->worker) || e->health.state != HEALTH_IN)
 		return false;
 	bool counts = upstream_is_conn_unit(u);
 	struct cconn *cc = attempt_new(u,

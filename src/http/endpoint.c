@@ -66,7 +66,9 @@ void endpoint_avoid(struct upstream *u, struct endpoint *e)
 
 static int rank(const struct endpoint *e, const struct call *call, ns_t now)
 {
-	bool out = e->health.state != HEALTH_IN && !health_is_due(&e->health, now);
+	int out = e->health.state == HEALTH_IN     ? 0
+		  : health_is_due(&e->health, now) ? 1
+						   : 2;
 	return 2 * out + (e->avoid_until > now || e->id == call->shun);
 }
 
@@ -100,8 +102,6 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 		return NULL;
 	call->tried |= 1u << best;
 	u->next_endpoint = (best + 1) % n;
-	if (u->endpoints[best]->health.state != HEALTH_IN)
-		health_try(&u->endpoints[best]->health, now);
 	return u->endpoints[best];
 }
 

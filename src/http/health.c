@@ -155,6 +155,14 @@ struct endpoint *health_due(const struct upstream *u, const struct call *call)
 	return all_out ? NULL : due;
 }
 
+void health_note_start(struct cconn *cc)
+{
+	struct health *h = &cc->endpoint->health;
+	ns_t now = worker_now(cc->up->worker);
+	if (cc->call && (h->state == HEALTH_OUT || health_is_due(h, now)))
+		health_try(h, now);
+}
+
 uint32_t upstream_endpoints(const struct upstream *u)
 {
 	return u->endpoint_count;

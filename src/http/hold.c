@@ -104,6 +104,11 @@ bool hold_look(struct upstream *u)
 	return true;
 }
 
+bool hold_lets_go(const struct upstream *u)
+{
+	return !u->brake || brake_next(u->brake, worker_now(u->worker)) == NS_NEVER;
+}
+
 bool hold_take(struct upstream *u, const struct call *call, uint32_t n)
 {
 	if (!u->brake)

@@ -246,6 +246,8 @@ void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea);
 ns_t hold_until(const struct upstream *u);
 /* Who waits waits on. True: a pause has begun, or gets longer; there may be some who cannot. */
 bool hold_look(struct upstream *u);
+/* False: whoever waits has to wait on, whatever there is to be had. */
+bool hold_lets_go(const struct upstream *u);
 /* Whether `n` calls, of which this is the first, go now as far as the server asks. */
 MUST_USE bool hold_take(struct upstream *u, const struct call *call, uint32_t n);
 void hold_untake(struct upstream *u, const struct call *call, uint32_t n);
@@ -290,7 +292,8 @@ struct health_end {
 struct health_end health_end_of(
 	const struct upstream *u, const struct call *c, enum err why);
 void health_note_end(struct upstream *u, const struct health_end *end, bool refused);
-void health_note_connect(struct cconn *cc, enum err why); /* that failed */
+void health_note_start(struct cconn *cc);                 /* a connect */
+void health_note_connect(struct cconn *cc, enum err why); /* one that failed */
 /* The endpoint wants no calls for so long. Returns for how long all do; 0: others are there. */
 ns_t health_ask_for(struct upstream *u, uint32_t at, ns_t in);
 /* One that is to be tried, by this call; NULL: none. */

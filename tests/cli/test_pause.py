@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,6 +57,12 @@ def quotas():
         api.close()
 
 
+def cpu_seconds(proxy):
+    with open(f"/proc/{proxy.process.pid}/stat", encoding="ascii") as f:
+        user, system = f.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def get(proxy, path="/", **fields):
     c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
     c.request("GET", path, headers={k.replace("_", "-"): v for k, v in fields.items()})
@@ -108,8 +115,10 @@ def test_no_call_for_as_long_as_it_asks(quotas, tmp_path, threads):
         assert pause["because"] == "429 with Retry-After" and pause["asked_ms"] == 5000
         said = ask(proxy.admin, "/explain?id=hasty")
         assert said["reason"] == "paused" and "429 with Retry-After" in said["why"]
+        spent = cpu_seconds(proxy)
         for t in waiting:
             t.join(PATIENCE)
+        assert cpu_seconds(proxy) - spent < 1  # threads that wait leave each other alone
         assert [r.status for r in answers] == [200] * 6
         times = sorted(at - since for at, _ in a.seen[1:])
         assert times[0] >= 4.9 and len(times) == 6

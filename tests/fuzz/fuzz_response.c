@@ -2,6 +2,7 @@
  * accepted, written anew, reads the same to a second parser. */
 #include "fuzz.h"
 #include "fuzz_head.h"
+#include "proto/retry_after.h"
 #include "strict.h"
 
 static char buf[1 << 20];
@@ -27,6 +28,14 @@ static void check_input(const struct outcome *o, struct slice in)
 	CHECK(s.head_bytes == o->used && s.fields == o->head.field_count);
 	CHECK(s.status == o->head.status && s.http10 == (o->head.minor == 0));
 	check_same_framing(&o->head, &s);
+}
+
+/* Whatever it says about when to come again: a time that makes sense, or none. */
+static void check_retry_after(const struct outcome *o)
+{
+	const struct retry_after r = retry_after_of(&o->head, 1767225600);
+	CHECK(r.in >= 0 && r.in <= RETRY_AFTER_MOST);
+	CHECK((r.in > 0) == (r.by != RETRY_AFTER_NONE));
 }
 
 static void check_written(const struct outcome *o)
@@ -65,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		check_input(&whole, in);
 		check_written(&whole);
+		check_retry_after(&whole);
 	}
 	return 0;
 }
