@@ -109,22 +109,11 @@ void again_leave(struct upstream *u, struct call *c)
 	c->state = CALL_OVER;
 }
 
-static enum retry_verdict judge(
-	struct upstream *u, const struct call *c, const struct retry_ask *q, ns_t now)
+static struct retry_ask ask_for(struct upstream *u, const struct call *c, enum err why)
 {
-	if (c->gave_up)
-		return RETRY_NO_SLOT;
-	if (u->stopping)
-		return RETRY_POINTLESS;
-	return retry_ask(&u->retry, q, now);
-}
-
-enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
-{
-	CHECK(c->state == CALL_OVER);
 	ns_t now = worker_now(u->worker);
 	bool elsewhere = c->at && u->endpoint_count > 1;
-	const struct retry_ask q = {
+	return (struct retry_ask){
 		.why = why,
 		.status = c->status,
 		.idempotent = h1_is_idempotent(c->method),
@@ -136,7 +125,33 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 		.wait = retry_wait(&u->retry, c->again + 1U, elsewhere),
 		.left = c->deadline == NS_NEVER ? NS_NEVER : c->deadline - now,
 	};
-	c->verdict = judge(u, c, &q, now);
+}
+
+static enum retry_verdict judge(
+	struct upstream *u, const struct call *c, const struct retry_ask *q)
+{
+	if (c->gave_up)
+		return RETRY_NO_SLOT;
+	if (u->stopping)
+		return RETRY_POINTLESS;
+	return retry_ask(&u->retry, q, worker_now(u->worker));
+}
+
+bool call_may_go_again(struct call *c, struct upstream *u)
+{
+	const struct retry_ask q = ask_for(u, c, ERR_OK);
+	enum retry_verdict v = judge(u, c, &q);
+	if (v != RETRY_OFF && v != RETRY_POINTLESS)
+		c->verdict = v;
+	return v == RETRY_GO;
+}
+
+enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
+{
+	CHECK(c->state == CALL_OVER);
+	ns_t now = worker_now(u->worker);
+	const struct retry_ask q = ask_for(u, c, why);
+	c->verdict = judge(u, c, &q);
 	if (c->verdict != RETRY_GO) {
 		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
 		return c->verdict;
@@ -147,7 +162,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 	c->again++;
 	c->again_for = why;
 	c->again_at = ns_add(now, q.wait);
-	c->shun = elsewhere ? c->at : 0;
+	c->shun = u->endpoint_count > 1 ? c->at : 0;
 	rest(u, c);
 	return RETRY_GO;
 }

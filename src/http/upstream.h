@@ -285,6 +285,8 @@ void call_end(struct call *c); /* of a tunnel: FIN, behind what was taken */
 void call_flush(struct call *c);
 void call_resume(struct call *c); /* goes on with on_data; in a later turn */
 
+/* In on_head: whether a call with that status would be sent again now. Nothing is drawn. */
+bool call_may_go_again(struct call *c, struct upstream *u);
 /*
  * In on_end, or after it: the call failed by `why`, or by its status (ERR_OK) with an answer the
  * app keeps back. GO: it is sent again, on_ready comes anew, later on_end. Else it is over.

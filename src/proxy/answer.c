@@ -143,6 +143,15 @@ static struct slice proxy_path(
 	return (struct slice){ w.ptr, w.over ? 0 : w.len };
 }
 
+void proxy_put_answer_fields(
+	struct wire *w, const struct route *r, const struct h1_head *head)
+{
+	h1_put_fields(w, head, 0);
+	way_put_answer(w, &r->plan->way, head);
+	if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
+		h1_put_field(w, SLICE("Date"), worker_date(&r->plan->proxy->worker));
+}
+
 bool proxy_put_request_as(const struct route *r, struct call *call,
 	const struct sconn *client, const struct proxy_request *q)
 {

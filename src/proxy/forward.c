@@ -16,8 +16,8 @@ void forward_end(struct forward *f)
 	exchange_end(p, &f->x, f->client);
 	if (f->offer)
 		mem_free(f->offer);
-	if (f->kept.len)
-		text_fini(&f->kept);
+	text_fini(&f->kept);
+	mem_free(f->held_back);
 	slab_give(&p->forwards, f);
 }
 
@@ -111,15 +111,16 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	}
 	uint64_t length = head_length(head, &framing);
 	capture_head(&f->capture, call, head, f->x.route->plan->opt);
+	if (f->held_back)
+		forward_drop_held(f);
+	if (head->status >= 500 && forward_hold_back(f, head))
+		return;
 	/* What is left of the request is taken, but no other one after it. */
 	if (!sconn_body_done(f->client))
 		sconn_set_close(f->client);
 	bool ok = sconn_begin(f->client, head->status, head->reason, &w);
 	if (ok) {
-		h1_put_fields(&w, head, 0);
-		way_put_answer(&w, &f->x.route->plan->way, head);
-		if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
-			h1_put_field(&w, SLICE("Date"), worker_date(&f->proxy->worker));
+		proxy_put_answer_fields(&w, f->x.route, head);
 		if (f->x.route->server_timing)
 			explain_put_fields(&w, f->proxy, &f->x);
 		ok = sconn_head_end(f->client, &w, framing, length);
@@ -136,8 +137,12 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 static size_t on_call_data(struct call *call, struct slice data)
 {
 	struct forward *f = call_forward(call);
-	size_t taken = sconn_data(f->client, data);
-	f->x.bytes_out += taken;
+	size_t taken = data.len;
+	if (f->held_back)
+		forward_hold_more(f, data);
+	else
+		taken = sconn_data(f->client, data);
+	f->x.bytes_out += f->held_back ? 0 : taken;
 	capture_add(&f->capture, slice_cut(data, 0, taken));
 	return taken;
 }
@@ -153,7 +158,9 @@ static void on_call_drain(struct call *call)
 
 static void on_call_flush(struct call *call)
 {
-	sconn_flush(call_forward(call)->client);
+	struct forward *f = call_forward(call);
+	if (!f->held_back)
+		sconn_flush(f->client);
 }
 
 static void on_call_end(struct call *call, enum err why)
@@ -163,12 +170,17 @@ static void on_call_end(struct call *call, enum err why)
 		capture_detail(&f->capture, call->detail);
 	if (!call->gave_up)
 		proxy_note(f->x.route, f->client, why, &f->capture);
-	if (why != ERR_OK) {
-		if (!forward_again(f, why))
-			forward_fail(f, why);
+	if ((why != ERR_OK || f->held_back) && forward_again(f, why))
+		return;
+	if (why != ERR_OK && !(call->gave_up && f->held_back)) {
+		forward_fail(f, why);
 		return;
 	}
 	io_timer_stop(f->proxy->worker.loop, &f->timer);
+	if (f->held_back) {
+		forward_give_held(f);
+		return;
+	}
 	f->finished = true;
 	sconn_end(f->client);
 }
@@ -198,7 +210,9 @@ static size_t on_body(struct sconn *client, struct slice data)
 	/* Answered already, by us or early by the server: the rest is drained. */
 	if (!f || f->finished || f->call.state == CALL_OVER)
 		return data.len;
-	bool now = f->head_sent && f->resent == f->kept.len;
+	/* Not while it waits to be sent once more: what is kept then goes first. */
+	bool now = f->head_sent && f->call.state == CALL_SENDING &&
+		   f->resent == f->kept.len;
 	size_t taken = now ? call_data(&f->call, data) : 0;
 	forward_keep_more(f, slice_cut(data, 0, taken));
 	f->held = taken < data.len;

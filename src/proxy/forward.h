@@ -16,10 +16,12 @@ struct forward {
 	struct text kept; /* of the request's body, for an attempt to come (again.c) */
 	size_t resent;    /* of it, by this attempt */
 	bool keeps;
-	bool held;      /* of the request's body, something waits for the server */
-	bool head_sent; /* the request's head is on the call */
-	bool answering; /* the answer's head is on its way to the client */
-	bool finished;  /* the client has been answered whole, by the upstream or by us */
+	struct held *
+		held_back; /* an error answer, while another attempt is to come; or NULL */
+	bool held;         /* of the request's body, something waits for the server */
+	bool head_sent;    /* the request's head is on the call */
+	bool answering;    /* the answer's head is on its way to the client */
+	bool finished; /* the client has been answered whole, by the upstream or by us */
 	bool tunnel;
 	struct capture
 		capture; /* last: of a new one only what is before its texts is zeroed */
@@ -56,6 +58,15 @@ void forward_keep_more(struct forward *f, struct slice data);
 MUST_USE bool forward_resend(struct forward *f);
 /* Sent again: on_ready comes anew. */
 MUST_USE bool forward_again(struct forward *f, enum err why);
+
+/* --- held.c: answers by whose status a call is sent again (--retry-on) --- */
+/* Of an answer that may be replaced by a better one: keeps it from the client. False: it is passed
+ * on, as most are. */
+MUST_USE bool forward_hold_back(struct forward *f, const struct h1_head *head);
+void forward_hold_more(struct forward *f, struct slice data);
+/* There will be no better one. */
+void forward_give_held(struct forward *f);
+void forward_drop_held(struct forward *f);
 
 /* --- tunnel.c --- */
 /* A request that asks for another protocol, as far as it may, goes on as one. Not ERR_OK: it

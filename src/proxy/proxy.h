@@ -171,6 +171,9 @@ struct proxy_request {
 };
 MUST_USE bool proxy_put_request_as(const struct route *r, struct call *call,
 	const struct sconn *client, const struct proxy_request *q);
+/* The fields of the server's answer, for the client. */
+void proxy_put_answer_fields(
+	struct wire *w, const struct route *r, const struct h1_head *head);
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(

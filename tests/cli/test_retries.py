@@ -126,6 +126,87 @@ def test_no_connection_then_one(tmp_path):
         eventually(lambda: gauges_at_zero(p))
 
 
+BUSY = (b"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\nX-Why: none\r\nContent-Length: 4\r\n\r\nbusy")
+
+
+def test_a_status_is_retried_if_that_is_asked_for(bench):
+    for option, attempts in ((None, 1), ("503", 2), ("502,504", 1), ("connect,reset,503", 2)):
+        seen = []
+
+        def script(peer, n):
+            while peer.request():
+                seen.append(n)  # noqa: B023
+                peer.send(BUSY if len(seen) == 1 else OK2)  # noqa: B023
+        proxy, _ = bench(script, *(["--retry-on", option] if option else []))
+        with Client(proxy.port, get(b"busy")) as c:
+            m = c.answer()
+            assert (m.status, len(seen)) == (200 if attempts == 2 else 503, attempts)
+        e = explain(proxy, "busy")
+        assert [t["status"] for t in e["earlier"]] == [503] * (attempts - 1)
+        # its words are in the ledger all the same
+        assert [(w["status"], w["count"], w["text"]) for w in proxy.status()["words"]] == [(503, 1, "busy")]
+
+
+@pytest.mark.parametrize("answer", (
+    BUSY, BUSY.replace(b"Content-Length: 4\r\n\r\nbusy", b"Content-Length: 0\r\n\r\n"),
+    BUSY.replace(b"Content-Length: 4\r\n\r\nbusy", b"Content-Length: 12288\r\n\r\n" + b"x" * 12288),
+))
+def test_the_answer_that_was_kept_back_is_given_in_the_end(bench, answer):
+    seen = []
+
+    def script(peer, n):
+        while peer.request():
+            seen.append(n)
+            peer.send(answer)
+    proxy, _ = bench(script, "--retry-on", "503")
+    with Client(proxy.port, get(b"held") + GET) as c:
+        m, other = c.answers(2)
+        for one in (m, other):
+            assert one.status == 503 and one.body == answer.split(b"\r\n\r\n")[1]
+            assert one.one(b"x-why") == b"none" and one.one(b"content-type") == b"text/plain"
+            assert one.one(b"date") and one.one(b"via")
+    assert len(seen) in (5, 6) and explain(proxy, "held")["not_retried"] == "spent"
+    assert proxy.status()["answers"] == {"503": 2}
+
+
+@pytest.mark.parametrize("answer, verdict", (
+    (BUSY.replace(b"X-Why: none", b"Retry-After: 1"), "told-to-wait"),
+    # too large to hold
+    (BUSY.replace(b"busy", b"x" * 12289).replace(b": 4", b": 12289"), None),
+    (BUSY.replace(b"Content-Length: 4\r\n\r\nbusy",
+                  b"Transfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n0\r\n\r\n"), None),
+))
+def test_what_is_passed_on_at_once(bench, answer, verdict):
+    seen = []
+
+    def script(peer, n):
+        while peer.request():
+            seen.append(n)
+            peer.send(answer)
+    proxy, _ = bench(script, "--retry-on", "503", "--obey-retry-after", "off")
+    with Client(proxy.port, get(b"on")) as c:
+        assert c.answer().status == 503
+    e = explain(proxy, "on")
+    assert len(seen) == 1 and e["earlier"] == [] and e["not_retried"] == verdict
+
+
+def test_never_into_a_server_that_refuses_for_want_of_slots(bench):
+    """Known by its words, which come behind the status."""
+    full = b"The connection cannot be served because Server.Concurrency limit exceeded"
+    seen = []
+
+    def script(peer, n):
+        while peer.request():
+            seen.append(n)
+            peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n" % len(full))
+            peer.send(full)
+    proxy, _ = bench(script, "--retry-on", "503")
+    with Client(proxy.port, get(b"full")) as c:
+        m = c.answer()
+        assert (m.status, m.body) == (503, full)
+    assert len(seen) == 1 and explain(proxy, "full")["not_retried"] == "refusing"
+
+
 def test_as_often_as_retries_says(bench):
     for retries in (0, 1, 3):
         proxy, server = bench(NEVER, "--retries", retries)

@@ -69,6 +69,10 @@ static const char *const requests[] = {
 	"Connection: upgrade\r\n\r\n",
 	/* absolute form */
 	"GET http://h/%u HTTP/1.1\r\nHost: h\r\n\r\n",
+	/* idempotent, with a body */
+	"PUT /%u HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n",
+	"PUT /%u HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+	"DELETE /%u HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
 };
 
 /* X-Whole: how long the body is if nothing breaks it. */

@@ -1,0 +1,75 @@
+/*
+ * An error answer that is kept back while its call is sent again. The client gets it, if there
+ * will be no other: with the status, fields and body it came with.
+ *
+ * What is held is small: answers whose Content-Length is up to HELD_BODY_BYTES, as error answers
+ * of servers and proxies are. Any other is passed on at once, and its call is not sent again.
+ */
+#include "proxy/forward.h"
+
+#define HELD_BODY_BYTES 12288 /* sconn_answer's bound */
+#define HELD_FIELDS_BYTES 8192
+
+struct held {
+	uint16_t status;
+	uint16_t fields_len, body_len;
+	char fields[HELD_FIELDS_BYTES];
+	char body[HELD_BODY_BYTES];
+};
+
+static bool may_hold(struct forward *f, const struct h1_head *head)
+{
+	bool small = head->body == H1_BODY_NONE ||
+		     (head->body == H1_BODY_LENGTH &&
+			     head->content_length <= HELD_BODY_BYTES);
+	return head->status >= 500 && small && f->call.method != H1_HEAD &&
+	       sconn_body_done(f->client) &&
+	       call_may_go_again(&f->call, f->x.route->upstream);
+}
+
+bool forward_hold_back(struct forward *f, const struct h1_head *head)
+{
+	struct wire w;
+	if (LIKELY(!may_hold(f, head)))
+		return false;
+	struct held *h = mem_alloc(sizeof(*h));
+	wire_init(&w, h->fields, sizeof(h->fields));
+	proxy_put_answer_fields(&w, f->x.route, head);
+	if (w.over) {
+		mem_free(h);
+		return false;
+	}
+	h->status = head->status;
+	h->fields_len = (uint16_t)w.len;
+	h->body_len = 0;
+	f->held_back = h;
+	return true;
+}
+
+void forward_hold_more(struct forward *f, struct slice data)
+{
+	struct held *h = f->held_back;
+	CHECK(h->body_len + data.len <= sizeof(h->body));
+	memcpy(h->body + h->body_len, data.ptr, data.len);
+	h->body_len = (uint16_t)(h->body_len + data.len);
+}
+
+void forward_give_held(struct forward *f)
+{
+	const struct held *h = f->held_back;
+	const struct answer a = { .status = h->status,
+		.fields = { h->fields, h->fields_len },
+		.body = { h->body, h->body_len } };
+	f->answering = f->finished = true;
+	f->x.status = h->status;
+	f->x.bytes_out = h->body_len;
+	proxy_count_answer(f->proxy, h->status);
+	sconn_answer(f->client, &a);
+	forward_drop_held(f);
+}
+
+void forward_drop_held(struct forward *f)
+{
+	mem_free(f->held_back);
+	f->held_back = NULL;
+}
