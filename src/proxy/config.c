@@ -19,6 +19,16 @@ static size_t row_of(const char *name)
 	return row;
 }
 
+/* The value of an option in a map; that of limit-max may be in `limit: {auto, max: N}`. */
+static const struct conf_node *option_node(const struct conf_node *map, const char *name)
+{
+	const struct conf_node *node = conf_get(map, name);
+	const struct conf_node *limit = conf_get(map, "limit");
+	if (!node && limit && limit->kind == CONF_MAP && !strcmp(name, "limit-max"))
+		node = conf_get(limit, "max");
+	return node;
+}
+
 /* Where in the file the value stands that this level goes by. */
 static const struct conf_node *level_node(
 	const struct config_level *at, const char *name, uint32_t item)
@@ -26,7 +36,7 @@ static const struct conf_node *level_node(
 	const struct conf_node *node = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(at->maps) && !node; i++)
 		if (at->maps[i])
-			node = conf_get(at->maps[i], name);
+			node = option_node(at->maps[i], name);
 	if (!node && at->maps[0] && strcmp(name, "upstream") == 0)
 		node = conf_get(at->maps[0], "url");
 	if (!node || node->kind != CONF_LIST || !node->first)
@@ -84,7 +94,7 @@ static const char *kind_expects(enum opt_kind kind)
 	case OPT_count:
 		return "a count, such as 900";
 	case OPT_limit:
-		return "a count, such as 900, or auto";
+		return "a count, such as 900, or auto, or {auto, max: 900}";
 	case OPT_rate:
 		return "a rate, such as 700/s";
 	case OPT_share:
@@ -129,6 +139,37 @@ static void set_option(struct config *c, const struct opt *o,
 		return;
 	*from = OPT_FROM_FILE;
 	*opt = changed;
+}
+
+/* {auto, max: N}: two options in one. */
+static void set_limit(struct config *c, const struct conf_node *map, bool max_beside,
+	struct proxy_options *opt)
+{
+	static const char *const names[] = { "auto", "max" };
+	const struct conf_node *word = conf_get(map, "auto"), *max = conf_get(map, "max");
+	CONF_EACH(map, child)
+	{
+		if (child != word && child != max)
+			conf_unknown_key(c->conf, child, names, ARRAY_LEN(names));
+	}
+	if (!word) {
+		conf_complain(c->conf, map->at,
+			"limit: a map here says auto, as in {auto, max: 900}; a count "
+			"stands alone");
+		return;
+	}
+	if (word->kind != CONF_NONE && !(word->kind == CONF_TEXT && !word->text[0]))
+		conf_complain(c->conf, word->at,
+			"auto has no value of its own: {auto, max: 900}");
+	if (max && max_beside)
+		conf_complain(c->conf, max->at,
+			"max is said twice: limit-max stands beside this limit");
+	struct conf_node said = *word;
+	said.kind = CONF_TEXT;
+	said.text = "auto";
+	set_option(c, &proxy_opts[row_of("limit")], &said, opt);
+	if (max)
+		set_option(c, &proxy_opts[row_of("limit-max")], max, opt);
 }
 
 /* --- one map of the file --- */
@@ -208,6 +249,9 @@ static void read_section(
 			conf_complain(c->conf, child->key_at,
 				"'%s' does not belong in %s: write it %s", child->key,
 				s->what, scope_home(proxy_opt_scope(row)));
+		else if (proxy_opts[row].kind == OPT_limit && child->kind == CONF_MAP)
+			set_limit(c, child, conf_get(at->maps[0], "limit-max") != NULL,
+				&at->opt);
 		else
 			set_option(c, &proxy_opts[row], child, &at->opt);
 	}

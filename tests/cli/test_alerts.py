@@ -1,6 +1,7 @@
 """Alerts: a webhook is told what the server says that is new; what fails is tried again."""
 
 import json
+import re
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,6 +106,31 @@ def test_what_is_new_is_told_once(failing, hooks, tmp_path, threads):
         sent(p, 2)
         assert "something else" in hook.told[1][2]
         assert "tops3cret" not in json.dumps(p.status())
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_a_surge_is_told(failing, hooks, tmp_path):
+    """Once, and not before there is a past to compare with: a minute of it."""
+    hook = hooks()
+    with Proxy(tmp_path, f"upstream: {failing.url}\nlimit: 5\nalert-url: {hook.url}\n") as p:
+        for _ in range(5):
+            get(p, "/first", X_Request_Id="req-1")
+        sent(p, 1)
+        eventually(lambda: p.status()["uptime_ms"] > 62_000, within=180)
+        assert len(hook.told) == 1
+        eventually(lambda: get(p, "/again") and len(hook.told) == 2, within=60)
+        said = hook.told[1][2]
+        assert 'weir: a surge of errors, upstream default: 500: "request 17 failed"' in said
+        rates = re.search(r"\nRate: ([\d.]+) a second, lately ([\d.]+)\.", said)
+        assert float(rates[1]) >= 4 * float(rates[2]) > 0
+        count = int(re.search(r"\nCount: (\d+) since ", said)[1])
+        assert count >= 10 + 5 and "First at: GET /first" in said and "req-1" in said
+        for _ in range(100):
+            get(p, "/again")
+        failing.body = b"something else"  # what comes after all that
+        get(p, "/other")
+        counts = sent(p, 3)
+        assert "a new error" in hook.told[2][2] and counts["suppressed"] == 0
         eventually(lambda: gauges_at_zero(p))
 
 

@@ -73,6 +73,19 @@ def test_a_bound(tmp_path):
         gauges_at_zero(proxy)
 
 
+@pytest.mark.parametrize("limit", ["{auto, max: 6}", "{ auto: , max: 6 }", "{max: 6, auto}",
+                                   "\n  auto:\n  max: 6"])
+def test_as_a_map_in_the_file(tmp_path, limit):
+    file = tmp_path / "weir.yaml"
+    file.write_text(f"upstream: http://127.0.0.1:1\nlimit: {limit}\n")
+    with Verb("proxy", tmp_path, "--config", file) as proxy:
+        assert learned(proxy)[0]["max"] == 6
+    with Verb("proxy", tmp_path, "--config", file, "--limit-max", "7") as proxy:
+        assert learned(proxy)[0]["max"] == 7
+    with Verb("proxy", tmp_path, "--config", file, "--limit", "5") as proxy:
+        assert learned(proxy)[0] is None and learned(proxy)[1]["limit"] == 5
+
+
 @pytest.mark.parametrize("options, said", [
     (["--limit", "auto", "--limit-max", "0"], "limit-max"),
     (["--limit", "auto", "--limit-max", "3", "--gather", "4"], "under a limit of 3"),
