@@ -124,7 +124,7 @@ void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
 	c->asked_at = now;
 	if (!c->asked_first)
 		c->asked_first = now;
-	if (!c->presumed && c->asked >= CALLERS_COMES_AGAIN)
+	if (!c->presumed && all->limit > 0 && c->asked >= CALLERS_COMES_AGAIN)
 		presume(all, c);
 }
 
@@ -147,6 +147,7 @@ bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t no
 static uint32_t kept_from(const struct callers *all, const struct caller *c, ns_t now)
 {
 	uint32_t others = all->kept - c->kept;
+	others = others > all->soon ? others - all->soon : 0;
 	return others > 0 && !caller_is_modest(all, c, now) ? others : 0;
 }
 

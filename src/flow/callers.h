@@ -14,6 +14,7 @@
  *         kept for it: what it lately needed at once, at most its fair share. What a new one will
  *         need is not known: when it comes again it is taken to need its fair share, and that
  *         fades.
+ *         What will come free in good time need not stand free: so many are not kept (soon).
  * RULES   1. With one caller nothing is kept: all slots are its own. Who asks for no more than its
  *            fair share may also take what is kept for others.
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
@@ -59,7 +60,8 @@ struct callers {
 	uint32_t claiming; /* with a need of late */
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */
-	uint32_t limit;    /* slots; what fair shares are of */
+	uint32_t soon;     /* of them, so many need no slot that is free now: the app's */
+	uint32_t limit;    /* slots; what fair shares are of; 0: nothing is kept */
 	uint32_t epoch;    /* what was used in another one is forgotten */
 	ns_t floor;
 	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */

@@ -5,6 +5,8 @@
  * slot that comes free to the call with most of its time left: the newest. Run by hand it prints
  * its table.
  */
+#include <math.h>
+
 #include "flow/gate.h"
 #include "flow/queue.h"
 #include "tests/unit/base/unit.h"
@@ -125,6 +127,8 @@ static void look(struct run *r)
 	chance_refresh(&r->chance, r->now);
 	r->callers.mean = chance_mean(&r->chance);
 	callers_refresh(&r->callers, r->m->slots, r->now);
+	struct chance_frees soon = chance_frees(&r->chance, BUDGET / 10);
+	r->callers.soon = (uint32_t)fmax(soon.mean - sqrt(soon.variance), 0);
 }
 
 /* --- those who come --- */
