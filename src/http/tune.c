@@ -43,6 +43,13 @@ void tune_configure(struct upstream *u)
 	tune_look(u);
 }
 
+/* All that is free is kept for callers who are away. Who waits, waits for want of a higher limit. */
+static bool is_all_kept(struct upstream *u)
+{
+	uint32_t kept = u->admission.callers.kept;
+	return kept > 0 && upstream_room(u) <= kept;
+}
+
 void tune_look(struct upstream *u)
 {
 	const struct ticket *front = queue_front(&u->queue);
@@ -52,6 +59,8 @@ void tune_look(struct upstream *u)
 		return;
 	/* Calls that wait for several slots together are held up below the limit, too. */
 	if (front && used < limit && used + front->need > limit)
+		used = limit;
+	if (waiting && used < limit && is_all_kept(u))
 		used = limit;
 	ns_t now = worker_now(u->worker);
 	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->tuner_next,

@@ -152,7 +152,8 @@ static struct call *job_call(struct job *j)
 {
 	j->call = (struct call){ .ops = &job_ops,
 		.method = h1_method_of(slice_of(j->method)),
-		.replayable = !j->posts_bodies };
+		.replayable = !j->posts_bodies,
+		.caller_key = j->caller };
 	return &j->call;
 }
 

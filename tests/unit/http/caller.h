@@ -23,6 +23,7 @@ struct job {
 	bool stuck;                 /* takes none and never resumes by itself */
 	bool retries;               /* asks for another attempt when it fails */
 	bool posts_bodies;          /* its request cannot be put again */
+	uint64_t caller;            /* on whose account */
 	/* what happened */
 	struct text log, in;
 	uint32_t ends, readies, heads, interims;

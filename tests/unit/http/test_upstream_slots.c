@@ -534,6 +534,49 @@ static void test_free_with_all_in_flight(void **state)
 	}
 }
 
+static void ask_as(struct scene *s, struct job *jobs, int n, uint64_t caller)
+{
+	for (int i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		jobs[i].caller = caller;
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+}
+
+/* What is kept for a caller who is away is not used, but it binds: the limit goes on growing. */
+static void test_limit_grows_while_slots_are_kept(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job away[4], here[40];
+	cfg.limit_auto = true;
+	cfg.queue_for = 30 * NS_S;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = NS_S;
+	for (int i = 0; i < 40; i++) { /* one asks for much, the other now and then */
+		if (i % 10 == 0)
+			ask_as(&s, &away[i / 10], 1, 1);
+		ask_as(&s, &here[i], 1, 2);
+		bed_run(&s.bed, 50 * NS_MS);
+	}
+	bed_run(&s.bed, 900 * NS_MS);
+	assert_true(scene_in(&s, SLOT_BUSY) < 4);
+	cfg.limit = 8;
+	upstream_reconfigure(s.up, &cfg);
+	bed_run(&s.bed, 2 * NS_S);
+	assert_int_equal(slots_limit(upstream_slots(s.up)), 8);
+	assert_true(scene_in(&s, SLOT_BUSY) >= 4);
+	bed_run(&s.bed, 20 * NS_S);
+	for (int i = 0; i < 4; i++)
+		job_fini(&away[i]);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(here[i].why, ERR_OK);
+		job_fini(&here[i]);
+	}
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +596,7 @@ int main(void)
 		TEST(test_parting),
 		TEST(test_endpoints_share),
 		TEST(test_free_with_all_in_flight),
+		TEST(test_limit_grows_while_slots_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
