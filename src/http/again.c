@@ -92,8 +92,9 @@ bool again_replay(struct cconn *cc, enum err why)
 
 /* --- retries --- */
 
-static void rest(struct upstream *u, struct call *c)
+void again_wait(struct upstream *u, struct call *c, ns_t at)
 {
+	c->again_at = at;
 	struct list_node *before = u->resting.head.prev;
 	while (before != &u->resting.head &&
 		CONTAINER_OF(before, struct call, resting)->again_at > c->again_at)
@@ -161,9 +162,8 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 	note_past(u, c, why, CALL_RETRIED);
 	c->again++;
 	c->again_for = why;
-	c->again_at = ns_add(now, q.wait);
 	c->shun = u->endpoint_count > 1 ? c->at : 0;
-	rest(u, c);
+	again_wait(u, c, ns_add(now, q.wait));
 	return RETRY_GO;
 }
 

@@ -82,6 +82,14 @@ void hold_note_head(struct cconn *cc, const struct h1_head *head)
 	if (LIKELY(r.by == RETRY_AFTER_NONE) || is_of_one_call(head))
 		return;
 	const struct brake_plea plea = { r.by, head->status, r.in };
+	ns_t now = worker_now(u->worker);
+	if (u->cfg.pause_caller && head->status != 503) {
+		/* Of a zombie it is not known any more whose it was. */
+		if (cc->call)
+			pause_keys_ask(&u->paused, cc->call->caller_key,
+				ns_add(now, ns_min(r.in, u->cfg.pause_max)), now);
+		return;
+	}
 	if (cc->call && is_perhaps_refusal(u, head))
 		cc->call->plea = plea;
 	else
@@ -150,6 +158,32 @@ bool hold_is_too_late(const struct upstream *u, ns_t deadline)
 		return false;
 	ns_t start = hold_start_at(u);
 	return start > worker_now(u->worker) && start >= deadline;
+}
+
+enum err hold_ask_caller(struct upstream *u, const struct call *call, uint32_t n,
+	ns_t deadline, ns_t *turn)
+{
+	ns_t now = worker_now(u->worker);
+	ns_t until = pause_keys_until(&u->paused, call->caller_key, now);
+	if (LIKELY(!until))
+		return ERR_OK;
+	if (n > 1 || until >= deadline)
+		return ERR_PAUSED;
+	if (u->resting.len >= u->queue.max)
+		return ERR_QUEUE_FULL;
+	*turn = pause_keys_turn(&u->paused, call->caller_key, now);
+	return *turn < deadline ? ERR_AGAIN : ERR_PAUSED;
+}
+
+ns_t upstream_caller_paused_for(struct upstream *u, uint64_t caller_key)
+{
+	ns_t now = worker_now(u->worker);
+	return ns_max(pause_keys_until(&u->paused, caller_key, now) - now, 0);
+}
+
+uint32_t upstream_callers_paused(const struct upstream *u)
+{
+	return pause_keys_count(&u->paused, worker_now(u->worker));
 }
 
 ns_t upstream_paused_for(const struct upstream *u)

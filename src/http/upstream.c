@@ -509,7 +509,15 @@ enum err upstream_ask(
 	CHECK(n == 1 || !calls[0]->raw);
 	if (hold_is_too_late(u, deadline))
 		return ERR_PAUSED;
-	enum err e = admission_ask(u, calls, n, deadline);
+	ns_t turn;
+	enum err e = hold_ask_caller(u, calls[0], n, deadline, &turn);
+	if (e == ERR_AGAIN) {
+		call_prepare(calls[0], worker_now(u->worker));
+		again_wait(u, calls[0], turn);
+		return ERR_OK;
+	}
+	if (e == ERR_OK)
+		e = admission_ask(u, calls, n, deadline);
 	if (e != ERR_OK)
 		return e;
 	struct caller *caller = calls[0]->caller;

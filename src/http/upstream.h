@@ -43,6 +43,7 @@
 #include "flow/gate.h"
 #include "flow/hangup.h"
 #include "flow/health.h"
+#include "flow/pause_keys.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
 #include "flow/slots.h"
@@ -88,6 +89,7 @@ struct upstream_cfg {
 	 * heeded. And of the pause what `tuner` is of the limit. */
 	ns_t pause_max;
 	struct brake *brake;
+	bool pause_caller; /* a pause for a rate is the caller's alone, whose call drew it */
 	double eject_share; /* of the endpoints that may be left out at once; 0: none is */
 	enum slot_unit unit;
 	double drain_share;
@@ -329,6 +331,10 @@ void upstream_bytes(const struct upstream *u, uint64_t *rx_bytes, uint64_t *tx_b
 /* So long a call that came now would have to wait because the server asked for it; 0: not at
  * all. While it is above 0 nothing is to be sent that need not be. */
 ns_t upstream_paused_for(const struct upstream *u);
+/* The same of this caller's calls, as call.caller_key has it. */
+ns_t upstream_caller_paused_for(struct upstream *u, uint64_t caller_key);
+/* How many callers' calls wait for that, or would. */
+uint32_t upstream_callers_paused(const struct upstream *u);
 /* Where it is, and how it does there. */
 struct upstream_endpoint_view {
 	struct slice host;

@@ -49,13 +49,14 @@ struct admission {
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
-	struct share *share;    /* NULL: alone */
-	struct tuner *tuner;    /* NULL: the limit is fixed */
-	ns_t tuner_next;        /* when it must be looked at again */
-	ns_t tuner_doubles_in;  /* NS_NEVER: the limit stands */
-	struct brake *brake;    /* NULL: pauses are not heeded */
-	bool refused;           /* the call that ends now */
-	struct seat_post *post; /* with a share: where letters find it */
+	struct share *share;      /* NULL: alone */
+	struct tuner *tuner;      /* NULL: the limit is fixed */
+	ns_t tuner_next;          /* when it must be looked at again */
+	ns_t tuner_doubles_in;    /* NS_NEVER: the limit stands */
+	struct brake *brake;      /* NULL: pauses are not heeded */
+	struct pause_keys paused; /* callers, with cfg.pause_caller */
+	bool refused;             /* the call that ends now */
+	struct seat_post *post;   /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
@@ -254,6 +255,10 @@ MUST_USE bool hold_take(struct upstream *u, const struct call *call, uint32_t n)
 void hold_untake(struct upstream *u, const struct call *call, uint32_t n);
 void hold_call_over(struct upstream *u, const struct call *call);
 ns_t hold_again_at(const struct upstream *u); /* when to look again unasked */
+/* Whether the first of n calls may go, or queue, as far as its caller is concerned. ERR_PAUSED;
+ * ERR_QUEUE_FULL; ERR_AGAIN: `*turn` is when to ask again. */
+MUST_USE enum err hold_ask_caller(struct upstream *u, const struct call *call, uint32_t n,
+	ns_t deadline, ns_t *turn);
 /* Who comes now could not go before its deadline. */
 bool hold_is_too_late(const struct upstream *u, ns_t deadline);
 /* --- again.c: calls that are sent once more --- */
@@ -266,7 +271,9 @@ void again_note_answer(struct upstream *u, const struct call *c);
 bool again_trusts(const struct upstream *u);
 /* Once a turn: those whose wait is over. */
 void again_look(struct upstream *u);
-ns_t again_next(const struct upstream *u);            /* when to look again unasked */
+ns_t again_next(const struct upstream *u); /* when to look again unasked */
+/* It asks for a slot at that time. */
+void again_wait(struct upstream *u, struct call *c, ns_t at);
 void again_leave(struct upstream *u, struct call *c); /* it rests no more */
 /* A retry that got no slot ends by what had failed: that is what its caller can do about. */
 enum err again_end_as(struct call *c, enum err why);

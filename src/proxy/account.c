@@ -44,8 +44,13 @@ void account_route(struct route *r, const struct proxy_options *o)
 	r->fair_field = slice_of(o->fair_by);
 }
 
+uint64_t account_key(const struct route *r, const struct sconn *client)
+{
+	return key_of(r, client, sconn_head(client));
+}
+
 void account_call(const struct route *r, const struct sconn *client, struct call *call)
 {
 	call->priority = r->priority;
-	call->caller_key = key_of(r, client, sconn_head(client));
+	call->caller_key = account_key(r, client);
 }

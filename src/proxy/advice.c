@@ -168,9 +168,12 @@ void explain_why(struct text *t, const struct explain_record *r)
 		text_add(t, "): ");
 		add_limit(t, r);
 	} else if (r->why == ERR_PAUSED) {
-		text_add(t, ": it answered ");
-		brake_plea_text(t, &r->plea);
-		text_add(t, ", ");
+		text_add(t, ": ");
+		if (r->plea.by != RETRY_AFTER_NONE) {
+			text_add(t, "it answered ");
+			brake_plea_text(t, &r->plea);
+			text_add(t, ", ");
+		}
 		add_span(t, r->paused_for);
 		text_add(t, " of waiting was left");
 	} else if (r->why == ERR_SHED || r->why == ERR_LATE) {

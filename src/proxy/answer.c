@@ -43,14 +43,20 @@ void proxy_answer_reason(
 	proxy_answer_detail(p, client, r, why, SLICE_NONE);
 }
 
-/* So long the servers of its calls want to be left alone. */
-static ns_t paused_for(const struct route *r)
+static ns_t paused_at(struct upstream *u, uint64_t caller)
 {
-	if (!r || !r->upstream)
+	return ns_max(upstream_paused_for(u), upstream_caller_paused_for(u, caller));
+}
+
+/* So long the servers of its calls want to be left alone. */
+static ns_t paused_for(const struct route *r, const struct sconn *client)
+{
+	if (!r || !r->upstream || !sconn_head(client))
 		return 0;
-	ns_t most = upstream_paused_for(r->upstream);
+	uint64_t caller = account_key(r, client);
+	ns_t most = paused_at(r->upstream, caller);
 	for (uint32_t i = 0; r->parts && i < r->gathered->count; i++)
-		most = ns_max(most, upstream_paused_for(r->parts[i].upstream));
+		most = ns_max(most, paused_at(r->parts[i].upstream, caller));
 	return most;
 }
 
@@ -82,14 +88,14 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	}
 	if (why == ERR_PAUSED) {
 		text_add(&body, ": ");
-		text_add_duration(&body, paused_for(r));
+		text_add_duration(&body, paused_for(r, client));
 		text_add(&body, " more");
 	}
 	text_addf(&body, " (%s)\nto do: %s\n", err_label(why), explain_advice(why));
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);
 	if (status == 503)
-		put_retry_after(&fields, paused_for(r));
+		put_retry_after(&fields, paused_for(r, client));
 	CHECK(!fields.over);
 	p->reasons[why]++;
 	const struct answer a = { .status = status,

@@ -18,6 +18,7 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 		u->limit = (uint32_t)o->limit_max;
 	u->unit = (enum slot_unit)o->limit_unit;
 	u->pause_max = o->obey_retry_after == 0 ? o->pause_max : 0;
+	u->pause_caller = o->pause_scope == 1;
 	u->eject_share = o->eject_share;
 	u->drain_share = o->drain_share;
 	u->queue_max = o->queue;

@@ -138,6 +138,10 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	if (!x->call)
 		return;
 	r->has_call = true;
+	if (x->route && x->route->upstream)
+		r->paused_for = ns_max(
+			r->paused_for, upstream_caller_paused_for(
+					       x->route->upstream, x->call->caller_key));
 	r->reused = x->call->reused;
 	r->replayed = x->call->replayed;
 	r->past = x->call->past;

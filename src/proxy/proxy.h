@@ -195,6 +195,7 @@ void proxy_note(const struct route *r, const struct sconn *client, enum err why,
 
 /* --- account.c --- */
 void account_route(struct route *r, const struct proxy_options *o);
+uint64_t account_key(const struct route *r, const struct sconn *client);
 void account_call(const struct route *r, const struct sconn *client, struct call *call);
 
 /* --- access.c --- */

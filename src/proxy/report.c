@@ -93,6 +93,7 @@ static void fill_target(struct report *r, const struct target *from, bool retire
 		share_ref(t->share);
 	gauges_fill(&t->gauges, from->up);
 	fill_endpoints(t, from);
+	t->callers_paused = upstream_callers_paused(from->up);
 	t->has_tls = tls != NULL;
 	if (!tls)
 		return;
@@ -209,6 +210,7 @@ static void merge_target(struct report *sum, const struct report_target *from)
 	struct report_target *t = find_target(sum, from->key);
 	if (t) {
 		gauges_add(&t->gauges, &from->gauges);
+		t->callers_paused += from->callers_paused;
 		for (uint32_t i = 0; i < from->endpoint_count; i++)
 			merge_endpoint(t, &from->endpoints[i]);
 		hangup_merge(&t->gauges.hangup, &from->gauges.hangup);

@@ -44,6 +44,7 @@ struct report_target {
 	enum slot_unit unit;
 	struct share *share; /* NULL: the target is alone */
 	struct gauges gauges;
+	uint32_t callers_paused;
 	struct report_endpoint endpoints[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count;
 	bool has_tls;

@@ -242,6 +242,7 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 			json_null(j, "limit_auto");
 		brake_json(
 			j, "pause", own ? upstream_brake(own->up) : NULL, proxy_now(p));
+		json_int(j, "callers_paused", t->callers_paused);
 		json_endpoints(j, t);
 		json_slots(j, &t->gauges);
 		json_int(j, "sockets", t->gauges.stats.sockets);

@@ -156,3 +156,33 @@ def test_what_says_nothing_pauses_nothing(quotas, tmp_path):
     want = [s for s, _ in a.script] + [200]
     with Proxy(tmp_path, two(quotas)) as proxy:
         assert [get(proxy, Weir_Timeout="5s").status for _ in want] == want
+
+
+@pytest.mark.parametrize("limit", ["none", "4"])
+def test_one_callers_quota(quotas, tmp_path, limit):
+    """An API that counts by key: who has used his up waits alone."""
+    a, _ = quotas
+    a.script = [(429, {"Retry-After": "4"})]
+    with Proxy(tmp_path, two(quotas, f"pause-scope: caller\nfair-by: X-Api-Key\nlimit: {limit}\ntimeout: 20s")) as proxy:
+        assert get(proxy, X_Api_Key="mine").status == 429
+        since = time.monotonic()
+        answers = []
+        patient = [threading.Thread(target=lambda: answers.append(get(proxy, X_Api_Key="mine").status))
+                   for _ in range(3)]
+        for t in patient:
+            t.start()
+        told = get(proxy, X_Api_Key="mine", Weir_Timeout="1s", X_Request_Id="mine")
+        if time.monotonic() - since < 2.5:
+            assert (told.status, told.getheader("Weir-Reason")) == (503, "paused")
+            assert 1 <= int(told.getheader("Retry-After")) <= 4
+            assert ask(proxy.admin, "/explain?id=mine")["reason"] == "paused"
+        for _ in range(5):
+            assert get(proxy, X_Api_Key="yours", Weir_Timeout="2s").status == 200
+        (up,) = [u for u in proxy.status()["upstreams"] if u["name"] == "a"]
+        if time.monotonic() - since < 3.5:
+            assert up["pause"] is None and up["callers_paused"] == 1 and len(a.seen) == 6
+        for t in patient:
+            t.join(PATIENCE)
+        assert answers == [200] * 3 and len(a.seen) == 9
+        assert a.seen[-3][0] - since > 3.9
+        eventually(lambda: gauges_at_zero(proxy))

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "flow/pause.h"
+#include "flow/pause_keys.h"
 
 #define START (100 * NS_S)
 
@@ -185,6 +185,34 @@ static void test_it_finds_a_servers_rate(void **state)
 	assert_true(p.pace > 1.5 && p.pace < 2.5);
 }
 
+static void test_one_caller_alone(void **state)
+{
+	struct pause_keys all = { .count = 0 };
+	(void)state;
+	assert_int_equal(pause_keys_until(&all, 7, START), 0);
+	pause_keys_ask(&all, 7, START + 5 * NS_S, START);
+	pause_keys_ask(&all, 7, START + 2 * NS_S, START);
+	assert_int_equal(pause_keys_until(&all, 7, START), START + 5 * NS_S);
+	assert_int_equal(pause_keys_until(&all, 8, START), 0);
+	assert_int_equal(pause_keys_turn(&all, 7, START), START + 5 * NS_S);
+	assert_int_equal(pause_keys_turn(&all, 7, START), START + 5100 * NS_MS);
+	assert_int_equal(pause_keys_until(&all, 7, START + 5 * NS_S), 0);
+	assert_int_equal(pause_keys_count(&all, START), 1);
+	assert_int_equal(pause_keys_count(&all, START + 5 * NS_S), 0);
+}
+
+static void test_many_callers(void **state)
+{
+	struct pause_keys all = { .count = 0 };
+	(void)state;
+	for (uint64_t key = 0; key < PAUSE_KEYS_MAX + 2; key++)
+		pause_keys_ask(&all, key, START + (ns_t)(key + 1) * NS_S, START);
+	assert_int_equal(pause_keys_count(&all, START), PAUSE_KEYS_MAX);
+	assert_int_equal(pause_keys_until(&all, 0, START), 0);
+	assert_int_equal(pause_keys_until(&all, 1, START), 0);
+	assert_int_equal(pause_keys_until(&all, 2, START), START + 3 * NS_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +224,8 @@ int main(void)
 		cmocka_unit_test(test_the_start_is_as_foretold),
 		cmocka_unit_test(test_several_go_together),
 		cmocka_unit_test(test_it_finds_a_servers_rate),
+		cmocka_unit_test(test_one_caller_alone),
+		cmocka_unit_test(test_many_callers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
