@@ -104,9 +104,14 @@ static void server_leave(struct server_listener *l, enum err accepted)
 {
 	struct server *s = l->server;
 	uint32_t nth = 0;
-	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || accepted == ERR_NO_FDS ||
-		timer_is_set(&l->left))
+	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || timer_is_set(&l->left))
 		return;
+	if (accepted ==
+		ERR_NO_FDS) { /* it rests: who waits may have gone when it is over */
+		io_timer_set(s->worker->loop, &l->left,
+			ns_add(worker_now(s->worker), SERVER_LEAVE_FOR));
+		return;
+	}
 	while (s->listeners[nth] != l)
 		nth++;
 	server_close_listener(s, nth);

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -284,6 +285,22 @@ def test_a_second_signal_ends_all_threads_at_once(apis, tmp_path):
         assert p.process.wait(PATIENCE) == 0
         for s in waiting:
             s.close()
+
+
+def test_the_bound_of_the_drain_comes_as_all_are_drained(apis, tmp_path):
+    for _ in range(8):  # a listener takes 50 ms to leave
+        with Proxy(tmp_path, f"upstream: {apis[0].url}\nthreads: 4\ndrain-timeout: 50ms\n") as p:
+            p.process.send_signal(signal.SIGTERM)
+            assert p.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("n", (1, 2))
+def test_it_ends_without_a_free_descriptor(apis, tmp_path, n):
+    with Proxy(tmp_path, f"upstream: {apis[0].url}\nthreads: {n}\ndrain-timeout: none\n") as p:
+        _, hard = resource.prlimit(p.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(p.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+        p.process.send_signal(signal.SIGTERM)
+        assert p.process.wait(PATIENCE) == 0
 
 
 # --- what is told ---

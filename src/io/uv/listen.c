@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,14 +204,22 @@ static void rest(struct io_listener *l)
 	io_timer_set(loop, &l->rest, ns_add(io_clock(loop), REST_FOR));
 }
 
+static bool somebody_waits(const struct io_listener *l)
+{
+	struct pollfd p = { .fd = l->sock.fd, .events = POLLIN };
+	return poll(&p, 1, 0) == 1;
+}
+
+/* Without a free descriptor the kernel does not even look into the queue. */
 static enum err accept_failed(struct io_listener *l, int errnum)
 {
 	enum err e = err_from_errno(errnum);
-	if (e == ERR_NO_FDS || e == ERR_NO_MEMORY) {
-		rest(l);
-		return ERR_NO_FDS;
-	}
-	return e;
+	if (e != ERR_NO_FDS && e != ERR_NO_MEMORY)
+		return e;
+	if (!somebody_waits(l))
+		return ERR_AGAIN;
+	rest(l);
+	return ERR_NO_FDS;
 }
 
 enum err io_accept(struct io_listener *l, struct io_sock *s, struct addr *peer)

@@ -180,7 +180,9 @@ void io_loop_free(struct io_loop **handle)
 	uv_close((uv_handle_t *)&loop->check, NULL);
 	uv_close((uv_handle_t *)&loop->busy, NULL);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);
-	CHECK(uv_run(&loop->uv, UV_RUN_DEFAULT) == 0); /* lets what was closed go */
+	/* Lets what was closed go, after a turn that uses up a stop nobody has run to see. */
+	(void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+	CHECK(uv_run(&loop->uv, UV_RUN_DEFAULT) == 0);
 	CHECK(uv_loop_close(&loop->uv) == 0);
 	if (loop->timer_fd >= 0)
 		close(loop->timer_fd);

@@ -356,6 +356,18 @@ static void a_busy_thread_lets_events_gather(void **state)
 	io_loop_free(&loop);
 }
 
+static void a_stop_after_the_last_turn_is_nothing(void **state)
+{
+	struct io_loop *loop = io_loop_new(NULL);
+	struct queue q;
+	(void)state;
+
+	queue_open(&q, loop);
+	queue_close(&q);
+	io_loop_stop(loop);
+	io_loop_free(&loop);
+}
+
 static void leave_a_socket_open(void)
 {
 	struct io_loop *loop = io_loop_new(NULL);
@@ -395,6 +407,7 @@ int main(void)
 		cmocka_unit_test(any_address_takes_ipv4_too),
 		cmocka_unit_test(a_stale_socket_file_is_replaced),
 		cmocka_unit_test(a_busy_thread_lets_events_gather),
+		cmocka_unit_test(a_stop_after_the_last_turn_is_nothing),
 		cmocka_unit_test(leaks_are_told),
 	};
 	return cmocka_run_group_tests_name("uv", tests, NULL, NULL);
