@@ -364,6 +364,9 @@ def test_figures_as_files(doc, page, browser):
             {n["t_ms"] / 1000: n["good"] for n in intervals}
     press(browser, "middleware-out-time_wait", "JSON")
     figure = json.loads(download(browser, "incident-overload-run-1-middleware-out-time-wait.json"))
+    page_of = (ROOT / "docs" / "json" / "lab-figure.md").read_text()
+    named = re.findall(r"^\| `([^`]+)` \|", page_of, re.MULTILINE)
+    assert list(figure) == [name for name in named if "." not in name]
     assert figure["unit"] == "sockets" and figure["x"] == "t_s"
     series = variants[0]["runs"][0]["series"]
     assert figure["lines"][0] == {"name": "naive", "points": [

@@ -117,7 +117,7 @@ const charts = (() => {
 		const choices = model.points(act);
 		const repetitions = Array.from({ length: act.repetitions }, (_, i) => i + 1);
 		return [choices.length > 1 ? choice('At', `${id}-point`, choices.map(c => c.text), 0,
-			i => { view.point = choices[i].point; look(); }) : null,
+			i => { Object.assign(view, choices[i]); look(); }) : null,
 		repetitions.length > 1 ? choice('Repetition', `${id}-repetition`,
 			repetitions.map(String), 0, i => { view.repetition = i + 1; look(); }) : null,
 		choice('Sockets of the host of the', `${id}-host`, model.HOSTS, 1,
@@ -132,13 +132,13 @@ const charts = (() => {
 			return { section, draw: () => {} };
 		}
 		const group = new plot.Group([0, end], { warmUp: (act.warm_up_ms || 0) / 1000 });
-		const view = { point: model.points(act).length ? model.points(act)[0].point : null,
-			repetition: 1, host: 'middleware' };
+		const view = { ...model.points(act)[0], repetition: 1, host: 'middleware' };
 		const place = el('div', {});
 		const look = () => {
 			const lines = model.lines(model.at(act, view.point), view.repetition);
 			const all = model.families(lines, view.host), draws = [];
-			const where = { ...of, words: [...of.words, `run ${view.repetition}`] };
+			const where = { ...of, words: [...of.words, view.point ? view.text : '',
+				`run ${view.repetition}`] };
 			group.forget(place);
 			place.replaceChildren(...['calls', 'answers', 'latency', 'sockets', 'closes', 'slots',
 				'queues', 'machine'].flatMap(key => familyParts(all[key], where, group, draws))
@@ -177,20 +177,30 @@ const charts = (() => {
 			section.append(el('p', {}, 'No answer’s time was measured.'));
 			return { section, draw: () => {} };
 		}
-		const figure = { ...model.curves(variants), heading: 'h4' }, draws = [];
-		const end = Math.max(...figure.lines.map(l => l.points[l.points.length - 1][0]));
-		const group = new plot.Group([0, end], { nines: true });
+		const ends = model.curves(variants).lines.map(l => l.points[l.points.length - 1][0]);
+		const group = new plot.Group([0, Math.max(...ends)], { nines: true });
+		const choices = model.points(act), place = el('div', {});
 		const log = el('input', { type: 'checkbox', id: `${id}-log` });
-		const made = figureOf(figure, of, group, 'nines', draws);
+		const look = point => {
+			const draws = [];
+			const figure = { ...model.curves(model.at({ variants }, point)), heading: 'h4' };
+			group.forget(place);
+			const made = figureOf(figure, of, group, 'nines', draws);
+			made.classList.add('wide');
+			place.replaceChildren(made);
+			draws.forEach(draw => draw());
+			group.logarithmic(log.checked);
+		};
 		groups.push(group);
-		made.classList.add('wide');
 		log.addEventListener('change', () => group.logarithmic(log.checked));
 		section.append(el('p', { class: 'quiet' }, 'How long a share of the answers took at most, ' +
 			'over all repetitions. Errors are answers too: a variant that fails fast looks fast ' +
 			'here. Each further nine has as much room as the one before.'),
+			...(choices.length > 1 ? [choice('At', `${id}-point`, choices.map(c => c.text), 0,
+				i => look(choices[i].point))] : []),
 			el('fieldset', { class: 'choice' }, el('label', { for: `${id}-log` }, log,
-				'Logarithmic scale of time')), made, shareTable(variants, of, nameColumn));
-		return { section, draw: () => draws.forEach(draw => draw()) };
+				'Logarithmic scale of time')), place, shareTable(variants, of, nameColumn));
+		return { section, draw: () => look(choices[0].point) };
 	}
 
 	/* ---- sweeps ---- */

@@ -21,6 +21,9 @@ const model = (() => {
 	/* Up to so many lines in a plot, all points of a sweep are shown at once. */
 	const LINES_AT_ONCE = 6;
 
+	/* The ninth has the first's colour again: it must not have its dashes too. */
+	const dashes = i => i + Math.floor(i / plot.COLOURS);
+
 	const seconds = ms => ms / 1000;
 	const notNull = points => points.filter(([, y]) => y !== null && y !== undefined);
 
@@ -165,11 +168,21 @@ const model = (() => {
 			.map(([key, of]) => [key, family(of, lines)])), sockets: family(seen, lines) };
 	}
 
+	/* How the lines of these variants look. Where each stands there once, its name is enough,
+	 * and its dashes are its own. */
+	function looks(variants) {
+		const once = variants.length > 1 &&
+			new Set(variants.map(v => v.name)).size === variants.length;
+		return v => once ? { name: v.name, colour: v.colour, dash: dashes(v.colour) }
+			: { name: v.label, colour: v.colour, dash: v.dash };
+	}
+
 	function curves(variants) {
+		const look = looks(variants);
 		return { key: 'latency-curves', title: 'Time until the answer, by share of answers',
 			unit: '', format: values.duration, holds: true, time: true,
-			lines: variants.filter(v => v.histogram.length).map(v => ({ name: v.label,
-				colour: v.colour, dash: v.dash, points: values.curve(v.histogram) })) };
+			lines: variants.filter(v => v.histogram.length).map(v =>
+				({ ...look(v), points: values.curve(v.histogram) })) };
 	}
 
 	/* ---- sweeps ---- */
@@ -205,7 +218,8 @@ const model = (() => {
 			const others = pointText(v.point, sweep.name);
 			const name = others ? `${v.name} ${others}` : v.name;
 			if (!lines.has(name))
-				lines.set(name, { name, colour: v.nameColour, dash: lines.size, points: [] });
+				lines.set(name, { name, colour: v.nameColour, dash: dashes(lines.size),
+					points: [] });
 			lines.get(name).points.push([x, [known.low, known.median, known.high]]);
 		}
 		for (const line of lines.values())
@@ -242,7 +256,8 @@ const model = (() => {
 				seen.set(v.name, nth + 1);
 				const alone = names.length === 1;
 				return { ...v, nameColour: colour(v.name), colour: alone ? i : colour(v.name),
-					dash: act.sweep.length && !alone ? nth : alone ? i : colour(v.name) };
+					dash: act.sweep.length && !alone ? nth
+						: dashes(alone ? i : colour(v.name)) };
 			});
 			return { ...act, variants };
 		});
@@ -271,9 +286,9 @@ const model = (() => {
 
 	/* The repetition's run of each variant, as lines without points yet. */
 	function lines(variants, repetition) {
-		return variants.map(v => ({ name: v.label, colour: v.colour, dash: v.dash,
-			run: v.runs.find(run => run.repetition === repetition) }))
-			.filter(line => line.run);
+		const look = looks(variants);
+		return variants.map(v => ({ ...look(v),
+			run: v.runs.find(run => run.repetition === repetition) })).filter(line => line.run);
 	}
 
 	/* Error answers by their text, the most frequent first: who got each how often. */

@@ -171,13 +171,16 @@
 			column(title, key, row => row.error[key], format, more);
 		return el('details', {}, el('summary', {}, 'All that callers got instead of good answers'),
 			table('Errors as the callers got them', [...of.words, 'errors'], [nameColumn,
+				of_('Count', 'count', values.count),
+				of_('Text', 'text', text => el('span', { class: 'words' }, values.visible(text)),
+					{ kind: 'text' }),
+				of_('Status', 'status', String), of_('Kind', 'kind', String),
 				column('Run', 'run', row => row.repetition, String),
-				of_('Status', 'status', String), of_('Count', 'count', values.count),
-				of_('First', 'first_ms', values.duration), of_('Last', 'last_ms', values.duration),
-				of_('Kind', 'kind', String), of_('Text', 'text', text =>
-					el('span', { class: 'words' }, values.visible(text)), { kind: 'text' })], rows));
+				of_('First', 'first_ms', values.duration),
+				of_('Last', 'last_ms', values.duration)], rows));
 	}
 
+	const WORDS_SHOWN = 4;
 	const OWN = /^weir: /;
 
 	function wordsSection(acts) {
@@ -187,7 +190,10 @@
 			const own = words.filter(w => OWN.test(w.text));
 			return [acts.length > 1 ? el('h3', {}, titleOf(act)) : null,
 				servers.length ? null : el('p', {}, 'The server sent no error answer with a text.'),
-				...servers.map(quoted),
+				...servers.slice(0, WORDS_SHOWN).map(quoted),
+				servers.length > WORDS_SHOWN ? el('details', {}, el('summary', {},
+					`${values.count(servers.length - WORDS_SHOWN)} more`),
+				servers.slice(WORDS_SHOWN).map(quoted)) : null,
 				own.length ? el('p', {}, 'What weir itself told the callers:') : null,
 				...own.map(quoted), errorsTable(act, placeOf(act))];
 		});

@@ -7,6 +7,7 @@ const plot = (() => {
 	Dygraph.PLUGINS = [Dygraph.Plugins.Axes, Dygraph.Plugins.Grid];
 	const COLOURS = 8;
 	const PAPER_WIDE = 660, PAPER_THIRD = 215; /* px, between the margins of A4 and Letter */
+	const LETTER_WIDTH = 8; /* px, at most, of a tick's text */
 	/* One a variant beside its colour, so that nothing is told by colour alone. */
 	const DASHES = [null, [9, 4], [3, 3], [12, 3, 3, 3], [6, 2], [16, 5], [2, 5], [9, 3, 2, 3, 2, 3]];
 
@@ -36,9 +37,14 @@ const plot = (() => {
 	}
 
 	function xAxis(figure, group) {
-		if (figure.ticks)
-			return { ticker: () => figure.ticks.map((text, v) =>
-				({ v, label: quoted(values.visible(text)) })) };
+		if (figure.ticks) {
+			const texts = figure.ticks.map(values.visible);
+			const wide = Math.max(...texts.map(text => text.length)) * LETTER_WIDTH;
+			return { axisLabelWidth: Math.min(wide, 90), ticker: (from, to, pixels) => {
+				const step = Math.max(1, Math.ceil((wide + 8) * texts.length / pixels));
+				return texts.map((text, v) => ({ v, label: v % step ? '' : quoted(text) }));
+			} };
+		}
 		if (group.nines)
 			return { ticker: (from, to) => ninesTicks(from, to) };
 		return { axisLabelFormatter: t => `${+t.toFixed(2)} s`, pixelsPerLabel: 60 };
