@@ -15,11 +15,11 @@ void again_init(struct upstream *u)
 	uint32_t seats = u->share ? share_seats(u->share) : 1;
 	retry_init(&u->retry, seats, worker_now(u->worker));
 	u->retry.cfg = u->cfg.retry;
+	quantile_init(&u->first_bytes, 0.95);
 	list_init(&u->resting);
 }
 
-/* What becomes of the attempt is known, and that it is not the last. */
-static void note_past(
+void again_note_past(
 	struct upstream *u, struct call *c, enum err why, enum call_next next)
 {
 	c->tries[c->past % CALL_TRIES] = (struct call_try){
@@ -44,7 +44,8 @@ void again_note_answer(struct upstream *u, const struct call *c)
 
 uint32_t call_attempts(const struct call *c)
 {
-	return c->past + (c->state != CALL_RESTING && c->granted_at != 0);
+	return c->past + c->beside + (c->hedge != NULL) +
+	       (c->state != CALL_RESTING && c->granted_at != 0);
 }
 
 /* --- replays --- */
@@ -70,8 +71,8 @@ bool again_replay(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
 	struct call *call = cc->call;
-	if (!call || call->replayed || !cc->pooled || call->first_byte_at ||
-		u->stopping || cc->in.start != cc->in.end)
+	if (!call || call->replayed || call->hedge || call->hedge_of || !cc->pooled ||
+		call->first_byte_at || u->stopping || cc->in.start != cc->in.end)
 		return false;
 	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
 	if (cc->told && !(call->replayable && safe))
@@ -79,7 +80,7 @@ bool again_replay(struct cconn *cc, enum err why)
 	bool sent = cc->told && cc->out.sent_any;
 	cconn_detach(cc);
 	tune_ended(u, &call->mark, LIMIT_UNSENT);
-	note_past(u, call, why, CALL_REPLAYED);
+	again_note_past(u, call, why, CALL_REPLAYED);
 	call->replayed = true;
 	u->stats.replayed++;
 	upstream_slot_call_over(u, cc);
@@ -159,7 +160,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 	}
 	retry_draw(&u->retry, now);
 	u->stats.retried++;
-	note_past(u, c, why, CALL_RETRIED);
+	again_note_past(u, c, why, CALL_RETRIED);
 	c->again++;
 	c->again_for = why;
 	c->shun = u->endpoint_count > 1 ? c->at : 0;

@@ -3,6 +3,8 @@
 
 void call_finish(struct call *c, struct upstream *u, enum err why)
 {
+	if (c->hedge && hedge_goes_on(c, u, why))
+		return;
 	why = again_end_as(c, why);
 	c->state = CALL_OVER;
 	c->conn = NULL;
@@ -32,6 +34,8 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 void call_abandon(struct call *c, struct upstream *u)
 {
 	admission_call_over(u, c, false);
+	if (c->hedge)
+		hedge_drop(c);
 	switch (c->state) {
 	case CALL_QUEUED:
 		upstream_unqueue(u, c);

@@ -33,7 +33,9 @@ void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 /* How often a BUSY connection is looked at: see cconn_on_pace. */
 static ns_t cconn_look_for(const struct cconn *cc)
 {
-	return ns_min(cc->up->cfg.first_byte_for, cc->up->cfg.stall_for);
+	ns_t look = ns_min(cc->up->cfg.first_byte_for, cc->up->cfg.stall_for);
+	bool hedges = cc->call->hedgeable && !cc->call->hedged;
+	return hedges ? ns_min(look, hedge_delay(cc->up)) : look;
 }
 
 void cconn_do_later(struct cconn *cc)
@@ -342,6 +344,8 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 {
 	struct call *call = cc->call;
 	bool final = head->status >= 200 || head->status == 101;
+	if (UNLIKELY(call && (call->hedge || call->hedge_of)))
+		call = hedge_settle(cc, head);
 	if (call && !call->first_byte_at)
 		call->first_byte_at = worker_now(cconn_worker(cc));
 	if (head->status == 101 && call) {
@@ -357,6 +361,9 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		cc->keep = head->keep_alive && head->status != 101;
 		pool_note_head(cc, head);
 		hold_note_head(cc, head);
+		if (cc->up->cfg.hedge_p95 && cc->told)
+			quantile_add(&cc->up->first_bytes,
+				worker_now(cconn_worker(cc)) - cc->sent_at);
 		if (call) {
 			call->answered = true;
 			call->status = head->status;
@@ -682,8 +689,10 @@ static void cconn_on_pace(struct cconn *cc)
 	enum err why;
 	ns_t due = cconn_due(cc, &why);
 	if (now < due) {
-		io_timer_set(u->worker->loop, &cc->timer,
-			ns_min(due, ns_add(now, cconn_look_for(cc))));
+		if (hedge_due(cc) <= now)
+			hedge_try(cc);
+		ns_t next = ns_min(hedge_due(cc), ns_add(now, cconn_look_for(cc)));
+		io_timer_set(u->worker->loop, &cc->timer, ns_min(due, next));
 		return;
 	}
 	u->stats.abandoned++;

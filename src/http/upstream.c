@@ -470,7 +470,9 @@ static enum err upstream_enqueue(
 static void call_reset(struct call *c, ns_t deadline)
 {
 	CHECK(c->state == CALL_NEW || c->state == CALL_OVER);
-	c->replayed = c->admitted = c->gave_up = false;
+	c->replayed = c->admitted = c->gave_up = c->hedged = false;
+	c->beside = 0;
+	c->hedge = c->hedge_of = NULL;
 	c->again = c->past = 0;
 	c->verdict = RETRY_GO;
 	c->at = c->shun = 0;

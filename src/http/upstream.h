@@ -119,7 +119,9 @@ struct upstream_cfg {
 	uint32_t
 		preconnect; /* so many idle connections are kept ready; with a share over all seats */
 	struct retry_cfg retry; /* all 0: call_again never does */
-	bool trusting; /* connections are kept, however many of them turn out dead */
+	ns_t hedge_for; /* a second request after so long without an answer; 0: none */
+	bool hedge_p95; /* the same: after as long as 19 of 20 answers take to begin */
+	bool trusting;  /* connections are kept, however many of them turn out dead */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
 	struct upstream_group
@@ -164,7 +166,7 @@ enum call_state {
 };
 
 /* Why there was another attempt after this one. */
-enum call_next { CALL_REPLAYED, CALL_RETRIED };
+enum call_next { CALL_REPLAYED, CALL_RETRIED, CALL_HEDGED };
 
 /* An attempt that was not the last. */
 struct call_try {
@@ -179,7 +181,8 @@ struct call_try {
 struct call {
 	const struct call_ops *ops; /* set by the app before upstream_submit */
 	enum h1_method method;      /* the same: decides the answer's framing */
-	bool replayable;  /* the same: on_ready can put the whole request again */
+	bool replayable; /* the same: on_ready can put the whole request again */
+	bool hedgeable; /* the same: on_ready puts the whole request at once, twice if need be */
 	uint8_t priority; /* the same: 0 is the highest, CALLERS_NORMAL, ... */
 	uint64_t
 		caller_key; /* the same: whose it is; slots are shared fairly between keys */
@@ -201,6 +204,10 @@ struct call {
 	bool told_to_wait; /* its answer, an error, had Retry-After */
 	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
 	uint8_t again;              /* times call_again was GO */
+	bool hedged;                /* whether a hedge was worth it has been asked */
+	uint8_t beside;             /* requests sent beside this one, for nothing */
+	struct hedge *hedge;        /* under way beside it; or NULL */
+	struct hedge *hedge_of;     /* it is one's own call; or NULL */
 	uint8_t past;               /* attempts before this one */
 	enum retry_verdict verdict; /* of the last call_again; GO: it was never asked */
 	struct list_node resting;
@@ -303,6 +310,7 @@ struct slice call_endpoint(const struct call *c);
 struct upstream_stats {
 	uint64_t admitted; /* calls that got a slot; `sent` counts requests, extras too */
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed, retried;
+	uint64_t hedged, hedges_won;
 	uint64_t
 		denied[RETRY_VERDICTS]; /* by why a call that failed was not sent again */
 	uint64_t hung_up; /* of abandoned: the server was told, by abandon auto */

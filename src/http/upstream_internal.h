@@ -66,6 +66,8 @@ struct upstream {
 	struct queue queue;
 	struct list pushed_out; /* of the queue, by others: struct batch */
 	struct retry retry;
+	struct quantile
+		first_bytes; /* p95 of the time to an answer's head; with hedge_p95 */
 	struct list resting; /* struct call, by again_at */
 	struct admission admission;
 	struct hangup hangup;
@@ -261,7 +263,21 @@ MUST_USE enum err hold_ask_caller(struct upstream *u, const struct call *call, u
 	ns_t deadline, ns_t *turn);
 /* Who comes now could not go before its deadline. */
 bool hold_is_too_late(const struct upstream *u, ns_t deadline);
+/* --- hedge.c --- */
+/* After so long without an answer a second request goes; NS_NEVER: none does. */
+ns_t hedge_delay(const struct upstream *u);
+ns_t hedge_due(const struct cconn *cc); /* when, for the call on it; NS_NEVER */
+void hedge_try(struct cconn *cc);       /* once for a call */
+/* A head for a call that has a hedge, or is one's own: what call it is to from now on. */
+struct call *hedge_settle(struct cconn *cc, const struct h1_head *head);
+/* The call failed, and goes on with its hedge. False: it ends. */
+bool hedge_goes_on(struct call *c, struct upstream *u, enum err why);
+void hedge_drop(struct call *c); /* its hedge is abandoned */
+
 /* --- again.c: calls that are sent once more --- */
+/* An attempt is over, and is not the last. */
+void again_note_past(
+	struct upstream *u, struct call *c, enum err why, enum call_next next);
 void again_init(struct upstream *u);
 /* A pooled connection died: its call is on its way again. False: it may not be. */
 bool again_replay(struct cconn *cc, enum err why);

@@ -234,9 +234,9 @@ static void limits_json(struct json *j, const struct explain_record *r)
 
 static void try_json(struct json *j, const struct call_try *t)
 {
-	static const char *const nexts[] = {
-		[CALL_REPLAYED] = "replayed", [CALL_RETRIED] = "retried"
-	};
+	static const char *const nexts[] = { [CALL_REPLAYED] = "replayed",
+		[CALL_RETRIED] = "retried",
+		[CALL_HEDGED] = "hedged" };
 	ns_t end = t->ended_at;
 	json_object(j, NULL);
 	if (t->why == ERR_OK)

@@ -4,7 +4,7 @@
 /* Most requests have nothing to keep: their head lives as long as they do. */
 void forward_keep(struct forward *f, const struct h1_head *head)
 {
-	f->call.replayable = head->body == H1_BODY_NONE;
+	f->call.replayable = f->call.hedgeable = head->body == H1_BODY_NONE;
 	if (f->call.replayable || !h1_is_idempotent(f->call.method) ||
 		(head->body == H1_BODY_LENGTH &&
 			head->content_length > FORWARD_KEPT_BYTES))

@@ -8,6 +8,7 @@ static void proxy_fill_retry(const struct proxy_options *o, struct upstream_cfg 
 	u->retry.share = o->retry_budget;
 	/* It has been checked. */
 	(void)!retry_parse_on(slice_of(o->retry_on), &u->retry.on);
+	(void)!config_hedge(o, &u->hedge_for, &u->hedge_p95);
 }
 
 void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)

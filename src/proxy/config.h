@@ -126,6 +126,8 @@ struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 bool config_is_good(const struct config *c);
 /* What --threads says; 0: nothing that makes sense. */
+/* --hedge-after: after so long, 0: never; or p95. False: it says nothing of that kind. */
+MUST_USE bool config_hedge(const struct proxy_options *o, ns_t *after, bool *p95);
 uint32_t config_threads(const struct proxy_options *o);
 /* Nobody comes in but to hosts of their own choosing. */
 bool config_is_forward_only(const struct config *c);

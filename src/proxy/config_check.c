@@ -225,6 +225,16 @@ static void check_urls(struct config *c, const struct config_upstream *u)
 	}
 }
 
+bool config_hedge(const struct proxy_options *o, ns_t *after, bool *p95)
+{
+	const struct slice said = slice_of(o->hedge_after);
+	*after = 0;
+	*p95 = slice_eq(said, SLICE("p95"));
+	if (*p95 || slice_eq(said, SLICE("off")))
+		return true;
+	return units_duration(said, after, NULL) && *after > 0 && *after != NS_NEVER;
+}
+
 static void check_retries(struct config *c, const struct config_level *at)
 {
 	const struct proxy_options *o = &at->opt;
@@ -234,6 +244,12 @@ static void check_retries(struct config *c, const struct config_level *at)
 			" %s: connect, reset, first-byte, 502, 503, 504, several with "
 			"commas; or none",
 			o->retry_on ? o->retry_on : "");
+	ns_t after;
+	bool p95;
+	if (!config_hedge(o, &after, &p95))
+		config_complain(c, option(at, "hedge-after"),
+			" %s: a duration above zero, p95, or off",
+			o->hedge_after ? o->hedge_after : "");
 	if (o->retries > RETRIES_MAX)
 		config_complain(
 			c, option(at, "retries"), ": between 0 and %d", RETRIES_MAX);

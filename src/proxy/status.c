@@ -118,6 +118,8 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_int(j, "replayed", (int64_t)s->replayed);
 	json_int(j, "retried", (int64_t)s->retried);
 	json_not_retried(j, s);
+	json_int(j, "hedged", (int64_t)s->hedged);
+	json_int(j, "hedges_won", (int64_t)s->hedges_won);
 	if (s->admitted)
 		json_real(j, "amplification", (double)s->sent / (double)s->admitted);
 	else

@@ -325,7 +325,55 @@ def test_a_client_that_leaves_while_its_call_rests(bench):
         eventually(lambda: proxy.status()["exchanges"]["now"] == 0)
 
 
+def test_a_slow_request_is_hedged(bench):
+    """The first connection's second request is never answered: a second one beside it is."""
+    seen, over = [], threading.Event()
+
+    def script(peer, n):
+        while m := peer.request():
+            seen.append((n, m.target))
+            if n == 0 and len(seen) == 2:
+                assert over.wait(10)
+            peer.send(OK2)
+    proxy, _ = bench(script, "--hedge-after", "20ms", "--limit", 4)
+    with Client(proxy.port, GET) as c:
+        assert c.answer().status == 200
+        c.got = b""
+        assert c.send(get(b"slow")).answer().status == 200
+    e = explain(proxy, "slow")
+    assert [(t["reason"], t["then"]) for t in e["earlier"]] == [("abandoned", "hedged")]
+    s = proxy.status()
+    assert (s["calls"]["hedged"], s["calls"]["hedges_won"], s["calls"]["sent"]) == (1, 1, 3)
+    assert s["slots"]["draining"] == 1  # it is charged until the server is done
+    over.set()
+    eventually(lambda: proxy.status()["calls"]["drained"] == 1)
+    assert [n for n, _ in seen] == [0, 0, 1]
+
+
+def test_no_hedge_where_it_would_not_be_safe_or_slots_are_short(bench):
+    for fields, method, body, option in ((b"Content-Length: 2\r\n", b"POST", b"hi", 4),
+                                         (b"Content-Length: 2\r\n", b"PUT", b"hi", 4), (b"", b"GET", b"", 1)):
+        seen, asked, over = [], threading.Event(), threading.Event()
+
+        def script(peer, n):
+            while peer.request():
+                seen.append(n)  # noqa: B023
+                asked.set()  # noqa: B023
+                assert over.wait(10)  # noqa: B023
+                peer.send(OK2)
+        proxy, _ = bench(script, "--hedge-after", "5ms", "--limit", option)
+        with Client(proxy.port, get(b"one", fields, method=method) + body) as c:
+            assert asked.wait(10)
+            for _ in range(50):
+                proxy.status()  # turns of the loop, many times 5 ms
+            over.set()
+            assert c.answer(method).status == 200
+        assert len(seen) == 1 and proxy.status()["calls"]["hedged"] == 0
+
+
 @pytest.mark.parametrize("option, value, says_", (
+    ("hedge-after", "soon", "a duration above zero, p95, or off"),
+    ("hedge-after", "0", "a duration above zero"),
     ("retry-on", "connect,500", "connect, reset, first-byte, 502, 503, 504"),
     ("retry-on", "", "connect, reset"),
     ("retries", "11", "between 0 and 10"),

@@ -24,6 +24,8 @@ static const char *const options[] = {
 	COMMON "--limit 1 --queue 0",
 	COMMON "--limit 1 --settle-for 0ms --queue-for 50ms",
 	COMMON "--limit 1 --retries 0",
+	COMMON "--limit 3 --hedge-after 10ms",
+	COMMON "--hedge-after 5ms --abandon reset",
 	COMMON "--retries 4 --retry-on connect,reset,first-byte,502,503,504 "
 	       "--first-byte-timeout 300ms",
 };

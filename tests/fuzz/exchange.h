@@ -8,7 +8,8 @@
  *         1. No gauge of the proxy is off zero.
  *         2. All the proxy wrote, to either side, is HTTP in the eyes of strict.h.
  *         3. A request reached the server once at most. An idempotent one more often: once more
- *            in place of a kept connection that died, and as often as --retries says. All of
+ *            in place of a kept connection that died, as often as --retries says, and once beside
+ *            another one that is slow (--hedge-after). All of
  *            these together are within the budget of flow/retry.h.
  *         4. A client has as many answers as it sent requests, or its connection is over.
  *         5. An answer that broke off at the server is not whole at the client.

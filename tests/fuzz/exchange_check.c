@@ -292,7 +292,8 @@ static void check_forwarded(struct scene *s, const struct message *m, unsigned *
 	CHECK(number < s->number && !s->nobodys[number]);
 	CHECK(!m->whole || !s->broken_off[number]); /* rule 6 */
 	seen[number]++;
-	uint64_t most = s->unsafe[number] ? 1 : 2 + s->opt.retries;
+	bool hedges = strcmp(s->opt.hedge_after, "off") != 0;
+	uint64_t most = s->unsafe[number] ? 1 : 2 + s->opt.retries + hedges;
 	CHECK(seen[number] <= most * s->opt.gather);
 }
 

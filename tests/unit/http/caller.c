@@ -153,7 +153,8 @@ static struct call *job_call(struct job *j)
 	j->call = (struct call){ .ops = &job_ops,
 		.method = h1_method_of(slice_of(j->method)),
 		.replayable = !j->posts_bodies,
-		.caller_key = j->caller };
+		.caller_key = j->caller,
+		.hedgeable = j->hedges };
 	return &j->call;
 }
 

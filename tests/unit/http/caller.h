@@ -22,6 +22,7 @@ struct job {
 	size_t sip;                 /* takes so many bytes of an answer at once; 0: all */
 	bool stuck;                 /* takes none and never resumes by itself */
 	bool retries;               /* asks for another attempt when it fails */
+	bool hedges;                /* a second request may go beside it */
 	bool posts_bodies;          /* its request cannot be put again */
 	uint64_t caller;            /* on whose account */
 	/* what happened */

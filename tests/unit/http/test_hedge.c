@@ -1,0 +1,297 @@
+/* A second request beside one that keeps its caller waiting. */
+#include "scene.h"
+
+#define AFTER (50 * NS_MS)
+
+static struct upstream_cfg with_hedges(uint32_t limit)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.limit = limit;
+	cfg.retry.share = RETRY_SHARE;
+	cfg.hedge_for = AFTER;
+	return cfg;
+}
+
+/* One that the server does not answer; 10 ms after it there is a hedge, if any. */
+static void begin(struct scene *s, struct job *j, const char *method)
+{
+	bed_run(&s->bed, NS_MS); /* the instant 0 stands for none */
+	s->answer = NULL;
+	job_init(j, s->up, method, "/");
+	j->hedges = true;
+	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
+	bed_run(&s->bed, AFTER - 5 * NS_MS);
+	assert_int_equal(s->requests, 1);
+	bed_run(&s->bed, 15 * NS_MS);
+}
+
+static const struct upstream_stats *stats(const struct scene *s)
+{
+	return upstream_stats(s->up);
+}
+
+static void test_the_second_wins(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, &cfg);
+	begin(&s, &j, "GET");
+	assert_int_equal(s.requests, 2);
+	assert_text(&j.log, "ready ready");
+	raw_say(raw_server_nth(&s.server, 1), ANSWER);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_text(&j.log, "head:200 data:5 end:ok");
+	assert_text(&j.in, "hello");
+	assert_int_equal(j.attempts, 2);
+	assert_int_equal(stats(&s)->hedges_won, 1);
+	/* The other one is at it still: its slot stays taken until it answers. */
+	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 1);
+	raw_say(raw_server_nth(&s.server, 0), ANSWER);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 2);
+	assert_int_equal(stats(&s)->admitted, 1);
+	assert_int_equal(stats(&s)->sent, 2);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+static void test_the_first_wins(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, &cfg);
+	begin(&s, &j, "GET");
+	raw_say(raw_server_nth(&s.server, 0), ANSWER);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_text(&j.log, "ready ready head:200 data:5 end:ok");
+	assert_int_equal(j.attempts, 2);
+	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+	assert_int_equal(stats(&s)->hedged, 1);
+	assert_int_equal(stats(&s)->hedges_won, 0);
+	raw_say(raw_server_nth(&s.server, 1), ANSWER);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), 2);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+static void test_an_error_of_the_second_is_nobodys(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, &cfg);
+	begin(&s, &j, "GET");
+	raw_say(raw_server_nth(&s.server, 1),
+		"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_text(&j.log, "ready ready");
+	raw_say(raw_server_nth(&s.server, 0), ANSWER);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_text(&j.log, "head:200 data:5 end:ok");
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+static void test_one_of_them_dies(void **state)
+{
+	(void)state;
+	for (uint32_t dies = 0; dies < 2; dies++) {
+		struct upstream_cfg cfg = with_hedges(4);
+		struct scene s;
+		struct job j;
+		scene_init(&s, NULL, &cfg);
+		begin(&s, &j, "GET");
+		raw_close(raw_server_nth(&s.server, dies), IO_CLOSE_RESET);
+		bed_run(&s.bed, 10 * NS_MS);
+		assert_text(&j.log, "ready ready");
+		raw_say(raw_server_nth(&s.server, 1 - dies), ANSWER);
+		bed_run(&s.bed, 10 * NS_MS);
+		assert_text(&j.log, "head:200 data:5 end:ok");
+		bed_run(&s.bed, NS_S);
+		assert_int_equal(scene_used(&s), 1);
+		job_fini(&j);
+		scene_fini(&s);
+	}
+}
+
+static void test_both_die(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, &cfg);
+	begin(&s, &j, "GET");
+	scene_close_raws(&s);
+	bed_run(&s.bed, NS_S);
+	assert_text(&j.log, "ready ready end:eof");
+	assert_int_equal(scene_used(&s), 0);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+/* Not for all, and not whenever slots are short. */
+static void none(struct upstream_cfg *cfg, const char *method, uint32_t others)
+{
+	struct scene s;
+	struct job j, more[4];
+	scene_init(&s, NULL, cfg);
+	s.answer = NULL;
+	bed_run(&s.bed, NS_MS);
+	for (uint32_t i = 0; i < others; i++) {
+		job_init(&more[i], s.up, "POST", "/");
+		assert_int_equal(job_submit(&more[i], NS_NEVER), ERR_OK);
+	}
+	job_init(&j, s.up, method, "/");
+	j.hedges = true;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 500 * NS_MS);
+	assert_text(&j.log, "ready");
+	assert_int_equal(stats(&s)->hedged, 0);
+	assert_int_equal(s.requests, others + 1);
+	for (uint32_t i = 0; i < others; i++) {
+		job_abandon(&more[i]);
+		job_fini(&more[i]);
+	}
+	job_abandon(&j);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+static void test_when_there_is_none(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	none(&cfg, "POST", 0);
+	none(&cfg, "GET", 3); /* it has the last slot */
+	cfg = with_hedges(1);
+	none(&cfg, "GET", 0);
+	cfg = with_hedges(4);
+	cfg.hedge_for = 0;
+	none(&cfg, "GET", 0);
+	cfg.hedge_p95 = true; /* of which nothing is known */
+	none(&cfg, "GET", 0);
+}
+
+static void test_abandoned_and_stopped(void **state)
+{
+	(void)state;
+	for (int stop = 0; stop < 2; stop++) {
+		struct upstream_cfg cfg = with_hedges(4);
+		struct scene s;
+		struct job j;
+		scene_init(&s, NULL, &cfg);
+		begin(&s, &j, "GET");
+		if (stop)
+			upstream_free(&s.up);
+		else
+			job_abandon(&j);
+		assert_text(&j.log, stop ? "ready ready end:stopping" : "ready ready");
+		if (!stop)
+			assert_int_equal(scene_in(&s, SLOT_DRAINING), 2);
+		bed_run(&s.bed, NS_S);
+		job_fini(&j);
+		scene_fini(&s);
+	}
+}
+
+/* It abandons itself in the second on_ready. */
+static void test_abandoned_while_it_is_put(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, &cfg);
+	bed_run(&s.bed, NS_MS);
+	s.answer = NULL;
+	job_init(&j, s.up, "GET", "/");
+	j.hedges = true;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, AFTER - 5 * NS_MS);
+	assert_text(&j.log, "ready");
+	j.abandon_on = ON_READY;
+	bed_run(&s.bed, NS_S);
+	assert_text(&j.log, "ready");
+	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
+	assert_int_equal(scene_in(&s, SLOT_BUSY), 0);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+/* The p95 is known from what was answered before. */
+static void test_after_p95(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(4);
+	struct scene s;
+	cfg.hedge_for = 0;
+	cfg.hedge_p95 = true;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = AFTER - 2 * NS_MS;
+	for (int i = 0; i < 2 * QUANTILE_KNOWN; i++) {
+		struct job j;
+		job_init(&j, s.up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 100 * NS_MS);
+		job_fini(&j);
+	}
+	s.requests = 0;
+	struct job j;
+	begin(&s, &j, "GET");
+	assert_int_equal(s.requests, 2);
+	assert_int_equal(stats(&s)->hedged, 1);
+	job_abandon(&j);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
+/* The share of calls that are slow is far above the budget: so is not that of hedges. */
+static void test_within_the_budget(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(SLOTS_NO_LIMIT);
+	struct scene s;
+	uint64_t calls = 600;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = AFTER + 10 * NS_MS;
+	for (uint64_t i = 0; i < calls; i++) {
+		struct job j;
+		job_init(&j, s.up, "GET", "/");
+		j.hedges = true;
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, AFTER + 12 * NS_MS);
+		assert_int_equal(j.why, ERR_OK);
+		job_fini(&j);
+	}
+	assert_int_equal(stats(&s)->sent, s.requests);
+	double most = 0.2 * (double)calls;
+	assert_true((double)(s.requests - calls) <= most + RETRY_FLOOR);
+	assert_true((double)(s.requests - calls) >= most / 2);
+	bed_run(&s.bed, NS_S);
+	scene_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_second_wins),
+		cmocka_unit_test(test_the_first_wins),
+		cmocka_unit_test(test_an_error_of_the_second_is_nobodys),
+		cmocka_unit_test(test_one_of_them_dies),
+		cmocka_unit_test(test_both_die),
+		cmocka_unit_test(test_when_there_is_none),
+		cmocka_unit_test(test_abandoned_and_stopped),
+		cmocka_unit_test(test_abandoned_while_it_is_put),
+		cmocka_unit_test(test_after_p95),
+		cmocka_unit_test(test_within_the_budget),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
