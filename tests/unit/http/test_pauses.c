@@ -264,6 +264,92 @@ static void test_a_replay_waits(void **state)
 	end(&s, 2);
 }
 
+/* Calls that are admitted together wait together, and go as one. */
+static void test_a_gather_waits(void **state)
+{
+	const struct upstream_cfg cfg = cfg_of(4);
+	struct scene s;
+	(void)state;
+	start(&s, &cfg);
+	draw(&s, TOO_MANY);
+	for (int i = 0; i < 6; i++)
+		job_init(&jobs[i], s.up, "GET", "/");
+	assert_int_equal(jobs_submit(jobs, 3, in(&s, 4 * NS_S)), ERR_PAUSED);
+	assert_int_equal(jobs_submit(jobs + 3, 3, in(&s, 20 * NS_S)), ERR_OK);
+	bed_run(&s.bed, 4980 * NS_MS);
+	assert_int_equal(s.requests, 1);
+	bed_run(&s.bed, 30 * NS_MS);
+	assert_int_equal(s.requests, 4);
+	for (int i = 3; i < 6; i++)
+		assert_text(&jobs[i].log, OK_LOG);
+	end(&s, 6);
+}
+
+static const struct call_ops *job_ops;
+static bool by_text;
+
+static void on_end_of_refused(struct call *c, enum err why)
+{
+	struct job *j = CONTAINER_OF(c, struct job, call);
+	if (by_text)
+		upstream_note_refusal(j->up);
+	job_ops->on_end(c, why);
+}
+
+/* A limit that is found out learns from a refusal, and need not stand still for it. */
+static void test_a_refusal_is_the_limits(void **state)
+{
+	(void)state;
+	for (int known = 0; known < 2; known++) {
+		struct upstream_cfg cfg = cfg_of(4);
+		struct call_ops ops;
+		struct scene s;
+		cfg.limit_auto = true;
+		start(&s, &cfg);
+		s.answer = TOO_MANY;
+		by_text = known;
+		job_init(&jobs[0], s.up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[0], NS_NEVER), ERR_OK);
+		job_ops = jobs[0].call.ops;
+		ops = *job_ops;
+		ops.on_end = on_end_of_refused;
+		jobs[0].call.ops = &ops;
+		bed_run(&s.bed, 5 * NS_MS);
+		assert_text(&jobs[0].log, ASKED);
+		assert_int_equal(upstream_paused_for(s.up) > 0, !known);
+		end(&s, 1);
+	}
+}
+
+static void test_one_caller_waits_alone(void **state)
+{
+	struct upstream_cfg cfg = cfg_of(4);
+	struct scene s;
+	(void)state;
+	cfg.pause_caller = true;
+	start(&s, &cfg);
+	draw(&s, TOO_MANY); /* of caller 0 */
+	submit(&s, 0, 3 * NS_S, ERR_PAUSED);
+	submit(&s, 1, 20 * NS_S, ERR_OK);
+	submit(&s, 2, 20 * NS_S, ERR_OK);
+	submit(&s, 3, 20 * NS_S, ERR_OK);
+	job_abandon(&jobs[3]);
+	job_init(&jobs[4], s.up, "GET", "/");
+	jobs[4].caller = 1;
+	assert_int_equal(job_submit(&jobs[4], in(&s, 2 * NS_S)), ERR_OK);
+	bed_run(&s.bed, 4900 * NS_MS);
+	assert_text(&jobs[4].log, OK_LOG);
+	assert_int_equal(s.requests, 2);
+	assert_int_equal(upstream_callers_paused(s.up), 1);
+	bed_run(&s.bed, 110 * NS_MS);
+	assert_text(&jobs[1].log, OK_LOG);
+	assert_int_equal(s.requests, 3);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&jobs[2].log, OK_LOG);
+	assert_int_equal(upstream_callers_paused(s.up), 0);
+	end(&s, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +361,9 @@ int main(void)
 		cmocka_unit_test(test_what_asks_for_it),
 		cmocka_unit_test(test_nobody_waits_for_it),
 		cmocka_unit_test(test_a_replay_waits),
+		cmocka_unit_test(test_a_gather_waits),
+		cmocka_unit_test(test_a_refusal_is_the_limits),
+		cmocka_unit_test(test_one_caller_waits_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
