@@ -103,6 +103,10 @@ struct verb {
 	int (*main)(const void *options, const struct opt_texts *words);
 };
 
+/* A verb of this program, NULL: it has none of that name. The table is the program's
+ * (cli/main.c), so a test brings its own. */
+const struct verb *verb_named(const char *name);
+
 enum opts_outcome { OPTS_RUN, OPTS_HELP, OPTS_BAD };
 
 /*

@@ -25,7 +25,7 @@ static const struct verb *const verbs[] = {
 	NULL,
 };
 
-static const struct verb *verb_find(const char *name)
+const struct verb *verb_named(const char *name)
 {
 	for (const struct verb *const *v = verbs; *v; v++) {
 		if (!strcmp((*v)->name, name))
@@ -177,7 +177,7 @@ static int dispatch(int argc, char **argv)
 	if (is_version(word))
 		return show_version();
 	bool help = is_help(word);
-	const struct verb *verb = verb_find(help ? argv[2] : word);
+	const struct verb *verb = verb_named(help ? argv[2] : word);
 	if (!verb)
 		return unknown_verb(help ? argv[2] : word);
 	return help ? show_verb_help(verb) : run_verb(verb, argc - 2, argv + 2);

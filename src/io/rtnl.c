@@ -5,9 +5,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <unistd.h>
+
+#define DELAYED_PACKETS_MAX 100000 /* on their way; netem drops more */
 
 struct rtnl {
 	struct mnl_socket *sock;
@@ -144,6 +147,26 @@ bool rtnl_addr(struct rtnl *r, const char *name, const char *ip, uint8_t prefix,
 	mnl_attr_put_u32(h, IFA_LOCAL, in.s_addr);
 	mnl_attr_put_u32(h, IFA_ADDRESS, in.s_addr);
 	return done(r, h, "give an address to", name, p);
+}
+
+bool rtnl_delay(struct rtnl *r, const char *name, ns_t by, struct problem *p)
+{
+	uint32_t index = link_index(r, name, p);
+	if (!index)
+		return false;
+	struct nlmsghdr *h = request(r, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+	struct tcmsg *msg = mnl_nlmsg_put_extra_header(h, sizeof(*msg));
+	msg->tcm_family = AF_UNSPEC;
+	msg->tcm_ifindex = (int)index;
+	msg->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(h, TCA_KIND, "netem");
+	/* The options are a struct, and behind it attributes. */
+	struct nlattr *options = mnl_attr_nest_start(h, TCA_OPTIONS);
+	struct tc_netem_qopt *q = mnl_nlmsg_put_extra_header(h, sizeof(*q));
+	q->limit = DELAYED_PACKETS_MAX;
+	mnl_attr_put_u64(h, TCA_NETEM_LATENCY64, (uint64_t)by);
+	mnl_attr_nest_end(h, options);
+	return done(r, h, "delay what goes out of", name, p);
 }
 
 bool rtnl_route(struct rtnl *r, const char *gateway, struct problem *p)

@@ -1,11 +1,14 @@
-/* lab: the verb. Exit status 0: the runs took place, whatever they showed; 1: something
- * could not be had, or a program failed; 2: misuse. */
+/* lab: the verb. Exit status 0: the runs took place, and what was expected holds; 1: it
+ * does not, or something could not be had, or a program failed; 2: misuse. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "io/cage.h"
+#include "base/conf.h"
+#include "lab/compare.h"
+#include "lab/embed.h"
+#include "lab/library.h"
 #include "lab/out.h"
 #include "lab/plan.h"
 #include "lab/report.h"
@@ -40,21 +43,33 @@ static int print(struct text *t)
 
 /* weir lab list */
 
-static int list_main(void)
+static int list_main(const struct lab_options *o)
 {
-	const struct lab_scenario *s;
-	struct text t;
+	const char *name;
+	struct text t, wrong;
 	text_init(&t);
-	for (size_t i = 0; (s = scenario_at(i)); i++) {
-		text_addf(&t, "%s: %s\n", s->name, s->summary);
-		for (size_t a = 0; a < s->n_acts; a++) {
-			text_addf(
-				&t, "  act %u, %s:", s->acts[a].number, s->acts[a].title);
-			for (size_t v = 0; v < s->acts[a].n_variants; v++)
-				text_addf(&t, " %s", s->acts[a].variants[v].name);
+	text_init(&wrong);
+	for (size_t i = 0; (name = library_name(i)); i++) {
+		struct library_item item;
+		CHECK(library_find(&item, name, NULL));
+		struct lab_scenario *s = scenario_read(&item.source, o, &wrong);
+		CHECK(s); /* a test reads them all */
+		text_addf(&t, "%s: %s\n", s->name, s->title ? s->title : "");
+		for (uint32_t a = 0; a < s->n_acts; a++) {
+			const char *last = "";
+			text_addf(&t, "  act %s:", s->acts[a].name);
+			for (uint32_t k = 0; k < s->acts[a].n; k++) {
+				const char *variant = s->acts[a].cases[k].name;
+				if (strcmp(variant, last) != 0)
+					text_addf(&t, " %s", variant);
+				last = variant;
+			}
 			text_add_char(&t, '\n');
 		}
+		scenario_free(&s);
+		library_item_fini(&item);
 	}
+	text_fini(&wrong);
 	return print(&t);
 }
 
@@ -64,7 +79,7 @@ static void show_command(
 	struct text *t, const char *who, const struct args *a, const struct args *env)
 {
 	text_addf(t, "      %-11s", who);
-	if (env && env->n) {
+	if (env->n) {
 		text_add_args(t, env);
 		text_add_char(t, ' ');
 	}
@@ -72,42 +87,81 @@ static void show_command(
 	text_add_char(t, '\n');
 }
 
-static void show_variant(struct text *t, const struct lab_act *act,
-	const struct lab_variant *v, const struct lab_options *o)
+static void show_case(struct text *t, const struct lab_act *act, const struct lab_case *c)
 {
 	/* Names as one would type them: the real paths exist while a lab runs. */
 	const struct lab_tools tools = { "weir", "node", "lab/middlewares/node.js",
-		"./middleware", "./fasthttp" };
+		"./middleware", "./fasthttp", "lab/servers/node.js", "nginx", "haproxy" };
 	struct lab_plan plan;
-	lab_plan_init(&plan, &(struct lab_plan_of){ act, v, o, &tools, "." });
-	text_addf(t, "    %s: %s\n", v->name, v->what);
-	show_command(t, "server", &plan.server, NULL);
+	lab_plan_init(&plan, &(struct lab_plan_of){ c, &tools, ".", act->seed });
+	text_addf(
+		t, "    %s%s%s\n", c->label, c->what ? ": " : "", c->what ? c->what : "");
+	show_command(t, "server", &plan.server, &plan.server_env);
 	show_command(t, "middleware", &plan.middle, &plan.middle_env);
-	show_command(t, "client", &plan.client, NULL);
+	show_command(t, "client", &plan.client, &plan.client_env);
 	lab_plan_fini(&plan);
 }
 
-static int show_main(const struct lab_scenario *s, const struct lab_options *o)
+static bool is_only(const struct lab_options *o, const char *name)
 {
+	struct slice rest = slice_of(o->only ? o->only : name), item;
+	while (slice_next_item(&rest, &item)) {
+		if (slice_eq(item, slice_of(name)))
+			return true;
+	}
+	return false;
+}
+
+static int show_main(const struct lab_session *s)
+{
+	const struct lab_scenario *sc = s->scenario;
 	struct problem p = { "" };
 	struct text t;
 	text_init(&t);
-	text_addf(&t, "%s: %s\n", s->name, s->summary);
-	for (size_t i = 0; i < s->n_acts; i++) {
-		const struct lab_act *act = &s->acts[i];
-		struct lab_cast cast;
-		if (o->act != LAB_ACT_ALL && (uint32_t)o->act != act->number)
-			continue;
-		if (!lab_cast_init(&cast, s, act, o, &p)) {
-			text_fini(&t);
-			return complain(&p, EXIT_MISUSE);
+	if (!lab_session_check(s, &p))
+		return complain(&p, EXIT_MISUSE);
+	if (s->options->yaml) {
+		text_add(&t, sc->text);
+		return print(&t);
+	}
+	text_addf(&t, "%s%s%s\n", sc->name, sc->title ? ": " : "",
+		sc->title ? sc->title : "");
+	for (uint32_t i = 0; i < sc->n_acts; i++) {
+		const struct lab_act *act = &sc->acts[i];
+		text_addf(&t, "\n  act %s%s%s. %s\n", act->name, act->title ? ", " : "",
+			act->title ? act->title : "", act->about ? act->about : "");
+		for (uint32_t k = 0; k < act->n; k++) {
+			if (is_only(s->options, act->cases[k].name))
+				show_case(&t, act, &act->cases[k]);
 		}
-		text_addf(
-			&t, "\n  act %u, %s. %s\n", act->number, act->title, act->about);
-		for (uint32_t v = 0; v < cast.n; v++)
-			show_variant(&t, act, &cast.v[v], o);
+		for (uint32_t k = 0; k < act->n_expects; k++)
+			text_addf(&t, "    expected: %s\n", act->expects[k].text);
 	}
 	return print(&t);
+}
+
+/* weir lab new [FILE] */
+
+static int new_main(const char *file)
+{
+	struct problem p = { "" };
+	if (!file) {
+		fputs(lab_embed_new, stdout);
+		return EXIT_SUCCESS;
+	}
+	FILE *f = fopen(file, "wxe");
+	if (!f) {
+		problem_set(&p, "%s: %s", file, strerror(errno));
+		return complain(&p, EXIT_FAILURE);
+	}
+	bool ok = fputs(lab_embed_new, f) >= 0;
+	ok = fclose(f) == 0 && ok;
+	if (!ok) {
+		problem_set(&p, "%s: cannot be written whole", file);
+		return complain(&p, EXIT_FAILURE);
+	}
+	printf("Written: %s. Next: weir lab run %s\n", file, file);
+	return EXIT_SUCCESS;
 }
 
 /* weir lab run NAME */
@@ -138,22 +192,6 @@ static bool raise_files(const struct lab_session *s, struct problem *p)
 	return true;
 }
 
-static bool check_installed(const struct lab_options *o, struct problem *p)
-{
-	const char *source = "/usr/share/gocode/src/github.com/valyala/fasthttp";
-	if (o->origin != LAB_ORIGIN_FASTHTTP)
-		return true;
-	if (!lab_has_program("go"))
-		return problem_set(p, "--origin fasthttp needs Go: apt install golang-go "
-				      "golang-github-valyala-fasthttp-dev");
-	if (access(source, R_OK))
-		return problem_set(p,
-			"--origin fasthttp needs %s: apt install "
-			"golang-github-valyala-fasthttp-dev",
-			source);
-	return true;
-}
-
 /* Ends as the signal would have ended us, so that a shell sees it. */
 static int end_by(int sig)
 {
@@ -173,6 +211,7 @@ static int run_caged(struct lab_session *s)
 	if (!lab_tmp_init(&tmp, &p))
 		return complain(&p, EXIT_FAILURE);
 	s->dir = tmp.path;
+	s->cage = &cage;
 	int status = EXIT_FAILURE;
 	if (cage_start(&cage, lab_session_main, s, &p))
 		status = cage_wait(&cage, &caught);
@@ -186,31 +225,93 @@ static int run_caged(struct lab_session *s)
 	return status > 128 ? EXIT_FAILURE : status;
 }
 
-static int run_main(const struct lab_scenario *scenario, const struct lab_options *o)
+static bool check_out(const char *dir, struct problem *p)
 {
-	struct lab_session s = { .scenario = scenario, .options = o };
-	struct problem p = { "" };
-	if (o->scale <= 0)
-		return complain((problem_set(&p, "--scale 0%%: nothing would run"), &p),
-			EXIT_MISUSE);
-	if (o->run_for <= 0)
-		return complain((problem_set(&p, "--for 0ms: nothing would run"), &p),
-			EXIT_MISUSE);
-	if (!lab_session_check(&s, &p))
-		return complain(&p, EXIT_MISUSE);
-	if (!check_installed(o, &p) || !lab_report_check(o->out, &p) ||
-		!raise_files(&s, &p))
-		return complain(&p, EXIT_FAILURE);
-	return run_caged(&s);
+	struct problem why = { "" };
+	return lab_out_check(dir, &why) || problem_set(p, "--out: %s", why.text);
 }
 
-static int wrong_words(
-	const char *what, struct slice word, const char *const *known, size_t n)
+static int run_main(struct lab_session *s)
 {
-	const char *near = units_nearest(word, known, n);
-	fprintf(stderr, "weir lab: %s '%.*s'%s%s%s\n", what, SLICE_ARG(word),
-		near ? ": did you mean '" : "; see `weir lab list`", near ? near : "",
-		near ? "'?" : "");
+	struct problem p = { "" };
+	if (!lab_session_check(s, &p))
+		return complain(&p, EXIT_MISUSE);
+	if (!check_out(s->options->out, &p) || !raise_files(s, &p))
+		return complain(&p, EXIT_FAILURE);
+	return run_caged(s);
+}
+
+/* Values that would leave nothing to run. */
+static bool check_amounts(const struct lab_options *o, struct problem *p)
+{
+	if (o->scale <= 0)
+		return problem_set(p, "--scale 0%%: nothing would run");
+	if (o->run_for <= 0)
+		return problem_set(p, "--for 0ms: nothing would run");
+	if (!o->repeat || (o->repeat > 100 && o->repeat != UINT64_MAX))
+		return problem_set(p, "--repeat: between 1 and 100");
+	return true;
+}
+
+/* run and show: reads the scenario first. */
+static int with_scenario(const struct lab_options *o, const struct opt_texts *words)
+{
+	bool run = !strcmp(words->v[0], "run");
+	struct lab_session s = { .options = o, .words = words };
+	struct library_item item;
+	struct problem p = { "" };
+	struct text wrong;
+	if (!check_amounts(o, &p) || !library_find(&item, words->v[1], &p))
+		return complain(&p, EXIT_MISUSE);
+	text_init(&wrong);
+	struct lab_scenario *scenario = scenario_read(&item.source, o, &wrong);
+	int status = EXIT_MISUSE;
+	s.scenario = scenario;
+	if (!scenario)
+		fputs(wrong.ptr, stderr);
+	else
+		status = run ? run_main(&s) : show_main(&s);
+	scenario_free(&scenario);
+	library_item_fini(&item);
+	text_fini(&wrong);
+	return status;
+}
+
+enum action { ACT_RUN, ACT_SHOW, ACT_LIST, ACT_NEW, ACT_REPORT, ACT_COMPARE, ACT_COUNT };
+
+struct action_words {
+	const char *name, *usage;
+	uint32_t least, most; /* words behind it */
+};
+
+static const struct action_words actions[ACT_COUNT] = {
+	[ACT_RUN] = { "run", "run which scenario? `weir lab run incident`, for one", 1,
+		1 },
+	[ACT_SHOW] = { "show", "show which scenario? `weir lab show incident`, for one",
+		1, 1 },
+	[ACT_LIST] = { "list", "list takes no words", 0, 0 },
+	[ACT_NEW] = { "new", "new takes one file at most", 0, 1 },
+	[ACT_REPORT] = { "report", "report takes one folder at most", 0, 1 },
+	[ACT_COMPARE] = { "compare",
+		"compare which? Two results: weir lab compare before/ after/", 2, 2 },
+};
+
+static int misuse(const char *text)
+{
+	fprintf(stderr, "weir lab: %s\n", text);
+	return EXIT_MISUSE;
+}
+
+static int unknown_action(const char *word)
+{
+	const char *names[ACT_COUNT];
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		names[i] = actions[i].name;
+	const char *near = units_nearest(slice_of(word), names, ARRAY_LEN(names));
+	fprintf(stderr,
+		"weir lab: there is no '%s'%s%s%s: run NAME, show NAME, list, new [FILE], report [DIR] "
+		"or compare A B\n",
+		word, near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
 	return EXIT_MISUSE;
 }
 
@@ -227,38 +328,34 @@ static int report_main(const char *dir)
 
 static int lab_main(const void *opts, const struct opt_texts *words)
 {
-	static const char *const actions[] = { "run", "list", "show", "report" };
 	const struct lab_options *o = opts;
-	const char *names[16] = { NULL };
-	size_t n = 0;
-	const struct lab_scenario *s;
-	if (words->n == 1 && !strcmp(words->v[0], "list"))
-		return list_main();
-	if (words->n == 0 || words->n > 2 ||
-		(words->n == 2 && !strcmp(words->v[0], "list"))) {
-		fputs("weir lab: say what: run NAME, show NAME, list or report DIR\n",
-			stderr);
-		return EXIT_MISUSE;
+	size_t i = 0;
+	if (!words->n)
+		return misuse(
+			"say what: run NAME, show NAME, list, new [FILE], report [DIR] or "
+			"compare A B");
+	while (i < ACT_COUNT && strcmp(actions[i].name, words->v[0]) != 0)
+		i++;
+	if (i == ACT_COUNT)
+		return unknown_action(words->v[0]);
+	if (words->n - 1 < actions[i].least || words->n - 1 > actions[i].most)
+		return misuse(actions[i].usage);
+	switch ((enum action)i) {
+	case ACT_RUN:
+	case ACT_SHOW:
+		return with_scenario(o, words);
+	case ACT_LIST:
+		return list_main(o);
+	case ACT_NEW:
+		return new_main(words->n > 1 ? words->v[1] : NULL);
+	case ACT_REPORT:
+		return report_main(words->n > 1 ? words->v[1] : o->out);
+	case ACT_COMPARE:
+		return compare_main(words->v[1], words->v[2]);
+	case ACT_COUNT:
+		break;
 	}
-	if (!strcmp(words->v[0], "report"))
-		return report_main(words->n == 2 ? words->v[1] : o->out);
-	bool run = !strcmp(words->v[0], "run");
-	if (!run && strcmp(words->v[0], "show") != 0)
-		return wrong_words("there is no", slice_of(words->v[0]), actions,
-			ARRAY_LEN(actions));
-	for (; n < ARRAY_LEN(names) && (s = scenario_at(n)); n++)
-		names[n] = s->name;
-	if (words->n < 2) {
-		fprintf(stderr,
-			"weir lab: %s which scenario? `weir lab %s %s`, for one\n",
-			words->v[0], words->v[0], names[0]);
-		return EXIT_MISUSE;
-	}
-	s = scenario_find(words->v[1]);
-	if (!s)
-		return wrong_words(
-			"there is no scenario", slice_of(words->v[1]), names, n);
-	return run ? run_main(s, o) : show_main(s, o);
+	NEVER_HERE();
 }
 
 extern const struct verb lab_verb;
@@ -266,20 +363,21 @@ const struct verb lab_verb = {
 	.name = "lab",
 	.summary =
 		"the proof: replays an incident between real hosts, with cures side by side",
-	.usage =
-		"weir lab run NAME [options] | show NAME [options] | list | report [DIR]",
+	.usage = "weir lab run NAME|FILE [options] | show NAME|FILE [options] | list\n"
+		 "       weir lab new [FILE] | report [DIR] | compare DIR DIR",
 	.about =
 		"Makes client, middleware and server as network namespaces joined by wires, runs "
 		"each variant of the middleware against the same arrivals, samples the sockets "
-		"on all hosts twice a second, and prints what came of it. Writes samples.json "
-		"and table.md. Needs root, or a kernel that lets users make user namespaces; "
-		"leaves nothing behind. `report` makes report.html and report.md out of the "
-		"samples.json in DIR.",
+		"on all hosts twice a second, prints what came of it and judges the lines that "
+		"the scenario expects to hold. Scenarios are YAML files (weir-scenario(5)); some "
+		"come with weir. Writes samples.json, report.html and report.md. Needs root, or a kernel that "
+		"lets users make user namespaces; leaves nothing behind.",
 	.example =
 		"  weir lab run incident\n"
-		"  weir lab run incident --origin fasthttp --act 1\n"
+		"  weir lab run incident --origin fasthttp --act overload\n"
 		"  weir lab run incident --middleware 'node app.js' --only naive,yours,weir\n"
-		"  weir lab show incident",
+		"  weir lab new mine.yaml && weir lab run mine.yaml\n"
+		"  weir lab compare before/ after/",
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct lab_options),

@@ -5,7 +5,6 @@
 #include "base/opts.h"
 
 enum lab_origin { LAB_ORIGIN_WEIR, LAB_ORIGIN_FASTHTTP };
-enum lab_acts { LAB_ACT_ALL }; /* else the act's number */
 
 struct lab_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;

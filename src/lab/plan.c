@@ -1,60 +1,23 @@
 #include "lab/plan.h"
 
-#include <math.h>
+#include "base/schedule.h"
+#include "lab/embed.h"
 
-static uint64_t scaled(uint64_t n, double scale)
+#define CONNECT_SHARE \
+	0.8 /* of a deadline: who is connected later gets no answer in time */
+#define NO_DEADLINE_FOR "3600s"
+
+void lab_server_ip(const struct lab_case *c, uint32_t i, char ip[LAB_IP_BYTES])
 {
-	double d = round((double)n * scale);
-	return d < 1 ? 1 : (uint64_t)d;
+	if (c->one_host)
+		snprintf(ip, LAB_IP_BYTES, "127.0.0.%u", 1 + i % LAB_ADDRESSES_MAX);
+	else
+		snprintf(ip, LAB_IP_BYTES, "10.77.2.%u", 2 + i % LAB_ADDRESSES_MAX);
 }
 
-struct lab_setting lab_setting_of(
-	const struct lab_act *act, const struct lab_options *options)
+const char *lab_middle_ip(const struct lab_case *c)
 {
-	double scale = options->scale > 0 ? options->scale : 1;
-	return (struct lab_setting){
-		.rate = (options->rate > 0 ? options->rate : act->rate) * scale,
-		.run_for = options->run_for == NS_NEVER ? act->run_for : options->run_for,
-		.patience = act->patience,
-		.wait_for = act->wait_for,
-		.gather = act->gather,
-		.addresses = act->addresses,
-		.limit = scaled(act->limit, scale),
-		.pool = scaled(act->pool, scale),
-	};
-}
-
-/* `word` with {limit}, {pool} and {gather} filled in. */
-static void add_filled(struct args *a, const struct lab_setting *set, const char *word)
-{
-	const struct {
-		const char *name;
-		uint64_t value;
-	} figures[] = { { "{limit}", set->limit }, { "{pool}", set->pool },
-		{ "{gather}", set->gather } };
-	struct text t;
-	text_init(&t);
-	for (const char *at = word; *at;) {
-		size_t i = 0;
-		while (i < ARRAY_LEN(figures) &&
-			strncmp(at, figures[i].name, strlen(figures[i].name)) != 0)
-			i++;
-		if (i < ARRAY_LEN(figures)) {
-			text_addf(&t, "%llu", (unsigned long long)figures[i].value);
-			at += strlen(figures[i].name);
-		} else {
-			text_add_char(&t, *at++);
-		}
-	}
-	args_add(a, t.len ? t.ptr : "");
-	text_fini(&t);
-}
-
-static void add_all(
-	struct args *a, const struct lab_setting *set, const char *const *words)
-{
-	for (; words && *words; words++)
-		add_filled(a, set, *words);
+	return c->one_host ? LAB_LOOPBACK_IP : LAB_MIDDLE_IP_IN;
 }
 
 static void add_ms(struct args *a, const char *name, ns_t value)
@@ -63,107 +26,374 @@ static void add_ms(struct args *a, const char *name, ns_t value)
 	args_addf(a, "%lldms", (long long)(value / NS_MS));
 }
 
-static void plan_server(struct lab_plan *p, const struct lab_plan_of *of)
+static void add_options(struct args *a, const struct lab_pairs *options)
 {
-	struct args *a = &p->server;
-	if (of->options->origin == LAB_ORIGIN_FASTHTTP) {
-		args_add(a, of->tools->fasthttp);
-	} else {
-		args_add(a, of->tools->weir);
-		args_add(a, "origin");
+	for (uint32_t i = 0; i < options->n; i++) {
+		args_addf(a, "--%s", options->v[i].name);
+		if (options->v[i].value)
+			args_add(a, options->v[i].value);
 	}
+}
+
+static void add_env(struct args *e, const struct lab_pairs *env)
+{
+	for (uint32_t i = 0; i < env->n; i++)
+		args_addf(e, "%s=%s", env->v[i].name, env->v[i].value);
+}
+
+static void add_shell(struct args *a, const char *command)
+{
+	args_add(a, "sh");
+	args_add(a, "-c");
+	args_add(a, command);
+}
+
+/* Where to listen, under the names programs look for. */
+static void add_listen_env(struct args *e, const char *ip, int port)
+{
+	args_addf(e, "LISTEN=%s:%d", ip, port);
+	args_addf(e, "WEIR_LISTEN_HOST=%s", ip);
+	args_addf(e, "WEIR_LISTEN_PORT=%d", port);
+	args_addf(e, "PORT=%d", port);
+}
+
+/* --- configuration files --- */
+
+/* The template with its @WORDS@ filled in. */
+static void add_file(struct lab_plan *p, const char *name, const char *from,
+	const struct lab_pairs *words)
+{
+	struct text t;
+	CHECK(p->n_files < LAB_PLAN_FILES);
+	text_init(&t);
+	while (*from) {
+		size_t plain = strcspn(from, "@");
+		text_add_slice(&t, (struct slice){ from, plain });
+		from += plain;
+		uint32_t i = 0;
+		for (; *from && i < words->n; i++) {
+			size_t len = strlen(words->v[i].name);
+			if (!strncmp(from + 1, words->v[i].name, len) &&
+				from[len + 1] == '@')
+				break;
+		}
+		if (*from && i < words->n) {
+			text_add(&t, words->v[i].value);
+			from += strlen(words->v[i].name) + 2;
+		} else if (*from) {
+			text_add_char(&t, *from++);
+		}
+	}
+	p->files[p->n_files++] = (struct lab_file){ name, text_take(&t) };
+}
+
+/* What the words of a peer's template stand for. */
+struct peer_words {
+	char listen[32], connect_for[32], answer_for[32], idle[24];
+	struct text servers;
+	struct lab_pairs pairs;
+};
+
+static void set_ms(char *to, size_t cap, ns_t d, double share)
+{
+	if (d == NS_NEVER)
+		snprintf(to, cap, "%s", NO_DEADLINE_FOR);
+	else
+		snprintf(to, cap, "%.0fms", (double)d * share / (double)NS_MS);
+}
+
+/* Its cap is of the server; each of the server's addresses has its part. */
+static uint64_t slots_of_address(const struct lab_case *c)
+{
+	uint64_t part = c->peer.slots / c->server.addresses;
+	return part ? part : 1;
+}
+
+static void add_servers(struct text *t, const struct lab_case *c)
+{
+	bool cap = c->peer.slots != UINT64_MAX;
+	unsigned long long slots = slots_of_address(c);
+	for (uint32_t i = 0; i < c->server.addresses; i++) {
+		char ip[LAB_IP_BYTES];
+		lab_server_ip(c, i, ip);
+		if (c->program == LAB_NGINX) {
+			text_addf(t, "\t\tserver %s:%d", ip, LAB_SERVER_PORT);
+			if (cap)
+				text_addf(t, " max_conns=%llu", slots);
+			text_add(t, " max_fails=0;  # never set aside\n");
+			continue;
+		}
+		text_addf(t, "\tserver s%u %s:%d", i + 1, ip, LAB_SERVER_PORT);
+		if (cap)
+			text_addf(t, " maxconn %llu pool-max-conn %llu", slots, slots);
+		text_add(t, " pool-purge-delay 600s\n");
+	}
+}
+
+static void peer_words_init(
+	struct peer_words *w, const struct lab_case *c, const char *dir)
+{
+	const struct lab_peer *p = &c->peer;
+	text_init(&w->servers);
+	pairs_init(&w->pairs);
+	add_servers(&w->servers, c);
+	snprintf(
+		w->listen, sizeof(w->listen), "%s:%d", lab_middle_ip(c), LAB_MIDDLE_PORT);
+	set_ms(w->connect_for, sizeof(w->connect_for),
+		p->deadline == NS_NEVER && p->held ? p->hold_for : p->deadline,
+		CONNECT_SHARE);
+	set_ms(w->answer_for, sizeof(w->answer_for), p->held ? p->hold_for : p->deadline,
+		1);
+	snprintf(w->idle, sizeof(w->idle), "%llu",
+		p->slots == UINT64_MAX ? 1024ULL : (unsigned long long)p->slots);
+	pairs_add(&w->pairs, "DIR", dir);
+	pairs_add(&w->pairs, "LISTEN", w->listen);
+	pairs_add(&w->pairs, "SERVERS", w->servers.ptr);
+	pairs_add(&w->pairs, "IDLE", w->idle);
+	pairs_add(&w->pairs, "CONNECT_FOR", w->connect_for);
+	pairs_add(&w->pairs, "ANSWER_FOR", w->answer_for);
+	pairs_add(&w->pairs, "HOLD", p->held ? "on" : "off");
+}
+
+static void plan_peer(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	struct args *a = &p->middle;
+	struct peer_words w;
+	peer_words_init(&w, of->c, of->dir);
+	if (of->c->program == LAB_NGINX) {
+		add_file(p, "nginx.conf", lab_embed_nginx, &w.pairs);
+		args_add(a, of->tools->nginx);
+		args_add(a, "-p");
+		args_add(a, of->dir);
+		args_add(a, "-c");
+		args_addf(a, "%s/nginx.conf", of->dir);
+	} else {
+		add_file(p, "haproxy.conf", lab_embed_haproxy, &w.pairs);
+		args_add(a, of->tools->haproxy);
+		args_add(a, "-db");
+		args_add(a, "-f");
+		args_addf(a, "%s/haproxy.conf", of->dir);
+	}
+	text_fini(&w.servers);
+	pairs_fini(&w.pairs);
+}
+
+/* --- the server --- */
+
+static void add_server_options(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	const struct lab_server *s = &of->c->server;
+	struct args *a = &p->server;
 	args_add(a, "--listen");
 	args_addf(a, "0.0.0.0:%d", LAB_SERVER_PORT);
 	args_add(a, "--admin");
 	args_addf(a, "unix:%s/server.sock", of->dir);
-	args_add(a, "--limit");
-	args_addf(a, "%llu", (unsigned long long)p->set.limit);
-	args_add(a, "--latency");
-	args_add(a, of->act->latency);
+	if (s->limit != UINT64_MAX) {
+		args_add(a, "--limit");
+		args_addf(a, "%llu", (unsigned long long)s->limit);
+	}
+	if (s->latency) {
+		args_add(a, "--latency");
+		args_add(a, s->latency);
+	}
+	args_add(a, "--seed");
+	args_addf(a, "%llu", (unsigned long long)of->seed);
+	add_options(a, &s->options);
 }
+
+static void add_server_env(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	const struct lab_server *s = &of->c->server;
+	struct args *e = &p->server_env;
+	const struct lab_pair *body = pairs_find(&s->options, "body");
+	add_listen_env(e, "0.0.0.0", LAB_SERVER_PORT);
+	args_addf(e, "WEIR_ADMIN=%s/server.sock", of->dir);
+	if (s->limit != UINT64_MAX)
+		args_addf(e, "WEIR_LIMIT=%llu", (unsigned long long)s->limit);
+	if (s->latency)
+		args_addf(e, "WEIR_LATENCY=%s", s->latency);
+	args_addf(e, "WEIR_SEED=%llu", (unsigned long long)of->seed);
+	if (body) {
+		uint64_t bytes = 0;
+		CHECK(units_size(slice_of(body->value), &bytes, NULL));
+		args_addf(e, "BODY=%llu", (unsigned long long)bytes);
+	}
+	add_env(e, &s->env);
+}
+
+static void plan_server_nginx(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	const struct lab_server *s = &of->c->server;
+	struct lab_pairs words;
+	struct args *a = &p->server;
+	char limit[24], listen[32];
+	/* One of them is the listener's. */
+	snprintf(limit, sizeof(limit), "%llu",
+		s->limit == UINT64_MAX ? 65536ULL : (unsigned long long)s->limit + 1);
+	snprintf(listen, sizeof(listen), "0.0.0.0:%d", LAB_SERVER_PORT);
+	pairs_init(&words);
+	pairs_add(&words, "DIR", of->dir);
+	pairs_add(&words, "LISTEN", listen);
+	pairs_add(&words, "CONNECTIONS", limit);
+	add_file(p, "server.conf", lab_embed_nginx_server, &words);
+	pairs_fini(&words);
+	args_add(a, of->tools->nginx);
+	args_add(a, "-p");
+	args_add(a, of->dir);
+	args_add(a, "-c");
+	args_addf(a, "%s/server.conf", of->dir);
+}
+
+static void plan_server(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	struct args *a = &p->server;
+	switch (of->c->server.program) {
+	case LAB_SERVER_WEIR:
+		args_add(a, of->tools->weir);
+		args_add(a, "origin");
+		add_server_options(p, of);
+		return;
+	case LAB_SERVER_FASTHTTP:
+		args_add(a, of->tools->fasthttp);
+		add_server_options(p, of);
+		return;
+	case LAB_SERVER_NODE:
+		args_add(a, of->tools->node);
+		args_add(a, of->tools->node_server);
+		add_server_env(p, of);
+		return;
+	case LAB_SERVER_NGINX:
+		plan_server_nginx(p, of);
+		return;
+	case LAB_SERVER_COMMAND:
+		add_shell(a, of->c->server.command);
+		add_server_env(p, of);
+		return;
+	}
+}
+
+/* --- the middleware --- */
 
 static void plan_proxy(struct lab_plan *p, const struct lab_plan_of *of)
 {
+	const struct lab_case *c = of->c;
 	struct args *a = &p->middle;
 	args_add(a, of->tools->weir);
 	args_add(a, "proxy");
 	args_add(a, "--listen");
-	args_addf(a, "%s:%d", LAB_MIDDLE_IP_IN, LAB_MIDDLE_PORT);
-	args_add(a, "--upstream");
-	args_addf(a, "http://%s:%d", LAB_SERVER_IP_1, LAB_SERVER_PORT);
-	if (p->set.addresses > 1) {
+	args_addf(a, "%s:%d", lab_middle_ip(c), LAB_MIDDLE_PORT);
+	for (uint32_t i = 0; i < c->server.addresses; i++) {
+		char ip[LAB_IP_BYTES];
+		lab_server_ip(c, i, ip);
 		args_add(a, "--upstream");
-		args_addf(a, "http://%s:%d", LAB_SERVER_IP_2, LAB_SERVER_PORT);
+		args_addf(a, "http://%s:%d", ip, LAB_SERVER_PORT);
 	}
 	args_add(a, "--admin");
 	args_addf(a, "unix:%s/middleware.sock", of->dir);
 	args_add(a, "--gather");
-	args_addf(a, "%u", p->set.gather);
-	add_all(a, &p->set, of->variant->args);
+	args_addf(a, "%llu", (unsigned long long)c->calls);
+	add_options(a, &c->options);
 }
 
-static void plan_other(struct lab_plan *p, const struct lab_plan_of *of)
+static void add_middle_env(struct lab_plan *p, const struct lab_plan_of *of)
 {
-	switch (of->variant->program) {
+	const struct lab_case *c = of->c;
+	struct args *e = &p->middle_env;
+	struct text all;
+	char ip[LAB_IP_BYTES];
+	text_init(&all);
+	for (uint32_t i = 0; i < c->server.addresses; i++) {
+		lab_server_ip(c, i, ip);
+		text_addf(&all, "%shttp://%s:%d", i ? "," : "", ip, LAB_SERVER_PORT);
+	}
+	lab_server_ip(c, 0, ip);
+	add_listen_env(e, lab_middle_ip(c), LAB_MIDDLE_PORT);
+	args_addf(e, "UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
+	args_addf(e, "WEIR_UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
+	args_addf(e, "WEIR_UPSTREAMS=%s", all.ptr);
+	args_addf(e, "WEIR_GATHER=%llu", (unsigned long long)c->calls);
+	args_addf(e, "WEIR_ADMIN=%s/middleware.sock", of->dir);
+	add_env(e, &c->env);
+	text_fini(&all);
+}
+
+static void plan_middle(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	struct args *a = &p->middle;
+	switch (of->c->program) {
+	case LAB_WEIR:
+		plan_proxy(p, of);
+		return;
+	case LAB_NGINX:
+	case LAB_HAPROXY:
+		plan_peer(p, of);
+		return;
 	case LAB_NODE:
-		args_add(&p->middle, of->tools->node);
-		args_add(&p->middle, of->tools->node_js);
+		args_add(a, of->tools->node);
+		args_add(a, of->tools->node_js);
 		break;
 	case LAB_GO:
-		args_add(&p->middle, of->tools->go_middleware);
+		args_add(a, of->tools->go_middleware);
 		break;
 	case LAB_COMMAND:
-		args_add(&p->middle, "sh");
-		args_add(&p->middle, "-c");
-		args_add(&p->middle, of->options->middleware);
+		add_shell(a, of->c->command);
 		break;
-	case LAB_PROXY:
-		return;
 	}
-	struct args *e = &p->middle_env;
-	args_addf(e, "WEIR_LISTEN_HOST=%s", LAB_MIDDLE_IP_IN);
-	args_addf(e, "WEIR_LISTEN_PORT=%d", LAB_MIDDLE_PORT);
-	args_addf(e, "PORT=%d", LAB_MIDDLE_PORT);
-	args_addf(e, "WEIR_UPSTREAM=http://%s:%d", LAB_SERVER_IP_1, LAB_SERVER_PORT);
-	if (p->set.addresses > 1)
-		args_addf(e, "WEIR_UPSTREAMS=http://%s:%d,http://%s:%d", LAB_SERVER_IP_1,
-			LAB_SERVER_PORT, LAB_SERVER_IP_2, LAB_SERVER_PORT);
+	add_middle_env(p, of);
+}
+
+/* --- the callers --- */
+
+static void plan_load(struct lab_plan *p, const struct lab_plan_of *of)
+{
+	const struct lab_case *c = of->c;
+	struct args *a = &p->client;
+	args_add(a, of->tools->weir);
+	args_add(a, "load");
+	args_add(a, "--schedule");
+	if (c->callers.replay)
+		args_add(a, c->callers.replay);
 	else
-		args_addf(e, "WEIR_UPSTREAMS=http://%s:%d", LAB_SERVER_IP_1,
-			LAB_SERVER_PORT);
-	args_addf(e, "WEIR_GATHER=%u", p->set.gather);
-	add_all(e, &p->set, of->variant->env);
+		args_addf(a, "%s/" LAB_ARRIVALS_FILE, of->dir);
+	if (c->warm_up)
+		add_ms(a, "--warm-up", c->warm_up);
+	add_options(a, &c->callers.options);
+	/* A peer that holds its slots leaves giving up to the callers. */
+	if (c->peer.held && c->peer.deadline != NS_NEVER &&
+		!pairs_find(&c->callers.options, "timeout"))
+		add_ms(a, "--timeout", c->peer.deadline);
+	args_add(a, "--json");
+	args_add(a, "--quiet");
+	args_addf(a, "http://%s:%d/", lab_middle_ip(c), LAB_MIDDLE_PORT);
 }
 
 static void plan_client(struct lab_plan *p, const struct lab_plan_of *of)
 {
-	struct args *a = &p->client;
-	args_add(a, of->tools->weir);
-	args_add(a, "load");
-	args_add(a, "--rate");
-	args_addf(a, "%.6g/s", p->set.rate);
-	add_ms(a, "--for", p->set.run_for);
-	add_ms(a, "--patience", p->set.patience);
-	add_ms(a, "--wait-for", p->set.wait_for);
-	args_add(a, "--connections");
-	args_add(a, of->act->manner);
-	args_add(a, "--json");
-	args_add(a, "--quiet");
-	args_addf(a, "http://%s:%d/", LAB_MIDDLE_IP_IN, LAB_MIDDLE_PORT);
+	const struct lab_case *c = of->c;
+	struct args *e = &p->client_env;
+	if (!c->callers.command) {
+		plan_load(p, of);
+		return;
+	}
+	add_shell(&p->client, c->callers.command);
+	args_addf(e, "TARGET=http://%s:%d/", lab_middle_ip(c), LAB_MIDDLE_PORT);
+	args_addf(e, "FOR=%.6g", (double)c->callers.run_for / (double)NS_S);
+	if (c->callers.rate > 0)
+		args_addf(e, "RATE=%.6g", c->callers.rate);
+	if (c->callers.replay)
+		args_addf(e, "ARRIVALS=%s", c->callers.replay);
+	else if (c->callers.rate > 0)
+		args_addf(e, "ARRIVALS=%s/" LAB_ARRIVALS_FILE, of->dir);
+	add_env(e, &c->callers.env);
 }
+
+/* --- the whole --- */
 
 void lab_plan_init(struct lab_plan *p, const struct lab_plan_of *of)
 {
-	p->set = lab_setting_of(of->act, of->options);
-	args_init(&p->server);
-	args_init(&p->middle);
-	args_init(&p->middle_env);
-	args_init(&p->client);
+	*p = (struct lab_plan){ .n_files = 0 };
 	plan_server(p, of);
-	if (of->variant->program == LAB_PROXY)
-		plan_proxy(p, of);
-	else
-		plan_other(p, of);
+	plan_middle(p, of);
 	plan_client(p, of);
 }
 
@@ -171,76 +401,52 @@ void lab_plan_fini(struct lab_plan *p)
 {
 	args_fini(&p->server);
 	args_fini(&p->middle);
-	args_fini(&p->middle_env);
 	args_fini(&p->client);
+	args_fini(&p->server_env);
+	args_fini(&p->middle_env);
+	args_fini(&p->client_env);
+	for (uint32_t i = 0; i < p->n_files; i++)
+		mem_free(p->files[i].text);
+	p->n_files = 0;
 }
 
-uint64_t lab_plan_files(const struct lab_setting *set)
+/* Of one stretch with one rate. */
+static void add_stretch(struct text *t, const struct lab_callers *c,
+	const struct lab_phase *from, ns_t until, uint64_t seed)
+{
+	struct schedule s;
+	if (!(from->rate > 0) || until <= from->at)
+		return;
+	schedule_init(&s, c->poisson ? SCHEDULE_POISSON : SCHEDULE_CONSTANT, from->rate,
+		seed, until - from->at);
+	for (; schedule_peek(&s) != NS_NEVER; schedule_take(&s)) {
+		ns_t at = from->at + schedule_peek(&s);
+		text_addf(t, "%lld.%06lldms\n", (long long)(at / NS_MS),
+			(long long)(at % NS_MS));
+	}
+}
+
+void text_add_arrivals(struct text *t, const struct lab_callers *c, uint64_t seed)
+{
+	struct lab_phase now = { 0, c->rate };
+	for (uint32_t i = 0; i < c->n_phases; i++) {
+		add_stretch(t, c, &now, ns_min(c->phases[i].at, c->run_for),
+			seed * LAB_PHASES_MAX + i);
+		now = c->phases[i];
+	}
+	add_stretch(t, c, &now, c->run_for, seed * LAB_PHASES_MAX + c->n_phases);
+}
+
+uint64_t lab_plan_files(const struct lab_case *c)
 {
 	/* Little's law: nobody waits longer than the patience and the wait after it; in a
 	 * middleware each request holds its own socket and those of its calls. */
-	double seconds = (double)(set->patience + set->wait_for) / (double)NS_S;
-	double held = set->rate * seconds * (1 + set->gather);
-	return (uint64_t)held + set->limit + 256;
-}
-
-/* Whether `name` is one of the comma-separated names. */
-static bool is_among(const char *names, const char *name)
-{
-	struct slice rest = slice_of(names), item;
-	while (slice_next_item(&rest, &item)) {
-		if (slice_eq(item, slice_of(name)))
-			return true;
-	}
-	return false;
-}
-
-/* A name in --only that no act of the scenario has is a slip of the pen. */
-static bool check_only(const struct lab_scenario *s, const struct lab_options *options,
-	struct problem *p)
-{
-	const char *known[LAB_VARIANTS_MAX * 4];
-	size_t n = 0;
-	for (size_t i = 0; i < s->n_acts; i++) {
-		const struct lab_act *act = &s->acts[i];
-		for (size_t k = 0; k < act->n_variants && n + 1 < ARRAY_LEN(known); k++)
-			known[n++] = act->variants[k].name;
-	}
-	if (options->middleware)
-		known[n++] = "yours";
-	struct slice rest = slice_of(options->only), item;
-	while (slice_next_item(&rest, &item)) {
-		size_t k = 0;
-		while (k < n && !slice_eq(item, slice_of(known[k])))
-			k++;
-		if (k < n)
-			continue;
-		const char *near = units_nearest(item, known, n);
-		return problem_set(p,
-			"--only: there is no variant '%.*s'%s%s%s; `weir lab "
-			"show %s` lists them",
-			SLICE_ARG(item), near ? ": did you mean '" : "", near ? near : "",
-			near ? "'?" : "", s->name);
-	}
-	return true;
-}
-
-bool lab_cast_init(struct lab_cast *c, const struct lab_scenario *scenario,
-	const struct lab_act *act, const struct lab_options *options, struct problem *p)
-{
-	c->n = 0;
-	if (options->only && !check_only(scenario, options, p))
-		return false;
-	for (size_t i = 0; i < act->n_variants; i++) {
-		const struct lab_variant *v = &act->variants[i];
-		if (!options->only || is_among(options->only, v->name))
-			c->v[c->n++] = *v;
-		if (i == 0 && options->middleware &&
-			(!options->only || is_among(options->only, "yours")))
-			c->v[c->n++] = (struct lab_variant){ .name = "yours",
-				.what = options->middleware,
-				.program = LAB_COMMAND,
-				.role = LAB_WITNESS };
-	}
-	return true;
+	const struct lab_callers *k = &c->callers;
+	ns_t held_for = ns_min(ns_min(k->timeout, ns_add(k->patience, k->wait_for)),
+		ns_min(ns_add(k->run_for, k->wait_for), 60 * NS_S));
+	double rate = k->rate, seconds = (double)held_for / (double)NS_S;
+	for (uint32_t i = 0; i < k->n_phases; i++)
+		rate = k->phases[i].rate > rate ? k->phases[i].rate : rate;
+	uint64_t slots = c->server.limit == UINT64_MAX ? 0 : c->server.limit;
+	return (uint64_t)(rate * seconds * (double)(1 + c->calls)) + slots + 256;
 }

@@ -34,38 +34,33 @@ void lab_progress_say(struct lab_progress *p, const char *what)
 	fprintf(stderr, "weir lab: %s\n", what);
 }
 
-static ns_t batch_for(const struct lab_run *r)
-{
-	return r->plan.set.run_for + ns_min(r->plan.set.patience, r->plan.set.wait_for);
-}
-
 /* What is to see of one variant now: sockets in TIME_WAIT towards the server, calls the
  * server refused. */
 static void add_brief(struct text *t, const struct lab_run *r)
 {
 	const struct lab_sample *s = lab_run_last(r);
-	text_addf(t, " %s ", r->variant->name);
+	text_addf(t, " %s ", r->c->label);
 	if (!s) {
 		text_add_char(t, '-');
 		return;
 	}
-	text_add_count(t, s->sockets[LAB_MIDDLE][LAB_OUT].by_state[DIAG_TIME_WAIT]);
+	text_add_count(t, s->host[LAB_MIDDLE].side[LAB_OUT].by_state[DIAG_TIME_WAIT]);
 	text_add_char(t, '/');
-	text_add_count(t, (uint64_t)s->server.refused);
+	text_add_count(t, (uint64_t)(s->server.refused > 0 ? s->server.refused : 0));
 }
 
 void lab_progress_show(
-	struct lab_progress *p, const struct lab_run *const *runs, uint32_t n, ns_t now)
+	struct lab_progress *p, struct lab_run *const *runs, uint32_t n, ns_t now)
 {
 	struct text t;
 	if (p->quiet || !n || now < p->next_line)
 		return;
 	const struct lab_run *first = runs[0];
-	ns_t whole = batch_for(first), done = now - first->began;
+	ns_t whole = lab_case_for(first->c), done = now - first->began;
 	p->next_line = now + (p->live ? REDRAW_EVERY : LINE_EVERY);
 	text_init(&t);
-	text_addf(&t, "act %u: %d s of %d s", first->act->number,
-		(int)(ns_min(done, whole) / NS_S), (int)(whole / NS_S));
+	text_addf(&t, "act %s: %d s of %d s", p->act, (int)(ns_min(done, whole) / NS_S),
+		(int)(whole / NS_S));
 	text_addf(&t, ", %d s left in all | TIME_WAIT/refused:",
 		(int)((ns_max(whole - done, 0) + p->after_for) / NS_S));
 	for (uint32_t i = 0; i < n; i++)

@@ -9,7 +9,8 @@
 
 struct lab_progress {
 	bool quiet, live;
-	size_t width; /* of the terminal */
+	size_t width;    /* of the terminal */
+	const char *act; /* that runs */
 	ns_t next_line;
 	ns_t after_for; /* what comes after the batch that runs, as far as known */
 };
@@ -19,7 +20,7 @@ void lab_progress_init(struct lab_progress *p, bool quiet);
 void lab_progress_say(struct lab_progress *p, const char *what);
 /* The batch that runs. */
 void lab_progress_show(
-	struct lab_progress *p, const struct lab_run *const *runs, uint32_t n, ns_t now);
+	struct lab_progress *p, struct lab_run *const *runs, uint32_t n, ns_t now);
 void lab_progress_clear(struct lab_progress *p);
 
 #endif

@@ -1,42 +1,44 @@
 /*
- * report: what a lab leaves: text on the terminal, table.md, samples.json (schema
- * weir.lab/1, docs/json/lab.md).
+ * report: what a lab says of its runs: text on the terminal, and its result as JSON
+ * (schema weir.lab/2, docs/json/lab.md).
  */
 #ifndef WEIR_LAB_REPORT_H
 #define WEIR_LAB_REPORT_H
 
+#include "lab/machine.h"
+#include "lab/measure.h"
 #include "lab/row.h"
 #include "lab/story.h"
 
 struct lab_act_result {
 	const struct lab_act *act;
-	struct lab_setting set;
-	struct lab_cast cast;
-	struct lab_run *runs; /* their variants are in `cast` */
-	struct lab_row *rows;
+	const struct lab_case **cases; /* those that were run */
 	uint32_t n;
+	uint32_t repeat;
+	struct lab_run *runs; /* of case i: repeat of them, from i * repeat */
+	struct lab_row *rows; /* one a case */
 	struct lab_story story;
-	struct args missing; /* "node (`node` is not installed)" */
+	struct args missing;             /* "node (`node` is not installed)" */
+	struct expect_verdict *verdicts; /* one a line of act->expects */
 };
 
 struct lab_result {
 	const struct lab_scenario *scenario;
 	const struct lab_options *options;
+	const struct opt_texts *words; /* behind `weir lab` */
+	struct lab_machine machine;
 	int64_t started_at_ms; /* Unix time */
-	struct lab_act_result acts[4];
+	ns_t took_for;
+	struct lab_act_result acts[LAB_ACTS_MAX];
 	uint32_t n_acts;
 };
 
-/* One act: the server's own words, the table, the sentences. */
-void lab_report_text(struct text *t, const struct lab_act_result *a, size_t width);
-void lab_report_markdown(struct text *t, const struct lab_result *r);
-void lab_report_json(struct text *t, const struct lab_result *r);
+/* Whether every line held, or could not be judged. */
+bool lab_result_passed(const struct lab_result *r);
 
-/* Whether DIR may take our files: absent, or holding none of somebody else's by their
- * names. Makes it. */
-MUST_USE bool lab_report_check(const char *dir, struct problem *p);
-/* Writes samples.json and table.md, each whole or not at all. */
-MUST_USE bool lab_report_write(
-	const char *dir, const struct lab_result *r, struct problem *p);
+/* One act: the server's own words, the table, the sentences, what was expected. */
+void lab_report_text(struct text *t, const struct lab_act_result *a, size_t width);
+/* samples.json. */
+void lab_report_json(struct text *t, const struct lab_result *r);
 
 #endif

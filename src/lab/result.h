@@ -1,5 +1,5 @@
 /*
- * result: what a lab's result (schema weir.lab/2, docs/json/lab-result.md) says of each
+ * result: what a lab's result (schema weir.lab/2, docs/json/lab.md) says of each
  * variant, read from its JSON.
  *
  * RULES   1. What was not measured is not known; it never reads as 0.

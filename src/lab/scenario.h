@@ -1,22 +1,41 @@
 /*
- * scenario: what a lab runs, as data.
+ * scenario: a scenario file read, checked and made ready (weir-scenario(5)).
  *
- * MODEL   A scenario has acts; an act fixes the callers, the API and the figures that
- *         are alike for all its variants; a variant is a program in the middle. Words of
- *         `args` and `env` may hold {limit}, {pool}, {gather}: the act's figures, after
- *         --scale.
- * OWNS    nothing: everything points into constant tables.
+ * MODEL   A scenario has acts; an act has cases: each variant, and of one that sweeps
+ *         parameters each point. All figures are final: after --full, --rate, --for and
+ *         --scale, with $names filled in.
+ * OWNS    all of it, until scenario_free; cases point into their scenario.
  */
 #ifndef WEIR_LAB_SCENARIO_H
 #define WEIR_LAB_SCENARIO_H
 
-#include "base/slice.h"
+#include "lab/expect.h"
+#include "lab/options.h"
+#include "lab/pairs.h"
 
+#define LAB_ACTS_MAX 16
+#define LAB_VARIANTS_MAX 32 /* of an act, the user's included */
+#define LAB_POINTS_MAX 64   /* of a variant */
+#define LAB_CASES_MAX 128   /* of an act */
+#define LAB_ADDRESSES_MAX 8
+#define LAB_PHASES_MAX 32
+
+/* What stands in the middle. */
 enum lab_program {
-	LAB_PROXY,   /* weir proxy, with `args` */
+	LAB_WEIR,    /* weir proxy */
+	LAB_NGINX,   /* lab/middlewares/nginx.conf */
+	LAB_HAPROXY, /* lab/middlewares/haproxy.conf */
 	LAB_NODE,    /* lab/middlewares/node.js */
 	LAB_GO,      /* lab/middlewares/go */
 	LAB_COMMAND, /* the user's, by `sh -c` */
+};
+
+enum lab_server_program {
+	LAB_SERVER_WEIR, /* weir origin */
+	LAB_SERVER_FASTHTTP,
+	LAB_SERVER_NODE,
+	LAB_SERVER_NGINX,
+	LAB_SERVER_COMMAND,
 };
 
 /* What the sentences below the table make of a row. */
@@ -24,44 +43,92 @@ enum lab_role {
 	LAB_FAULT,   /* shows what went wrong */
 	LAB_WITNESS, /* another program with the same fault: no sentence */
 	LAB_CURE,    /* compared with the fault */
-	LAB_WEIR,    /* compared with all */
+	LAB_BEST,    /* compared with all */
 };
 
-struct lab_variant {
+const char *lab_program_name(enum lab_program p);               /* "haproxy" */
+const char *lab_server_program_name(enum lab_server_program p); /* "fasthttp" */
+const char *lab_role_name(enum lab_role r);                     /* "cure" */
+
+struct lab_phase {
+	ns_t at; /* since the beginning */
+	double rate;
+};
+
+struct lab_callers {
+	const char *command; /* NULL: weir load */
+	const char *replay;  /* a file of arrivals; NULL: those below */
+	bool poisson;
+	double rate; /* per second; 0: a command that is told none */
+	struct lab_phase phases[LAB_PHASES_MAX];
+	uint32_t n_phases;
+	ns_t run_for;
+	ns_t patience, timeout, wait_for; /* as among the options */
+	struct lab_pairs options, env;    /* of weir load; of the command */
+};
+
+struct lab_server {
+	enum lab_server_program program;
+	const char *command;
+	uint32_t addresses;
+	uint64_t limit;      /* UINT64_MAX: none */
+	const char *latency; /* NULL: its own */
+	struct lab_pairs options, env;
+};
+
+/* How nginx and haproxy are configured. */
+struct lab_peer {
+	bool held;     /* waits for the answer; callers give up by themselves */
+	ns_t deadline; /* NS_NEVER: none */
+	ns_t hold_for;
+	uint64_t slots; /* UINT64_MAX: no cap */
+};
+
+struct lab_case {
 	const char *name, *what;
-	enum lab_program program;
 	enum lab_role role;
-	const char *const *args, *const *env; /* end with NULL; may be NULL */
+	char *label; /* "naive timeout=300ms" */
+	struct lab_pairs point;
+	enum lab_program program;
+	const char *command;
+	struct lab_peer peer;
+	struct lab_pairs options, env; /* of weir proxy; of the others */
+	struct lab_callers callers;
+	struct lab_server server;
+	uint64_t calls; /* out for each request */
+	bool one_host;
+	ns_t delay_callers, delay_server; /* one way, of the links */
+	ns_t warm_up;
 };
 
 struct lab_act {
-	uint32_t number;
-	const char *title, *about;
-	double rate; /* requests a second that come in */
-	ns_t run_for;
-	ns_t patience;       /* an answer after it is late */
-	ns_t wait_for;       /* for answers, when no more requests come in */
-	const char *manner;  /* of the callers: load's --connections */
-	uint32_t gather;     /* calls out for each request in */
-	uint32_t addresses;  /* of the server, 1 or 2 */
-	uint64_t limit;      /* the server's slots */
-	uint64_t pool;       /* the caller's own, where it has one */
-	const char *latency; /* of the server */
-	const struct lab_variant *variants;
-	size_t n_variants;
+	const char *name, *title, *about;
+	uint64_t repeat, at_once, seed;
+	struct lab_case *cases;
+	uint32_t n;
+	struct lab_expect *expects;
+	uint32_t n_expects;
+};
+
+struct lab_source {
+	const char *name; /* "incident" */
+	const char *file; /* NULL: of weir's own */
+	const char *text;
 };
 
 struct lab_scenario {
-	const char *name, *summary;
-	const struct lab_act *acts;
-	size_t n_acts;
+	struct lab_source source;
+	char *name, *text; /* of it */
+	const char *title, *about;
+	struct lab_act *acts; /* those that --act leaves */
+	uint32_t n_acts;
+	struct conf *conf;
+	struct args kept;
 };
 
-#define LAB_VARIANTS_MAX 16 /* in an act, the user's included */
-
-/* NULL: no such scenario. */
-const struct lab_scenario *scenario_find(const char *name);
-/* Number i, NULL beyond the last. */
-const struct lab_scenario *scenario_at(size_t i);
+/* NULL: `wrong` says what, with places. */
+MUST_USE struct lab_scenario *scenario_read(const struct lab_source *source,
+	const struct lab_options *options, struct text *wrong);
+void scenario_free(struct lab_scenario **s);
 
 #endif

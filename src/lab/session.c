@@ -4,13 +4,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "io/cage.h"
+#include "base/units.h"
+#include "lab/out.h"
 #include "lab/progress.h"
 #include "lab/report.h"
 #include "lab/tools.h"
 
 #define POLL_EVERY (50 * NS_MS)
 #define SAMPLE_EVERY (500 * NS_MS)
+#define AT_ONCE_MAX 16
+#define REPEAT_MAX 100
 #define PAGE_COLUMNS 170 /* where the output is no terminal: the widest table in one */
 
 struct session {
@@ -20,63 +23,125 @@ struct session {
 	struct lab_result result;
 };
 
-static bool act_is_wanted(const struct lab_options *o, const struct lab_act *act)
+/* Whether `name` is one of the comma-separated names. */
+static bool is_among(const char *names, const char *name)
 {
-	return o->act == LAB_ACT_ALL || (uint32_t)o->act == act->number;
+	struct slice rest = slice_of(names), item;
+	while (slice_next_item(&rest, &item)) {
+		if (slice_eq(item, slice_of(name)))
+			return true;
+	}
+	return false;
 }
 
-/* The variants of an act that can run here; what cannot is told in `missing` (may be
- * NULL). */
-static bool cast_of(const struct lab_session *s, const struct lab_act *act,
-	struct lab_cast *cast, struct args *missing, struct problem *p)
+/* Whether a case is asked for and can run here; what cannot is told in `missing` (may be
+ * NULL), once a variant. */
+static bool is_in_cast(
+	const struct lab_session *s, const struct lab_case *c, struct args *missing)
 {
-	struct lab_cast all;
-	cast->n = 0;
-	if (!lab_cast_init(&all, s->scenario, act, s->options, p))
+	if (s->options->only && !is_among(s->options->only, c->name))
 		return false;
-	for (uint32_t i = 0; i < all.n; i++) {
-		const struct lab_variant *v = &all.v[i];
-		const char *needs = v->program == LAB_NODE ? "node"
-				    : v->program == LAB_GO ? "go"
-							   : NULL;
-		if (!needs || lab_has_program(needs))
-			cast->v[cast->n++] = *v;
-		else if (missing)
-			args_addf(missing, "%s (`%s` is not installed)", v->name, needs);
+	const char *needs = lab_case_lacks(c);
+	if (!needs)
+		return true;
+	struct text t;
+	text_init(&t);
+	text_addf(&t, "%s (`%s` is not installed)", c->name, needs);
+	if (missing && (!missing->n || strcmp(missing->v[missing->n - 1], t.ptr) != 0))
+		args_add(missing, t.ptr);
+	text_fini(&t);
+	return false;
+}
+
+static uint32_t cast_size(const struct lab_session *s, const struct lab_act *act)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < act->n; i++)
+		n += is_in_cast(s, &act->cases[i], NULL);
+	return n;
+}
+
+/* A name in --only that no act of the scenario has is a slip of the pen. */
+static bool check_only(const struct lab_session *s, struct problem *p)
+{
+	const char *known[LAB_ACTS_MAX * LAB_VARIANTS_MAX];
+	size_t n = 0;
+	for (uint32_t i = 0; i < s->scenario->n_acts; i++) {
+		const struct lab_act *act = &s->scenario->acts[i];
+		for (uint32_t k = 0; k < act->n && n < ARRAY_LEN(known); k++) {
+			if (k == 0 || strcmp(act->cases[k].name, known[n - 1]) != 0)
+				known[n++] = act->cases[k].name;
+		}
+	}
+	struct slice rest = slice_of(s->options->only), item;
+	while (slice_next_item(&rest, &item)) {
+		size_t k = 0;
+		while (k < n && !slice_eq(item, slice_of(known[k])))
+			k++;
+		if (k < n)
+			continue;
+		const char *near = units_nearest(item, known, n);
+		return problem_set(p,
+			"--only: there is no variant '%.*s'%s%s%s; `weir lab show %s` "
+			"lists them",
+			SLICE_ARG(item), near ? ": did you mean '" : "", near ? near : "",
+			near ? "'?" : "",
+			s->scenario->source.file ? s->scenario->source.file
+						 : s->scenario->name);
 	}
 	return true;
+}
+
+/* What keeps the first of those asked for from running. */
+static const char *lacking(const struct lab_session *s)
+{
+	const char *lacks = NULL;
+	for (uint32_t i = 0; i < s->scenario->n_acts && !lacks; i++) {
+		const struct lab_act *act = &s->scenario->acts[i];
+		for (uint32_t k = 0; k < act->n && !lacks; k++) {
+			if (!s->options->only ||
+				is_among(s->options->only, act->cases[k].name))
+				lacks = lab_case_lacks(&act->cases[k]);
+		}
+	}
+	return lacks;
 }
 
 bool lab_session_check(const struct lab_session *s, struct problem *p)
 {
 	uint32_t found = 0;
-	for (size_t i = 0; i < s->scenario->n_acts; i++) {
-		struct lab_cast cast;
-		if (!act_is_wanted(s->options, &s->scenario->acts[i]))
-			continue;
-		if (!cast_of(s, &s->scenario->acts[i], &cast, NULL, p))
-			return false;
-		found += cast.n;
-	}
+	if (!s->scenario->n_acts)
+		return problem_set(p,
+			"--act: there is no act '%s'; `weir lab show %s` "
+			"lists them",
+			s->options->act, s->scenario->name);
+	if (s->options->only && !check_only(s, p))
+		return false;
+	for (uint32_t i = 0; i < s->scenario->n_acts; i++)
+		found += cast_size(s, &s->scenario->acts[i]);
+	const char *lacks = found ? NULL : lacking(s);
+	if (lacks)
+		return problem_set(p,
+			"nothing can run here: `%s` is not installed (apt install %s)",
+			lacks, strcmp(lacks, "go") ? lacks : "golang-go");
 	if (!found)
 		return problem_set(p,
-			"--only %s --act %u: nothing is left to run; `weir lab show %s` lists "
-			"what there is",
-			s->options->only ? s->options->only : "(all)",
-			(unsigned)s->options->act, s->scenario->name);
+			"--only %s --act %s: nothing is left to run; `weir lab show %s` "
+			"lists what there is",
+			s->options->only ? s->options->only : "(all)", s->options->act,
+			s->scenario->name);
 	return true;
 }
 
 uint64_t lab_session_files(const struct lab_session *s)
 {
 	uint64_t most = 0;
-	for (size_t i = 0; i < s->scenario->n_acts; i++) {
-		if (!act_is_wanted(s->options, &s->scenario->acts[i]))
-			continue;
-		struct lab_setting set = lab_setting_of(
-			&s->scenario->acts[i], s->options);
-		uint64_t files = lab_plan_files(&set);
-		most = files > most ? files : most;
+	for (uint32_t i = 0; i < s->scenario->n_acts; i++) {
+		const struct lab_act *act = &s->scenario->acts[i];
+		for (uint32_t k = 0; k < act->n; k++) {
+			uint64_t files = lab_plan_files(&act->cases[k]);
+			most = files > most ? files : most;
+		}
 	}
 	return most;
 }
@@ -98,21 +163,19 @@ static int fail(const struct lab_trouble *why)
 static bool make_tools(struct session *s, struct lab_trouble *why)
 {
 	const struct lab_session *of = s->of;
-	struct lab_wants wants = { .fasthttp = of->options->origin ==
-					       LAB_ORIGIN_FASTHTTP };
-	for (size_t i = 0; i < of->scenario->n_acts; i++) {
-		struct lab_cast cast;
-		if (!act_is_wanted(of->options, &of->scenario->acts[i]))
-			continue;
-		if (!cast_of(of, &of->scenario->acts[i], &cast, NULL, &why->p))
-			return false;
-		for (uint32_t k = 0; k < cast.n; k++) {
-			wants.node |= cast.v[k].program == LAB_NODE;
-			wants.go |= cast.v[k].program == LAB_GO;
+	struct lab_wants wants = { false };
+	for (uint32_t i = 0; i < of->scenario->n_acts; i++) {
+		const struct lab_act *act = &of->scenario->acts[i];
+		for (uint32_t k = 0; k < act->n; k++) {
+			if (is_in_cast(of, &act->cases[k], NULL))
+				lab_wants_add(&wants, &act->cases[k]);
 		}
 	}
-	return lab_tools_init(
-		&s->box, of->dir, &wants, of->options->quiet ? NULL : say, why);
+	if (!lab_tools_init(
+		    &s->box, of->dir, &wants, of->options->quiet ? NULL : say, why))
+		return false;
+	lab_tools_versions(&s->box, of->dir, &s->result.machine);
+	return true;
 }
 
 static void pause_until(ns_t at)
@@ -124,102 +187,124 @@ static void pause_until(ns_t at)
 
 /* Polls and samples until all of the batch are over. Samples of different runs are spread
  * over the half second, so that they do not stop the callers all at once. */
-static void watch(struct session *s, struct lab_run *runs, uint32_t n)
+static void watch(struct session *s, struct lab_run *const *runs, uint32_t n)
 {
-	const struct lab_run *shown[LAB_VARIANTS_MAX];
-	ns_t due[LAB_VARIANTS_MAX], now = lab_clock();
+	ns_t due[AT_ONCE_MAX], now = lab_clock();
 	uint32_t running = n;
-	for (uint32_t i = 0; i < n; i++) {
-		shown[i] = &runs[i];
+	for (uint32_t i = 0; i < n; i++)
 		due[i] = now + SAMPLE_EVERY * (i + 1) / n;
-	}
 	for (ns_t tick = now + POLL_EVERY; running; tick += POLL_EVERY) {
 		pause_until(tick);
 		running = 0;
 		for (uint32_t i = 0; i < n; i++) {
 			now = lab_clock();
-			lab_run_poll(&runs[i], now);
+			lab_run_poll(runs[i], now);
 			if (now >= due[i])
-				lab_run_sample(&runs[i]);
+				lab_run_sample(runs[i]);
 			while (now >= due[i])
 				due[i] += SAMPLE_EVERY;
-			running += runs[i].state == LAB_RUN_RUNNING;
+			running += runs[i]->state == LAB_RUN_RUNNING;
 		}
-		lab_progress_show(&s->progress, shown, n, now);
+		lab_progress_show(&s->progress, runs, n, now);
 		tick = ns_max(
 			tick, lab_clock() - POLL_EVERY); /* late: do not race after */
 	}
 	lab_progress_clear(&s->progress);
 }
 
-/* Prepares, starts and watches `n` variants at once. */
-static bool run_batch(struct session *s, struct lab_run *runs,
-	const struct lab_plan_of *of, uint32_t n, struct lab_trouble *why)
+/* Of an act: which run is next, of whom. All first runs, then all second ones; each time
+ * they begin with another case, so that neighbours in a batch change. */
+struct order {
+	const struct lab_act_result *a;
+	uint32_t at_once;
+};
+
+static uint32_t nth_case(const struct order *o, uint32_t nth)
 {
+	uint32_t repetition = nth / o->a->n, i = nth % o->a->n;
+	return (i + repetition * (1 + o->a->n / 3)) % o->a->n;
+}
+
+/* Prepares, starts and watches the runs from `nth` on, `n` of them at once. */
+static bool run_batch(struct session *s, const struct order *o, uint32_t nth, uint32_t n,
+	struct lab_trouble *why)
+{
+	struct lab_run *runs[AT_ONCE_MAX];
+	const struct lab_act_result *a = o->a;
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lab_run_init(&runs[i], &of[i], why))
+		uint32_t c = nth_case(o, nth + i), repetition = (nth + i) / a->n;
+		struct text dir;
+		text_init(&dir);
+		text_addf(&dir, "%s/%u-%u-%u", s->of->dir, s->result.n_acts, c,
+			repetition + 1);
+		runs[i] = &a->runs[c * a->repeat + repetition];
+		bool ok = lab_run_init(runs[i],
+			&(struct lab_run_of){ { a->cases[c], &s->box.tools, dir.ptr,
+						      a->act->seed + repetition },
+				repetition + 1 },
+			why);
+		text_fini(&dir);
+		if (!ok)
 			return false;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lab_run_start(&runs[i], &why->p))
+		if (!lab_run_start(runs[i], &why->p))
 			return false;
 	}
 	watch(s, runs, n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (runs[i]->hosts.note)
+			lab_machine_note(&s->result.machine, runs[i]->hosts.note);
+	}
 	cage_clear(); /* what a middleware may have started and left */
 	return true;
 }
 
-/* How long what is still to come takes, when `batches` of this act are left. */
-static ns_t left_after(const struct session *s, const struct lab_act *act,
-	uint32_t batches, uint32_t at_once)
+static uint32_t at_once_of(const struct lab_act *act)
 {
-	const struct lab_session *of = s->of;
+	return act->at_once > AT_ONCE_MAX ? AT_ONCE_MAX : (uint32_t)act->at_once;
+}
+
+static ns_t longest_of(const struct lab_act *act)
+{
+	ns_t longest = 0;
+	for (uint32_t i = 0; i < act->n; i++)
+		longest = ns_max(longest, lab_case_for(&act->cases[i]));
+	return longest;
+}
+
+/* How long the acts behind this one take. */
+static ns_t acts_after(const struct session *s, const struct lab_act *act)
+{
+	const struct lab_scenario *all = s->of->scenario;
 	ns_t sum = 0;
-	for (size_t i = 0; i < of->scenario->n_acts; i++) {
-		const struct lab_act *a = &of->scenario->acts[i];
-		struct lab_cast cast;
-		if (!act_is_wanted(of->options, a) || a->number < act->number ||
-			!cast_of(of, a, &cast, NULL, NULL))
-			continue;
-		struct lab_setting set = lab_setting_of(a, of->options);
-		uint32_t n = a == act ? batches : (cast.n + at_once - 1) / at_once;
-		sum += (set.run_for + ns_min(set.patience, set.wait_for)) * n;
+	for (uint32_t i = 0; i < all->n_acts; i++) {
+		const struct lab_act *a = &all->acts[i];
+		uint64_t runs = cast_size(s->of, a) * a->repeat;
+		uint64_t batches = (runs + at_once_of(a) - 1) / at_once_of(a);
+		if (a > act)
+			sum += longest_of(a) * (ns_t)batches;
 	}
 	return sum;
 }
 
-static uint32_t parallel_of(const struct lab_options *o)
+static bool run_act(struct session *s, struct lab_act_result *a, struct lab_trouble *why)
 {
-	uint64_t n = o->parallel;
-	return n == 0 || n > LAB_VARIANTS_MAX ? LAB_VARIANTS_MAX : (uint32_t)n;
-}
-
-static bool run_act(struct session *s, struct lab_act_result *a,
-	const struct lab_cast *cast, struct lab_trouble *why)
-{
-	struct lab_plan_of of[LAB_VARIANTS_MAX];
-	char *dirs[LAB_VARIANTS_MAX] = { NULL };
-	uint32_t at_once = parallel_of(s->of->options);
+	struct order o = { a, at_once_of(a->act) };
+	uint32_t all = a->n * a->repeat;
 	bool ok = true;
-	for (uint32_t i = 0; i < cast->n; i++) {
-		struct text t;
-		text_init(&t);
-		text_addf(&t, "%s/%u-%u", s->of->dir, a->act->number, i);
-		dirs[i] = text_take(&t);
-		of[i] = (struct lab_plan_of){ .act = a->act,
-			.variant = &cast->v[i],
-			.options = s->of->options,
-			.tools = &s->box.tools,
-			.dir = dirs[i] };
+	for (uint32_t i = 0; ok && i < all;) {
+		/* A case stands once in a batch. */
+		uint32_t n = all - i < o.at_once ? all - i : o.at_once;
+		uint32_t left = a->n - i % a->n;
+		n = n < left ? n : left;
+		uint32_t batches = (all - i - n + o.at_once - 1) / o.at_once;
+		s->progress.act = a->act->name;
+		s->progress.after_for = acts_after(s, a->act) +
+					longest_of(a->act) * batches;
+		ok = run_batch(s, &o, i, n, why);
+		i += n;
 	}
-	for (uint32_t i = 0; ok && i < cast->n; i += at_once) {
-		uint32_t n = cast->n - i < at_once ? cast->n - i : at_once;
-		uint32_t batches = (cast->n - i - n + at_once - 1) / at_once;
-		s->progress.after_for = left_after(s, a->act, batches, at_once);
-		ok = run_batch(s, &a->runs[i], &of[i], n, why);
-	}
-	for (uint32_t i = 0; i < cast->n; i++)
-		mem_free(dirs[i]);
 	return ok;
 }
 
@@ -245,27 +330,57 @@ static void show_act(const struct session *s, const struct lab_act_result *a)
 	text_fini(&t);
 }
 
+static const char *case_name(const void *of, uint32_t i)
+{
+	return ((const struct lab_act_result *)of)->cases[i]->name;
+}
+
+static const struct lab_pairs *case_point(const void *of, uint32_t i)
+{
+	return &((const struct lab_act_result *)of)->cases[i]->point;
+}
+
+static double case_figure(const void *of, uint32_t i, enum figure_id f)
+{
+	return ((const struct lab_act_result *)of)->rows[i].f.of[f];
+}
+
+static void judge(struct lab_act_result *a)
+{
+	struct expect_world world = { a->n, case_name, case_point, case_figure, a };
+	for (uint32_t i = 0; i < a->n; i++) {
+		const struct lab_run *runs[REPEAT_MAX];
+		for (uint32_t k = 0; k < a->repeat; k++)
+			runs[k] = &a->runs[i * a->repeat + k];
+		lab_row_init(&a->rows[i], a->cases[i], runs, a->repeat);
+	}
+	lab_story_init(&a->story, a->rows, a->n);
+	for (uint32_t i = 0; i < a->act->n_expects; i++)
+		expect_judge(&a->verdicts[i], &a->act->expects[i], &world);
+}
+
 static bool one_act(struct session *s, const struct lab_act *act, struct lab_trouble *why)
 {
 	struct lab_act_result *a = &s->result.acts[s->result.n_acts];
-	struct lab_cast cast;
-	*a = (struct lab_act_result){ .act = act,
-		.set = lab_setting_of(act, s->of->options) };
-	args_init(&a->missing);
-	if (!cast_of(s->of, act, &cast, &a->missing, &why->p))
-		return false;
-	if (!cast.n)
-		return true;
-	a->cast = cast; /* runs point into it */
-	a->n = cast.n;
-	a->runs = mem_zalloc(cast.n * sizeof(*a->runs));
-	a->rows = mem_zalloc(cast.n * sizeof(*a->rows));
+	*a = (struct lab_act_result){ .act = act, .repeat = (uint32_t)act->repeat };
+	a->cases = mem_zalloc((act->n + 1) * sizeof(const struct lab_case *));
+	for (uint32_t i = 0; i < act->n; i++) {
+		if (is_in_cast(s->of, &act->cases[i], &a->missing))
+			a->cases[a->n++] = &act->cases[i];
+	}
 	s->result.n_acts++;
-	if (!run_act(s, a, &a->cast, why))
+	if (!a->n) {
+		s->result.n_acts--;
+		args_fini(&a->missing);
+		mem_free(a->cases);
+		return true;
+	}
+	a->runs = mem_zalloc(a->n * a->repeat * sizeof(*a->runs));
+	a->rows = mem_zalloc(a->n * sizeof(*a->rows));
+	a->verdicts = mem_zalloc((act->n_expects + 1) * sizeof(*a->verdicts));
+	if (!run_act(s, a, why))
 		return false;
-	for (uint32_t i = 0; i < a->n; i++)
-		lab_row_init(&a->rows[i], &a->runs[i]);
-	lab_story_init(&a->story, a->rows, a->n);
+	judge(a);
 	show_act(s, a);
 	return true;
 }
@@ -274,36 +389,35 @@ static bool finish(struct session *s, struct lab_trouble *why)
 {
 	const struct lab_options *o = s->of->options;
 	struct text t;
-	if (!lab_report_write(o->out, &s->result, &why->p))
-		return false;
-	if (!o->json) {
-		printf("\nWritten: %s/samples.json and %s/table.md\n", o->out, o->out);
-		return true;
-	}
 	text_init(&t);
 	lab_report_json(&t, &s->result);
-	fwrite(t.ptr, 1, t.len, stdout);
+	bool ok = lab_out_write(o->out, &t, &why->p);
+	if (ok && o->json)
+		fwrite(t.ptr, 1, t.len, stdout);
+	else if (ok)
+		printf("\nWritten: %s/report.html, report.md and samples.json\n", o->out);
 	text_fini(&t);
-	return true;
+	return ok;
 }
 
-static void result_fini(struct lab_result *r)
+static void act_result_fini(struct lab_act_result *a)
 {
-	for (uint32_t i = 0; i < ARRAY_LEN(r->acts); i++) {
-		struct lab_act_result *a = &r->acts[i];
-		for (uint32_t k = 0; k < a->n; k++)
-			lab_run_fini(&a->runs[k]);
-		lab_story_fini(&a->story);
-		args_fini(&a->missing);
-		mem_free(a->runs);
-		mem_free(a->rows);
-	}
+	for (uint32_t k = 0; k < a->n * a->repeat; k++)
+		lab_run_fini(&a->runs[k]);
+	for (uint32_t k = 0; k < a->act->n_expects; k++)
+		expect_verdict_fini(&a->verdicts[k]);
+	lab_story_fini(&a->story);
+	args_fini(&a->missing);
+	mem_free(a->cases);
+	mem_free(a->runs);
+	mem_free(a->rows);
+	mem_free(a->verdicts);
 }
 
 static bool all_ended_well(const struct lab_result *r)
 {
 	for (uint32_t i = 0; i < r->n_acts; i++) {
-		for (uint32_t k = 0; k < r->acts[i].n; k++) {
+		for (uint32_t k = 0; k < r->acts[i].n * r->acts[i].repeat; k++) {
 			if (r->acts[i].runs[k].note)
 				return false;
 		}
@@ -313,25 +427,32 @@ static bool all_ended_well(const struct lab_result *r)
 
 int lab_session_main(void *arg)
 {
-	struct session s = { .of = arg };
+	struct session *s = mem_zalloc(sizeof(*s));
 	struct lab_trouble why = { 0 };
 	struct timespec wall;
+	ns_t began = lab_clock();
 	clock_gettime(CLOCK_REALTIME, &wall);
-	s.result.scenario = s.of->scenario;
-	s.result.options = s.of->options;
-	s.result.started_at_ms = wall.tv_sec * 1000 + wall.tv_nsec / NS_MS;
-	lab_progress_init(&s.progress, s.of->options->quiet);
-	bool ok = make_tools(&s, &why);
-	for (size_t i = 0; ok && i < s.of->scenario->n_acts; i++) {
-		if (act_is_wanted(s.of->options, &s.of->scenario->acts[i]))
-			ok = one_act(&s, &s.of->scenario->acts[i], &why);
-	}
-	ok = ok && finish(&s, &why);
+	s->of = arg;
+	s->result.scenario = s->of->scenario;
+	s->result.options = s->of->options;
+	s->result.words = s->of->words;
+	s->result.started_at_ms = wall.tv_sec * 1000 + wall.tv_nsec / NS_MS;
+	lab_machine_init(
+		&s->result.machine, s->of->cage->kind == CAGE_ROOT ? "root" : "user");
+	lab_progress_init(&s->progress, s->of->options->quiet);
+	bool ok = make_tools(s, &why);
+	for (uint32_t i = 0; ok && i < s->of->scenario->n_acts; i++)
+		ok = one_act(s, &s->of->scenario->acts[i], &why);
+	s->result.took_for = lab_clock() - began;
+	ok = ok && finish(s, &why);
 	int status = ok ? EXIT_SUCCESS : fail(&why);
-	if (ok && !all_ended_well(&s.result))
+	if (ok && (!all_ended_well(&s->result) || !lab_result_passed(&s->result)))
 		status = EXIT_FAILURE;
-	result_fini(&s.result);
-	lab_tools_fini(&s.box);
+	for (uint32_t i = 0; i < s->result.n_acts; i++)
+		act_result_fini(&s->result.acts[i]);
+	lab_machine_fini(&s->result.machine);
+	lab_tools_fini(&s->box);
 	text_fini(&why.said);
+	mem_free(s);
 	return status;
 }

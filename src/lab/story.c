@@ -1,20 +1,27 @@
 #include "lab/story.h"
 
+#include <math.h>
+
 #include "base/units.h"
 
 /* Two counts of separate runs closer than this are told as alike. */
 #define ALIKE 0.03
 
-static void count(struct text *t, int64_t n)
+static void count(struct text *t, const struct lab_row *r, enum figure_id id)
 {
-	text_add_count(t, (uint64_t)(n < 0 ? 0 : n));
+	text_add_count(t, row_count(r, id));
+}
+
+static void duration(struct text *t, const struct lab_row *r, enum figure_id id)
+{
+	text_add_figure(t, id, r->f.of[id]);
 }
 
 static void good_of(struct text *t, const struct lab_row *r)
 {
-	count(t, r->good);
+	count(t, r, FIG_good);
 	text_add(t, " of ");
-	count(t, r->started);
+	count(t, r, FIG_started);
 	text_add(t, " requests got a good answer");
 }
 
@@ -29,22 +36,45 @@ static void tell(struct lab_story *s, struct text *t)
 /* What became of the connections to the server. */
 static void tell_closes(struct text *t, const struct lab_row *r)
 {
-	const struct lab_peaks *out = &r->peak[LAB_OUT];
-	if (!out->time_wait || r->first.middleware < 0.005)
+	double middleware = r->f.of[FIG_closed_middleware],
+	       reset = r->f.of[FIG_closed_reset];
+	if (!row_count(r, FIG_time_wait) || !(middleware >= 0.005))
 		return;
-	double whole = r->first.middleware + r->first.server + r->first.both;
+	double whole = middleware + r->f.of[FIG_closed_server] + r->f.of[FIG_closed_both];
 	text_addf(t,
 		" The middleware closed first on %.0f%% of the connections that were not "
 		"reset, %.0f a second, and each stays in TIME_WAIT for 60 s: ",
-		100 * r->first.middleware / whole, r->closes_per_s);
-	count(t, out->time_wait);
+		100 * middleware / whole, r->f.of[FIG_closes]);
+	count(t, r, FIG_time_wait);
 	text_add(t, " at the peak, beside ");
-	count(t, out->established);
+	count(t, r, FIG_established);
 	text_add(t, " ESTABLISHED.");
-	if (r->refused > 0 && r->first.reset >= 0.005)
+	if (row_count(r, FIG_refused) && reset >= 0.005)
 		text_addf(t,
 			" %.0f%% of all ended in a reset, as refusals do, and left none.",
-			100 * r->first.reset);
+			100 * reset);
+}
+
+/* What the server counted of itself. */
+static void tell_server(struct text *t, const struct lab_row *r)
+{
+	if (isnan(r->f.of[FIG_slots_peak]) || isnan(r->f.of[FIG_refused]))
+		return;
+	text_add(t, " At the peak ");
+	count(t, r, FIG_slots_peak);
+	if (!isnan(r->f.of[FIG_slots_limit])) {
+		text_add(t, " of the server's ");
+		count(t, r, FIG_slots_limit);
+	}
+	text_add(t, " slots were taken, and it refused ");
+	if (row_count(r, FIG_refused)) {
+		count(t, r, FIG_refused);
+		text_add(t, " of ");
+		count(t, r, FIG_calls);
+		text_add(t, " calls.");
+	} else {
+		text_add(t, "nothing: what was full was not the server.");
+	}
 }
 
 static void tell_fault(struct lab_story *s, const struct lab_row *r)
@@ -54,26 +84,15 @@ static void tell_fault(struct lab_story *s, const struct lab_row *r)
 	text_addf(&t, "%s: ", r->name);
 	good_of(&t, r);
 	text_add(&t, "; half of all answers took ");
-	text_add_duration(&t, r->p50);
-	text_add(&t, " or more. At the peak ");
-	count(&t, r->slots_peak);
-	text_add(&t, " of the server's ");
-	count(&t, r->slots_limit);
-	text_add(&t, " slots were taken, and it refused ");
-	if (r->refused) {
-		count(&t, r->refused);
-		text_add(&t, " of ");
-		count(&t, r->calls);
-		text_add(&t, " calls.");
-	} else {
-		text_add(&t, "nothing: what was full was not the server.");
-	}
+	duration(&t, r, FIG_p50);
+	text_add(&t, " or more.");
+	tell_server(&t, r);
 	tell_closes(&t, r);
 	tell(s, &t);
 }
 
 /* "good answers fell from 3,138 to 0" */
-static void change(struct text *t, const char *what, int64_t from, int64_t to)
+static void change(struct text *t, const char *what, uint64_t from, uint64_t to)
 {
 	double far = (double)(to > from ? to - from : from - to);
 	bool alike = far <= ALIKE * (double)(to > from ? to : from);
@@ -81,25 +100,36 @@ static void change(struct text *t, const char *what, int64_t from, int64_t to)
 		alike       ? "stayed about the same, from"
 		: to > from ? "rose from"
 			    : "fell from");
-	count(t, from);
+	text_add_count(t, from);
 	text_add(t, " to ");
-	count(t, to);
+	text_add_count(t, to);
+}
+
+static void change_of(struct text *t, const char *what, const struct lab_row *was,
+	const struct lab_row *is, enum figure_id id)
+{
+	change(t, what, row_count(was, id), row_count(is, id));
+}
+
+static bool any_has(const struct lab_row *a, const struct lab_row *b, enum figure_id id)
+{
+	return row_count(a, id) || row_count(b, id);
 }
 
 /* Socket states that stand in neither row are not worth a word. */
 static void tell_sockets(
-	struct text *t, const struct lab_peaks *was, const struct lab_peaks *is)
+	struct text *t, const struct lab_row *was, const struct lab_row *is)
 {
-	bool tw = was->time_wait || is->time_wait, fw = was->fin_wait2 || is->fin_wait2;
+	bool tw = any_has(was, is, FIG_time_wait), fw = any_has(was, is, FIG_fin_wait2);
 	if (!tw && !fw)
 		return;
 	text_add(t, " Towards the server ");
 	if (tw)
-		change(t, "TIME_WAIT", was->time_wait, is->time_wait);
+		change_of(t, "TIME_WAIT", was, is, FIG_time_wait);
 	if (tw && fw)
 		text_add(t, " and ");
 	if (fw)
-		change(t, "FIN_WAIT2", was->fin_wait2, is->fin_wait2);
+		change_of(t, "FIN_WAIT2", was, is, FIG_fin_wait2);
 	text_add(t, ".");
 }
 
@@ -109,21 +139,21 @@ static void tell_cure(
 	struct text t;
 	text_init(&t);
 	text_addf(&t, "%s: against %s ", r->name, fault->name);
-	change(&t, "good answers", fault->good, r->good);
+	change_of(&t, "good answers", fault, r, FIG_good);
 	text_add(&t, ", and the median wait went from ");
-	text_add_duration(&t, fault->p50);
+	duration(&t, fault, FIG_p50);
 	text_add(&t, " to ");
-	text_add_duration(&t, r->p50);
+	duration(&t, r, FIG_p50);
 	text_add(&t, ".");
-	tell_sockets(&t, &fault->peak[LAB_OUT], &r->peak[LAB_OUT]);
-	if (fault->refused || r->refused) {
+	tell_sockets(&t, fault, r);
+	if (any_has(fault, r, FIG_refused)) {
 		text_add_char(&t, ' ');
-		change(&t, "Refusals", fault->refused, r->refused);
+		change_of(&t, "Refusals", fault, r, FIG_refused);
 		text_add(&t, ".");
 	}
-	if (r->abandoned_peak > 0) {
+	if (row_count(r, FIG_abandoned)) {
 		text_add(&t, " Up to ");
-		count(&t, r->abandoned_peak);
+		count(&t, r, FIG_abandoned);
 		text_add(&t,
 			" slots of the server were held by calls whose caller had hung up.");
 	}
@@ -137,7 +167,7 @@ static const struct lab_row *runner_up(
 	const struct lab_row *best = NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (&rows[i] != but && rows[i].known &&
-			(!best || rows[i].good > best->good))
+			(!best || rows[i].f.of[FIG_good] > best->f.of[FIG_good]))
 			best = &rows[i];
 	}
 	return best;
@@ -147,30 +177,35 @@ static void tell_weir(struct lab_story *s, const struct lab_row *rows, size_t n,
 	const struct lab_row *r)
 {
 	const struct lab_row *next = runner_up(rows, n, r);
-	const struct lab_peaks *out = &r->peak[LAB_OUT];
 	struct text t;
 	text_init(&t);
 	text_addf(&t, "%s: ", r->name);
 	good_of(&t, r);
 	if (next) {
-		int64_t more = r->good - next->good;
+		uint64_t own = row_count(r, FIG_good), best = row_count(next, FIG_good);
 		text_add(&t, ", ");
-		count(&t, more < 0 ? -more : more);
+		text_add_count(&t, own < best ? best - own : own - best);
 		text_addf(&t, " %s than with %s, the best of the others",
-			more < 0 ? "fewer" : "more", next->name);
+			own < best ? "fewer" : "more", next->name);
 	}
-	text_add(&t, ". The server itself counted at most ");
-	count(&t, r->slots_peak);
-	text_add(&t, " of ");
-	count(&t, r->slots_limit);
-	text_add(&t, " slots taken and ");
-	count(&t, r->refused);
-	text_add(&t, " refusals; towards it stood ");
-	count(&t, out->time_wait);
+	text_add_char(&t, '.');
+	if (!isnan(r->f.of[FIG_slots_peak])) {
+		text_add(&t, " The server itself counted at most ");
+		count(&t, r, FIG_slots_peak);
+		if (!isnan(r->f.of[FIG_slots_limit])) {
+			text_add(&t, " of ");
+			count(&t, r, FIG_slots_limit);
+		}
+		text_add(&t, " slots taken and ");
+		count(&t, r, FIG_refused);
+		text_add(&t, " refusals;");
+	}
+	text_add(&t, " towards it stood ");
+	count(&t, r, FIG_time_wait);
 	text_add(&t, " sockets in TIME_WAIT, ");
-	count(&t, out->fin_wait2);
+	count(&t, r, FIG_fin_wait2);
 	text_add(&t, " in FIN_WAIT2 and ");
-	count(&t, out->established);
+	count(&t, r, FIG_established);
 	text_add(&t, " ESTABLISHED at the peak.");
 	tell(s, &t);
 }
@@ -190,7 +225,7 @@ void lab_story_init(struct lab_story *s, const struct lab_row *rows, size_t n)
 			tell_cure(s, &rows[i], fault);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].role == LAB_WEIR && rows[i].known)
+		if (rows[i].role == LAB_BEST && rows[i].known)
 			tell_weir(s, rows, n, &rows[i]);
 	}
 }

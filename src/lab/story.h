@@ -7,7 +7,7 @@
 
 #include "lab/row.h"
 
-#define LAB_STORY_MAX 8
+#define LAB_STORY_MAX 16
 
 struct lab_story {
 	char *says[LAB_STORY_MAX];

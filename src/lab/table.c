@@ -1,6 +1,6 @@
 #include "lab/table.h"
 
-#include "base/units.h"
+#include <math.h>
 
 enum group { OF_NAME, OF_CALLS, OF_ANSWERS, OF_LATENCY, OF_SOCKETS, OF_CLOSES, GROUPS };
 
@@ -14,19 +14,6 @@ struct column {
 	void (*cell)(struct text *t, const struct lab_row *row);
 };
 
-static void count(struct text *t, int64_t n)
-{
-	text_add_count(t, (uint64_t)(n < 0 ? 0 : n));
-}
-
-static void known_count(struct text *t, const struct lab_row *row, int64_t n)
-{
-	if (row->known)
-		count(t, n);
-	else
-		text_add(t, "?");
-}
-
 static void cell_name(struct text *t, const struct lab_row *row)
 {
 	text_add(t, row->name);
@@ -34,110 +21,113 @@ static void cell_name(struct text *t, const struct lab_row *row)
 		text_add(t, " (!)");
 }
 
+static void figure(struct text *t, const struct lab_row *row, enum figure_id id)
+{
+	text_add_figure(t, id, row->f.of[id]);
+}
+
+static void rate(struct text *t, double value)
+{
+	if (isnan(value))
+		text_add(t, "?");
+	else
+		text_addf(t, value < 9.95 ? "%.1f" : "%.0f", value);
+}
+
 static void cell_in(struct text *t, const struct lab_row *row)
 {
-	text_addf(t, row->in_per_s < 9.95 ? "%.1f" : "%.0f", row->in_per_s);
+	rate(t, row->f.of[FIG_in]);
 }
 
 static void cell_out(struct text *t, const struct lab_row *row)
 {
-	text_addf(t, row->out_per_s < 9.95 ? "%.1f" : "%.0f", row->out_per_s);
-}
-
-static void cell_good(struct text *t, const struct lab_row *row)
-{
-	known_count(t, row, row->good);
-}
-
-static void cell_late(struct text *t, const struct lab_row *row)
-{
-	known_count(t, row, row->late + row->unanswered);
-}
-
-static void cell_failed(struct text *t, const struct lab_row *row)
-{
-	known_count(t, row, row->failed);
+	rate(t, row->f.of[FIG_out]);
 }
 
 static void cell_refused(struct text *t, const struct lab_row *row)
 {
-	count(t, row->refused);
+	figure(t, row, FIG_refused);
 }
 
-static void latency(struct text *t, const struct lab_row *row, ns_t d)
+static void cell_good(struct text *t, const struct lab_row *row)
 {
-	if (row->known)
-		text_add_duration(t, d);
-	else
-		text_add(t, "?");
+	figure(t, row, FIG_good);
+}
+
+static void cell_late(struct text *t, const struct lab_row *row)
+{
+	text_add_figure(t, FIG_late, row->f.of[FIG_late] + row->f.of[FIG_unanswered]);
+}
+
+static void cell_failed(struct text *t, const struct lab_row *row)
+{
+	figure(t, row, FIG_failed);
 }
 
 static void cell_p50(struct text *t, const struct lab_row *row)
 {
-	latency(t, row, row->p50);
+	figure(t, row, FIG_p50);
 }
 
 static void cell_p99(struct text *t, const struct lab_row *row)
 {
-	latency(t, row, row->p99);
+	figure(t, row, FIG_p99);
 }
 
 static void cell_max(struct text *t, const struct lab_row *row)
 {
-	latency(t, row, row->max);
+	figure(t, row, FIG_max);
 }
 
-static void in_out(struct text *t, uint32_t in, uint32_t out)
+static void in_out(
+	struct text *t, const struct lab_row *row, enum figure_id in, enum figure_id out)
 {
-	count(t, in);
+	figure(t, row, in);
 	text_add(t, " / ");
-	count(t, out);
+	figure(t, row, out);
 }
 
 static void cell_established(struct text *t, const struct lab_row *row)
 {
-	in_out(t, row->peak[LAB_IN].established, row->peak[LAB_OUT].established);
+	in_out(t, row, FIG_in_established, FIG_established);
 }
 
 static void cell_time_wait(struct text *t, const struct lab_row *row)
 {
-	in_out(t, row->peak[LAB_IN].time_wait, row->peak[LAB_OUT].time_wait);
+	in_out(t, row, FIG_in_time_wait, FIG_time_wait);
 }
 
 static void cell_fin_wait2(struct text *t, const struct lab_row *row)
 {
-	in_out(t, row->peak[LAB_IN].fin_wait2, row->peak[LAB_OUT].fin_wait2);
+	in_out(t, row, FIG_in_fin_wait2, FIG_fin_wait2);
 }
 
-static void share(struct text *t, const struct lab_row *row, double of_one)
+static void share(struct text *t, const struct lab_row *row, enum figure_id id)
 {
-	double percent = of_one * 100;
-	if (!row->first.closes)
+	if (isnan(row->f.of[id]))
 		text_add(t, "-");
-	else if (percent > 0 && percent < 0.95)
-		text_addf(t, "%.1f%%", percent);
 	else
-		text_addf(t, "%.0f%%", percent);
+		figure(t, row, id);
 }
 
 static void cell_first_middleware(struct text *t, const struct lab_row *row)
 {
-	share(t, row, row->first.middleware);
+	share(t, row, FIG_closed_middleware);
 }
 
 static void cell_first_server(struct text *t, const struct lab_row *row)
 {
-	share(t, row, row->first.server);
+	share(t, row, FIG_closed_server);
 }
 
 static void cell_first_both(struct text *t, const struct lab_row *row)
 {
-	share(t, row, row->first.both);
+	share(t, row, FIG_closed_both);
 }
 
 static void cell_first_reset(struct text *t, const struct lab_row *row)
 {
-	share(t, row, row->first.reset);
+	share(t, row, FIG_closed_reset);
 }
 
 static const struct column columns[] = {
@@ -294,26 +284,5 @@ void lab_table_text(struct text *t, const struct lab_row *rows, size_t n, size_t
 		for (size_t i = 0; i < n; i++)
 			block_line(t, &s, from, to, &rows[i]);
 		from = to;
-	}
-}
-
-void lab_table_markdown(struct text *t, const struct lab_row *rows, size_t n)
-{
-	static const char *const prefix[GROUPS] = { "", "calls ", "", "", "peak ",
-		"closed first: " };
-	for (size_t c = 0; c < COLUMNS; c++)
-		text_addf(t, "| %s%s%s ", prefix[columns[c].group], columns[c].title,
-			columns[c].group == OF_SOCKETS ? " in / out" : "");
-	text_add(t, "|\n");
-	for (size_t c = 0; c < COLUMNS; c++)
-		text_add(t, columns[c].group == OF_NAME ? "|---" : "|---:");
-	text_add(t, "|\n");
-	for (size_t i = 0; i < n; i++) {
-		for (size_t c = 0; c < COLUMNS; c++) {
-			text_add(t, "| ");
-			columns[c].cell(t, &rows[i]);
-			text_add_char(t, ' ');
-		}
-		text_add(t, "|\n");
 	}
 }

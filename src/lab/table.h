@@ -1,5 +1,5 @@
 /*
- * table: rows as people read them: in columns on a terminal, and in Markdown. Pure.
+ * table: rows as people read them: in columns on a terminal. Pure.
  *
  * MODEL   Columns stand in groups. Where the whole is wider than the page, the groups
  *         that do not fit go into a block below, each block with the names again.
@@ -11,6 +11,5 @@
 
 /* `width` columns wide at most, if a single group fits; lines end with '\n'. */
 void lab_table_text(struct text *t, const struct lab_row *rows, size_t n, size_t width);
-void lab_table_markdown(struct text *t, const struct lab_row *rows, size_t n);
 
 #endif

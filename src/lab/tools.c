@@ -12,21 +12,93 @@
 #define BUILD_FOR (180 * NS_S) /* a cold build of Go's library on a small machine */
 #define COMPILER_WORDS_BYTES 4096
 
-bool lab_has_program(const char *name)
+#define FASTHTTP_SOURCE "/usr/share/gocode/src/github.com/valyala/fasthttp"
+
+char *lab_find_program(const char *name)
 {
 	const char *path = getenv("PATH");
+	struct text t, all;
 	bool found = false;
-	struct text t;
 	text_init(&t);
-	while (path && *path && !found) {
-		size_t len = strcspn(path, ":");
+	text_init(&all);
+	/* Servers are not on an ordinary user's PATH. */
+	text_addf(&all, "%s:/usr/sbin:/usr/local/sbin", path ? path : "/usr/bin:/bin");
+	for (const char *at = all.ptr; *at && !found;) {
+		size_t len = strcspn(at, ":");
 		text_reset(&t);
-		text_addf(&t, "%.*s/%s", (int)len, path, name);
-		found = access(t.ptr, X_OK) == 0;
-		path += len + (path[len] == ':');
+		text_addf(&t, "%.*s/%s", (int)len, at, name);
+		found = len > 0 && access(t.ptr, X_OK) == 0;
+		at += len + (at[len] == ':');
 	}
+	text_fini(&all);
+	if (found)
+		return text_take(&t);
 	text_fini(&t);
-	return found;
+	return NULL;
+}
+
+static bool has_program(const char *name)
+{
+	char *path = lab_find_program(name);
+	mem_free(path);
+	return path != NULL;
+}
+
+static const char *server_needs(enum lab_server_program p)
+{
+	switch (p) {
+	case LAB_SERVER_FASTHTTP:
+		return "go";
+	case LAB_SERVER_NODE:
+		return "node";
+	case LAB_SERVER_NGINX:
+		return "nginx";
+	case LAB_SERVER_WEIR:
+	case LAB_SERVER_COMMAND:
+		return NULL;
+	}
+	NEVER_HERE();
+}
+
+static const char *middle_needs(enum lab_program p)
+{
+	switch (p) {
+	case LAB_NODE:
+		return "node";
+	case LAB_GO:
+		return "go";
+	case LAB_NGINX:
+		return "nginx";
+	case LAB_HAPROXY:
+		return "haproxy";
+	case LAB_WEIR:
+	case LAB_COMMAND:
+		return NULL;
+	}
+	NEVER_HERE();
+}
+
+const char *lab_case_lacks(const struct lab_case *c)
+{
+	const char *server = server_needs(c->server.program);
+	const char *middle = middle_needs(c->program);
+	if (middle && !has_program(middle))
+		return middle;
+	if (server && !has_program(server))
+		return server;
+	if (c->server.program == LAB_SERVER_FASTHTTP && access(FASTHTTP_SOURCE, R_OK))
+		return "golang-github-valyala-fasthttp-dev";
+	return NULL;
+}
+
+void lab_wants_add(struct lab_wants *w, const struct lab_case *c)
+{
+	w->node |= c->program == LAB_NODE;
+	w->go |= c->program == LAB_GO;
+	w->nginx |= c->program == LAB_NGINX || c->server.program == LAB_SERVER_NGINX;
+	w->haproxy |= c->program == LAB_HAPROXY;
+	w->fasthttp |= c->server.program == LAB_SERVER_FASTHTTP;
+	w->node_server |= c->server.program == LAB_SERVER_NODE;
 }
 
 static char *join(const char *dir, const char *name)
@@ -108,41 +180,66 @@ static char *own_path(void)
 	return mem_strdup(access(path, X_OK) ? "/proc/self/exe" : path);
 }
 
+static bool write_script(const char *dir, const char *name, const char *source,
+	char **path, struct problem *p)
+{
+	*path = join(dir, name);
+	return write_source(*path, source, p);
+}
+
 bool lab_tools_init(struct lab_toolbox *b, const char *dir, const struct lab_wants *wants,
 	void (*say)(const char *what), struct lab_trouble *why)
 {
+	struct problem *p = &why->p;
+	bool ok = true;
 	*b = (struct lab_toolbox){ .weir = own_path() };
-	b->tools.weir = b->weir;
-	if (wants->node) {
-		b->node_js = join(dir, "node.js");
-		if (!write_source(b->node_js, lab_embed_node_js, &why->p))
-			return false;
-		b->tools.node = "node";
-		b->tools.node_js = b->node_js;
-	}
-	if (wants->go) {
+	if (wants->node)
+		ok = write_script(dir, "node.js", lab_embed_node, &b->node_js, p);
+	if (ok && wants->node_server)
+		ok = write_script(
+			dir, "server.js", lab_embed_node_server, &b->node_server, p);
+	if (wants->nginx)
+		b->nginx = lab_find_program("nginx");
+	if (wants->haproxy)
+		b->haproxy = lab_find_program("haproxy");
+	if (ok && wants->go) {
 		if (say)
 			say("building the Go middleware");
-		if (!go_build(
-			    dir, "middleware", lab_embed_go_main, &b->go_middleware, why))
-			return false;
-		b->tools.go_middleware = b->go_middleware;
+		ok = go_build(dir, "middleware", lab_embed_go, &b->go_middleware, why);
 	}
-	if (wants->fasthttp) {
+	if (ok && wants->fasthttp) {
 		if (say)
 			say("building the fasthttp server");
-		if (!go_build(dir, "fasthttp", lab_embed_fasthttp, &b->fasthttp, why))
-			return false;
-		b->tools.fasthttp = b->fasthttp;
+		ok = go_build(dir, "fasthttp", lab_embed_fasthttp, &b->fasthttp, why);
 	}
-	return true;
+	b->tools = (struct lab_tools){ b->weir, "node", b->node_js, b->go_middleware,
+		b->fasthttp, b->node_server, b->nginx, b->haproxy };
+	return ok;
+}
+
+void lab_tools_versions(
+	const struct lab_toolbox *b, const char *dir, struct lab_machine *m)
+{
+	const struct {
+		bool used;
+		const char *name, *argv[3];
+	} all[] = {
+		{ b->node_js || b->node_server, "node", { "node", "--version", NULL } },
+		{ b->go_middleware || b->fasthttp, "go", { "go", "version", NULL } },
+		{ b->nginx, "nginx", { b->nginx, "-v", NULL } },
+		{ b->haproxy, "haproxy", { b->haproxy, "-v", NULL } },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i].used)
+			lab_machine_program(m, dir, all[i].name, all[i].argv);
+	}
 }
 
 void lab_tools_fini(struct lab_toolbox *b)
 {
-	mem_free(b->weir);
-	mem_free(b->node_js);
-	mem_free(b->go_middleware);
-	mem_free(b->fasthttp);
+	char *const all[] = { b->weir, b->node_js, b->node_server, b->go_middleware,
+		b->fasthttp, b->nginx, b->haproxy };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		mem_free(all[i]);
 	*b = (struct lab_toolbox){ 0 };
 }

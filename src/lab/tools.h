@@ -5,28 +5,34 @@
 #ifndef WEIR_LAB_TOOLS_H
 #define WEIR_LAB_TOOLS_H
 
+#include "lab/machine.h"
 #include "lab/plan.h"
 #include "lab/trouble.h"
 
 struct lab_toolbox {
-	struct lab_tools
-		tools; /* go_middleware, fasthttp, node: NULL when not to be had */
-	char *weir, *node_js, *go_middleware, *fasthttp;
+	struct lab_tools tools; /* NULL: not wanted */
+	char *weir, *node_js, *node_server, *go_middleware, *fasthttp, *nginx, *haproxy;
 };
 
 /* Which are wanted. */
 struct lab_wants {
-	bool node, go, fasthttp;
+	bool node, node_server, go, fasthttp, nginx, haproxy;
 };
+void lab_wants_add(struct lab_wants *w, const struct lab_case *c);
 
-/* What is installed: looks along PATH. */
-bool lab_has_program(const char *name);
+/* What of a case's programs is not installed ("node"); NULL: all is there. */
+const char *lab_case_lacks(const struct lab_case *c);
+/* Along PATH, and where Debian keeps servers; NULL: not installed; mem_free. */
+char *lab_find_program(const char *name);
 
 /* Writes and builds into `dir`. `say` (may be NULL) hears what takes a while. False: what
  * is missing, or what the compiler said; then too lab_tools_fini. */
 MUST_USE bool lab_tools_init(struct lab_toolbox *b, const char *dir,
 	const struct lab_wants *wants, void (*say)(const char *what),
 	struct lab_trouble *why);
+/* What is used, with its version. */
+void lab_tools_versions(
+	const struct lab_toolbox *b, const char *dir, struct lab_machine *m);
 void lab_tools_fini(struct lab_toolbox *b);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * model: what the page shows, out of a result (schema weir.lab/2, docs/json/lab-result.md).
+ * model: what the page shows, out of a result (schema weir.lab/2, docs/json/lab.md).
  * Nothing here knows a page. A line is { name, colour, dash, points }, a point [x, y]; a
  * figure is { key, title, unit, format, holds, lines }.
  */
