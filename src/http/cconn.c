@@ -67,6 +67,7 @@ void cconn_close_socket(struct cconn *cc, enum io_close how)
 	stats->rx_bytes += cc->conn.rx_bytes;
 	stats->tx_bytes += cc->conn.tx_bytes;
 	stats->sockets--;
+	local_closed(cc, how);
 	conn_close(&cc->conn, how);
 }
 
@@ -275,7 +276,8 @@ void cconn_keep_detail(struct cconn *cc, struct call *call)
 	struct upstream *u = cc->up;
 	if (!call)
 		return;
-	snprintf(u->detail, sizeof(u->detail), "%s", conn_detail(&cc->conn));
+	if (cc->failed != ERR_NO_PORTS) /* then local_tell's */
+		snprintf(u->detail, sizeof(u->detail), "%s", conn_detail(&cc->conn));
 	call->detail = slice_of(u->detail);
 }
 
@@ -291,7 +293,9 @@ void cconn_fail(struct cconn *cc, enum err why)
 	cconn_keep_detail(cc, call);
 	zombie_closed(cc);
 	upstream_slot_call_over(u, cc);
-	if (why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE)
+	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
+	cc->gone |= gone;
+	if (gone)
 		cconn_close(cc, IO_CLOSE_FIN);
 	else
 		cconn_break(cc);
@@ -303,6 +307,7 @@ static void cconn_on_eof(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_by_peer += !cc->shut;
+	cc->gone = true;
 	if (cc->tunnel && cc->conn.cut) {
 		cconn_fail(cc, ERR_RES_TRUNCATED);
 		return;

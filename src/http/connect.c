@@ -114,7 +114,7 @@ void attempt_start(struct cconn *cc)
 	struct upstream *u = cc->up;
 	cc->attempt_at = worker_now(u->worker);
 	health_note_start(cc);
-	cc->failed = conn_connect(&cc->conn, u->worker->loop, &cc->endpoint->addr, NULL);
+	cc->failed = local_connect(cc);
 	if (cc->failed != ERR_OK) {
 		cconn_do_later(cc);
 		return;
@@ -140,9 +140,8 @@ void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
 
 bool connect_spare(struct upstream *u)
 {
-	struct call nobody = { .tried = 0 };
-	struct endpoint *e = endpoint_pick(u, &nobody);
-	if (!e || e->avoid_until > worker_now(u->worker) || e->health.state != HEALTH_IN)
+	struct endpoint *e = endpoint_pick_well(u);
+	if (!e)
 		return false;
 	bool counts = upstream_is_conn_unit(u);
 	struct cconn *cc = attempt_new(u,
@@ -158,9 +157,11 @@ bool connect_spare(struct upstream *u)
 static void held_start(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	endpoint_give(cc);
-	cc->call->tried = 0;
-	endpoint_take(cc, endpoint_pick(u, cc->call));
+	if (!cc->endpoint->live) {
+		endpoint_give(cc);
+		cc->call->tried = 0;
+		endpoint_take(cc, endpoint_pick(u, cc->call));
+	}
 	cconn_enter(cc, CCONN_CONNECTING, NS_NEVER);
 	attempt_start(cc);
 }
@@ -243,7 +244,10 @@ static bool attempt_go_on(struct cconn *cc, enum err why)
 	struct cconn *holder = race_holder(cc);
 	if (!is_of_address(why))
 		return false;
-	endpoint_avoid(u, cc->endpoint);
+	if (why == ERR_NO_PORTS)
+		local_tell(u, cc->endpoint);
+	else
+		endpoint_avoid(u, cc->endpoint);
 	struct endpoint *e = holder && !u->stopping ? endpoint_pick(u, holder->call)
 						    : NULL;
 	if (!e)

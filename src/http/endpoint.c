@@ -31,6 +31,7 @@ static struct endpoint *endpoint_new(
 	text_init(&e->host);
 	endpoint_add_host(&e->host, from);
 	endpoint_set_tls(e, u->cfg.tls);
+	local_hold(u, e);
 	list_push_back(&u->gone, &e->node);
 	return e;
 }
@@ -41,6 +42,7 @@ static void endpoint_free_if_done(struct upstream *u, struct endpoint *e)
 		return;
 	list_remove(&u->gone, &e->node);
 	tls_peer_unref(&e->tls);
+	local_unhold(u, e);
 	text_fini(&e->host);
 	mem_free(e);
 }
@@ -103,6 +105,19 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 	call->tried |= 1u << best;
 	u->next_endpoint = (best + 1) % n;
 	return u->endpoints[best];
+}
+
+struct endpoint *endpoint_pick_well(const struct upstream *u)
+{
+	ns_t now = worker_now(u->worker);
+	struct endpoint *best = NULL;
+	for (uint32_t i = 0; i < u->endpoint_count; i++) {
+		struct endpoint *e = u->endpoints[i];
+		bool well = e->health.state == HEALTH_IN && e->avoid_until <= now;
+		if (well && (!best || e->conns < best->conns))
+			best = e;
+	}
+	return best;
 }
 
 /* The one there is for it, be it on its way out. */
@@ -186,10 +201,13 @@ void upstream_set_endpoints(
 	upstream_poke(u);
 }
 
-void endpoints_set_tls(struct upstream *u)
+void endpoints_configure(struct upstream *u)
 {
-	for (uint32_t i = 0; i < u->endpoint_count; i++)
+	for (uint32_t i = 0; i < u->endpoint_count; i++) {
 		endpoint_set_tls(u->endpoints[i], u->cfg.tls);
+		local_unhold(u, u->endpoints[i]);
+		local_hold(u, u->endpoints[i]);
+	}
 }
 
 void endpoints_fini(struct upstream *u)

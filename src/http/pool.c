@@ -24,9 +24,9 @@ static ns_t pool_now(const struct cconn *cc)
 /* With a share it is split: each seat has its own connections. */
 static uint32_t spares_of(const struct upstream *u)
 {
-	uint32_t seats = u->share ? share_seats(u->share) : 1;
+	uint32_t seats = u->cfg.share ? share_seats(u->cfg.share) : 1;
 	return u->cfg.preconnect / seats +
-	       (u->share && u->cfg.seat < u->cfg.preconnect % seats);
+	       (u->cfg.share && u->cfg.seat < u->cfg.preconnect % seats);
 }
 
 void pool_init(struct upstream *u)
@@ -209,7 +209,8 @@ static uint32_t pool_ready(const struct upstream *u)
 void pool_settle(struct upstream *u)
 {
 	ns_t now = worker_now(u->worker);
-	if (!u->spare.want || u->stopping || u->retired || !u->endpoint_count)
+	if (!u->spare.want || u->stopping || u->retired || !u->endpoint_count ||
+		hold_until(u) > now)
 		return;
 	uint32_t n = spare_missing(&u->spare, pool_ready(u), now);
 	while (n-- > 0 && connect_may_start(u) && upstream_reserve_spare(u)) {

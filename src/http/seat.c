@@ -33,6 +33,8 @@ struct parcel {
 	struct addr addr; /* of its endpoint */
 	struct text host; /* the same */
 	struct cconn_life life;
+	struct ports *ports; /* NULL: not counted */
+	struct ports_way *way;
 };
 
 /* --- the bell --- */
@@ -117,8 +119,13 @@ static void parcel_free(struct parcel *p)
 static void parcel_close(struct parcel *p, struct worker *w)
 {
 	struct conn c = { 0 };
-	if (conn_adopt(&c, w->loop, &p->conn) == ERR_OK)
-		conn_close(&c, conn_quiet_close(&c));
+	enum io_close how = IO_CLOSE_FIN;
+	if (conn_adopt(&c, w->loop, &p->conn) == ERR_OK) {
+		how = conn_quiet_close(&c);
+		conn_close(&c, how);
+	}
+	if (p->way)
+		ports_give(p->ports, p->way, how == IO_CLOSE_FIN, worker_now(w));
 	quota_give(share_sockets(p->share), 1);
 	if (w->cconns.quota)
 		quota_give(w->cconns.quota, 1);
@@ -148,6 +155,7 @@ static struct cconn *parcel_unpack(struct parcel *p, struct upstream *u)
 	}
 	endpoint_take(cc, endpoint_for(u, &p->addr, text_slice(&p->host)));
 	cc->life = p->life;
+	cc->way = p->way;
 	return cc;
 }
 
@@ -155,6 +163,7 @@ static void parcel_deliver(struct parcel *p, struct upstream *u)
 {
 	struct cconn *cc = parcel_unpack(p, u);
 	if (conn_adopt(&cc->conn, u->worker->loop, &p->conn) != ERR_OK) {
+		local_closed(cc, IO_CLOSE_FIN);
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;
 	}
@@ -195,6 +204,9 @@ static struct parcel *parcel_pack(struct cconn *cc, uint32_t to)
 	text_init(&p->host);
 	text_add_slice(&p->host, text_slice(&cc->endpoint->host));
 	p->life = cc->life;
+	p->ports = u->cfg.ports;
+	p->way = cc->way;
+	cc->way = NULL;
 	conn_release(&cc->conn, &p->conn);
 	u->stats.sockets--;
 	if (cc->slot) {

@@ -636,7 +636,7 @@ void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg)
 	memcpy(next.endpoints, u->cfg.endpoints, sizeof(next.endpoints));
 	next.endpoint_count = u->cfg.endpoint_count;
 	upstream_set_cfg(u, &next);
-	endpoints_set_tls(u);
+	endpoints_configure(u);
 	u->retired = false;
 	pool_configure(u);
 	upstream_set_sockets_max(u);

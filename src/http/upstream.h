@@ -49,6 +49,7 @@
 #include "flow/slots.h"
 #include "http/brake.h"
 #include "http/message.h"
+#include "http/ports.h"
 #include "http/tuner.h"
 #include "io/mail.h"
 
@@ -64,6 +65,7 @@ enum upstream_connections {
 enum upstream_abandon { ABANDON_DRAIN, ABANDON_RESET, ABANDON_CLOSE, ABANDON_AUTO };
 
 #define UPSTREAM_ENDPOINTS_MAX 16
+#define UPSTREAM_SOURCES_MAX 8
 #define UPSTREAM_GATHER_MAX 64 /* calls in one submit */
 
 /* Upstreams that share a bound of connections. */
@@ -124,6 +126,11 @@ struct upstream_cfg {
 	bool trusting;  /* connections are kept, however many of them turn out dead */
 	uint32_t
 		sockets_max; /* connections, over all states; 0: as many as the worker has */
+	/* Addresses of ours to connect from, by ports left; none: the kernel chooses. Ports 0. */
+	struct addr sources[UPSTREAM_SOURCES_MAX];
+	uint32_t source_count;
+	struct ports *
+		ports; /* where ports are counted; NULL: nowhere. Outlives the upstream. */
 	struct upstream_group
 		*group; /* NULL: none. Outlives the upstream; stays the same. */
 	struct h1_limits limits;

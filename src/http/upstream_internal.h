@@ -31,8 +31,10 @@ struct endpoint {
 	struct text host;     /* for the Host field */
 	struct tls_peer *tls; /* NULL: plain */
 	uint32_t conns;       /* open or opening: the least used gets the next */
-	bool live;            /* new connections may go there */
-	ns_t avoid_until;     /* could not be reached: the others come first */
+	/* Of each source; [0] without any. NULL: ports are not counted. */
+	struct ports_way *ways[UPSTREAM_SOURCES_MAX];
+	bool live;        /* new connections may go there */
+	ns_t avoid_until; /* could not be reached: the others come first */
 	struct health health;
 };
 
@@ -83,7 +85,7 @@ struct upstream {
 	struct io_defer pump;
 	struct upstream_stats stats;
 	char detail[320]; /* of the call that ends now */
-	uint32_t next_endpoint;
+	uint32_t next_endpoint, next_source;
 	bool stopping;
 	bool retired; /* nothing is kept idle */
 };
@@ -118,21 +120,23 @@ struct cconn {
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
 	ns_t sent_at;        /* its request, with `told` */
 	struct cconn_life life;
-	uint16_t status;   /* of its final answer; 0: not yet */
-	uint8_t method;    /* of the request on it */
-	bool raced;        /* CONNECTING: has set the next attempt going beside it */
-	bool pooled;       /* its call got it from the pool: it may be dead already */
-	bool told;         /* on_ready was called for this call */
-	bool head_seen;    /* the final answer's head */
-	bool keep;         /* that head allows reuse */
-	bool unasked;      /* bytes came before the request was written */
-	bool write_failed; /* nothing more can be sent; what arrived is still read */
-	bool shut;         /* we said FIN and wait for the server's */
-	bool tunnel;       /* 101, or raw: bytes both ways until both have ended */
-	bool eof;          /* a tunnel's: the server said FIN */
-	bool paused;       /* on_data took only a part */
-	bool blocked;      /* call_data took only a part */
-	enum err failed;   /* why connecting failed before there was a socket */
+	struct ports_way *way; /* on which it has a port; NULL: not counted */
+	uint16_t status;       /* of its final answer; 0: not yet */
+	uint8_t method;        /* of the request on it */
+	bool raced;            /* CONNECTING: has set the next attempt going beside it */
+	bool pooled;           /* its call got it from the pool: it may be dead already */
+	bool told;             /* on_ready was called for this call */
+	bool head_seen;        /* the final answer's head */
+	bool keep;             /* that head allows reuse */
+	bool unasked;          /* bytes came before the request was written */
+	bool write_failed;     /* nothing more can be sent; what arrived is still read */
+	bool shut;             /* we said FIN and wait for the server's */
+	bool tunnel;           /* 101, or raw: bytes both ways until both have ended */
+	bool gone;             /* the server has said FIN, or RST */
+	bool eof;              /* a tunnel's: the server said FIN */
+	bool paused;           /* on_data took only a part */
+	bool blocked;          /* call_data took only a part */
+	enum err failed;       /* why connecting failed before there was a socket */
 };
 
 /* --- tune.c: what the tuner is told --- */
@@ -336,9 +340,23 @@ void endpoint_avoid(struct upstream *u, struct endpoint *e);
 /* One the call has not tried yet: one it is to try, else of those that do well; reachable as far
  * as known, then with the fewest connections; ties go round. NULL: all were tried. */
 struct endpoint *endpoint_pick(struct upstream *u, struct call *call);
-/* cfg.tls has changed: for connections to come. */
-void endpoints_set_tls(struct upstream *u);
+/* For a connection that no call waits for: of those that are neither ejected nor out of reach the
+ * one with the fewest. NULL: none is well. */
+struct endpoint *endpoint_pick_well(const struct upstream *u);
+/* cfg.tls or cfg.sources have changed: for connections to come. */
+void endpoints_configure(struct upstream *u);
 void endpoints_fini(struct upstream *u);
+
+/* --- local.c --- */
+void local_hold(struct upstream *u, struct endpoint *e);
+void local_unhold(struct upstream *u, struct endpoint *e);
+/* conn_connect to its endpoint, from the source with the most ports left. ERR_NO_PORTS: none is
+ * left, as we count or as the kernel says. */
+MUST_USE enum err local_connect(struct cconn *cc);
+/* Before its socket is closed: what becomes of its port. */
+void local_closed(struct cconn *cc, enum io_close how);
+/* Into u->detail: how many ports are taken. */
+void local_tell(struct upstream *u, const struct endpoint *e);
 
 /* --- connect.c --- */
 /* Idle connections go to calls that wait for their turn to connect, and turns to the others. */

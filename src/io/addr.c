@@ -255,12 +255,40 @@ bool addr_is_loopback(const struct addr *a)
 }
 
 /* The kernel sends from an address of its own to that address. Nothing goes out. */
+static bool can_bind(const struct addr *a)
+{
+	struct addr at = *a;
+	addr_set_port(&at, 0);
+	int fd = socket(at.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool ok = bind(fd, &at.sa, at.len) == 0;
+	close(fd);
+	return ok;
+}
+
+/* Where ip_nonlocal_bind lets everybody bind to everything, that one can says nothing. */
+static bool can_bind_foreign(const struct addr *like)
+{
+	struct addr a;
+	struct problem ignored = { "" };
+	bool v4 = like->sa.sa_family == AF_INET;
+	/* RFC 5737, RFC 3849: nobody has these */
+	return addr_parse(
+		       slice_of(v4 ? "192.0.2.1:0" : "[2001:db8::1]:0"), &a, &ignored) &&
+	       can_bind(&a);
+}
+
+/* What comes back to whom it is sent to is this host's; so is a second address of a network, of
+ * which what is sent to it does not come. */
 bool addr_is_of_host(const struct addr *a)
 {
 	struct addr from = { .len = sizeof(from.in6) }, to = *a;
 	if (a->len == 0 || addr_is_unix(a))
 		return false;
 	if (addr_is_loopback(a) || addr_is_any(a))
+		return true;
+	if (can_bind(a) && !can_bind_foreign(a))
 		return true;
 	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

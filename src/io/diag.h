@@ -196,12 +196,13 @@ struct diag_counters {
 
 /* The ports connect() may choose from, of this namespace, as they are now. */
 struct diag_ports {
-	uint16_t low, high;          /* ip_local_port_range, both included */
-	uint32_t usable;             /* in the range and not reserved */
-	uint32_t usable_first;       /* of these, those of the parity of `low`: connect()
+	uint16_t low, high;    /* ip_local_port_range, both included */
+	uint32_t usable;       /* in the range and not reserved */
+	uint32_t usable_first; /* of these, those of the parity of `low`: connect()
 				       walks all of them before it tries the others, so
 				       when they are gone each connect costs
 				       milliseconds (the cliff) */
+	bool reused; /* tcp_tw_reuse = 1: connect() takes ports in TIME_WAIT after a second */
 	uint8_t reserved[65536 / 8]; /* ip_local_reserved_ports as bits */
 };
 
@@ -213,7 +214,8 @@ MUST_USE bool diag_ports_parse(
 
 /* Descriptors on a namespace's /proc files, to be read again and again. */
 struct diag_net {
-	int snmp_fd, netstat_fd, sockstat_fd, range_fd, reserved_fd; /* -1: not there */
+	int snmp_fd, netstat_fd, sockstat_fd, range_fd, reserved_fd,
+		reuse_fd; /* -1: not there */
 };
 
 /* False and a problem when /proc is not mounted. Needs no privilege. */

@@ -19,6 +19,7 @@ bool diag_net_open(struct diag_net *n, struct problem *p)
 			"/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC),
 		.reserved_fd = open("/proc/sys/net/ipv4/ip_local_reserved_ports",
 			O_RDONLY | O_CLOEXEC),
+		.reuse_fd = open("/proc/sys/net/ipv4/tcp_tw_reuse", O_RDONLY | O_CLOEXEC),
 	};
 	if (n->snmp_fd >= 0 && n->netstat_fd >= 0 && n->range_fd >= 0)
 		return true;
@@ -33,7 +34,7 @@ bool diag_net_open(struct diag_net *n, struct problem *p)
 void diag_net_close(struct diag_net *n)
 {
 	int *const fds[] = { &n->snmp_fd, &n->netstat_fd, &n->sockstat_fd, &n->range_fd,
-		&n->reserved_fd };
+		&n->reserved_fd, &n->reuse_fd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		if (*fds[i] >= 0)
@@ -231,18 +232,23 @@ bool diag_ports_parse(struct slice range, struct slice reserved, struct diag_por
 
 enum err diag_net_ports(const struct diag_net *n, struct diag_ports *out)
 {
-	struct text range, reserved;
+	struct text range, reserved, reuse;
 	enum err e;
 
 	text_init(&range);
 	text_init(&reserved);
+	text_init(&reuse);
 	e = file_read(n->range_fd, &range);
 	if (e == ERR_OK && n->reserved_fd >= 0)
 		e = file_read(n->reserved_fd, &reserved);
 	if (e == ERR_OK &&
 		!diag_ports_parse(text_slice(&range), text_slice(&reserved), out))
 		e = ERR_SOCKET;
+	if (e == ERR_OK && n->reuse_fd >= 0)
+		e = file_read(n->reuse_fd, &reuse);
+	out->reused = e == ERR_OK && slice_starts(text_slice(&reuse), SLICE("1"));
 	text_fini(&range);
 	text_fini(&reserved);
+	text_fini(&reuse);
 	return e;
 }

@@ -1,6 +1,7 @@
 /* The proxy put together on a given loop: main.c does it on the real one, the simulator's
  * tests on theirs. */
 #include "proxy/proxy.h"
+#include "proxy/source.h"
 
 static void proxy_fill_retry(const struct proxy_options *o, struct upstream_cfg *u)
 {
@@ -36,6 +37,9 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->idle_fin = o->close_idle == 1;
 	u->tended = true;
 	proxy_fill_retry(o, u);
+	struct problem ignored = { "" };
+	uint32_t nth;
+	(void)!sources_read(&o->source, u, &nth, &ignored); /* it has been checked */
 	u->age_max = o->connection_age;
 	u->connects_max = o->connecting < UINT32_MAX ? (uint32_t)o->connecting : 0;
 	u->preconnect = (uint32_t)o->preconnect;

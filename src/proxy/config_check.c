@@ -6,6 +6,7 @@
 #include "io/thread.h"
 #include "proto/h1.h"
 #include "proxy/config_internal.h"
+#include "proxy/source.h"
 #include "proxy/way.h"
 
 #define LIMIT_MAX 1000000
@@ -255,6 +256,16 @@ static void check_retries(struct config *c, const struct config_level *at)
 			c, option(at, "retries"), ": between 0 and %d", RETRIES_MAX);
 }
 
+static void check_sources(struct config *c, const struct config_level *at)
+{
+	struct upstream_cfg ignored = { .source_count = 0 };
+	struct problem why = { "" };
+	uint32_t nth;
+	if (!sources_read(&at->opt.source, &ignored, &nth, &why))
+		config_complain(
+			c, (struct config_option){ at, "source", nth }, ": %s", why.text);
+}
+
 static void check_upstream(struct config *c, const struct config_upstream *u)
 {
 	const struct config_level *at = &u->at;
@@ -277,6 +288,7 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
 	check_bound(c, at, "connection-age", o->connection_age,
 		"no connection would be used twice; see connections");
+	check_sources(c, at);
 	if (o->connecting == 0)
 		config_complain(c, option(at, "connecting"),
 			": at least 1, or none for no bound");

@@ -1,4 +1,5 @@
 #include "proxy/crew.h"
+#include "proxy/source.h"
 
 #include "io/thread.h"
 #include "proxy/alerts.h"
@@ -136,7 +137,8 @@ static void hand_init(struct hand *h, struct crew *c, uint32_t nth)
 	h->crew = c;
 	h->nth = nth;
 	/* Several threads leave less work to each: they would be woken for every event. */
-	h->loop = io_loop_new(&(struct io_loop_cfg){ .gathers = c->count > 1 });
+	h->loop = io_loop_new(
+		&(struct io_loop_cfg){ .gathers = c->count > 1, .all_ports = true });
 	h->mail = io_mailbox_new(h->loop);
 	h->stay.on_fire = on_stay;
 	h->drain.on_read = on_read_drain;
@@ -155,6 +157,7 @@ struct crew *crew_new(const struct proxy_options *given, uint32_t threads)
 	c->shares = threads > 1 ? shares_new(threads) : NULL;
 	for (uint32_t i = 0; i < threads; i++)
 		hand_init(&c->hands[i], c, i);
+	c->ports = ports_of_host();
 	c->alerts = alerts_new(c);
 	return c;
 }
@@ -162,7 +165,9 @@ struct crew *crew_new(const struct proxy_options *given, uint32_t threads)
 static void hand_equip(struct hand *h, struct plan *plan, uint32_t servers)
 {
 	struct crew *c = h->crew;
-	h->proxy.seat = (struct proxy_seat){ .nth = h->nth, .mail = h->mail };
+	h->proxy.seat = (struct proxy_seat){
+		.nth = h->nth, .mail = h->mail, .ports = c->ports
+	};
 	if (c->shares) {
 		h->proxy.seat.shares = c->shares;
 		h->proxy.seat.clients = &c->clients;
@@ -231,6 +236,7 @@ void crew_free(struct crew **handle)
 		io_loop_free(&c->hands[i].loop);
 	}
 	shares_free(&c->shares);
+	ports_free(&c->ports);
 	accesslog_free(&c->log);
 	mem_free(c->hands);
 	mem_free(c);

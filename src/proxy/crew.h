@@ -51,6 +51,7 @@ struct crew {
 	uint32_t count;
 	struct shares *shares; /* NULL: one hand, nothing is shared */
 	struct quota clients, servers;
+	struct ports *ports;
 	struct plan *next; /* a reload's, while its names are looked up */
 	uint64_t reloads, reloads_failed;
 	struct admin *admin;   /* NULL: none */

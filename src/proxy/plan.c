@@ -8,6 +8,7 @@
 #include "io/fds.h"
 #include "proxy/proxy.h"
 #include "proxy/shares.h"
+#include "proxy/source.h"
 
 #define REAP_EVERY (100 * NS_MS)
 #define FDS_A_THREAD 8 /* its loop's; and its listeners come on top */
@@ -132,6 +133,14 @@ static void load_client(struct config *c, struct plan_upstream *u)
 			&why);
 }
 
+static void check_sources(struct config *c, const struct plan_upstream *u)
+{
+	struct problem why = { "" };
+	if (!sources_check(&u->up, &why))
+		config_complain(c, (struct config_option){ &u->cfg->at, "source", 0 },
+			": %s", why.text);
+}
+
 /* --- plans --- */
 
 static struct plan *plan_alloc(
@@ -215,6 +224,7 @@ struct plan *plan_new(struct config *c)
 		for (uint32_t k = 0; k < u->cfg->at.opt.upstream.n; k++)
 			add_source(c, u, k);
 		load_client(c, u);
+		check_sources(c, u);
 	}
 	for (uint32_t i = 0; i < c->route_count; i++) {
 		const struct config_route *from = &c->routes[i];
@@ -462,6 +472,7 @@ static void seat_upstream(struct target *t, struct upstream_cfg *up)
 	up->share = t->share;
 	up->seat = t->proxy->seat.nth;
 	up->mail = t->proxy->seat.mail;
+	up->ports = t->proxy->seat.ports;
 	up->tuner = NULL;
 	up->brake = NULL;
 	if (up->pause_max && t->share)

@@ -32,6 +32,7 @@ struct proxy_seat {
 	struct io_mailbox *mail;
 	struct shares *shares; /* NULL: it is the only one, and nothing is shared */
 	struct quota *clients, *servers; /* NULL: the same */
+	struct ports *ports;             /* NULL: they are not counted */
 	/* Hand 0: the target's names lead elsewhere now. NULL: nobody else is to be told. */
 	void (*on_endpoints)(struct target *t);
 };

@@ -3,6 +3,7 @@
 
 #include "proxy/alerts.h"
 #include "proxy/crew.h"
+#include "proxy/source.h"
 
 /* --- fetching: each hand fills in a report of its own, hand 0 last --- */
 
@@ -353,6 +354,7 @@ static void json_report(struct json *j, struct crew *c, struct report *r)
 	json_answers(j, r);
 	json_calls(j, &all.stats);
 	json_upstreams(j, p, r);
+	ports_json(j, "ports", c->ports, proxy_now(p));
 	json_ms(j, "lag_max_ms", r->lag);
 	json_threads(j, c);
 	json_log(j, c);

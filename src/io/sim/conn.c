@@ -200,17 +200,17 @@ uint32_t stream_take(struct end *from, void *buf, uint32_t cap)
 	return n;
 }
 
-struct ports *ports_of(
+struct sim_ports *sim_ports_of(
 	struct io_loop *host, const struct addr *from, const struct addr *to)
 {
 	uint32_t count = host->sim->cfg.ports;
 
 	LIST_EACH (&host->ports, n, after) {
-		struct ports *p = CONTAINER_OF(n, struct ports, node);
+		struct sim_ports *p = CONTAINER_OF(n, struct sim_ports, node);
 		if (addr_eq(&p->to, to) && addr_eq(&p->from, from))
 			return p;
 	}
-	struct ports *p = mem_zalloc(sizeof(*p) + count * sizeof(p->port[0]));
+	struct sim_ports *p = mem_zalloc(sizeof(*p) + count * sizeof(p->port[0]));
 	p->from = *from;
 	p->to = *to;
 	p->next = (uint32_t)rng_below(&host->sim->rng, count);
@@ -218,7 +218,7 @@ struct ports *ports_of(
 	return p;
 }
 
-bool ports_take(struct sim_conn *c, struct ports *p)
+bool sim_ports_take(struct sim_conn *c, struct sim_ports *p)
 {
 	uint32_t count = c->sim->cfg.ports;
 

@@ -60,12 +60,12 @@ enum err io_connect(struct io_loop *loop, struct io_sock *s, const struct addr *
 	enum err e = choose_ends(loop, from, to, ends);
 	if (e != ERR_OK)
 		return e;
-	struct ports *ports = ports_of(loop, &ends[0], &ends[1]);
+	struct sim_ports *ports = sim_ports_of(loop, &ends[0], &ends[1]);
 	struct sim_conn *c = conn_new(loop->sim);
 	c->addrs[1] = ends[1];
 	c->ends[0].host = loop;
 	conn_claim(c);
-	if (!ports_take(c, ports)) {
+	if (!sim_ports_take(c, ports)) {
 		conn_drop(c);
 		return ERR_NO_PORTS;
 	}

@@ -89,7 +89,7 @@ static void free_host(struct io_loop *host)
 	turn_fini(&host->turn);
 	wheel_free(&host->wheel);
 	while ((n = list_pop_front(&host->ports)))
-		mem_free(CONTAINER_OF(n, struct ports, node));
+		mem_free(CONTAINER_OF(n, struct sim_ports, node));
 	mem_free(host);
 }
 
@@ -200,5 +200,5 @@ void sim_count(const struct sim *sim, const struct io_loop *host, struct sim_cou
 		.events = sim->events,
 	};
 	LIST_EACH (&host->ports, n, after)
-		out->ports_used += CONTAINER_OF(n, struct ports, node)->used;
+		out->ports_used += CONTAINER_OF(n, struct sim_ports, node)->used;
 }

@@ -83,13 +83,13 @@ struct sim_conn {
 	uint32_t claims;
 	bool is_local; /* unix: no network between the ends */
 	struct end ends[2];
-	struct addr addrs[2]; /* of each end */
-	struct ports *ports;  /* where the client's port comes from */
-	uint32_t port;        /* its index there */
+	struct addr addrs[2];    /* of each end */
+	struct sim_ports *ports; /* where the client's port comes from */
+	uint32_t port;           /* its index there */
 };
 
 /* The ephemeral ports from one source address to one destination. */
-struct ports {
+struct sim_ports {
 	struct list_node node; /* on its host's list */
 	struct addr from, to;
 	uint32_t used, next;
@@ -173,10 +173,10 @@ unsigned end_ready_bits(const struct end *e);
 void end_deafen(struct end *e);
 void stream_put(struct end *e, const struct iovec *iov, int n, uint32_t bytes);
 uint32_t stream_take(struct end *from, void *buf, uint32_t cap);
-struct ports *ports_of(
+struct sim_ports *sim_ports_of(
 	struct io_loop *host, const struct addr *from, const struct addr *to);
 /* False: all are in use. */
-MUST_USE bool ports_take(struct sim_conn *c, struct ports *p);
+MUST_USE bool sim_ports_take(struct sim_conn *c, struct sim_ports *p);
 
 /* sock.c */
 void end_close(struct end *e, enum io_close how); /* its owner is gone */

@@ -153,6 +153,7 @@ struct io_loop *io_loop_new(const struct io_loop_cfg *cfg)
 	loop->check.data = loop->alarm.data = loop;
 	loop->alarm_at = NS_NEVER;
 	loop->timer_fd = -1;
+	loop->all_ports = cfg && cfg->all_ports;
 	if (cfg && cfg->precise)
 		open_timer_fd(loop);
 	loop->now = clock_ns();

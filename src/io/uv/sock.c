@@ -106,6 +106,18 @@ void io_want(struct io_sock *s, unsigned bits)
 	uv_sock_arm(s);
 }
 
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
+/* A range of the socket's own makes inet_hash_connect go through the ports one by one, not two by
+ * two; beyond the host's range it bounds nothing. Older kernels refuse it, no harm done. */
+static void choose_from_all_ports(int fd)
+{
+	const uint32_t any = UINT32_C(65535) << 16 | 1;
+	(void)setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &any, sizeof(any));
+}
+
 /* Without the port, so that the kernel picks it in connect, per destination. */
 static enum err bind_source(int fd, const struct addr *from)
 {
@@ -154,6 +166,8 @@ enum err io_connect(struct io_loop *loop, struct io_sock *s, const struct addr *
 		return err_from_errno(errno);
 	if (!addr_is_unix(to))
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (loop->all_ports && !addr_is_unix(to))
+		choose_from_all_ports(fd);
 	if (from)
 		e = bind_source(fd, from);
 	if (e == ERR_OK)

@@ -22,9 +22,10 @@ struct io_loop {
 	uv_idle_t busy;    /* started while the next turn must come at once */
 	uv_timer_t alarm;  /* ends the poll at the wheel's next instant */
 	uv_poll_t precise; /* or this does: a timerfd */
-	int timer_fd;      /* -1: not precise */
-	ns_t alarm_at;     /* what is armed; NS_NEVER: nothing */
-	bool rang;         /* the timerfd did, and is readable until it is set anew */
+	bool all_ports;
+	int timer_fd;  /* -1: not precise */
+	ns_t alarm_at; /* what is armed; NS_NEVER: nothing */
+	bool rang;     /* the timerfd did, and is readable until it is set anew */
 	struct wheel *wheel;
 	struct io_turn turn;
 	struct slab polls; /* struct sock_poll */

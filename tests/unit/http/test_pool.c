@@ -401,6 +401,68 @@ static void test_ready_ones_that_are_not_welcome(void **state)
 	scene_fini(&s);
 }
 
+/* --- ports --- */
+
+/* What the ledger has none of is not asked of the kernel, and who is told knows how many there
+ * are. A slot that had been taken for it is free. */
+static void test_ports_that_run_out(void **state)
+{
+	(void)state;
+	const struct ports_cfg two = { .range = 2, .linger_for = PORTS_LINGER_FOR };
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job jobs[4];
+	cfg.ports = ports_new(&two);
+	cfg.idle_fin = true;
+	scene_init(&s, NULL, &cfg);
+	submit(&s, jobs, 4);
+	bed_run(&s.bed, 10 * NS_MS);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(jobs[i].why, i < 2 ? ERR_OK : ERR_NO_PORTS);
+		job_fini(&jobs[i]);
+	}
+	assert_int_equal(s.open, 2);
+	assert_int_equal(upstream_stats(s.up)->connects_failed, 2);
+	bed_run(&s.bed, NS_S);
+	assert_int_equal(scene_used(&s), 2);
+	/* closed by FIN, each holds its port for a minute */
+	bed_run(&s.bed, 11 * NS_S);
+	assert_int_equal(s.open, 0);
+	submit(&s, jobs, 1);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(jobs[0].why, ERR_NO_PORTS);
+	job_fini(&jobs[0]);
+	struct sim_counts n;
+	sim_count(s.bed.sim, s.bed.near, &n);
+	assert_int_equal(n.time_wait + n.fin_wait2, 2);
+	bed_run(&s.bed, 61 * NS_S);
+	ask(&s, "GET", 0);
+	struct ports *ports = cfg.ports;
+	scene_fini(&s);
+	ports_free(&ports); /* nothing is held */
+}
+
+/* A reset, and a server that closes first, leave the port free at once. */
+static void test_ports_that_come_free_at_once(void **state)
+{
+	(void)state;
+	const struct ports_cfg two = { .range = 2, .linger_for = PORTS_LINGER_FOR };
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	cfg.ports = ports_new(&two);
+	cfg.requests_max = 1;
+	scene_init(&s, NULL, &cfg);
+	for (int i = 0; i < 10; i++)
+		ask(&s, "GET", 30 * NS_MS);
+	s.close_in = 0;
+	for (int i = 0; i < 10; i++)
+		ask(&s, "GET", 30 * NS_MS);
+	assert_no_time_wait(&s);
+	struct ports *ports = cfg.ports;
+	scene_fini(&s);
+	ports_free(&ports);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +479,8 @@ int main(void)
 		TEST(test_turns_where_nobody_listens),
 		TEST(test_some_are_ready),
 		TEST(test_ready_ones_that_are_not_welcome),
+		TEST(test_ports_that_run_out),
+		TEST(test_ports_that_come_free_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
