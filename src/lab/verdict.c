@@ -262,12 +262,14 @@ static void add_quote(struct text *t, const char *words)
 
 /* Each of these says whether anything has been said. */
 
-static bool add_words(struct text *t, const struct lab_figures *f)
+static bool add_words(struct text *t, const struct lab_figures *f, int64_t runs)
 {
 	if (!f->words || f->words_count < 1)
 		return false;
 	text_add(t, "The error answers say so themselves, ");
 	add_times(t, f->words_count);
+	if (runs > 1)
+		text_addf(t, " in %lld runs", (long long)runs);
 	text_add(t, ": ");
 	add_quote(t, f->words);
 	return true;
@@ -306,11 +308,11 @@ static bool add_crowd(struct text *t, const struct lab_figures *f, bool said)
 	return true;
 }
 
-static char *shows_of(const struct lab_figures *f)
+static char *shows_of(const struct lab_figures *f, int64_t runs)
 {
 	struct text t;
 	text_init(&t);
-	bool said = add_words(&t, f);
+	bool said = add_words(&t, f, runs);
 	said = add_sockets(&t, f, said);
 	said = add_crowd(&t, f, said);
 	if (!said)
@@ -448,7 +450,7 @@ void lab_verdict_init(struct lab_verdict *v, const struct lab_act_figures *a)
 	if (!judged->valid)
 		return;
 	v->wrong = wrong_of(judged);
-	v->shows = shows_of(judged);
+	v->shows = shows_of(judged, a->repetitions);
 	v->cures = cures_of(a, judged);
 }
 

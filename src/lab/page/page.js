@@ -212,7 +212,9 @@
 		return el('div', { class: 'verdict' }, alone ? null : el('h3', {}, titleOf(act)),
 			v.invalid ? el('p', { class: 'invalid' }, values.prose(v.invalid)) : null,
 			sentence('What was wrong', v.wrong), sentence('What shows it', v.shows),
-			sentence('What cures it, and at what price', v.cures));
+			sentence('What cures it, and at what price', v.cures),
+			v.wrong && act.repetitions > 1 ? el('p', { class: 'quiet' },
+				`Figures are medians of ${act.repetitions} runs.`) : null);
 	}
 
 	function settingOf(act) {

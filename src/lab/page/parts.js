@@ -91,7 +91,7 @@ const parts = (() => {
 			.map(value => value === undefined ? null : value);
 		const keys = kept.flatMap(c => c.keys);
 		return el('div', { class: 'tabled' },
-			el('div', { class: 'scroll', role: 'region', tabindex: 0, 'aria-label': caption },
+			el('div', { class: 'scroll', role: 'group', tabindex: 0, 'aria-label': caption },
 				el('table', {}, el('caption', {}, caption),
 					el('thead', {}, headRows(columns)), el('tbody', {}, body))),
 			take(caption, words, () => [keys, ...rows.map(plain)],

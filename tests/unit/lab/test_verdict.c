@@ -181,6 +181,17 @@ static void test_invalid_runs_come_first_and_are_left_out(void **state)
 	lab_verdict_fini(&v);
 }
 
+static void test_words_are_of_all_runs(void **state)
+{
+	struct lab_figures f[] = { fault() };
+	struct lab_act_figures a = { .repetitions = 3, .v = f, .n = 1 };
+	struct lab_verdict v;
+	(void)state;
+	lab_verdict_init(&v, &a);
+	assert_non_null(strstr(v.shows, "1,400 times in 3 runs: “"));
+	lab_verdict_fini(&v);
+}
+
 /* Better in the median only is not better. */
 static void test_spreads_that_overlap(void **state)
 {
@@ -251,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_a_pool_too_small),
 		cmocka_unit_test(test_what_is_not_known_is_not_told),
 		cmocka_unit_test(test_invalid_runs_come_first_and_are_left_out),
+		cmocka_unit_test(test_words_are_of_all_runs),
 		cmocka_unit_test(test_spreads_that_overlap),
 		cmocka_unit_test(test_sooner_helps_and_groups_are_kept_apart),
 		cmocka_unit_test(test_nothing_wrong),
