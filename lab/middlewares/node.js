@@ -7,15 +7,23 @@
 //   WEIR_LISTEN_HOST, WEIR_LISTEN_PORT   where callers come in
 //   WEIR_UPSTREAMS                       base URLs of the API, by turns
 //   WEIR_GATHER                          calls out per call in (3)
+//   WEIR_ADMIN                           path of a Unix socket where gauges are told
 //   POOL                                 at most so many connections an address (none)
+//   KEEP_ALIVE                           yes: keep connections (no)
+//   FORWARD                              no: do not hand the caller's headers on (yes)
+//   TIMEOUT_MS                           give up a call after so long and close it (none)
 'use strict';
 const http = require('http');
+const { monitorEventLoopDelay } = require('perf_hooks');
 
-const upstreams = (process.env.WEIR_UPSTREAMS || process.env.WEIR_UPSTREAM || '')
+const { env } = process;
+const upstreams = (env.WEIR_UPSTREAMS || env.WEIR_UPSTREAM || '')
   .split(',').filter(Boolean).map((u) => new URL(u));
-const gather = Number(process.env.WEIR_GATHER || 3);
-const pool = Number(process.env.POOL || Infinity);
-const agent = new http.Agent({ keepAlive: false, maxSockets: pool });
+const gather = Number(env.WEIR_GATHER || 3);
+const agent = new http.Agent({
+  keepAlive: env.KEEP_ALIVE === 'yes', maxSockets: Number(env.POOL || Infinity),
+});
+const timeout = Number(env.TIMEOUT_MS || 0);
 let turn = 0;
 
 if (upstreams.length === 0) {
@@ -36,11 +44,15 @@ function callOut(path, headers) {
       res.on('error', (e) => resolve({ status: 0, text: e.message }));
     });
     req.on('error', (e) => resolve({ status: 0, text: e.message }));
+    if (timeout) {
+      const timer = setTimeout(() => req.destroy(new Error(`no answer in ${timeout} ms`)), timeout);
+      req.on('close', () => clearTimeout(timer));
+    }
   });
 }
 
 const server = http.createServer(async (req, res) => {
-  const headers = { ...req.headers };
+  const headers = env.FORWARD === 'no' ? {} : { ...req.headers };
   delete headers.host;
   const calls = [];
   for (let i = 0; i < gather; i++) calls.push(callOut(req.url, headers));
@@ -56,7 +68,19 @@ const server = http.createServer(async (req, res) => {
 });
 
 server.listen({
-  host: process.env.WEIR_LISTEN_HOST || '127.0.0.1',
-  port: Number(process.env.WEIR_LISTEN_PORT || process.env.PORT || 8080),
+  host: env.WEIR_LISTEN_HOST || '127.0.0.1',
+  port: Number(env.WEIR_LISTEN_PORT || env.PORT || 8080),
   backlog: 4096,
 });
+
+// How late the event loop was, at worst, since the last reading.
+if (env.WEIR_ADMIN) {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  http.createServer((req, res) => {
+    const worst = delay.max / 1e6;
+    delay.reset();
+    res.writeHead(200, { 'Content-Type': 'application/json' });
+    res.end(JSON.stringify({ loop_delay_ms: worst > 0 && worst < 1e7 ? worst : 0 }));
+  }).listen(env.WEIR_ADMIN);
+}

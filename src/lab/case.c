@@ -121,8 +121,10 @@ static void check_arrivals(struct hand *h, struct lab_callers *c)
 				"arrivals. Write it in the act's callers",
 				*w);
 	}
-	if (!c->command && !c->replay && !(c->rate > 0))
-		conf_complain(h->r->conf, h->source->levels.map[0]->at,
+	if (!c->command && !c->replay && !reader_find(&h->callers, "rate") &&
+		!(c->rate > 0))
+		conf_complain(h->r->conf,
+			h->source->levels.map[h->source->levels.n - 1]->at,
 			"callers: rate is missing: write rate: 100/s");
 	if (c->rate > RATE_MAX)
 		complain_at(h, &h->callers, "rate", "at most 1,000,000/s");
@@ -333,11 +335,15 @@ static void read_middle(struct hand *h)
 	c->program = !strcmp(kind, "weir")    ? LAB_WEIR
 		     : !strcmp(kind, "nginx") ? LAB_NGINX
 					      : LAB_HAPROXY;
-	if (reader_below(h->r, &below, &own, kind), !below.n)
-		return;
-	if (c->program == LAB_WEIR)
+	reader_below(h->r, &below, &own, kind);
+	if (c->program != LAB_WEIR && c->calls != 1)
+		conf_complain(h->r->conf, h->source->at,
+			"%s makes one call for each request, and calls says %llu: leave "
+			"it out of this act",
+			kind, (unsigned long long)c->calls);
+	if (below.n && c->program == LAB_WEIR)
 		read_weir(h, &below);
-	else
+	else if (below.n)
 		read_peer(h, &below);
 }
 

@@ -21,15 +21,16 @@ static void skip_spaces(struct parser *s)
 		s->at++;
 }
 
-static bool is_name_char(char c, bool dashes)
+/* A - that stands close belongs to the name. */
+static bool is_name_char(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || (dashes && c == '-');
+	return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-static struct slice take_name(struct parser *s, bool dashes)
+static struct slice take_name(struct parser *s)
 {
 	const char *from = s->at;
-	while (is_name_char(*s->at, dashes))
+	while (is_name_char(*s->at))
 		s->at++;
 	return (struct slice){ from, (size_t)(s->at - from) };
 }
@@ -52,7 +53,7 @@ static struct slice take_number(struct parser *s)
 	while (isalpha((unsigned char)*s->at) || *s->at == '%')
 		s->at++;
 	if (s->at[0] == '/' && strchr("smh", s->at[1]) && s->at[1] &&
-		!is_name_char(s->at[2], true))
+		!is_name_char(s->at[2]))
 		s->at += 2;
 	return (struct slice){ from, (size_t)(s->at - from) };
 }
@@ -152,7 +153,7 @@ static bool parse_point(struct parser *s, struct expect_factor *f)
 	s->at++;
 	for (;;) {
 		skip_spaces(s);
-		struct slice name = take_name(s, true);
+		struct slice name = take_name(s);
 		skip_spaces(s);
 		if (!name.len || *s->at != '=')
 			return problem_set(s->p, "expected NAME=VALUE in the brackets");
@@ -176,10 +177,13 @@ static bool parse_point(struct parser *s, struct expect_factor *f)
 
 static bool parse_figure(struct parser *s, struct expect_factor *f)
 {
-	struct slice variant = take_name(s, true);
+	const char *from = s->at;
+	struct slice variant = take_name(s);
 	f->is_figure = true;
-	if (!find_variant(s, variant))
+	if (!find_variant(s, variant)) {
+		s->at = from;
 		return false;
+	}
 	f->variant = keep(s, variant);
 	if (*s->at == '[' && !parse_point(s, f))
 		return false;
@@ -187,8 +191,8 @@ static bool parse_figure(struct parser *s, struct expect_factor *f)
 		return problem_set(s->p, "which figure of %s? write %s.good, for one",
 			f->variant, f->variant);
 	s->at++;
-	const char *from = s->at;
-	struct slice name = take_name(s, false);
+	from = s->at;
+	struct slice name = take_name(s);
 	f->figure = figure_find(name);
 	if (f->figure == FIGURES) {
 		const char *names[FIGURES];

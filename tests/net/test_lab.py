@@ -70,11 +70,20 @@ def small(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert not list((folder / "tmp").iterdir())
     return done, json.loads((folder / "report" / "samples.json").read_text()), \
-        (folder / "report" / "table.md").read_text()
+        (folder / "report" / "report.md").read_text()
 
 
 def rows_of(doc, act=0):
-    return {v["name"]: v for v in doc["acts"][act]["variants"]}
+    return {v["label"]: v for v in doc["acts"][act]["variants"]}
+
+
+def medians(variant):
+    return {key: f and f["median"] for key, f in variant["figures"].items()}
+
+
+def figures_of(doc, act=0):
+    """{label: {key: median}}"""
+    return {label: medians(v) for label, v in rows_of(doc, act).items()}
 
 
 def test_table_and_words(small):
@@ -84,64 +93,78 @@ def test_table_and_words(small):
     words = next(i for i, line in enumerate(lines) if REFUSAL in line)
     rows = [i for i, line in enumerate(lines) if re.match(r"(naive|weir)( \(!\))?  ", line)]
     assert len(rows) == 2 and words < rows[0]
-    naive = rows_of(doc)["naive"]["row"]
+    naive = figures_of(doc)["naive"]
     assert f"{naive['refused']:,}" in lines[rows[0]]
-    assert f"/ {naive['peak']['out']['time_wait']:,}" in lines[rows[0]]
+    assert f"/ {naive['time_wait']:,}" in lines[rows[0]]
     assert any(line.startswith("naive: ") for line in lines)
     assert any(line.startswith("weir: ") for line in lines)
-    assert markdown.startswith("<!-- weir lab -->")
-    assert REFUSAL in markdown and "| naive" in markdown and "| weir" in markdown
+    assert "expected: 4 of 4 lines hold" in lines
+    assert REFUSAL in markdown and "naive" in markdown and "weir" in markdown
 
 
 def test_the_incident_and_the_cure_in_figures(small):
     _, doc, _ = small
-    rows = rows_of(doc)
-    naive, weir = rows["naive"]["row"], rows["weir"]["row"]
+    naive, weir = (figures_of(doc)[n] for n in ("naive", "weir"))
     assert naive["started"] == weir["started"] == 48  # 16/s for 3 s: the same arrivals
     for row in naive, weir:
         assert row["started"] == sum(row[k] for k in ("good", "late", "failed", "unanswered"))
         assert row["slots_limit"] == 100 and row["slots_over"] == 0
+        assert row["in"] == 16 and row["good_share"] == pytest.approx(row["good"] / 48, abs=1e-5)
     assert naive["refused"] > 0 and naive["slots_peak"] == 100
-    assert naive["peak"]["out"]["time_wait"] > 50
-    assert naive["peak"]["in"]["time_wait"] == 0
+    assert naive["time_wait"] > 50 and naive["in_time_wait"] == 0
     # Those that were answered, it closed itself; refusals end in resets.
-    first = naive["closed_first"]
-    assert first["closes"] == 144
-    assert first["server"] == 0 and first["middleware"] > 0.3 and first["reset"] > 0.1
-    assert sum(v for k, v in first.items() if k != "closes") == pytest.approx(1, abs=1e-4)
+    assert naive["ended"] == 144 and naive["closed_server"] == 0
+    assert naive["closed_middleware"] > 0.3 and naive["closed_reset"] > 0.1
+    assert sum(v for k, v in naive.items() if k.startswith("closed_")) == \
+        pytest.approx(1, abs=1e-4)
+    assert naive["ports_left"] < 28232 - 50 / 2
     assert weir["refused"] == 0
-    assert weir["peak"]["out"]["time_wait"] == weir["peak"]["out"]["fin_wait2"] == 0
+    assert weir["time_wait"] == weir["fin_wait2"] == 0
     assert weir["slots_peak"] <= 100
-    assert rows["naive"]["words"]["text"] == REFUSAL
-    assert rows["naive"]["words"]["status"] == 503
-    assert rows["weir"]["words"] is None
+    assert 0 < naive["cpu_middleware"] < 2
+    rows = rows_of(doc)
+    assert rows["naive"]["words"][0]["text"] == REFUSAL
+    assert rows["naive"]["words"][0]["status"] == 503
+    assert rows["weir"]["words"] == []
+    assert doc["passed"] and all(e["held"] for e in doc["acts"][0]["expect"])
 
 
-def test_samples_are_two_a_second_and_agree_with_the_peaks(small):
+def test_series_are_two_looks_a_second_and_agree_with_the_peaks(small):
     _, doc, _ = small
     for variant in doc["acts"][0]["variants"]:
-        samples = variant["samples"]
-        times = [s["t_ms"] for s in samples]
+        run, = variant["runs"]
+        series = run["series"]
+        times = series["t_ms"]
         assert times == sorted(times)
-        assert len(samples) >= 2 * (times[-1] / 1000) * 0.5
+        assert len(times) >= 2 * (times[-1] / 1000) * 0.5
+        assert {len(column) for column in series.values()} == {len(times)}
+        for side, prefix in ("in", "in_"), ("out", ""):
+            for state in "established", "time_wait", "fin_wait2":
+                seen = series.get(f"middleware.{side}.{state}", [0])
+                assert max(seen) == run["figures"][prefix + state]
+        assert max(series["server.used"]) <= 100
+        assert run["server"]["slots"]["peak"] == run["figures"]["slots_peak"]
+        assert run["load"]["schema"] == "weir.load/1"
+        # one clock: the load's
+        assert run["began_at_ms"] == run["load"]["started_at_ms"]
         for side in "in", "out":
-            peak = variant["row"]["peak"][side]
-            for state in "ESTABLISHED", "TIME_WAIT", "FIN_WAIT2":
-                seen = [s["hosts"]["middleware"][side].get(state, 0) for s in samples]
-                assert max(seen) == peak[state.lower()]
-        for s in samples:
-            assert s["server"]["used"] <= 100
-        assert variant["server"]["slots"]["peak"] == variant["row"]["slots_peak"]
-        assert variant["load"]["schema"] == "weir.load/1"
+            for first, count in variant["closes"][side]["first"].items():
+                assert series[f"closes.{side}.{first}"][-1] == count
+        # Nobody's first look finds what the last one does not: counters only grow.
+        for name, column in series.items():
+            if ".counters." in name or name.startswith("closes."):
+                assert column == sorted(column)
 
 
 # ---- the JSON and its page --------------------------------------------------------------------
 
 
 def documented():
-    """Paths that docs/json/lab.md names. `.name` stands beside the first of its row."""
+    """Paths that the first table of docs/json/lab.md names. `.name` stands beside the first of its
+    row."""
     paths = set()
-    for line in (ROOT / "docs" / "json" / "lab.md").read_text().splitlines():
+    text = (ROOT / "docs" / "json" / "lab.md").read_text()
+    for line in text[:text.index("`CLOSES` is an object")].splitlines():
         if line.startswith("| `"):
             first, *more = re.findall(r"`([^`]+)`", line.split("|")[1])
             paths |= {first, *(first.rpartition(".")[0] + n if n.startswith(".") else n
@@ -150,21 +173,22 @@ def documented():
 
 
 # Documents of other verbs, and maps whose keys are told in words.
-OPAQUE = {"acts[].variants[].load", "acts[].variants[].server", "acts[].variants[].middleware",
-          "acts[].variants[].samples[].server", "acts[].variants[].samples[].middleware",
-          "acts[].variants[].closes.in.first", "acts[].variants[].closes.in.why",
-          "acts[].variants[].closes.out.first", "acts[].variants[].closes.out.why",
-          "acts[].variants[].samples[].hosts.client",
-          "acts[].variants[].samples[].hosts.middleware",
-          "acts[].variants[].samples[].hosts.server"}
+OPAQUE = {"machine.sysctls", "machine.programs", "acts[].expect[].point",
+          "acts[].variants[].point", "acts[].variants[].closes.in", "acts[].variants[].closes.out",
+          "acts[].variants[].runs[].files", "acts[].variants[].runs[].figures",
+          "acts[].variants[].runs[].load", "acts[].variants[].runs[].server",
+          "acts[].variants[].runs[].middleware"}
 
 
 def paths_of(value, at=""):
     """Every leaf, array and opaque object of a document, as the page writes them."""
+    if at.startswith("acts[].variants[].figures."):
+        at = re.sub(r"figures\.\w+", "figures.KEY", at)
     if at in OPAQUE or value is None:
         return {at}
     if isinstance(value, dict):
-        return set().union(*(paths_of(v, f"{at}.{k}".lstrip(".")) for k, v in value.items()))
+        named = {at} if at.endswith((".figures", ".series")) else set()
+        return named.union(*(paths_of(v, f"{at}.{k}".lstrip(".")) for k, v in value.items()))
     if isinstance(value, list):
         below = set().union(*(paths_of(v, at + "[]") for v in value)) if value else set()
         return {at} | {p for p in below if p != at + "[]"}
@@ -173,27 +197,31 @@ def paths_of(value, at=""):
 
 def test_json_is_as_its_page_says(small):
     _, doc, _ = small
+    here = {p for p in paths_of(doc) if not p.startswith("acts[].variants[].runs[].series.") or
+            p.endswith(".t_ms")}
+    here = {re.sub(r"\[\]$", "", p) for p in here if not p.endswith("histogram[][]")}
     page = documented()
-    host = {"in", "out", "counters", "cpu_ms"}
-    assert host <= page
-    page -= host
-    here = paths_of(doc)
-    here.discard("acts[].variants[].words" if "acts[].variants[].words.text" in here else "")
-    page.discard("acts[].variants[].words")
+    here -= {"acts[].variants[].figures.KEY"}  # null where unknown
+    # what this run has nothing of
+    page -= {p for p in page if p.startswith("acts[].sweep[].")}
     assert here - page == set()
-    assert page - here == set()
+    assert page - here <= {"acts[].variants[].runs[].files"}
 
 
-def test_hosts_of_a_sample_are_as_the_page_says(small):
+def test_columns_of_the_series_are_as_the_page_says(small):
     _, doc, _ = small
     text = (ROOT / "docs" / "json" / "lab.md").read_text()
-    for sample in doc["acts"][0]["variants"][0]["samples"]:
-        for host in sample["hosts"].values():
-            assert set(host) == {"in", "out", "counters", "cpu_ms"}
-            for name in [*host["counters"], *host["in"], *host["out"]]:
-                assert f"`{name}`" in text or name in SS_NAMES.values()
-        for name in [*sample["server"], *sample["middleware"]]:
-            assert f"`{name}`" in text
+    for name in doc["acts"][0]["variants"][0]["runs"][0]["series"]:
+        host, *rest = name.split(".")
+        if rest[:1] in (["in"], ["out"]):
+            assert host == "closes" or f"`{rest[1]}`" in text or rest[1] == "orphan_fin_wait2"
+        elif rest[:1] == ["counters"]:
+            assert f"`{rest[1]}`" in text
+        elif rest[:1] == ["first"]:
+            assert rest[1] in ("open", "local", "local-or-both", "peer", "both")
+        elif host in ("server", "middleware") and rest[0] not in ("ports_left", "cpu_ms",
+                                                                  "cpu_wait_ms"):
+            assert f"`{rest[0]}`" in text
 
 
 # ---- nothing is left --------------------------------------------------------------------------
@@ -296,7 +324,18 @@ def ss_by_side(pid, port):
     return sides
 
 
-def test_counts_agree_with_ss(place):
+def nstat(pid):
+    """Of the namespace of a process, under our names."""
+    names = {"TcpEstabResets": "estab_resets", "TcpExtTW": "tw",
+             "TcpExtTCPAbortOnClose": "abort_on_close", "TcpExtTCPAbortOnData": "abort_on_data",
+             "TcpExtListenOverflows": "listen_overflows", "TcpRetransSegs": "retrans_segs"}
+    out = subprocess.run(["nsenter", "-t", str(pid), "-n", "nstat", "-asz", *names],
+                         capture_output=True, text=True, check=True).stdout
+    return {names[line.split()[0]]: int(line.split()[1]) for line in out.splitlines()
+            if line.split()[0] in names}
+
+
+def test_counts_agree_with_ss_and_nstat(place):
     """The callers are frozen; when all they asked for is answered nothing moves any more, and the
     lab's samples must be what ss says."""
     process = start_lab(place, "run", "incident", *SMALL, "--for", "40s", "--only", "naive,weir")
@@ -319,18 +358,29 @@ def test_counts_agree_with_ss(place):
             still.update(since=time.monotonic(), what=now)
         return time.monotonic() - still["since"] > 1.7
     eventually(frozen, within=40)
+    counters = {d: nstat(p) for d, p in middle.items()}
     for pid in callers:
         os.kill(pid, signal.SIGKILL)
     assert process.wait(timeout=30) == 1  # the load gave no report, and it says so
     doc = json.loads((place / "report" / "samples.json").read_text())
     assert "the load gave no report" in (place / "out").read_text()
-    by_folder = {re.search(r"unix:(\S+)/middleware", " ".join(v["commands"]["middleware"])).group(1):
-                 v for v in doc["acts"][0]["variants"]}
+    runs = [v["runs"][0] for v in doc["acts"][0]["variants"]]
+    by_folder = {re.search(r"unix:(\S+)/middleware", " ".join(r["commands"]["middleware"])).group(1):
+                 r for r in runs}
     assert set(by_folder) == set(still["what"])
     for folder, counts in still["what"].items():
         # The last sample is from after the callers' death.
-        hosts = by_folder[folder]["samples"][-2]["hosts"]["middleware"]
-        assert {side: hosts[side] for side in ("in", "out")} == counts
+        series = by_folder[folder]["series"]
+        seen = {side: {} for side in ("in", "out")}
+        for name, column in series.items():
+            host, *rest = name.split(".")
+            if host == "middleware" and rest[0] in seen and column[-2] and \
+                    rest[1] != "orphan_fin_wait2":
+                seen[rest[0]][rest[1].upper()] = column[-2]
+        assert seen == counts
+        # and the kernel's own counters are what nstat reads
+        for name, value in counters[folder].items():
+            assert series[f"middleware.counters.{name}"][-2] == value
 
 
 # ---- the user's own program -------------------------------------------------------------------
@@ -347,11 +397,10 @@ def test_own_middleware_stands_in_the_table(place):
     assert doc == json.loads((place / "report" / "samples.json").read_text())
     rows = rows_of(doc)
     assert list(rows) == ["naive", "yours"]
-    assert rows["yours"]["commands"]["middleware"] == ["sh", "-c", command]
-    assert rows["yours"]["middleware"] is None
-    naive, yours = rows["naive"]["row"], rows["yours"]["row"]
-    assert yours["peak"]["out"]["time_wait"] == \
-        pytest.approx(naive["peak"]["out"]["time_wait"], rel=0.1)
+    assert rows["yours"]["runs"][0]["commands"]["middleware"] == ["sh", "-c", command]
+    assert rows["yours"]["runs"][0]["middleware"] is None
+    naive, yours = (medians(rows[n]) for n in ("naive", "yours"))
+    assert yours["time_wait"] == pytest.approx(naive["time_wait"], rel=0.1)
 
 
 @pytest.mark.parametrize("command, says", [
@@ -381,12 +430,12 @@ def test_middleware_that_listens_where_nobody_comes(place):
 def test_node_shows_the_incident_as_naive_does(place):
     done = lab(place, "run", "incident", *SMALL, "--only", "naive,node", "--quiet", "--json")
     assert done.returncode == 0, done.stderr
-    rows = rows_of(json.loads(done.stdout))
-    naive, node = rows["naive"]["row"], rows["node"]["row"]
-    assert node["peak"]["out"]["time_wait"] == \
-        pytest.approx(naive["peak"]["out"]["time_wait"], rel=0.1)
-    assert node["closed_first"]["server"] == 0
-    assert rows["node"]["words"]["text"] == REFUSAL
+    doc = json.loads(done.stdout)
+    naive, node = (figures_of(doc)[n] for n in ("naive", "node"))
+    assert node["time_wait"] == pytest.approx(naive["time_wait"], rel=0.1)
+    assert node["closed_server"] == 0
+    assert node["loop_delay_ms"] > 0
+    assert rows_of(doc)["node"]["words"][0]["text"] == REFUSAL
 
 
 def test_a_real_fasthttp_shows_the_same_shape(place, fasthttp):
@@ -395,12 +444,12 @@ def test_a_real_fasthttp_shows_the_same_shape(place, fasthttp):
                "--quiet", "--json")
     assert done.returncode == 0, done.stderr
     doc = json.loads(done.stdout)
-    assert doc["origin"] == "fasthttp"
-    naive, weir = (rows_of(doc)[n]["row"] for n in ("naive", "weir"))
+    assert doc["acts"][0]["server"] == "fasthttp"
+    naive, weir = (figures_of(doc)[n] for n in ("naive", "weir"))
     assert naive["refused"] > 0 and naive["slots_peak"] == 100
-    assert naive["peak"]["out"]["time_wait"] > 50
+    assert naive["time_wait"] > 50
     assert weir["refused"] == 0 and weir["slots_peak"] <= 100
-    assert rows_of(doc)["naive"]["words"]["text"] == REFUSAL
+    assert rows_of(doc)["naive"]["words"][0]["text"] == REFUSAL
 
 
 # ---- who may, and what is said to who may not ---------------------------------------------------
@@ -428,9 +477,11 @@ def test_an_ordinary_user(place, nobody):
     done = lab(place, "run", "incident", *SMALL, "--only", "naive,weir", "--quiet", "--json",
                program=weir, wrap=become)
     assert done.returncode == 0, done.stderr
-    rows = rows_of(json.loads(done.stdout))
-    assert rows["naive"]["row"]["peak"]["out"]["time_wait"] > 50
-    assert rows["weir"]["row"]["refused"] == 0
+    doc = json.loads(done.stdout)
+    rows = figures_of(doc)
+    assert rows["naive"]["time_wait"] > 50
+    assert rows["weir"]["refused"] == 0
+    assert doc["machine"]["namespaces"] == "user"
 
 
 def test_no_right_to_namespaces(place):
@@ -473,7 +524,10 @@ def test_soft_limit_is_raised(place):
     (["run", "incident", "--only", "pool-50", "--act", "1"], "nothing is left to run"),
     (["run", "incident", "--for", "30"], "'30' has no unit"),
     (["run", "incident", "--scale", "0%"], "--scale 0%"),
-    (["run", "incident", "--act", "3"], "--act"),
+    (["run", "incident", "--act", "3"], "--act: there is no act '3'"),
+    (["compare", "before"], "compare which?"),
+    (["new", "a.yaml", "b.yaml"], "one file at most"),
+    (["run", "./nowhere.yaml"], "./nowhere.yaml: No such file"),
 ])
 def test_misuse(place, words, says):
     done = lab(place, *words)
@@ -484,20 +538,22 @@ def test_misuse(place, words, says):
 
 def test_foreign_files_are_not_replaced(place):
     (place / "report").mkdir()
-    (place / "report" / "table.md").write_text("my notes\n")
+    (place / "report" / "report.md").write_text("my notes\n")
     done = lab(place, "run", "incident", *SMALL, "--only", "weir")
     assert done.returncode == 1
-    assert "table.md is there and is not ours" in done.stderr
-    assert (place / "report" / "table.md").read_text() == "my notes\n"
+    assert "report.md is there and is not ours" in done.stderr
+    assert (place / "report" / "report.md").read_text() == "my notes\n"
 
 
 def test_list_and_show(place):
     done = lab(place, "list")
     assert done.returncode == 0
-    assert done.stdout.startswith("incident: ")
+    assert "\nincident: " in "\n" + done.stdout
     done = lab(place, "show", "incident", "--act", "1", "--origin", "fasthttp", "--scale", "10%")
     assert done.returncode == 0
     for text in ("naive:", "weir:", "--limit 100", "--connections pretend",
                  "WEIR_LISTEN_PORT=9090", "./fasthttp"):
         assert text in done.stdout
-    assert "act 2" not in done.stdout
+    assert "act pool" not in done.stdout
+    done = lab(place, "show", "incident", "--yaml")
+    assert done.stdout == (ROOT / "lab" / "scenarios" / "incident.yaml").read_text()

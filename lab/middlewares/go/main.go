@@ -5,6 +5,9 @@
 //	WEIR_LISTEN_HOST, WEIR_LISTEN_PORT   where callers come in
 //	WEIR_UPSTREAMS                       base URLs of the API, by turns
 //	WEIR_GATHER                          calls out per call in (3)
+//	POOL                                 at most so many connections an address (none)
+//	KEEP_ALIVE                           no: close each connection after its answer (yes)
+//	TIMEOUT_MS                           give up a call after so long and close it (none)
 package main
 
 import (
@@ -17,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 type answer struct {
@@ -31,6 +35,15 @@ func env(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// number is 0, which means none, when the variable is empty.
+func number(name string) int {
+	n, err := strconv.Atoi(env(name))
+	if err != nil && env(name) != "" {
+		log.Fatalf("%s: '%s' is no number", name, env(name))
+	}
+	return n
 }
 
 func callOut(url string) answer {
@@ -55,6 +68,11 @@ func main() {
 	if upstreams[0] == "" {
 		log.Fatal("WEIR_UPSTREAMS is empty: give the base URL of the API")
 	}
+	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
+		transport.MaxConnsPerHost = number("POOL")
+		transport.DisableKeepAlives = env("KEEP_ALIVE") == "no"
+	}
+	http.DefaultClient.Timeout = time.Duration(number("TIMEOUT_MS")) * time.Millisecond
 	var turn uint64
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		answers := make(chan answer, gather)

@@ -153,7 +153,7 @@ static void check_wrong(const char *line, uint32_t at, const char *says)
 static void test_wrong_lines(void **state)
 {
 	(void)state;
-	check_wrong("wier.good > 0", 5, "there is no variant 'wier': did you mean weir?");
+	check_wrong("wier.good > 0", 1, "there is no variant 'wier': did you mean weir?");
 	check_wrong("weir.godo > 0", 6, "there is no figure 'godo': did you mean good?");
 	check_wrong("weir > 0", 5, "which figure of weir?");
 	check_wrong("weir.good", 10, "compares nothing");
