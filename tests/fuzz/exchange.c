@@ -169,7 +169,7 @@ static void scene_init(struct scene *s, struct slice *in)
 	s->client_host = sim_host(s->sim, "10.0.0.1");
 	s->proxy_host = sim_host(s->sim, "10.0.0.2");
 	s->server_host = sim_host(s->sim, "10.0.0.3");
-	stage_options(&s->opt, options[next(in) % ARRAY_LEN(options)]);
+	stage_options(&s->opt, s->words, options[next(in) % ARRAY_LEN(options)]);
 	proxy_fill_upstream(&s->opt, &s->upstream);
 	raw_addr("10.0.0.3:80", &s->upstream.endpoints[0]);
 	s->upstream.endpoint_count = 1;

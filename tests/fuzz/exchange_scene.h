@@ -36,7 +36,8 @@ struct peer {
 struct scene {
 	struct sim *sim;
 	struct io_loop *client_host, *proxy_host, *server_host;
-	struct proxy_options opt;
+	char words[STAGE_WORDS_BYTES];
+	struct proxy_options opt; /* its texts are in words */
 	struct upstream_cfg upstream;
 	struct proxy proxy;
 	struct server_ops ops; /* the proxy's, and CONNECT is let through */

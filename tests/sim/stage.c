@@ -11,17 +11,18 @@ static const struct opt opts[] = {
 #undef GROUP
 };
 
-void stage_options(struct proxy_options *out, const char *options)
+void stage_options(
+	struct proxy_options *out, char line[STAGE_WORDS_BYTES], const char *options)
 {
 	static const struct verb verb = { .name = "proxy",
 		.opts = opts,
 		.opt_count = ARRAY_LEN(opts),
 		.options_size = sizeof(struct proxy_options) };
-	char line[1000], *words[WORDS_MAX], *save = NULL;
+	char *words[WORDS_MAX], *save = NULL;
 	struct opt_texts rest = { .n = 0 };
 	struct problem p = { "" };
 	int n = 0;
-	snprintf(line, sizeof(line), "%s", options);
+	snprintf(line, STAGE_WORDS_BYTES, "%s", options);
 	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		words[n++] = w;
 	enum opts_outcome got = opts_parse(&verb, n, words, out, &rest, &p);
@@ -40,7 +41,7 @@ void stage_init(struct stage *s, const struct sim_cfg *sim, const char *options,
 	s->crowd_host = sim_host(s->sim, "10.0.0.1");
 	s->proxy_host = sim_host(s->sim, "10.0.0.2");
 	s->api_host = sim_host(s->sim, "10.0.0.3");
-	stage_options(&s->opt, options);
+	stage_options(&s->opt, s->words, options);
 	proxy_fill_upstream(&s->opt, &s->upstream);
 	raw_addr("10.0.0.3:80", &s->upstream.endpoints[0]);
 	s->upstream.endpoint_count = 1;

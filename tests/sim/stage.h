@@ -9,18 +9,23 @@
 #include "tests/sim/api.h"
 #include "tests/sim/crowd.h"
 
+#define STAGE_WORDS_BYTES 1000
+
 struct stage {
 	struct sim *sim;
 	struct io_loop *crowd_host, *proxy_host, *api_host;
-	struct proxy_options opt;
+	char words[STAGE_WORDS_BYTES];
+	struct proxy_options opt; /* its texts are in words */
 	struct upstream_cfg upstream;
 	struct proxy proxy;
 	struct api api;
 	struct crowd crowd;
 };
 
-/* Options as behind `weir proxy`, in one line. CHECKs that they are good. */
-void stage_options(struct proxy_options *out, const char *options);
+/* Options as behind `weir proxy`, in one line, kept in `words` for as long as `out` is used. CHECKs
+ * that they are good. */
+void stage_options(
+	struct proxy_options *out, char words[STAGE_WORDS_BYTES], const char *options);
 /* `options` in one line, as behind `weir proxy`; listen and upstream are the stage's. */
 void stage_init(struct stage *s, const struct sim_cfg *sim, const char *options,
 	const struct api_cfg *api, const struct crowd_cfg *crowd);

@@ -265,7 +265,7 @@ static struct model mixed(double load, uint64_t seed)
 		.slow = 0.2,
 		.slots = 50,
 		.callers = 1,
-		.for_ns = 100 * NS_S,
+		.for_ns = 40 * NS_S,
 		.seed = seed,
 	};
 }
@@ -360,7 +360,7 @@ static void test_a_flood_takes_nothing_from_the_modest(void **state)
 {
 	(void)state;
 	static const double loads[] = { 1.3, 3, 10 };
-	static const ns_t lengths[] = { 13 * NS_S, 100 * NS_S };
+	static const ns_t lengths[] = { 13 * NS_S, 40 * NS_S };
 	for (size_t i = 0; i < ARRAY_LEN(loads) * ARRAY_LEN(lengths); i++) {
 		struct model m = mixed(loads[i / 2], 5);
 		m.callers = CALLERS;
