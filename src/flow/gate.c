@@ -22,12 +22,11 @@ static struct chance_frees all_frees(
 {
 	struct chance_frees frees = chance_frees(g->slots, time);
 	ns_t mean = chance_mean(g->slots);
-	double elsewhere = mean > 0
-				   ? (double)call->elsewhere * (double)time / (double)mean
-				   : (double)call->elsewhere;
-	frees.mean += elsewhere;
-	frees.variance += elsewhere;
-	frees.none *= exp(-elsewhere);
+	double each = mean > 0 ? (double)time / (double)mean : 1;
+	double unknown = ((double)call->elsewhere + (double)call->room) * each;
+	frees.mean += unknown + (double)call->room;
+	frees.variance += unknown;
+	frees.none *= call->room ? 0 : exp(-unknown);
 	return frees;
 }
 

@@ -49,6 +49,7 @@ struct gate_call {
 	uint64_t ahead;     /* calls that come before it; with waits */
 	double share;       /* of the slots that come free, those it may have: 0 to 1 */
 	bool waits;         /* there is no slot for it now */
+	uint32_t room;      /* slots that it may take now, but others come before it */
 	uint32_t elsewhere; /* slots held where their ages are not known */
 	ns_t doubles_in;    /* the limit, as it grows; 0 or NS_NEVER: it stands */
 };

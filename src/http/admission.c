@@ -268,7 +268,8 @@ enum err admission_ask(
 		.doubles_in = u->tuner_doubles_in,
 	};
 	asked.ahead += waiting_elsewhere(u);
-	asked.waits = asked.ahead > 0 || caller_room(&a->callers, c, room, now) < n;
+	asked.room = caller_room(&a->callers, c, room, now);
+	asked.waits = asked.ahead > 0 || asked.room < n;
 	asked.ahead += n - 1;
 	if (held)
 		asked.waits = false;

