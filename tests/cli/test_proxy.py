@@ -104,7 +104,7 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--gather", "0"], ["--gather", "between 1 and 64"]),
     (["--gather", "65"], ["--gather", "between 1 and 64"]),
     (["--gather", "9", "--limit", "8"], ["--gather 9", "limit of 8", "never be admitted"]),
-    (["--abandon", "never"], ["--abandon", "'never'", "drain, reset or close"]),
+    (["--abandon", "never"], ["--abandon", "'never'", "drain, reset, close or auto"]),
     (["--clients", "0"], ["--clients", "nobody could come in"]),
     (["word"], ["'word'"]),
     (["--timeout"], ["--timeout"]),
