@@ -134,9 +134,24 @@ static void check_arrivals(struct hand *h, struct lab_callers *c)
 	if (h->c->warm_up >= c->run_for)
 		complain_at(h, &h->source->levels, "warm-up",
 			"is not shorter than the run itself");
-	if (c->replay && reader_find(&h->callers, "rate"))
-		complain_at(h, &h->callers, "rate",
-			"replay says when requests come in: leave it out");
+	for (uint32_t i = 0; i < h->callers.n; i++) {
+		const struct conf_node *rate = conf_get(h->callers.map[i], "rate");
+		if (rate && conf_get(h->callers.map[i], "replay"))
+			conf_complain(h->r->conf, rate->at,
+				"rate: replay says when requests come in: leave it out");
+	}
+}
+
+/* One key stands at a stronger level than the other. */
+static bool is_stronger(const struct reader_levels *l, const char *one, const char *other)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (conf_get(l->map[i], other))
+			return false;
+		if (conf_get(l->map[i], one))
+			return true;
+	}
+	return false;
 }
 
 /* Options that the plan and the figures must know of as well. */
@@ -172,6 +187,8 @@ static void read_callers(struct hand *h)
 	reader_word(h->r, &h->callers, "replay", &replay);
 	read_phases(h, c);
 	c->poisson = kind == 1;
+	if (replay && is_stronger(&h->callers, "rate", "replay"))
+		replay = NULL;
 	c->replay = replay ? beside(h, replay) : NULL;
 	c->rate = (o->rate > 0 ? o->rate : c->rate) * o->scale;
 	for (uint32_t i = 0; i < c->n_phases; i++)

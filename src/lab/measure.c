@@ -2,9 +2,11 @@
 
 #include <math.h>
 
-/* Of the time that a program was ready to run, or ran: a share it may wait for a processor
- * before its figures are the machine's. */
-#define WAIT_SHARE_MAX 0.1
+#include "base/units.h"
+
+/* How long a program may wait for a processor, the mean of all its turns, before its
+ * figures are the machine's: the load's own bound for being late. */
+#define WAIT_MAX (5 * NS_MS)
 
 /* What a run is measured with: its samples behind the warm-up, and the look before them. */
 struct span {
@@ -205,14 +207,16 @@ static void from_counters(struct figures *f, const struct span *s)
 /* Programs end, so the most that was seen of their time counts. */
 static struct usage usage_of(const struct span *s, enum lab_host_id id)
 {
-	struct usage most = { 0, 0 };
+	struct usage most = { 0, 0, 0 };
 	for (const struct lab_sample *at = s->first; at < s->end; at++) {
 		most.cpu_for = ns_max(most.cpu_for, at->host[id].usage.cpu_for);
 		most.wait_for = ns_max(most.wait_for, at->host[id].usage.wait_for);
+		most.turns = ns_max(most.turns, at->host[id].usage.turns);
 	}
 	if (s->from) {
 		most.cpu_for -= s->from->host[id].usage.cpu_for;
 		most.wait_for -= s->from->host[id].usage.wait_for;
+		most.turns -= s->from->host[id].usage.turns;
 	}
 	return most;
 }
@@ -255,13 +259,13 @@ char *measure_invalid(const struct lab_run *r)
 		text_add_slice(&t, why);
 	for (int i = LAB_MIDDLE; !t.len && s.first < s.end && i < LAB_HOSTS; i++) {
 		struct usage u = usage_of(&s, i);
-		double elapsed = (double)(s.end[-1].at - (s.from ? s.from->at : 0));
-		double share = (double)u.wait_for / elapsed;
-		if (share > WAIT_SHARE_MAX)
-			text_addf(&t,
-				"the %s was ready to run and waited for a processor for "
-				"%.0f%% of the time, so this machine was too busy",
-				lab_host_name(i), 100 * share);
+		ns_t wait = u.turns > 0 ? u.wait_for / u.turns : 0;
+		if (wait <= WAIT_MAX)
+			continue;
+		text_addf(&t, "the %s waited ", lab_host_name(i));
+		text_add_duration(&t, wait);
+		text_add(&t, " for a processor each time it had something to do, so this "
+			     "machine was too busy");
 	}
 	return t.len ? text_take(&t) : NULL;
 }

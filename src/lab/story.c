@@ -73,7 +73,10 @@ static void tell_server(struct text *t, const struct lab_row *r)
 		count(t, r, FIG_calls);
 		text_add(t, " calls.");
 	} else {
-		text_add(t, "nothing: what was full was not the server.");
+		text_add(t, "nothing");
+		text_add(t, r->f.of[FIG_good] < r->f.of[FIG_started]
+				    ? ": what was full was not the server."
+				    : ".");
 	}
 }
 

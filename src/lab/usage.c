@@ -49,7 +49,8 @@ static void add_threads(const char *pid, struct usage *to)
 		if (!read_line(path, line))
 			continue;
 		to->cpu_for += strtoll(line, &end, 10);
-		to->wait_for += strtoll(end, NULL, 10);
+		to->wait_for += strtoll(end, &end, 10);
+		to->turns += strtoll(end, NULL, 10);
 	}
 	if (d)
 		closedir(d);
@@ -60,7 +61,7 @@ void usage_read(const pid_t *leaders, struct usage *out, uint32_t n)
 	DIR *d = opendir("/proc");
 	struct dirent *e;
 	for (uint32_t i = 0; i < n; i++)
-		out[i] = (struct usage){ 0, 0 };
+		out[i] = (struct usage){ 0, 0, 0 };
 	while (d && (e = readdir(d))) {
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;

@@ -14,6 +14,7 @@
 struct usage {
 	ns_t cpu_for;  /* processor time */
 	ns_t wait_for; /* ready to run, and no processor free */
+	int64_t turns; /* on a processor */
 };
 
 /* Of several sessions (leaders' ids; 0: none) in one look. */

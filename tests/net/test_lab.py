@@ -8,13 +8,14 @@ import shutil
 import signal
 import stat
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, WEIR, cannot_make_namespaces, eventually
+from labs import (figures_of, lab, links, medians, namespaces, place,  # noqa: F401
+                  rows_of, start_lab)
 
 pytestmark = pytest.mark.usefixtures("weir")
 
@@ -23,36 +24,6 @@ REFUSAL = "The connection cannot be served because Server.Concurrency limit exce
 SS_NAMES = {"ESTAB": "ESTABLISHED", "TIME-WAIT": "TIME_WAIT", "FIN-WAIT-1": "FIN_WAIT1",
             "FIN-WAIT-2": "FIN_WAIT2", "CLOSE-WAIT": "CLOSE_WAIT", "LAST-ACK": "LAST_ACK",
             "CLOSING": "CLOSING", "SYN-SENT": "SYN_SENT", "SYN-RECV": "SYN_RECV"}
-
-
-@pytest.fixture(autouse=True)
-def namespaces():
-    why = cannot_make_namespaces()
-    if why:
-        pytest.skip(why)
-
-
-@pytest.fixture
-def place():
-    """A TMPDIR and a current folder of the test's own; nothing may be left in the first."""
-    folder = Path(tempfile.mkdtemp(prefix="weir-test-"))
-    (folder / "tmp").mkdir()
-    yield folder
-    left = list((folder / "tmp").iterdir())
-    shutil.rmtree(folder)
-    assert not left
-
-
-def lab(place, *words, program=WEIR, wrap=(), **more):
-    env = dict(os.environ, TMPDIR=str(place / "tmp"))
-    return subprocess.run([*wrap, program, "lab", *words], cwd=place, env=env, text=True,
-                          capture_output=True, timeout=120, check=False, **more)
-
-
-def start_lab(place, *words):
-    env = dict(os.environ, TMPDIR=str(place / "tmp"))
-    with open(place / "out", "wb") as out, open(place / "err", "wb") as err:
-        return subprocess.Popen([WEIR, "lab", *words], cwd=place, env=env, stdout=out, stderr=err)
 
 
 # ---- what a run says --------------------------------------------------------------------------
@@ -71,19 +42,6 @@ def small(tmp_path_factory):
     assert not list((folder / "tmp").iterdir())
     return done, json.loads((folder / "report" / "samples.json").read_text()), \
         (folder / "report" / "report.md").read_text()
-
-
-def rows_of(doc, act=0):
-    return {v["label"]: v for v in doc["acts"][act]["variants"]}
-
-
-def medians(variant):
-    return {key: f and f["median"] for key, f in variant["figures"].items()}
-
-
-def figures_of(doc, act=0):
-    """{label: {key: median}}"""
-    return {label: medians(v) for label, v in rows_of(doc, act).items()}
 
 
 def test_table_and_words(small):
@@ -261,11 +219,6 @@ def running(process):
         tree = tree_below(process.pid)
         return tree if sum(" load " in c for _, _, c in tree.values()) == 2 else None
     return eventually(both, within=60)
-
-
-def links():
-    return set(re.findall(r"^\d+: ([^:@]+)", subprocess.run(
-        ["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout, re.M))
 
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
