@@ -13,7 +13,7 @@ static bool is_mark(const char *words, const char *at)
 	if (at == words)
 		return strchr("-+=", *at) != NULL;
 	if (digits && at == words + digits)
-		return *at == '.' || *at == ')';
+		return (*at == '.' || *at == ')') && (at[1] == ' ' || !at[1]);
 	return *at == ':' && at[1] == '/'; /* an address would become a link */
 }
 

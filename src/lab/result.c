@@ -146,8 +146,6 @@ static void figures_init(struct lab_figures *f, struct at *at)
 	if (!f->label)
 		f->label = mem_strdup("?");
 	f->is_fault = is_at(at, in_variant(at, "role"), "fault");
-	f->is_cure = is_at(at, in_variant(at, "role"), "cure") ||
-		     is_at(at, in_variant(at, "role"), "weir");
 	f->valid = json_get_bool(at->doc, in_variant(at, "valid"), &f->valid) && f->valid;
 	f->invalid_why = text_at(at, in_variant(at, "invalid_why"));
 #define X(field, key) f->field = measure_at(at, key);

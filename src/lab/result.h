@@ -45,7 +45,6 @@ struct lab_measure {
 struct lab_figures {
 	char *label;   /* name and point */
 	bool is_fault; /* its role: it shows what goes wrong */
-	bool is_cure;  /* something tried against that */
 	bool valid;
 	char *invalid_why; /* may be NULL */
 	/* Variants of the same group met the same arrivals at the same server. */

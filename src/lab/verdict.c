@@ -89,8 +89,7 @@ static const struct lab_figures *judged_of(const struct lab_act_figures *a)
 
 static bool may_cure(const struct lab_figures *f, const struct lab_figures *judged)
 {
-	return f != judged && f->group == judged->group && is_judgeable(f) &&
-	       (f->is_cure || f->is_fault);
+	return f != judged && f->group == judged->group && is_judgeable(f);
 }
 
 static bool is_better(const struct lab_figures *a, const struct lab_figures *b)
@@ -308,10 +307,34 @@ static bool add_crowd(struct text *t, const struct lab_figures *f, bool said)
 	return true;
 }
 
+/* Nothing was wrong. */
+static void add_room(struct text *t, const struct lab_figures *f)
+{
+	if (slots_are_known(f)) {
+		text_add(t, "At the peak ");
+		add_of(t, f->slots_peak, f->slots_limit);
+		text_addf(t, " %s of the server were taken",
+			plural(f->slots_limit, "slot", "slots"));
+	}
+	if (f->refused.known) {
+		text_add(t,
+			slots_are_known(f) ? ", and it refused " : "The server refused ");
+		add_count(t, f->refused);
+		text_addf(t, " %s", plural(f->refused, "call", "calls"));
+	} else if (!slots_are_known(f)) {
+		text_add(t, "No more than the answers was measured");
+	}
+	text_add_char(t, '.');
+}
+
 static char *shows_of(const struct lab_figures *f, int64_t runs)
 {
 	struct text t;
 	text_init(&t);
+	if (is_judgeable(f) && is_well(f)) {
+		add_room(&t, f);
+		return text_take(&t);
+	}
 	bool said = add_words(&t, f, runs);
 	said = add_sockets(&t, f, said);
 	said = add_crowd(&t, f, said);

@@ -4,6 +4,7 @@
  */
 const charts = (() => {
 	const { el, button, take, swatch, table, column, choice } = parts;
+	const LONG_NAME = 12; /* two such do not stand beside each other under a plot */
 	const groups = [];
 
 	/* ---- one figure ---- */
@@ -28,7 +29,8 @@ const charts = (() => {
 				: shown(figure, value);
 		};
 		figure.lines.forEach((_, i) => tell(i, null, null));
-		return { list: el('ul', { class: 'legend' }, items), tell };
+		const long = figure.lines.some(line => line.name.length > LONG_NAME);
+		return { list: el('ul', { class: long ? 'legend long' : 'legend' }, items), tell };
 	}
 
 	function describe(figure) {

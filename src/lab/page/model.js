@@ -1,7 +1,8 @@
 /*
  * model: what the page shows, out of a result (schema weir.lab/2, docs/json/lab.md).
  * Nothing here knows a page. A line is { name, colour, dash, points }, a point [x, y]; a
- * figure is { key, title, unit, format, holds, lines }.
+ * figure is { key, title, unit, format, holds, lines }; in one that holds, y stays so until
+ * the next x.
  */
 const model = (() => {
 	const HOSTS = ['client', 'middleware', 'server'];
@@ -27,13 +28,15 @@ const model = (() => {
 	const seconds = ms => ms / 1000;
 	const notNull = points => points.filter(([, y]) => y !== null && y !== undefined);
 
-	/* Of load's intervals: each value stands for the time from its start to the next. */
+	/* Of load's intervals: each value stands for the time from its start to the next. The last
+	 * may be cut short; by a request's distance it always is. */
 	function perInterval(run, value) {
 		const at = run.load ? run.load.intervals : [];
+		const whole = at.length > 1 ? at[1].t_ms - at[0].t_ms : 1000;
 		return notNull(at.map((now, i) => {
-			const end = i + 1 < at.length ? at[i + 1].t_ms : run.load.ran_for_ms;
-			const span = end > now.t_ms ? end - now.t_ms
-				: at.length > 1 ? at[1].t_ms - at[0].t_ms : 1000;
+			const rest = i + 1 < at.length ? at[i + 1].t_ms - now.t_ms
+				: run.load.ran_for_ms - now.t_ms;
+			const span = rest > 0 && rest < 0.9 * whole ? rest : Math.max(rest, whole);
 			return [seconds(now.t_ms), value(now, seconds(span))];
 		}));
 	}
@@ -180,7 +183,7 @@ const model = (() => {
 	function curves(variants) {
 		const look = looks(variants);
 		return { key: 'latency-curves', title: 'Time until the answer, by share of answers',
-			unit: '', format: values.duration, holds: true, time: true,
+			unit: '', format: values.duration, holds: true, closed: true, time: true,
 			lines: variants.filter(v => v.histogram.length).map(v =>
 				({ ...look(v), points: values.curve(v.histogram) })) };
 	}
@@ -207,20 +210,22 @@ const model = (() => {
 	const SWEPT_SHOWN = 6;
 
 	/* A figure of the catalogue over a swept parameter: x is the number of the value in
-	 * `values`, a point [x, [low, median, high]]. */
+	 * `values`, a point [x, [low, median, high]]. What does not sweep it is level. */
 	function swept(act, sweep, figure) {
 		const lines = new Map();
 		for (const v of act.variants) {
-			const x = sweep.values.indexOf(v.point[sweep.name]);
 			const known = v.figures[figure.key];
-			if (x < 0 || !known)
+			if (!known)
 				continue;
 			const others = pointText(v.point, sweep.name);
 			const name = others ? `${v.name} ${others}` : v.name;
+			const at = sweep.name in v.point ? [sweep.values.indexOf(v.point[sweep.name])]
+				: sweep.values.map((_, i) => i);
 			if (!lines.has(name))
 				lines.set(name, { name, colour: v.nameColour, dash: dashes(lines.size),
 					points: [] });
-			lines.get(name).points.push([x, [known.low, known.median, known.high]]);
+			for (const x of at)
+				lines.get(name).points.push([x, [known.low, known.median, known.high]]);
 		}
 		for (const line of lines.values())
 			line.points.sort(([a], [b]) => a - b);
@@ -256,8 +261,8 @@ const model = (() => {
 				seen.set(v.name, nth + 1);
 				const alone = names.length === 1;
 				return { ...v, nameColour: colour(v.name), colour: alone ? i : colour(v.name),
-					dash: act.sweep.length && !alone ? nth
-						: dashes(alone ? i : colour(v.name)) };
+					dash: act.sweep.length && !alone && act.variants.length > plot.COLOURS ? nth
+						: dashes(act.sweep.length ? i : colour(v.name)) };
 			});
 			return { ...act, variants };
 		});

@@ -198,7 +198,9 @@
 				...own.map(quoted), errorsTable(act, placeOf(act))];
 		});
 		return el('section', { 'aria-labelledby': 'words' },
-			el('h2', { id: 'words' }, 'The server’s own words'), made);
+			el('h2', { id: 'words' }, 'The server’s own words'), el('p', { class: 'quiet' },
+				'Texts of error answers, verbatim: as the server sent them where weir stood ' +
+				'between, else as the program between passed them on, or made them itself.'), made);
 	}
 
 	/* ---- acts ---- */

@@ -39,7 +39,7 @@ const plot = (() => {
 	function xAxis(figure, group) {
 		if (figure.ticks) {
 			const texts = figure.ticks.map(values.visible);
-			const wide = Math.max(...texts.map(text => text.length)) * LETTER_WIDTH;
+			const wide = Math.max(...texts.map(text => text.length)) * LETTER_WIDTH + 6;
 			return { axisLabelWidth: Math.min(wide, 90), ticker: (from, to, pixels) => {
 				const step = Math.max(1, Math.ceil((wide + 8) * texts.length / pixels));
 				return texts.map((text, v) => ({ v, label: v % step ? '' : quoted(text) }));
@@ -101,9 +101,18 @@ const plot = (() => {
 			axisLineColor: style.getPropertyValue('--faint').trim() };
 	}
 
+	/* A line's points; what holds for an interval is drawn to its end. */
+	function drawn(line, figure) {
+		const last = line.points.length - 1;
+		if (!figure.holds || figure.closed || last < 1)
+			return line.points;
+		const [x, y] = line.points[last];
+		return [...line.points, [x + (x - line.points[0][0]) / last, y]];
+	}
+
 	function pathOf(line, figure, graph) {
 		let path = '', before = null;
-		for (const [x, value] of line.points) {
+		for (const [x, value] of drawn(line, figure)) {
 			const at = [x, Array.isArray(value) ? value[1] : value];
 			const [left, top] = [graph.toDomXCoord(at[0]), graph.toDomYCoord(at[1])]
 				.map(n => n.toFixed(1));
@@ -156,7 +165,7 @@ const plot = (() => {
 			const member = { box, figure, told, hair: document.createElement('div') };
 			member.hair.className = 'hair';
 			member.hair.hidden = true;
-			const rows = values.grid(figure.lines.map(line => line.points), figure.ticks
+			const rows = values.grid(figure.lines.map(line => drawn(line, figure)), figure.ticks
 				? [null, null, null] : null);
 			member.graph = new Dygraph(box, rows, options(figure, this));
 			box.append(member.hair);

@@ -53,7 +53,7 @@ static void test_figures_are_read(void **state)
 	(void)state;
 	lab_act_figures_init(&a, doc, 0);
 	assert_int_equal(a.n, 3);
-	assert_true(a.v[0].is_fault && !a.v[0].is_cure && a.v[2].is_cure);
+	assert_true(a.v[0].is_fault && !a.v[2].is_fault);
 	assert_true(a.v[0].good.known && a.v[0].good.median == 3 &&
 		    a.v[0].good.low == 2 && a.v[0].good.high == 4);
 	assert_false(a.v[0].p50.known);
@@ -164,7 +164,7 @@ static const struct {
 		"\\&amp; \\@you \\$x\\$" },
 	{ "- no list", "\\- no list" },
 	{ "1. no list", "1\\. no list" },
-	{ "1.5 s", "1\\.5 s" },
+	{ "1.5 s", "1.5 s" },
 	{ "a 1. b - c", "a 1. b - c" },
 	{ "two\nlines\r\a", "two lines  " },
 	{ "see http://e.x/", "see http\\://e.x/" },

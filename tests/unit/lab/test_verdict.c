@@ -56,7 +56,6 @@ static struct lab_figures better(double good)
 	struct lab_figures f = fault();
 	f.label = cure;
 	f.is_fault = false;
-	f.is_cure = true;
 	f.good = once(good);
 	f.good_share = once(good / 1000);
 	f.failed = once(1000 - good);
