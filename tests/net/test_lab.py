@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from browser import chromium
 from conftest import ROOT, WEIR, cannot_make_namespaces, eventually
 from labs import (figures_of, lab, links, medians, namespaces, place,  # noqa: F401
                   rows_of, start_lab)
@@ -40,6 +41,7 @@ def small(tmp_path_factory):
     done = lab(folder, "run", "incident", *SMALL, "--only", "naive,weir", "--quiet")
     assert done.returncode == 0, done.stderr
     assert not list((folder / "tmp").iterdir())
+    done.folder = folder / "report"
     return done, json.loads((folder / "report" / "samples.json").read_text()), \
         (folder / "report" / "report.md").read_text()
 
@@ -58,6 +60,23 @@ def test_table_and_words(small):
     assert any(line.startswith("weir: ") for line in lines)
     assert "expected: 4 of 4 lines hold" in lines
     assert REFUSAL in markdown and "naive" in markdown and "weir" in markdown
+
+
+def test_the_page_of_a_run(small, tmp_path):
+    """As one opens it from the folder: it draws itself, and its table has the run's figures."""
+    done, doc, _ = small
+    with chromium(tmp_path) as driver:
+        driver.get((done.folder / "report.html").as_uri())
+        assert driver.execute_script("return document.documentElement.dataset.ready") == "yes"
+        assert driver.get_log("browser") == []
+        row = driver.execute_script("""
+            const rows = [...document.querySelector('section[aria-labelledby=act-0] tbody').rows];
+            return [...rows.find(r => r.cells[0].textContent === 'naive').cells]
+                .map(c => c.textContent);""")
+        assert row[3] == f"{figures_of(doc)['naive']['refused']:,}"
+        assert REFUSAL in driver.find_element("css selector", ".verdict").text
+        plots = driver.find_elements("css selector", ".plot canvas")
+        assert len(plots) > 20
 
 
 def test_the_incident_and_the_cure_in_figures(small):
