@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#define START 4
-#define DOUBLES_IN (400 * NS_MS)
+#define START 8
+#define DOUBLES_IN (300 * NS_MS)
 #define REGROWS_IN (50 * NS_MS) /* doubles, below a limit that held before */
 #define REGROWN 0.9             /* of it */
 #define EASE_FOR (150 * NS_MS)  /* beyond a wall: until growth has its full speed */

@@ -20,7 +20,7 @@
  *         5. Trying above a wall costs a refusal: at most one for each 286 calls sent, but for
  *            the 5 s after the wall came down by more than a tenth.
  *         6. Below a limit that held before a cut growth is fast; above, and where nothing is
- *            known, it doubles each 400 ms.
+ *            known, it doubles each 300 ms.
  *         7. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.

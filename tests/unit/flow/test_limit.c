@@ -97,9 +97,9 @@ static void test_growth_is_by_time(void **state)
 	struct limit l;
 	uint32_t level = 0;
 	limit_init(&l, 100000, T0);
-	assert_int_equal(limit_look(&l, T0, 0, false), 4);
-	crowd(&l, T0, T0 + 4 * NS_S, &level);
-	assert_true(level > 4 * 900 && level < 4 * 1100); /* ten doublings */
+	assert_int_equal(limit_look(&l, T0, 0, false), 8);
+	crowd(&l, T0, T0 + 3 * NS_S, &level);
+	assert_true(level > 8 * 900 && level < 8 * 1100); /* ten doublings */
 }
 
 static void test_no_growth_unless_it_binds(void **state)
@@ -108,10 +108,10 @@ static void test_no_growth_unless_it_binds(void **state)
 	struct limit l;
 	limit_init(&l, 1000, T0);
 	for (ns_t now = T0; now < T0 + 10 * NS_S; now += NS_MS) {
-		assert_int_equal(limit_look(&l, now, 4, false), 4); /* nobody waits */
+		assert_int_equal(limit_look(&l, now, 8, false), 8); /* nobody waits */
 		assert_int_equal(
-			limit_look(&l, now, 3, true), 4); /* for something else */
-		assert_int_equal(limit_look(&l, now, 9, true), 4); /* still above */
+			limit_look(&l, now, 7, true), 8); /* for something else */
+		assert_int_equal(limit_look(&l, now, 17, true), 8); /* still above */
 	}
 }
 
@@ -199,7 +199,7 @@ static void test_failures_stop_growth(void **state)
 		limit_sent(&l, now, l.now, true, &mark);
 		limit_ended(&l, now, &mark, LIMIT_FAILED);
 	}
-	assert_true(l.now < 8);
+	assert_true(l.now < 12);
 }
 
 static void test_words(void **state)
