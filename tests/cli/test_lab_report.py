@@ -122,6 +122,49 @@ def test_the_page_shows_the_figures(width, scheme, doc, page, browser):
             .map(e => e.outerHTML.slice(0, 80));""") == []
 
 
+# how protanopes, deuteranopes and tritanopes see linear RGB (Machado and others, 2009)
+SIGHTS = [((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+          ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216),
+           (-0.003882, -0.048116, 1.051998)),
+          ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413),
+           (-0.011820, 0.042940, 0.968881)),
+          ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602),
+           (0.004733, 0.691367, 0.303900))]
+
+
+def times(matrix, vector):
+    return [sum(a * b for a, b in zip(row, vector)) for row in matrix]
+
+
+def linear(colour):
+    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+
+
+def oklab(rgb):
+    cones = times(((0.4122214708, 0.5363325363, 0.0514459929),
+                   (0.2119034982, 0.6806995451, 0.1073969566),
+                   (0.0883024619, 0.2817188376, 0.6299787005)), rgb)
+    return times(((0.2104542553, 0.7936177850, -0.0040720468),
+                  (1.9779984951, -2.4285922050, 0.4505937099),
+                  (0.0259040371, 0.7827717662, -0.8086757660)),
+                 [max(0, c) ** (1 / 3) for c in cones])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_told_from_each_other(scheme, page, browser):
+    """By all kinds of colour sight: apart in OKLab by ten times what can just be seen."""
+    look(browser, page, 1280, scheme)
+    found = browser.execute_script("""
+        const style = getComputedStyle(document.documentElement);
+        return [...Array(8).keys()].map(i => style.getPropertyValue(`--v${i}`).trim());""")
+    for sight in SIGHTS:
+        seen = [oklab([min(1, max(0, c)) for c in times(sight, linear(c))]) for c in found]
+        apart = [(math.dist(seen[i], seen[j]), found[i], found[j])
+                 for i in range(8) for j in range(i)]
+        assert min(apart)[0] > 0.12, min(apart)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_told_from_the_paper(scheme, page, browser):
     """3:1 for what is drawn, 4.5:1 for what is read (WCAG 1.4.11, 1.4.3)."""
@@ -132,12 +175,8 @@ def test_colours_can_be_told_from_the_paper(scheme, page, browser):
         const style = getComputedStyle(document.documentElement);
         return arguments[0].map(name => style.getPropertyValue(name).trim());""", names)
 
-    def light(colour):
-        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    colours = dict(zip(names, map(light, found)))
+    colours = {name: sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(colour)))
+               for name, colour in zip(names, found)}
     assert (colours["--paper"] > 0.9) == (scheme == "light")
     for name in names[:12]:
         for ground in "--paper", "--panel":
