@@ -26,14 +26,6 @@ void lab_progress_clear(struct lab_progress *p)
 		fputs("\r\033[K", stderr);
 }
 
-void lab_progress_say(struct lab_progress *p, const char *what)
-{
-	if (p->quiet)
-		return;
-	lab_progress_clear(p);
-	fprintf(stderr, "weir lab: %s\n", what);
-}
-
 /* What is to see of one variant now: sockets in TIME_WAIT towards the server, calls the
  * server refused. */
 static void add_brief(struct text *t, const struct lab_run *r)

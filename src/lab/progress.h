@@ -16,8 +16,6 @@ struct lab_progress {
 };
 
 void lab_progress_init(struct lab_progress *p, bool quiet);
-/* A line that stays: "building the fasthttp server". */
-void lab_progress_say(struct lab_progress *p, const char *what);
 /* The batch that runs. */
 void lab_progress_show(
 	struct lab_progress *p, struct lab_run *const *runs, uint32_t n, ns_t now);

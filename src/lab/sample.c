@@ -65,12 +65,20 @@ void lab_sample_server(struct lab_sample *s, const struct json_doc *doc)
 #undef X
 }
 
+/* As the contract has it, or as weir proxy calls it. */
+static double loop_delay_ms(const struct json_doc *doc)
+{
+	double value;
+	if (!doc || (!json_get_real(doc, "loop_delay_ms", &value) &&
+			    !json_get_real(doc, "lag_max_ms", &value)))
+		return NAN;
+	return value;
+}
+
 void lab_sample_middle(struct lab_sample *s, const struct json_doc *doc)
 {
 #define X(field, path) s->middle.field = gauge(doc, path);
 	LAB_MIDDLE_GAUGES(X)
 #undef X
-	s->middle.loop_delay_ms = NAN;
-	if (doc && !json_get_real(doc, "loop_delay_ms", &s->middle.loop_delay_ms))
-		s->middle.loop_delay_ms = NAN;
+	s->middle.loop_delay_ms = loop_delay_ms(doc);
 }

@@ -284,7 +284,9 @@ static void read_file(struct scene *c)
 	c->s->acts = mem_zalloc(sizeof(*c->s->acts));
 	c->s->acts[0].name = c->s->name;
 	read_act(c, &c->s->acts[0], c->file);
-	c->s->n_acts = 1;
+	c->s->n_acts = is_wanted(c->options, c->s->name, 1);
+	if (!c->s->n_acts)
+		act_fini(&c->s->acts[0]);
 }
 
 struct lab_scenario *scenario_read(const struct lab_source *source,

@@ -99,6 +99,7 @@ def test_the_incident_and_the_cure_in_figures(small):
     assert weir["time_wait"] == weir["fin_wait2"] == 0
     assert weir["slots_peak"] <= 100
     assert 0 < naive["cpu_middleware"] < 2
+    assert naive["loop_delay_ms"] > 0
     rows = rows_of(doc)
     assert rows["naive"]["words"][0]["text"] == REFUSAL
     assert rows["naive"]["words"][0]["status"] == 503
