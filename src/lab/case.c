@@ -14,7 +14,7 @@ static const char *const nothing[] = { NULL };
 static const char *const variant_words[] = { "about", "role", "weir", "nginx", "haproxy",
 	"program", "command", "env", "callers", "server", NULL };
 static const char *const arrival_words[] = { "rate", "arrivals", "for", "phase", "replay",
-	"seed", NULL };
+	NULL };
 
 /* What a case is read with. */
 struct hand {
@@ -170,9 +170,9 @@ static void read_callers(struct hand *h)
 {
 	static const char *const arrivals[] = { "constant", "poisson", NULL };
 	static const char *const own[] = { "rate", "replay", "command", "env", "arrivals",
-		"for", "phase", "seed", NULL };
-	static const char *const taken[] = { "schedule", "json", "log", "interval",
-		"quiet", "warm-up", NULL };
+		"for", "phase", NULL };
+	static const char *const taken[] = { "schedule", "seed", "json", "log",
+		"interval", "quiet", "warm-up", NULL };
 	const struct lab_options *o = h->source->options;
 	struct lab_callers *c = &h->c->callers;
 	struct reader_levels env;
