@@ -70,8 +70,6 @@ const model = (() => {
 	};
 	const scaled = (points, by) => run => points(run).map(([t, n]) => [t, n * by]);
 
-	const closing = ['local', 'local-or-both', 'both'];
-
 	/* Families of figures under one heading: [key, title, points of a run, more]. */
 	const FAMILIES = {
 		calls: { title: 'Calls', unit: 'per second', format: values.rate, figures: [
@@ -111,7 +109,7 @@ const model = (() => {
 		closes: { title: 'Connections to the server that ended', unit: 'per second',
 			format: values.rate, figures: [
 			['closed-middleware', 'Closed first by the middleware',
-				growing(...closing.slice(0, 2).map(who => `closes.out.${who}`))],
+				growing('closes.out.local', 'closes.out.local-or-both')],
 			['closed-server', 'Closed first by the server', growing('closes.out.peer')],
 			['closed-both', 'Closed by both at once', growing('closes.out.both')],
 			['closed-reset', 'Ended by a reset', growing('closes.out.reset')],
@@ -319,6 +317,6 @@ const model = (() => {
 		return ends.length ? Math.max(1, Math.ceil(seconds(Math.max(...ends)))) : 0;
 	}
 
-	return { HOSTS, FORMATS, acts, at, curves, endOf, families, lines, points, swept,
+	return { HOSTS, acts, at, curves, endOf, families, lines, points, swept,
 		sweptFirst, words };
 })();

@@ -60,12 +60,10 @@
 
 	/* Each figure of the catalogue for each variant. */
 	function allFigures(act, of) {
-		const one = v => {
-			const cell = measured('', v.label, 'x', n => n);
-			return { title: values.visible(v.label), keys: [`${v.label} median`, `${v.label} low`,
-				`${v.label} high`], raw: f => measured('', '', f.key, n => n).raw(v),
-			show: f => measured('', '', f.key, formatOf(f.unit)).show(v), kind: cell.kind };
-		};
+		const one = v => ({ title: values.visible(v.label),
+			keys: [`${v.label} median`, `${v.label} low`, `${v.label} high`],
+			raw: f => measured('', '', f.key).raw(v),
+			show: f => measured('', '', f.key, formatOf(f.unit)).show(v) });
 		const name = { title: 'Figure', keys: ['figure', 'unit'], raw: f => [f.key, f.unit],
 			show: f => [el('b', {}, f.name), el('span', { class: 'spread' }, f.about)] };
 		return el('details', {}, el('summary', {}, `All ${result.figures.length} figures`),
