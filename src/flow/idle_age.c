@@ -22,6 +22,12 @@ static bool is_believed(const struct idle_cluster *c)
 	return c->moments >= IDLE_AGE_ENOUGH;
 }
 
+/* How long nothing need confirm it. */
+static ns_t keep_for(const struct idle_cluster *c)
+{
+	return ns_min(c->seen_at - c->first_at, IDLE_AGE_KEEP_FOR);
+}
+
 /* The one it belongs to, else the one that is missed least. */
 static struct idle_cluster *place_for(struct idle_age *a, const struct idle_cluster *m)
 {
@@ -43,7 +49,9 @@ static void moment_over(struct idle_age *a)
 	if (is_one(m->low, m->high)) {
 		struct idle_cluster *c = place_for(a, m);
 		if (!fits(c, m))
-			*c = (struct idle_cluster){ m->low, m->high, 0, 0, 0 };
+			*c = (struct idle_cluster){
+				.low = m->low, .high = m->high, .first_at = m->first_at
+			};
 		c->low = ns_min(c->low, m->low);
 		c->high = ns_max(c->high, m->high);
 		c->seen_at = m->seen_at;
@@ -56,10 +64,14 @@ static void moment_over(struct idle_age *a)
 void idle_age_note_closed(struct idle_age *a, ns_t age, ns_t now)
 {
 	struct idle_cluster *m = &a->moment;
+	if (age < IDLE_AGE_MIN)
+		return;
 	if (m->moments && now - m->seen_at > MOMENT_GAP)
 		moment_over(a);
 	if (!m->moments)
-		*m = (struct idle_cluster){ age, age, now, 1, 0 };
+		*m = (struct idle_cluster){
+			.low = age, .high = age, .first_at = now, .moments = 1
+		};
 	m->low = ns_min(m->low, age);
 	m->high = ns_max(m->high, age);
 	m->seen_at = now;
@@ -83,7 +95,7 @@ ns_t idle_age_bound(struct idle_age *a, ns_t now)
 		moment_over(a);
 	for (int i = 0; i < IDLE_AGE_CLUSTERS; i++) {
 		const struct idle_cluster *c = &a->clusters[i];
-		if (is_believed(c) && now - c->seen_at <= IDLE_AGE_KEEP_FOR)
+		if (is_believed(c) && now - c->seen_at <= keep_for(c))
 			low = ns_min(low, c->low);
 	}
 	return low == NS_NEVER ? NS_NEVER : idle_age_before(low);

@@ -10,11 +10,15 @@
  *         there may be several (two servers behind one address): the lowest counts.
  *         Agree: within a tenth, or a second for servers that look once a second.
  * RULES   1. Fewer than IDLE_AGE_ENOUGH moments that agree bound nothing.
- *         2. What is believed is put to the test when nothing has confirmed it for
- *            IDLE_AGE_KEEP_FOR, for connections closed early confirm nothing: then one
- *            moment confirms it anew.
- *         3. Connections that outlive it, IDLE_AGE_ENOUGH with no close between, refute it.
- * COST    constant; a hundred and a half bytes.
+ *         2. What is believed is put to the test when nothing has confirmed it for as long
+ *            as it had held before, at most IDLE_AGE_KEEP_FOR, for connections closed early
+ *            confirm nothing: then one moment confirms it anew. So a short fit of a server's
+ *            costs as short a time without idle connections, and what holds is hardly tested.
+ *         3. A close younger than IDLE_AGE_MIN says nothing: it follows the answer (a server
+ *            that closes after each, or after so many), and to close before it would be to
+ *            keep nothing.
+ *         4. Connections that outlive it, IDLE_AGE_ENOUGH with no close between, refute it.
+ * COST    constant; two hundred bytes.
  */
 #ifndef WEIR_FLOW_IDLE_AGE_H
 #define WEIR_FLOW_IDLE_AGE_H
@@ -23,11 +27,12 @@
 
 #define IDLE_AGE_ENOUGH 3
 #define IDLE_AGE_KEEP_FOR (600 * NS_S)
+#define IDLE_AGE_MIN (100 * NS_MS)
 #define IDLE_AGE_CLUSTERS 3
 
 struct idle_cluster {
-	ns_t low, high; /* ages */
-	ns_t seen_at;   /* last */
+	ns_t low, high;         /* ages */
+	ns_t first_at, seen_at; /* moments */
 	uint32_t moments, outlived;
 };
 

@@ -88,7 +88,7 @@ void pool_note_head(struct cconn *cc, const struct h1_head *head)
 	struct upstream *u = cc->up;
 	if (!u->cfg.tended)
 		return;
-	if (cc->pooled && cc->life.rested > NS_S)
+	if (cc->pooled && cc->life.rested > IDLE_AGE_MIN)
 		idle_age_note_lived(&u->idle_age, cc->life.rested);
 	if (head->seen & (uint64_t)1 << H1_FIELD_KEEP_ALIVE)
 		read_hint(cc, head);

@@ -64,9 +64,8 @@ static void test_a_server_that_stops_says_nothing(void **state)
 	}
 	assert_true(bound() == NS_NEVER);
 	/* nor does it make what is known any lower */
-	closed(T);
-	closed(T);
-	closed(T);
+	for (int k = 0; k < 15; k++)
+		closed(T);
 	now += 60 * NS_S;
 	for (int k = 1; k < 9; k++)
 		idle_age_note_closed(&a, k * NS_S / 2, now += NS_MS);
@@ -141,6 +140,39 @@ static void test_a_server_that_changes(void **state)
 	assert_true(bound() == NS_S * 9 / 10);
 }
 
+/* A fit of twenty seconds is believed for no longer than that after it; what holds is tested
+ * less and less, at most every ten minutes. */
+static void test_believed_for_as_long_as_it_held(void **state)
+{
+	(void)state;
+	closed(NS_S / 2);
+	closed(NS_S / 2);
+	closed(NS_S / 2);
+	assert_true(bound() == NS_S / 2 * 9 / 10);
+	now += 18 * NS_S;
+	assert_true(bound() != NS_NEVER);
+	now += 2 * NS_S;
+	assert_true(bound() == NS_NEVER);
+	uint32_t tests = 0;
+	for (ns_t end = now + 24 * 3600 * NS_S; now < end; now += NS_S) {
+		if (idle_age_bound(&a, now) != NS_NEVER)
+			continue;
+		idle_age_note_closed(&a, NS_S / 2, now);
+		tests++;
+	}
+	assert_in_range(tests, 24 * 6 - 1, 24 * 6 + 5);
+}
+
+/* It closes after each answer, or each hundredth: no reason to keep no connection. */
+static void test_closes_behind_answers_say_nothing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		closed(i * NS_MS);
+	assert_true(bound() == NS_NEVER);
+	assert_true(idle_age_learned(&a) == NS_NEVER);
+}
+
 /* A connection that lives within what is believed says nothing. */
 static void test_one_that_lived_a_little_longer(void **state)
 {
@@ -165,6 +197,8 @@ int main(void)
 		cmocka_unit_test_setup(test_noise, setup),
 		cmocka_unit_test_setup(test_two_servers_behind_one_address, setup),
 		cmocka_unit_test_setup(test_a_server_that_changes, setup),
+		cmocka_unit_test_setup(test_believed_for_as_long_as_it_held, setup),
+		cmocka_unit_test_setup(test_closes_behind_answers_say_nothing, setup),
 		cmocka_unit_test_setup(test_one_that_lived_a_little_longer, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
