@@ -197,9 +197,11 @@ GOOD = {
     "man/weir.1": ".TH WEIR 1\n.SH VERBS\n.BR weir\\-proxy (1)\n.SH REASONS\n.TP\n.B shed\nlate\n",
     "ARCHITECTURE.md": "# How\n\nA loop runs: `io/uv/loop.c:loop_run`, in `src/io/uv/loop.c`.\n",
     "README.md": "# Read\n\n[how](ARCHITECTURE.md#how)\n",
+    "docs/page.md": "# Page\n\nTake 1,000 of `weir` at 0.5 s: [how](page.md).\n\n    weir watch\n",
+    "docs/page.ko.md": "# 쪽\n\n`weir` 1,000개를 0.5초에: [방법](page.ko.md).\n\n    weir watch\n",
 }
 
-FAST_CHECKS = ["layers", "limits", "man", "architecture", "links", "text", "format"]
+FAST_CHECKS = ["layers", "limits", "man", "architecture", "links", "text", "translations", "format"]
 
 
 def plant(tmp_path, changes=None):
@@ -315,6 +317,18 @@ FAULTS = {
         "README.md": "a\nb \n"}),
     "no newline": ("text", "README.md:1", "no newline", {
         "README.md": "a"}),
+    "heading lost": ("translations", "docs/page.ko.md:1", "1 headings, docs/page.md has 2", {
+        "docs/page.md": GOOD["docs/page.md"] + "\n## More\n"}),
+    "other level": ("translations", "docs/page.ko.md:1", "level 2, not 1", {
+        "docs/page.ko.md": "#" + GOOD["docs/page.ko.md"]}),
+    "other figure": ("translations", "docs/page.ko.md:1", "figure 1,000 is missing", {
+        "docs/page.ko.md": GOOD["docs/page.ko.md"].replace("1,000", "10,000")}),
+    "other command": ("translations", "docs/page.ko.md:1", "lines of code", {
+        "docs/page.ko.md": GOOD["docs/page.ko.md"].replace("watch", "load")}),
+    "link lost": ("translations", "docs/page.ko.md:1", "link page.md is missing", {
+        "docs/page.ko.md": GOOD["docs/page.ko.md"].replace("](page.ko.md)", "]")}),
+    "no original": ("translations", "docs/other.ko.md:1", "there is no docs/other.md", {
+        "docs/other.ko.md": "x\n"}),
     "format": ("format", "src/base/list.c:2", "is not formatted", {
         "src/base/list.c": "int f(void)\n{\n  return 1;\n}\n"}),
 }
