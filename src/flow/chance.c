@@ -134,8 +134,9 @@ void chance_refresh(struct chance *c, ns_t now)
 	uint32_t known = 0; /* spans before this one have evidence */
 	set_weight(c, now);
 	for (uint32_t i = CHANCE_SPANS; i-- > 0;) {
-		at_work[i] = c->running[i] * fading(c, span_middle(i)) +
-			     c->gone[i] / c->weight;
+		at_work[i] = c->gone[i] / c->weight;
+		if (c->running[i] > 0) /* few are; an exp2 each */
+			at_work[i] += c->running[i] * fading(c, span_middle(i));
 		later[i] = sum; /* came through it, and beyond */
 		sum += c->over[i] / c->weight + at_work[i];
 		ended += c->over[i];

@@ -72,15 +72,6 @@ uint32_t slots_surplus(const struct slots *s)
 	return used > going && used - going > limit ? used - going - limit : 0;
 }
 
-uint32_t slots_used(const struct slots *s)
-{
-	uint32_t used = 0;
-	for (size_t i = 0; i < SLOT_STATES; i++)
-		if (slot_rows[i].counts[s->unit])
-			used += s->in[i].len;
-	return used;
-}
-
 uint32_t slots_room(const struct slots *s)
 {
 	if (s->share)
@@ -154,9 +145,16 @@ static void slot_file(
 			CONTAINER_OF(prev, struct slot, node)->until > until)
 			prev = prev->prev;
 	list_link(l, &slot->node, prev);
-	uint32_t used = slots_used(s);
-	if (used > s->peak)
-		s->peak = used;
+	s->used += slot_rows[state].counts[s->unit];
+	if (s->used > s->peak)
+		s->peak = s->used;
+}
+
+static void slot_unfile(struct slots *s, struct slot *slot)
+{
+	list_remove(&s->in[slot->state], &slot->node);
+	s->used -= slot_rows[slot->state].counts[s->unit];
+	slot->state = SLOT_FREE;
 }
 
 void slots_take(struct slots *s, struct slot *slot, enum slot_state state)
@@ -176,8 +174,7 @@ void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t 
 	CHECK(slot->state != SLOT_FREE && (slot_edges[slot->state] & (1u << state)));
 	if (s->share)
 		tell_share(s, slot->state, state);
-	list_remove(&s->in[slot->state], &slot->node);
-	slot->state = SLOT_FREE;
+	slot_unfile(s, slot);
 	if (state != SLOT_FREE)
 		slot_file(s, slot, state, until);
 }
@@ -185,8 +182,7 @@ void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t 
 void slots_move_out(struct slots *s, struct slot *slot)
 {
 	CHECK(s->share && s->unit == SLOT_UNIT_CONNECTION && slot->state == SLOT_IDLE);
-	list_remove(&s->in[SLOT_IDLE], &slot->node);
-	slot->state = SLOT_FREE;
+	slot_unfile(s, slot);
 }
 
 void slots_move_in(struct slots *s, struct slot *slot)

@@ -47,6 +47,7 @@ struct slots {
 	struct list in[SLOT_STATES];
 	struct share *share; /* NULL: alone */
 	uint32_t limit;      /* SLOTS_NO_LIMIT: none */
+	uint32_t used;       /* here, not over the share */
 	uint32_t peak;       /* highest used */
 	uint32_t reserved;   /* for slots_take */
 	enum slot_unit unit;
@@ -62,7 +63,10 @@ void slots_set_limit(struct slots *s, uint32_t limit); /* of the share, when tie
 uint32_t slots_limit(const struct slots *s);
 /* So many above the limit, if it was lowered; what settles is on its way already. */
 uint32_t slots_surplus(const struct slots *s);
-uint32_t slots_used(const struct slots *s); /* here, not over the share */
+static inline uint32_t slots_used(const struct slots *s)
+{
+	return s->used;
+}
 /* How many more may be taken now (0 when at or above the limit). Tied: a hint, for other
  * threads take too. */
 uint32_t slots_room(const struct slots *s);

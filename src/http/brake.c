@@ -1,16 +1,5 @@
 #include "http/brake.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-struct brake {
-	pthread_mutex_t lock; /* over pause and plea */
-	_Atomic uint32_t refs;
-	_Atomic bool on;
-	struct pause pause;
-	struct brake_plea plea;
-};
-
 struct brake *brake_new(void)
 {
 	struct brake *b = mem_zalloc(sizeof(*b));
@@ -45,11 +34,6 @@ static void unlock(struct brake *b)
 {
 	b->on = b->pause.state != PAUSE_OPEN;
 	CHECK(pthread_mutex_unlock(&b->lock) == 0);
-}
-
-bool brake_is_on(const struct brake *b)
-{
-	return atomic_load_explicit(&b->on, memory_order_relaxed);
 }
 
 void brake_ask(struct brake *b, const struct brake_plea *plea, ns_t most,

@@ -9,17 +9,26 @@
 #ifndef WEIR_HTTP_BRAKE_H
 #define WEIR_HTTP_BRAKE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/json.h"
 #include "flow/pause.h"
 #include "proto/retry_after.h"
-
-struct brake;
 
 /* What a server asks for. */
 struct brake_plea {
 	enum retry_after_by by; /* NONE: nothing */
 	uint16_t status;        /* of the answer that says so */
 	ns_t in;                /* as it says */
+};
+
+struct brake {                /* its own */
+	pthread_mutex_t lock; /* over pause and plea */
+	_Atomic uint32_t refs;
+	_Atomic bool on;
+	struct pause pause;
+	struct brake_plea plea;
 };
 
 struct brake *brake_new(void);
@@ -29,7 +38,11 @@ void brake_unref(struct brake **b);
 /* As in flow/pause.h; believed for `most` at most. */
 void brake_ask(struct brake *b, const struct brake_plea *plea, ns_t most,
 	uint64_t answered, ns_t now);
-bool brake_is_on(const struct brake *b); /* false: nothing of all this is to be asked */
+/* False: nothing of all this is to be asked. */
+static inline bool brake_is_on(const struct brake *b)
+{
+	return atomic_load_explicit(&b->on, memory_order_relaxed);
+}
 MUST_USE bool brake_take(struct brake *b, uint32_t n, ns_t now);
 void brake_untake(struct brake *b, uint32_t n);
 void brake_ended(struct brake *b, ns_t sent_at, ns_t now);

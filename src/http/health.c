@@ -138,11 +138,11 @@ static bool may_try(const struct call *call)
 
 struct endpoint *health_due(const struct upstream *u, const struct call *call)
 {
+	if (LIKELY(u->endpoint_count < 2))
+		return NULL;
 	ns_t now = worker_now(u->worker);
 	bool may = may_try(call), all_out = true;
 	struct endpoint *due = NULL;
-	if (u->endpoint_count < 2)
-		return NULL;
 	for (uint32_t i = 0; i < u->endpoint_count; i++) {
 		struct endpoint *e = u->endpoints[i];
 		const struct health *h = &e->health;

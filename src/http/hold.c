@@ -76,7 +76,7 @@ static bool is_perhaps_refusal(const struct upstream *u, const struct h1_head *h
 void hold_note_head(struct cconn *cc, const struct h1_head *head)
 {
 	struct upstream *u = cc->up;
-	if (!u->brake)
+	if (!u->brake || LIKELY(!retry_after_may_be(head)))
 		return;
 	const struct retry_after r = retry_after_of(head, io_wall_s(u->worker->loop));
 	if (LIKELY(r.by == RETRY_AFTER_NONE) || is_of_one_call(head))
@@ -98,9 +98,17 @@ void hold_note_head(struct cconn *cc, const struct h1_head *head)
 
 /* --- what waits --- */
 
+/* Hardly ever: nothing below is asked of each call for more than this. */
+static bool is_asked(const struct upstream *u)
+{
+	return u->brake && brake_is_on(u->brake);
+}
+
 ns_t hold_until(const struct upstream *u)
 {
-	return u->brake ? brake_shut_until(u->brake, worker_now(u->worker)) : 0;
+	if (LIKELY(!is_asked(u)))
+		return 0;
+	return brake_shut_until(u->brake, worker_now(u->worker));
 }
 
 bool hold_look(struct upstream *u)
@@ -114,12 +122,13 @@ bool hold_look(struct upstream *u)
 
 bool hold_lets_go(const struct upstream *u)
 {
-	return !u->brake || brake_next(u->brake, worker_now(u->worker)) == NS_NEVER;
+	return LIKELY(!is_asked(u)) ||
+	       brake_next(u->brake, worker_now(u->worker)) == NS_NEVER;
 }
 
 bool hold_take(struct upstream *u, const struct call *call, uint32_t n)
 {
-	if (!u->brake)
+	if (LIKELY(!is_asked(u)))
 		return true;
 	if (call->replayed) /* it has been let go once */
 		return hold_until(u) == 0;
@@ -134,7 +143,7 @@ void hold_untake(struct upstream *u, const struct call *call, uint32_t n)
 
 void hold_call_over(struct upstream *u, const struct call *call)
 {
-	if (!u->brake || !brake_is_on(u->brake) || !call->granted_at)
+	if (LIKELY(!is_asked(u)) || !call->granted_at)
 		return;
 	brake_ended(u->brake, call->granted_at, worker_now(u->worker));
 	upstream_poke(u);
@@ -142,7 +151,7 @@ void hold_call_over(struct upstream *u, const struct call *call)
 
 ns_t hold_again_at(const struct upstream *u)
 {
-	if (!u->brake || queue_is_empty(&u->queue))
+	if (LIKELY(!is_asked(u)) || queue_is_empty(&u->queue))
 		return NS_NEVER;
 	return brake_next(u->brake, worker_now(u->worker));
 }
@@ -154,7 +163,7 @@ static ns_t hold_start_at(const struct upstream *u)
 
 bool hold_is_too_late(const struct upstream *u, ns_t deadline)
 {
-	if (!u->brake || LIKELY(!brake_is_on(u->brake)))
+	if (LIKELY(!is_asked(u)))
 		return false;
 	ns_t start = hold_start_at(u);
 	return start > worker_now(u->worker) && start >= deadline;
@@ -163,9 +172,11 @@ bool hold_is_too_late(const struct upstream *u, ns_t deadline)
 enum err hold_ask_caller(struct upstream *u, const struct call *call, uint32_t n,
 	ns_t deadline, ns_t *turn)
 {
+	if (LIKELY(!u->paused.count))
+		return ERR_OK;
 	ns_t now = worker_now(u->worker);
 	ns_t until = pause_keys_until(&u->paused, call->caller_key, now);
-	if (LIKELY(!until))
+	if (!until)
 		return ERR_OK;
 	if (n > 1 || until >= deadline)
 		return ERR_PAUSED;

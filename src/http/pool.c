@@ -110,25 +110,21 @@ static ns_t pool_due(struct cconn *cc, uint64_t **counter)
 	const struct cconn_life *l = &cc->life;
 	uint32_t idle = u->conns[CCONN_IDLE].len + (cc->state != CCONN_IDLE);
 	bool ready = idle <= u->spare.want;
-	const struct {
-		ns_t at;
-		uint64_t *counter;
-	} bounds[] = {
-		{ l->until, &stats->aged },
-		{ ready ? NS_NEVER : ns_add(l->idle_since, u->cfg.idle_for),
-			&stats->yielded },
-		{ ns_add(l->idle_since, hint_before(l->hint)), &stats->reaped },
-		{ ns_add(l->idle_since, idle_age_bound(&u->idle_age, pool_now(cc))),
-			&stats->reaped },
-		{ ready ? NS_NEVER : ns_add(l->idle_since, demand_window(&u->demand)),
-			&stats->yielded },
-	};
-	size_t n = u->cfg.tended ? ARRAY_LEN(bounds) : 2, first = 0;
-	for (size_t i = 1; i < n; i++)
-		if (bounds[i].at < bounds[first].at)
-			first = i;
-	*counter = bounds[first].counter;
-	return bounds[first].at;
+	ns_t needed = u->cfg.idle_for, alive = NS_NEVER; /* while idle */
+	if (u->cfg.tended) {
+		needed = ns_min(needed, demand_window(&u->demand));
+		alive = ns_min(
+			hint_before(l->hint), idle_age_bound(&u->idle_age, pool_now(cc)));
+	}
+	if (ready)
+		needed = NS_NEVER;
+	ns_t due = ns_add(l->idle_since, ns_min(needed, alive));
+	if (l->until <= due) {
+		*counter = &stats->aged;
+		return l->until;
+	}
+	*counter = needed <= alive ? &stats->yielded : &stats->reaped;
+	return due;
 }
 
 static void pool_arm(struct cconn *cc)

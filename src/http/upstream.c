@@ -252,7 +252,8 @@ struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *ca
 
 bool call_wants_fresh(const struct upstream *u, const struct call *call)
 {
-	return call->replayed || call->raw || health_due(u, call) ||
+	return call->replayed || call->raw ||
+	       (u->endpoint_count > 1 && health_due(u, call)) ||
 	       (call->shun && !upstream_pick_idle(u, call));
 }
 

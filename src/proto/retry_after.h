@@ -38,8 +38,13 @@ struct retry_after {
 	ns_t in; /* so long from now; above 0 unless NONE */
 };
 
-/* Of a final answer; wall_s: seconds since 1970. Costs a look at two bits unless there is
- * something to read. */
+/* False: retry_after_of would find nothing. */
+static inline bool retry_after_may_be(const struct h1_head *head)
+{
+	return head->status == 429 || head->status == 503 ||
+	       (head->seen & (uint64_t)1 << H1_FIELD_RATE_LIMIT);
+}
+/* Of a final answer; wall_s: seconds since 1970. */
 struct retry_after retry_after_of(const struct h1_head *head, int64_t wall_s);
 /* The value of a Retry-After; date_s: the answer's Date. 0: it says nothing. */
 ns_t retry_after_read(struct slice value, int64_t date_s);

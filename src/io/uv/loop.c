@@ -45,16 +45,20 @@ static void on_alarm(uv_timer_t *t)
 	uv_idle_start(&loop->busy, on_busy);
 }
 
-/* Rounded up, so that the poll never ends before the instant: no spinning towards it. */
+/*
+ * Rounded up, so that the poll never ends before the instant: no spinning towards it. One that
+ * rings too early is left to it: the first deadline is another one in each turn of a busy loop.
+ */
 static void arm_coarse(struct io_loop *loop, ns_t at)
 {
-	if (at == loop->alarm_at)
-		return;
-	loop->alarm_at = at;
 	if (at == NS_NEVER) {
 		uv_timer_stop(&loop->alarm);
+		loop->alarm_at = at;
 		return;
 	}
+	if (at >= loop->alarm_at)
+		return;
+	loop->alarm_at = at;
 	uint64_t due_ms = (uint64_t)(ns_max(at, 0) / NS_MS) + (at % NS_MS > 0);
 	uint64_t now_ms = uv_now(&loop->uv);
 	uint64_t in_ms = due_ms > now_ms ? due_ms - now_ms : 0;
