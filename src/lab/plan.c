@@ -48,6 +48,12 @@ static void add_shell(struct args *a, const char *command)
 	args_add(a, command);
 }
 
+/* weir itself, for commands that start it. */
+static void add_weir_env(struct args *e, const struct lab_plan_of *of)
+{
+	args_addf(e, "WEIR=%s", of->tools->weir);
+}
+
 /* Where to listen, under the names programs look for. */
 static void add_listen_env(struct args *e, const char *ip, int port)
 {
@@ -206,6 +212,7 @@ static void add_server_env(struct lab_plan *p, const struct lab_plan_of *of)
 	const struct lab_server *s = &of->c->server;
 	struct args *e = &p->server_env;
 	const struct lab_pair *body = pairs_find(&s->options, "body");
+	add_weir_env(e, of);
 	add_listen_env(e, "0.0.0.0", LAB_SERVER_PORT);
 	args_addf(e, "WEIR_ADMIN=%s/server.sock", of->dir);
 	if (s->limit != UINT64_MAX)
@@ -307,6 +314,7 @@ static void add_middle_env(struct lab_plan *p, const struct lab_plan_of *of)
 		text_addf(&all, "%shttp://%s:%d", i ? "," : "", ip, LAB_SERVER_PORT);
 	}
 	lab_server_ip(c, 0, ip);
+	add_weir_env(e, of);
 	add_listen_env(e, lab_middle_ip(c), LAB_MIDDLE_PORT);
 	args_addf(e, "UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
 	args_addf(e, "WEIR_UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
@@ -376,6 +384,7 @@ static void plan_client(struct lab_plan *p, const struct lab_plan_of *of)
 		return;
 	}
 	add_shell(&p->client, c->callers.command);
+	add_weir_env(e, of);
 	args_addf(e, "TARGET=http://%s:%d/", lab_middle_ip(c), LAB_MIDDLE_PORT);
 	args_addf(e, "FOR=%.6g", (double)c->callers.run_for / (double)NS_S);
 	if (c->callers.rate > 0)
