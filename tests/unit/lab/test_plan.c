@@ -142,7 +142,7 @@ static void test_other_programs_are_told_by_environment(void **state)
 	struct made m = make(0, "node", &o);
 	check_line(&m.plan.middle, "node /d/node.js");
 	check_line(&m.plan.middle_env,
-		"LISTEN=10.77.1.1:9090 WEIR_LISTEN_HOST=10.77.1.1 WEIR_LISTEN_PORT=9090 "
+		"WEIR=/bin/weir LISTEN=10.77.1.1:9090 WEIR_LISTEN_HOST=10.77.1.1 WEIR_LISTEN_PORT=9090 "
 		"PORT=9090 UPSTREAM=http://10.77.2.2:8080 "
 		"WEIR_UPSTREAM=http://10.77.2.2:8080 "
 		"WEIR_UPSTREAMS=http://10.77.2.2:8080,http://10.77.2.3:8080 WEIR_GATHER=3 "
