@@ -12,7 +12,7 @@ const char *const lab_role_words[] = { "fault", "witness", "cure", "weir", NULL 
 
 static const char *const nothing[] = { NULL };
 static const char *const variant_words[] = { "about", "role", "weir", "nginx", "haproxy",
-	"program", "command", "env", "callers", "server", NULL };
+	"program", "command", "env", "callers", "server", "sysctls", NULL };
 static const char *const arrival_words[] = { "rate", "arrivals", "for", "phase", "replay",
 	NULL };
 
@@ -392,6 +392,26 @@ static void read_links(struct hand *h)
 	}
 }
 
+/* Of the network alone: those are a namespace's own. */
+static bool is_net_sysctl(const char *name)
+{
+	return !strncmp(name, "net.", 4) &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
+}
+
+static void read_sysctls(struct hand *h)
+{
+	struct reader_levels below;
+	struct lab_pairs *s = &h->c->sysctls;
+	reader_below(h->r, &below, &h->source->levels, "sysctls");
+	reader_map(h->r, &below, s);
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (!is_net_sysctl(s->v[i].name))
+			complain_at(h, &below, s->v[i].name,
+				"names begin with net., as net.ipv4.tcp_tw_reuse");
+	}
+}
+
 static void read_setting(struct hand *h)
 {
 	static const char *const hosts[] = { "three", "one", NULL };
@@ -415,6 +435,7 @@ static void read_setting(struct hand *h)
 	if (pool != UINT64_MAX)
 		add_count_figure(h, "pool", scaled(h, pool));
 	read_links(h);
+	read_sysctls(h);
 }
 
 static char *label_of(const struct lab_case *c)
@@ -457,6 +478,7 @@ void case_fini(struct lab_case *c)
 {
 	pairs_fini(&c->point);
 	pairs_fini(&c->options);
+	pairs_fini(&c->sysctls);
 	pairs_fini(&c->env);
 	pairs_fini(&c->callers.options);
 	pairs_fini(&c->callers.env);

@@ -1,5 +1,9 @@
 #include "lab/host.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "lab/plan.h"
 
 /* Records read in one go: those of 10,000 closes a second, twenty times a second. */
@@ -51,7 +55,37 @@ static bool open_watchers(struct lab_hosts *all, struct lab_host *h, struct prob
 	       problem_set(p, "cannot read the port range: %s", err_text(e));
 }
 
-static bool host_init(struct lab_hosts *all, enum lab_host_id id, struct problem *p)
+/* Inside the host's namespace. */
+static bool set_sysctl(const struct lab_pair *s, struct problem *p)
+{
+	struct text path;
+	size_t len = strlen(s->value);
+	text_init(&path);
+	text_addf(&path, "/proc/sys/%s", s->name);
+	for (char *at = strchr(path.ptr, '.'); at; at = strchr(at, '.'))
+		*at = '/';
+	int fd = open(path.ptr, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, s->value, len) == (ssize_t)len;
+	if (!ok)
+		problem_set(p, "cannot set %s to '%s': %s", s->name, s->value,
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	text_fini(&path);
+	return ok;
+}
+
+static bool set_sysctls(const struct lab_pairs *all, struct problem *p)
+{
+	for (uint32_t i = 0; i < all->n; i++) {
+		if (!set_sysctl(&all->v[i], p))
+			return false;
+	}
+	return true;
+}
+
+static bool host_init(struct lab_hosts *all, enum lab_host_id id,
+	const struct lab_case *c, struct problem *p)
 {
 	struct lab_host *h = &all->at[id];
 	struct netns_visit v;
@@ -64,7 +98,8 @@ static bool host_init(struct lab_hosts *all, enum lab_host_id id, struct problem
 		return true;
 	if (!netns_init(&h->net, p) || !netns_visit(&v, &h->net, p))
 		return false;
-	bool ok = open_watchers(all, h, p);
+	bool ok = (id != LAB_MIDDLE || set_sysctls(&c->sysctls, p)) &&
+		  open_watchers(all, h, p);
 	netns_return(&v);
 	return ok;
 }
@@ -233,7 +268,7 @@ bool lab_hosts_init(struct lab_hosts *h, const struct lab_case *c, struct proble
 	h->on_sock.on_sock = on_sock;
 	h->on_sock.on_restart = on_restart;
 	for (int i = 0; i < LAB_HOSTS; i++)
-		ok = host_init(h, i, p) && ok;
+		ok = host_init(h, i, c, p) && ok;
 	ok = ok && wire(h, c, p);
 	if (ok && lab_hosts_counters(h, LAB_MIDDLE, &counters) == ERR_OK)
 		closes_counters(&h->closes, &counters);

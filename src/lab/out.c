@@ -17,7 +17,7 @@ static const struct out_file {
 	const char *mark; /* stands near the beginning of each of ours */
 	void (*make)(struct text *t, const struct json_doc *result); /* NULL: given */
 } files[] = {
-	{ JSON_FILE, "\"schema\": \"weir.lab/", NULL },
+	{ JSON_FILE, "\"weir.lab/", NULL },
 	{ "report.html", "<!-- weir lab -->", lab_page_html },
 	{ "report.md", "<!-- weir lab -->", lab_page_markdown },
 };

@@ -8,12 +8,13 @@
 
 #define ACT_WORDS \
 	"title", "about", "callers", "server", "calls", "variants", "expect", "repeat", \
-		"warm-up", "seed", "at-once", "hosts", "links", "pool", "let", "full"
+		"warm-up", "seed", "at-once", "hosts", "links", "sysctls", "pool", \
+		"let", "full"
 
 static const char *const act_words[] = { ACT_WORDS, NULL };
 static const char *const file_words[] = { "acts", ACT_WORDS, NULL };
 static const char *const full_words[] = { "callers", "server", "calls", "repeat",
-	"warm-up", "seed", "at-once", "hosts", "links", "pool", "let", NULL };
+	"warm-up", "seed", "at-once", "hosts", "links", "sysctls", "pool", "let", NULL };
 
 const char *lab_program_name(enum lab_program p)
 {

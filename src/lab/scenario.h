@@ -98,6 +98,7 @@ struct lab_case {
 	uint64_t calls; /* out for each request */
 	bool one_host;
 	ns_t delay_callers, delay_server; /* one way, of the links */
+	struct lab_pairs sysctls;         /* of the middleware's host */
 	ns_t warm_up;
 };
 

@@ -27,7 +27,7 @@ def test_alone_it_lists_each_verb_with_one_line():
     assert done.returncode == 0
     listed = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith("  ")}
     for verb in ("build", "demo", "test", "bench", "fuzz", "lint", "fmt", "asan", "tsan", "clean",
-                 "docs", "setup"):
+                 "docs", "scenarios", "setup"):
         assert verb in listed, done.stdout
         assert len(listed[verb].split()) > 3, f"{verb} is not explained"
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
