@@ -202,6 +202,8 @@ uint32_t upstream_room(const struct upstream *u)
 
 struct ticket *upstream_next(struct upstream *u)
 {
+	if (queue_is_empty(&u->queue))
+		return NULL;
 	if (!hold_lets_go(u)) /* nor must other threads be asked for anything */
 		return NULL;
 	return queue_next(&u->queue, upstream_room(u), worker_now(u->worker));
