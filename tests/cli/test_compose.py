@@ -10,12 +10,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
-
-jsonschema = pytest.importorskip("jsonschema")
-yaml = pytest.importorskip("yaml")
-
-from verbs import PATIENCE, ROOT, WEIR, Verb  # noqa: E402
+import yaml
+from verbs import PATIENCE, ROOT, WEIR, Verb
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SCHEMA = json.loads((ROOT / "tests" / "compose.schema.json").read_text())
