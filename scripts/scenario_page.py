@@ -4,14 +4,21 @@ NAME.md holds `<!-- table: FIGURE FIGURE... -->`, `<!-- plot: FIGURE FIGURE... -
 stands between such a mark and `<!-- end -->` is replaced. Figures are those of
 weir-scenario(5). The plot is NAME.svg: a panel for each figure, a bar for each row; with
 `log:` in front of a figure its axis is logarithmic.
+
+A page may instead hold, fenced, the whole of what a run printed (it begins with "Act ") and the
+command that drew its picture over time (scripts/plot-lab): both are made again, too.
 """
 
 import html
 import math
 import os
 import re
+import shlex
+import subprocess
 
 MARK = re.compile(r"(<!-- (table|plot): ([^>]*?) -->\n).*?(<!-- end -->)", re.S)
+PRINTED = re.compile(r"^```\nAct .*?^```$", re.S | re.M)
+DRAWN = re.compile(r"^```\n(scripts/plot-lab .*?)^```$", re.S | re.M)
 LEFT, PANEL, GAP, ROW, TOP = 190, 250, 70, 19, 46
 COLOURS = {"fault": "#c2410c", "witness": "#64748b", "cure": "#0e7490", "weir": "#15803d"}
 
@@ -133,3 +140,19 @@ def renew(root, name, result):
 
     with open(path, "w", encoding="utf-8") as file:
         file.write(MARK.sub(fill, text))
+
+
+def renew_run(root, name, samples, printed):
+    path = os.path.join(root, "docs", "scenarios", name + ".md")
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    block = "```\n" + printed.split("\nWritten: ")[0].strip() + "\n```"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(PRINTED.sub(lambda _: block, text))
+    drawn = DRAWN.search(text)
+    if drawn:
+        words = shlex.split(drawn[1].replace("\\\n", " ")
+                            .replace("report/samples.json", shlex.quote(samples)))
+        subprocess.run(words, cwd=root, check=True)
