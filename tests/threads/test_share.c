@@ -66,6 +66,21 @@ static void trial_run(struct trial *t, struct upstream_cfg cfg)
 		t->server.running_peak, cfg.limit);
 }
 
+/* Of an engine with a fault. On a busy machine one trial may miss what it does: several hardly
+ * ever do. */
+static bool is_exceeded(const struct trial *like, const struct upstream_cfg *cfg)
+{
+	bool exceeded = false;
+	for (int i = 0; i < 5 && !exceeded; i++) {
+		struct trial t = *like;
+		trial_run(&t, *cfg);
+		exceeded = t.server.running_peak > cfg->limit ||
+			   (cfg->sockets_max && t.server.open_peak > cfg->sockets_max);
+		crew_fini(&t.crew);
+	}
+	return exceeded;
+}
+
 /* All calls ended, one way or another, and all that was taken was given back. */
 static void trial_end(struct trial *t)
 {
@@ -119,13 +134,11 @@ static void test_request_units(void **state)
 	(void)state;
 	cfg.unit = SLOT_UNIT_REQUEST;
 	cfg.sockets_max = cfg.limit + 2;
-	trial_run(&t, cfg);
 	if (is_mutant) {
-		assert_true(t.server.running_peak > cfg.limit ||
-			    t.server.open_peak > cfg.sockets_max);
-		crew_fini(&t.crew);
+		assert_true(is_exceeded(&t, &cfg));
 		return;
 	}
+	trial_run(&t, cfg);
 	assert_true(t.server.running_peak <= cfg.limit);
 	assert_true(t.stats.adopted > 0);
 	trial_end(&t);
@@ -142,13 +155,12 @@ static void test_given_up(void **state)
 	(void)state;
 	cfg.unit = SLOT_UNIT_REQUEST;
 	cfg.limit = 24; /* few wait: those given up are mostly at work */
-	trial_run(&t, cfg);
-	assert_true(t.given_up > t.made / 10);
 	if (is_mutant) {
-		assert_true(t.server.running_peak > cfg.limit);
-		crew_fini(&t.crew);
+		assert_true(is_exceeded(&t, &cfg));
 		return;
 	}
+	trial_run(&t, cfg);
+	assert_true(t.given_up > t.made / 10);
 	assert_true(t.server.running_peak <= cfg.limit);
 	trial_end(&t);
 }
