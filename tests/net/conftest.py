@@ -138,6 +138,21 @@ def join(a, b, number=1):
 
 
 @pytest.fixture
+def own_loopback():
+    """For tests that leave tens of thousands of sockets in TIME_WAIT: where others look for a free
+    port meanwhile there would be none. Without the right to namespaces they share it all the same."""
+    if cannot_make_namespaces():
+        yield
+        return
+    host = Host()
+    try:
+        with host.inside():
+            yield
+    finally:
+        host.close()
+
+
+@pytest.fixture
 def pair():
     """A client's host and a server's, joined by one link."""
     why = cannot_make_namespaces()

@@ -11,6 +11,8 @@ import pytest
 
 from verbs import ROOT, WEIR, Verb, eventually, gauges_at_zero
 
+pytestmark = pytest.mark.usefixtures("own_loopback")
+
 CLOSES = 100_000
 LIMIT = 250
 MUTANT = os.environ.get(
