@@ -1,10 +1,13 @@
 """What the runs showed: as text, Markdown, JSON and a plot each."""
 
 import json
+import sys
 from pathlib import Path
 
 from figures import compare, kept, over_time, summarise
-from plot import Chart
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from plots import Curves, Picture  # noqa: E402
 
 COLUMNS = (  # of a row: heading, figure, form
     ("good", "good", "{:.0f}"), ("of optimum", "of_best_percent", "{:.1f} %"), ("refused", "refused", "{:.0f}"),
@@ -96,6 +99,14 @@ def markdown_table(lines):
                       *("| " + " | ".join(line) + " |" for line in rest)])
 
 
+def chart(title, unit, series, **axis):
+    """`series`: (name, values)."""
+    picture = Picture(title)
+    picture.row(Curves(title, [(name, list(enumerate(values))) for name, values in series], unit,
+                       **axis))
+    return picture
+
+
 def by_load(server, cases, systems, found):
     """The two plots of a row of loads."""
     rows = [(c.load, r) for c, r in zip(cases, found) if c.load and c.server == server]
@@ -106,24 +117,26 @@ def by_load(server, cases, systems, found):
         return [(s.name, [figure(r["systems"][i]) for _, r in rows])
                 for i, s in enumerate(systems)]
 
-    def refused(row):
-        return None if row["refused"] is None else 100 * row["refused"] / row["sent"]
+    def of_best(row):
+        return None if row["of_best_percent"] is None else row["of_best_percent"] / 100
 
-    loads = [f"{load:g}" for load, _ in rows]
-    load = "calls on offer, as multiples of what the server's slots can take"
+    def refused(row):
+        return None if row["refused"] is None else row["refused"] / row["sent"]
+
+    axis = {"places": [f"{load:g}" for load, _ in rows],
+            "below": "calls on offer, as multiples of what the server's slots can take"}
     return {
-        f"{server}-good": Chart(f"Good answers in time, {server}", load, "% of the optimum",
-                                loads, series(lambda row: row["of_best_percent"])),
-        f"{server}-refused": Chart(f"Refused by the server, {server}", load, "% of calls sent",
-                                   loads, series(refused)),
+        f"{server}-good": chart(f"Good answers in time, of the optimum, {server}", "share",
+                                series(of_best), **axis),
+        f"{server}-refused": chart(f"Calls refused by the server, {server}", "share",
+                                   series(refused), **axis),
     }
 
 
 def by_time(case, systems, runs):
     lines = [(s.name, over_time([r for r in runs if (r["case"], r["system"]) ==
                                  (case.name, s.name)])) for s in systems]
-    seconds = range(max(len(values) for _, values in lines))
-    return Chart(case.about, "second", "good answers a second", seconds, lines)
+    return chart(f"{case.about}: good answers a second", "rate", lines)
 
 
 def plots(cases, systems, runs, found):

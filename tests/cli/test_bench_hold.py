@@ -98,4 +98,4 @@ def test_tables_and_plots(tmp_path):
     plots = sorted(p.name for p in tmp_path.glob("*.svg"))
     assert plots == ["fasthttp-good.svg", "fasthttp-refused.svg", "flood.svg", "modest.svg"]
     for name in plots:
-        assert len(ET.parse(tmp_path / name).findall(".//{*}polyline")) == len(SYSTEMS)
+        assert len(ET.parse(tmp_path / name).findall(".//{*}path")) == len(SYSTEMS)

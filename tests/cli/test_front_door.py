@@ -198,10 +198,16 @@ GOOD = {
     "ARCHITECTURE.md": "# How\n\nA loop runs: `io/uv/loop.c:loop_run`, in `src/io/uv/loop.c`.\n",
     "README.md": "# Read\n\n[how](ARCHITECTURE.md#how)\n",
     "docs/page.md": "# Page\n\nTake 1,000 of `weir` at 0.5 s: [how](page.md).\n\n    weir watch\n",
+    "docs/scenarios/one.md": "# One\n\n<!-- picture one.svg\npanel: Good = bars good, log:p99\n-->\n"
+                             "![good](one.svg)\n\n<!-- table\nfigures: good\n-->\n<!-- end -->\n",
+    "docs/scenarios/one.svg": "<svg/>\n",
+    "lab/scenarios/one.yaml": "server: {}\n",
+    "src/lab/figures.def": 'FIGURE(good, COUNT, "answers")\nFIGURE(p99, TIME, "latency")\n',
     "docs/page.ko.md": "# 쪽\n\n`weir` 1,000개를 0.5초에: [방법](page.ko.md).\n\n    weir watch\n",
 }
 
-FAST_CHECKS = ["layers", "limits", "man", "architecture", "links", "text", "translations", "format"]
+FAST_CHECKS = ["layers", "limits", "man", "architecture", "links", "text", "translations",
+               "pictures", "format"]
 
 
 def plant(tmp_path, changes=None):
@@ -231,6 +237,7 @@ LIST_H = GOOD["src/base/list.h"]
 LIST_C = GOOD["src/base/list.c"]
 LOOP_C = GOOD["src/io/uv/loop.c"]
 MAN = GOOD["man/weir-proxy.1"]
+ONE_MD = GOOD["docs/scenarios/one.md"]
 
 FAULTS = {
     # layers
@@ -320,7 +327,12 @@ FAULTS = {
     "heading lost": ("translations", "docs/page.ko.md:1", "1 headings, docs/page.md has 2", {
         "docs/page.md": GOOD["docs/page.md"] + "\n## More\n"}),
     "other level": ("translations", "docs/page.ko.md:1", "level 2, not 1", {
-        "docs/page.ko.md": "#" + GOOD["docs/page.ko.md"]}),
+        "docs/scenarios/one.md": "# One\n\n<!-- picture one.svg\npanel: Good = bars good, log:p99\n-->\n"
+                             "![good](one.svg)\n\n<!-- table\nfigures: good\n-->\n<!-- end -->\n",
+    "docs/scenarios/one.svg": "<svg/>\n",
+    "lab/scenarios/one.yaml": "server: {}\n",
+    "src/lab/figures.def": 'FIGURE(good, COUNT, "answers")\nFIGURE(p99, TIME, "latency")\n',
+    "docs/page.ko.md": "#" + GOOD["docs/page.ko.md"]}),
     "other figure": ("translations", "docs/page.ko.md:1", "figure 1,000 is missing", {
         "docs/page.ko.md": GOOD["docs/page.ko.md"].replace("1,000", "10,000")}),
     "other command": ("translations", "docs/page.ko.md:1", "lines of code", {
@@ -329,6 +341,24 @@ FAULTS = {
         "docs/page.ko.md": GOOD["docs/page.ko.md"].replace("](page.ko.md)", "]")}),
     "no original": ("translations", "docs/other.ko.md:1", "there is no docs/other.md", {
         "docs/other.ko.md": "x\n"}),
+    "nobody draws it": ("pictures", "docs/two.svg:1", "no page says how", {
+        "docs/two.svg": "<svg/>\n"}),
+    "two draw it": ("pictures", "docs/two.md:1", "docs/scenarios/one.md draws", {
+        "docs/two.md": "<!-- picture scenarios/one.svg\nrun: one\npanel: bars good\n-->\n"}),
+    "not drawn yet": ("pictures", "docs/two.md:1", "there is no docs/two.svg", {
+        "docs/two.md": "<!-- picture two.svg\nrun: one\npanel: bars good\n-->\n"}),
+    "no such scenario": ("pictures", "docs/scenarios/one.md:3", "no scenario two", {
+        "docs/scenarios/one.md": ONE_MD.replace("panel:", "run: two --full\npanel:")}),
+    "no such figure": ("pictures", "docs/scenarios/one.md:3", "no figure p42", {
+        "docs/scenarios/one.md": ONE_MD.replace("p99", "p42")}),
+    "no such panel": ("pictures", "docs/scenarios/one.md:3", "what panel is", {
+        "docs/scenarios/one.md": ONE_MD.replace("bars", "pies")}),
+    "no such key": ("pictures", "docs/scenarios/one.md:3", "what is 'colour: red'", {
+        "docs/scenarios/one.md": ONE_MD.replace("panel:", "colour: red\npanel:")}),
+    "no end": ("pictures", "docs/scenarios/one.md:8", "it has no <!-- end -->", {
+        "docs/scenarios/one.md": ONE_MD.replace("<!-- end -->", "")}),
+    "of no run": ("pictures", "docs/two.md:1", "of which run?", {
+        "docs/two.md": "<!-- run -->\n<!-- end -->\n"}),
     "format": ("format", "src/base/list.c:2", "is not formatted", {
         "src/base/list.c": "int f(void)\n{\n  return 1;\n}\n"}),
 }

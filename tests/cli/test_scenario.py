@@ -4,7 +4,6 @@ for word; and what show, list and new print."""
 import os
 import subprocess
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -63,21 +62,6 @@ def test_what_comes_with_weir_can_run_and_expects_something(name, form):
     done = lab("show", name, form)
     assert done.returncode == 0, done.stderr
     assert "\n    expected: " in done.stdout
-
-
-def test_a_picture_of_a_result(tmp_path):
-    panels = ("Good=perload:overload/good", "Slots=lines:overload/server.used",
-              "Refused=bars:overload/refused")
-    picture = tmp_path / "picture.svg"
-    done = subprocess.run([ROOT / "scripts" / "plot-lab", RESULT / "samples.json", picture, *panels],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    texts = [e.text for e in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text")]
-    assert all(panel.split("=")[0] in texts for panel in panels)
-    assert texts.count("naive") == len(panels)
-    done = subprocess.run([ROOT / "scripts" / "plot-lab", RESULT / "samples.json", picture,
-                           "What=bars:overload/nothing"], capture_output=True, text=True)
-    assert done.returncode == 1 and "nothing: no such figure" in done.stderr
 
 
 def test_compare(tmp_path):
