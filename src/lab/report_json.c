@@ -251,68 +251,58 @@ static void series_json(struct json *j, const struct lab_run *run)
 
 /* --- closes, words, latency --- */
 
-static uint64_t closes_sum(const struct lab_run *runs, uint32_t n,
-	enum tally_side_id side, const int *first_why)
+static void closes_add(struct closes *sum, const struct closes *c)
 {
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < n; i++)
-		sum += runs[i].hosts.closes.count[side][first_why[0]][first_why[1]];
-	return sum;
+	for (int side = 0; side < SIDE_COUNT; side++)
+		for (int f = 0; f < CLOSE_FIRST_COUNT; f++)
+			for (int w = 0; w < WHY_COUNT; w++)
+				sum->count[side][f][w] += c->count[side][f][w];
 }
 
 static void closes_by_json(
-	struct json *j, const struct lab_run *runs, uint32_t n, enum tally_side_id side)
+	struct json *j, const struct closes *c, enum tally_side_id side)
 {
 	json_object(j, "by");
 	for (int f = 0; f < CLOSE_FIRST_COUNT; f++) {
-		bool open = false;
-		for (int w = 0; w < WHY_COUNT; w++) {
-			uint64_t sum = closes_sum(runs, n, side, (const int[]){ f, w });
-			if (!sum)
-				continue;
-			if (!open)
-				json_object(j, close_first_name(f));
-			open = true;
-			json_int(j, close_why_name(w), (int64_t)sum);
-		}
-		if (open)
-			json_end(j);
+		if (!closes_sum_first(c, side, f))
+			continue;
+		json_object(j, close_first_name(f));
+		for (int w = 0; w < WHY_COUNT; w++)
+			if (c->count[side][f][w])
+				json_int(j, close_why_name(w),
+					(int64_t)c->count[side][f][w]);
+		json_end(j);
 	}
 	json_end(j);
 }
 
 static void closes_side_json(
-	struct json *j, const struct lab_run *runs, uint32_t n, enum tally_side_id side)
+	struct json *j, const struct closes *c, enum tally_side_id side)
 {
 	json_object(j, tally_side_name(side));
 	json_object(j, "first");
-	for (int f = 0; f < CLOSE_FIRST_COUNT; f++) {
-		uint64_t sum = 0;
-		for (uint32_t i = 0; i < n; i++)
-			sum += closes_sum_first(&runs[i].hosts.closes, side, f);
-		json_int(j, close_first_name(f), (int64_t)sum);
-	}
+	for (int f = 0; f < CLOSE_FIRST_COUNT; f++)
+		json_int(j, close_first_name(f), (int64_t)closes_sum_first(c, side, f));
 	json_end(j);
 	json_object(j, "why");
-	for (int w = 0; w < WHY_COUNT; w++) {
-		uint64_t sum = 0;
-		for (uint32_t i = 0; i < n; i++)
-			sum += closes_sum_why(&runs[i].hosts.closes, side, w);
-		json_int(j, close_why_name(w), (int64_t)sum);
-	}
+	for (int w = 0; w < WHY_COUNT; w++)
+		json_int(j, close_why_name(w), (int64_t)closes_sum_why(c, side, w));
 	json_end(j);
-	closes_by_json(j, runs, n, side);
+	closes_by_json(j, c, side);
 	json_end(j);
 }
 
 static void closes_json(struct json *j, const struct lab_run *runs, uint32_t n)
 {
 	uint64_t unseen = 0;
-	json_object(j, "closes");
-	closes_side_json(j, runs, n, SIDE_IN);
-	closes_side_json(j, runs, n, SIDE_OUT);
-	for (uint32_t i = 0; i < n; i++)
+	struct closes sum = { .total = 0 }; /* of all runs; the counts alone */
+	for (uint32_t i = 0; i < n; i++) {
+		closes_add(&sum, &runs[i].hosts.closes);
 		unseen += closes_unseen_local(&runs[i].hosts.closes);
+	}
+	json_object(j, "closes");
+	closes_side_json(j, &sum, SIDE_IN);
+	closes_side_json(j, &sum, SIDE_OUT);
 	json_int(j, "unseen", (int64_t)unseen);
 	json_end(j);
 }

@@ -73,19 +73,26 @@ static void read_clock(struct reader *r, struct date *d)
 	d->second = number(r, 2);
 }
 
+/* What both forms with GMT have behind the day's name. */
+static void read_date(
+	struct reader *r, struct date *d, const char *between, int year_digits)
+{
+	d->day = number(r, 2);
+	expect(r, between);
+	d->month = month_name(r);
+	expect(r, between);
+	d->year = number(r, year_digits);
+	expect(r, " ");
+	read_clock(r, d);
+	expect(r, " GMT");
+}
+
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 static void read_fixdate(struct reader *r, struct date *d)
 {
 	(void)day_name(r);
 	expect(r, ", ");
-	d->day = number(r, 2);
-	expect(r, " ");
-	d->month = month_name(r);
-	expect(r, " ");
-	d->year = number(r, 4);
-	expect(r, " ");
-	read_clock(r, d);
-	expect(r, " GMT");
+	read_date(r, d, " ", 4);
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT" */
@@ -94,14 +101,7 @@ static void read_rfc850(struct reader *r, struct date *d)
 	static const char *const ends[] = { "day, ", "day, ", "sday, ", "nesday, ",
 		"rsday, ", "day, ", "urday, " };
 	expect(r, ends[day_name(r)]);
-	d->day = number(r, 2);
-	expect(r, "-");
-	d->month = month_name(r);
-	expect(r, "-");
-	d->year = number(r, 2);
-	expect(r, " ");
-	read_clock(r, d);
-	expect(r, " GMT");
+	read_date(r, d, "-", 2);
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
