@@ -2,6 +2,19 @@
 
 #include "tests/unit/base/unit.h"
 
+struct upstream_cfg caller_upstream(uint32_t limit)
+{
+	return (struct upstream_cfg){ .limit = limit,
+		.drain_share = 1,
+		.queue_max = 100,
+		.queue_for = 20 * NS_S,
+		.connect_for = 2 * NS_S,
+		.drain_for = 10 * NS_S,
+		.ghost_for = 10 * NS_S,
+		.settle_for = 20 * NS_MS,
+		.idle_for = 30 * NS_S };
+}
+
 static struct job *job_of(struct call *c)
 {
 	return CONTAINER_OF(c, struct job, call);

@@ -34,6 +34,10 @@ struct job {
 	bool abandoned;
 };
 
+/* An upstream without endpoints: queues for 20 s, drains 10 s, ghosts 10 s,
+ * settles 20 ms. */
+struct upstream_cfg caller_upstream(uint32_t limit);
+
 void job_init(struct job *j, struct upstream *u, const char *method, const char *path);
 void job_fini(struct job *j);
 /* Alone; the result of upstream_submit. */

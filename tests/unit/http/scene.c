@@ -11,16 +11,9 @@
 
 struct upstream_cfg scene_upstream(void)
 {
-	struct upstream_cfg cfg = { .endpoint_count = 1,
-		.limit = 4,
-		.drain_share = 1,
-		.queue_max = 100,
-		.queue_for = NS_S,
-		.connect_for = 2 * NS_S,
-		.drain_for = 10 * NS_S,
-		.ghost_for = 10 * NS_S,
-		.settle_for = 20 * NS_MS,
-		.idle_for = 30 * NS_S };
+	struct upstream_cfg cfg = caller_upstream(4);
+	cfg.queue_for = NS_S;
+	cfg.endpoint_count = 1;
 	raw_addr(AT, &cfg.endpoints[0]);
 	return cfg;
 }
@@ -126,6 +119,12 @@ void scene_fini(struct scene *s)
 	scene_close_raws(s);
 	raw_server_fini(&s->server);
 	bed_fini(&s->bed);
+}
+
+void scene_end(struct scene *s, struct job *j)
+{
+	job_fini(j);
+	scene_fini(s);
 }
 
 uint32_t scene_in(const struct scene *s, enum slot_state state)

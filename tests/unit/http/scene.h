@@ -31,6 +31,8 @@ void scene_init(
 	struct scene *s, const struct sim_cfg *sim, const struct upstream_cfg *cfg);
 void scene_close_raws(struct scene *s);
 void scene_fini(struct scene *s);
+/* The same, with the one job in it. */
+void scene_end(struct scene *s, struct job *j);
 uint32_t scene_in(const struct scene *s, enum slot_state state);
 uint32_t scene_used(const struct scene *s);
 void fill(struct text *t, size_t n); /* n bytes of a pattern */

@@ -12,32 +12,38 @@ static struct upstream_cfg with_retries(uint32_t max)
 	return cfg;
 }
 
-static void job_begin(struct job *j, struct scene *s, const char *method)
+static void job_begin(struct job *j, struct scene *s, const char *method, ns_t deadline)
 {
 	bed_run(&s->bed, NS_MS); /* the instant 0 stands for none */
 	job_init(j, s->up, method, "/");
 	j->retries = true;
+	assert_int_equal(job_submit(j, deadline), ERR_OK);
 }
 
-/* A server that cuts each connection so long after the request, and says nothing. */
-static void make_rude(struct scene *s, enum io_close how)
+/* The server cuts each connection so long after the request, and says nothing. */
+static void rude_init(struct scene *s, struct upstream_cfg cfg, enum io_close how)
 {
+	scene_init(s, NULL, &cfg);
 	s->answer = "";
 	s->close_in = NS_MS;
 	s->how = how;
+}
+
+/* A GET to such a server, which may be sent twice more. */
+static void get_init(struct scene *s, struct job *j)
+{
+	rude_init(s, with_retries(2), IO_CLOSE_RESET);
+	job_begin(j, s, "GET", NS_NEVER);
 }
 
 /* --- when --- */
 
 static void resets(const char *method, enum io_close how, const char *log, uint64_t sent)
 {
-	struct upstream_cfg cfg = with_retries(2);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, how);
-	job_begin(&j, &s, method);
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	rude_init(&s, with_retries(2), how);
+	job_begin(&j, &s, method, NS_NEVER);
 	bed_run(&s.bed, NS_S);
 	assert_text(&j.log, log);
 	assert_int_equal(s.requests, sent);
@@ -45,8 +51,7 @@ static void resets(const char *method, enum io_close how, const char *log, uint6
 	assert_int_equal(upstream_stats(s.up)->sent, sent);
 	assert_int_equal(upstream_stats(s.up)->admitted, 1);
 	assert_int_equal(scene_used(&s), 0);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_a_get_is_sent_again_a_post_is_not(void **state)
@@ -64,13 +69,9 @@ static void test_a_get_is_sent_again_a_post_is_not(void **state)
 static void test_the_next_attempt_is_answered(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_retries(2);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	get_init(&s, &j);
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_text(&j.log, "ready again:reset");
 	/* It rests, and has no slot but what settles. */
@@ -80,8 +81,7 @@ static void test_the_next_attempt_is_answered(void **state)
 	bed_run(&s.bed, 100 * NS_MS);
 	assert_text(&j.log, "ready head:200 data:5 end:ok");
 	assert_int_equal(upstream_stats(s.up)->retried, 1);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_no_connection(void **state)
@@ -101,62 +101,49 @@ static void test_no_connection(void **state)
 	assert_int_equal(j.verdict, RETRY_SPENT);
 	bed_run(&s.bed, NS_S);
 	upstream_free(&other);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_not_without_time(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_retries(2);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, sim_now(s.bed.sim) + 8 * NS_MS), ERR_OK);
+	rude_init(&s, with_retries(2), IO_CLOSE_RESET);
+	job_begin(&j, &s, "GET", sim_now(s.bed.sim) + 9 * NS_MS);
 	bed_run(&s.bed, NS_S);
 	assert_text(&j.log, "ready end:reset");
 	assert_int_equal(j.verdict, RETRY_TOO_LATE);
 	assert_int_equal(upstream_stats(s.up)->denied[RETRY_TOO_LATE], 1);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_not_behind_a_refusal(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_retries(2);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
+	rude_init(&s, with_retries(2), IO_CLOSE_RESET);
 	upstream_note_refusal(s.up);
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	job_begin(&j, &s, "GET", NS_NEVER);
 	bed_run(&s.bed, 2 * NS_S);
 	assert_text(&j.log, "ready end:reset");
 	assert_int_equal(j.verdict, RETRY_REFUSING);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_half_a_head_is_a_part_of_an_answer(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_retries(2);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
+	rude_init(&s, with_retries(2), IO_CLOSE_RESET);
 	s.answer = "HTTP/1.1 200 O";
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	job_begin(&j, &s, "GET", NS_NEVER);
 	bed_run(&s.bed, NS_S);
 	assert_text(&j.log, "ready end:reset");
 	assert_int_equal(j.verdict, RETRY_BEGUN);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* --- while it rests --- */
@@ -165,13 +152,9 @@ static void test_it_can_be_abandoned_and_stopped(void **state)
 {
 	(void)state;
 	for (int stop = 0; stop < 2; stop++) {
-		struct upstream_cfg cfg = with_retries(2);
 		struct scene s;
 		struct job j;
-		scene_init(&s, NULL, &cfg);
-		make_rude(&s, IO_CLOSE_RESET);
-		job_begin(&j, &s, "GET");
-		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		get_init(&s, &j);
 		bed_run(&s.bed, 10 * NS_MS);
 		assert_int_equal(j.call.state, CALL_RESTING);
 		if (stop)
@@ -182,8 +165,7 @@ static void test_it_can_be_abandoned_and_stopped(void **state)
 		assert_text(&j.log,
 			stop ? "ready again:reset end:stopping" : "ready again:reset");
 		assert_int_equal(s.requests, 1);
-		job_fini(&j);
-		scene_fini(&s);
+		scene_end(&s, &j);
 	}
 }
 
@@ -195,10 +177,8 @@ static void test_it_waits_behind_others(void **state)
 	struct scene s;
 	struct job j, others[5];
 	cfg.limit = 1;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	rude_init(&s, cfg, IO_CLOSE_RESET);
+	job_begin(&j, &s, "GET", NS_NEVER);
 	bed_run(&s.bed, 2 * NS_MS);
 	assert_text(&j.log, "ready again:reset");
 	s.answer = ANSWER;
@@ -217,8 +197,7 @@ static void test_it_waits_behind_others(void **state)
 		assert_text(&others[i].log, "ready head:200 data:5 end:ok");
 		job_fini(&others[i]);
 	}
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* It gets no slot: its caller is told what had failed. */
@@ -230,10 +209,8 @@ static void test_no_slot_for_it(void **state)
 	struct job j, other;
 	cfg.limit = 1;
 	cfg.queue_for = 100 * NS_MS;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
-	job_begin(&j, &s, "GET");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	rude_init(&s, cfg, IO_CLOSE_RESET);
+	job_begin(&j, &s, "GET", NS_NEVER);
 	bed_run(&s.bed, 2 * NS_MS);
 	s.answer = NULL;
 	job_init(&other, s.up, "GET", "/");
@@ -244,8 +221,7 @@ static void test_no_slot_for_it(void **state)
 	assert_int_equal(j.attempts, 1);
 	job_abandon(&other);
 	job_fini(&other);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* --- another endpoint --- */
@@ -257,8 +233,7 @@ static void test_another_endpoint_at_once(void **state)
 	struct scene s;
 	struct job a, b;
 	struct scene good; /* its server alone is of use */
-	scene_init(&s, NULL, NULL);
-	make_rude(&s, IO_CLOSE_RESET);
+	rude_init(&s, scene_upstream(), IO_CLOSE_RESET);
 	good = s;
 	good.answer = ANSWER;
 	good.close_in = NS_NEVER;
@@ -293,18 +268,13 @@ static void test_another_endpoint_at_once(void **state)
 static void test_an_outage_is_not_made_worse(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_retries(5);
 	struct scene s;
-	scene_init(&s, NULL, &cfg);
-	make_rude(&s, IO_CLOSE_RESET);
+	rude_init(&s, with_retries(5), IO_CLOSE_RESET);
 	uint64_t calls = 2000;
 	for (uint64_t i = 0; i < calls; i += 2) {
 		struct job a, b;
-		job_begin(&a, &s, "GET");
-		job_begin(&b, &s, "GET");
-		if (job_submit(&a, NS_NEVER) != ERR_OK ||
-			job_submit(&b, NS_NEVER) != ERR_OK)
-			fail();
+		job_begin(&a, &s, "GET", NS_NEVER);
+		job_begin(&b, &s, "GET", NS_NEVER);
 		while (a.why == ERR_AGAIN || b.why == ERR_AGAIN)
 			bed_run(&s.bed, NS_MS);
 		job_fini(&a);

@@ -1,6 +1,6 @@
 /* To which address a call goes: failures, races, addresses that change while it runs. */
-#include "bed.h"
 #include "caller.h"
+#include "sites.h"
 
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define GOOD "10.0.0.2:80"
@@ -11,88 +11,25 @@
 #define BROKEN6 "[2001:db8::1]:80" /* this host has no IPv6 */
 
 #define OK_LOG "ready head:200 data:2 end:ok"
-#define CONNECT_FOR (2 * NS_S)
-
-struct crowd {
-	uint64_t open, peak; /* connections the servers have accepted, together */
-};
-
-struct site {
-	struct raw_server server;
-	struct crowd *crowd;
-	uint64_t requests, open;
-	bool mute;
-};
+#define CONNECT_FOR (2 * NS_S) /* caller_upstream */
 
 struct scene {
 	struct bed bed;
-	struct site sites[2]; /* GOOD, GOOD2 */
-	struct crowd crowd;
+	struct sites sites; /* GOOD, GOOD2 */
 	struct upstream *up;
 };
-
-static void on_raw_closed(struct raw *r)
-{
-	struct site *site = r->server->ctx;
-	site->open--;
-	site->crowd->open--;
-}
-
-static void on_raw_accept(struct raw_server *server, struct raw *r)
-{
-	struct site *site = server->ctx;
-	r->on_closed = on_raw_closed;
-	site->open++;
-	if (++site->crowd->open > site->crowd->peak)
-		site->crowd->peak = site->crowd->open;
-}
-
-static void on_raw_bytes(struct raw *r)
-{
-	struct site *site = r->server->ctx;
-	const char *end;
-	if (r->end != ERR_AGAIN) {
-		raw_close(r, IO_CLOSE_FIN);
-		return;
-	}
-	while ((end = memmem(
-			r->in.ptr + r->parsed, r->in.len - r->parsed, "\r\n\r\n", 4))) {
-		r->parsed = (size_t)(end - r->in.ptr) + 4;
-		site->requests++;
-		if (!site->mute)
-			raw_say(r, ANSWER);
-	}
-}
-
-static struct upstream_cfg cfg_of(uint32_t limit)
-{
-	return (struct upstream_cfg){ .limit = limit,
-		.drain_share = 1,
-		.queue_max = 100,
-		.queue_for = 20 * NS_S,
-		.connect_for = CONNECT_FOR,
-		.drain_for = 10 * NS_S,
-		.ghost_for = 10 * NS_S,
-		.settle_for = 20 * NS_MS,
-		.idle_for = 30 * NS_S };
-}
 
 /* Addresses with spaces between, in the order in which they are tried. */
 static void scene_with(struct scene *s, struct upstream_cfg cfg, const char *addrs,
 	const struct sim_cfg *sim)
 {
-	static const char *const at[] = { GOOD, GOOD2 };
 	const struct worker_cfg few = { .clients = 1, .servers = 8 };
 	char text[256], *rest = NULL;
 	*s = (struct scene){ .up = NULL };
 	bed_init(&s->bed, sim ? sim : &(struct sim_cfg){ .seed = 1 }, &few);
-	for (int i = 0; i < 2; i++) {
-		s->sites[i].server.on_accept = on_raw_accept;
-		s->sites[i].server.on_bytes = on_raw_bytes;
-		s->sites[i].server.ctx = &s->sites[i];
-		s->sites[i].crowd = &s->crowd;
-		raw_server_listen(&s->sites[i].server, s->bed.far, at[i]);
-	}
+	sites_init(&s->sites, &s->bed);
+	site_start(&s->sites, 0, GOOD, ANSWER);
+	site_start(&s->sites, 1, GOOD2, ANSWER);
 	snprintf(text, sizeof(text), "%s", addrs);
 	for (char *a = strtok_r(text, " ", &rest); a; a = strtok_r(NULL, " ", &rest))
 		raw_addr(a, &cfg.endpoints[cfg.endpoint_count++]);
@@ -103,11 +40,7 @@ static void scene_with(struct scene *s, struct upstream_cfg cfg, const char *add
 static void scene_fini(struct scene *s)
 {
 	upstream_free(&s->up);
-	for (int i = 0; i < 2; i++) {
-		LIST_EACH (&s->sites[i].server.conns, n, after)
-			raw_close(CONTAINER_OF(n, struct raw, node), IO_CLOSE_FIN);
-		raw_server_fini(&s->sites[i].server);
-	}
+	sites_fini(&s->sites);
 	bed_fini(&s->bed);
 }
 
@@ -160,14 +93,14 @@ static void test_refused_first(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(1), REFUSES " " GOOD, NULL);
+	scene_with(&s, caller_upstream(1), REFUSES " " GOOD, NULL);
 	assert_true(job_run(&s, &j, OK_LOG) < 2 * NS_MS);
 	assert_int_equal(upstream_stats(s.up)->connects_failed, 1);
 	assert_int_equal(upstream_stats(s.up)->connects, 1);
 	assert_int_equal(upstream_slots(s.up)->peak, 1);
 	assert_int_equal(in_state(&s, SLOT_IDLE), 1);
 	/* it is remembered: the next new connection goes elsewhere at once */
-	raw_close(raw_server_nth(&s.sites[0].server, 0), IO_CLOSE_FIN);
+	raw_close(raw_server_nth(&s.sites.site[0].server, 0), IO_CLOSE_FIN);
 	bed_run(&s.bed, 100 * NS_MS);
 	assert_int_equal(used(&s), 0);
 	assert_true(job_run(&s, &j, OK_LOG) < 2 * NS_MS);
@@ -180,7 +113,7 @@ static void test_broken_ipv6_first(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(1), BROKEN6 " " GOOD, NULL);
+	scene_with(&s, caller_upstream(1), BROKEN6 " " GOOD, NULL);
 	assert_true(job_run(&s, &j, OK_LOG) < 2 * NS_MS);
 	assert_int_equal(upstream_stats(s.up)->connects_failed, 1);
 	assert_int_equal(upstream_slots(s.up)->peak, 1);
@@ -192,7 +125,7 @@ static void test_none_works(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), REFUSES " " BROKEN6 " 10.0.0.2:83", NULL);
+	scene_with(&s, caller_upstream(4), REFUSES " " BROKEN6 " 10.0.0.2:83", NULL);
 	assert_true(job_run(&s, &j, "end:connect-refused") < 3 * NS_MS);
 	assert_int_equal(upstream_stats(s.up)->connects_failed, 3);
 	assert_int_equal(upstream_stats(s.up)->failed, 1);
@@ -208,7 +141,7 @@ static void test_silent_first_without_room(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(1), SILENT " " GOOD, NULL);
+	scene_with(&s, caller_upstream(1), SILENT " " GOOD, NULL);
 	ns_t took = job_run(&s, &j, OK_LOG);
 	assert_in_range(took, CONNECT_FOR, CONNECT_FOR + 2 * NS_MS);
 	assert_int_equal(upstream_slots(s.up)->peak, 1);
@@ -221,7 +154,8 @@ static void test_no_descriptors(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), GOOD " " GOOD2, &(struct sim_cfg){ .seed = 1 });
+	scene_with(
+		&s, caller_upstream(4), GOOD " " GOOD2, &(struct sim_cfg){ .seed = 1 });
 	sim_set(s.bed.sim, &(struct sim_cfg){ .seed = 1, .fd_max = 1 });
 	struct raw keep;
 	raw_init(&keep);
@@ -242,7 +176,7 @@ static void test_silent_first(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), SILENT " " GOOD, NULL);
+	scene_with(&s, caller_upstream(4), SILENT " " GOOD, NULL);
 	ns_t took = job_run(&s, &j, OK_LOG);
 	assert_in_range(took, 250 * NS_MS, 253 * NS_MS);
 	assert_int_equal(upstream_slots(s.up)->peak, 2);
@@ -251,7 +185,7 @@ static void test_silent_first(void **state)
 	assert_int_equal(upstream_stats(s.up)->sockets, 1);
 	bed_run(&s.bed, 30 * NS_MS); /* what the loser held settles */
 	assert_int_equal(used(&s), 1);
-	raw_close(raw_server_nth(&s.sites[0].server, 0), IO_CLOSE_FIN);
+	raw_close(raw_server_nth(&s.sites.site[0].server, 0), IO_CLOSE_FIN);
 	bed_run(&s.bed, 30 * NS_MS);
 	assert_true(job_run(&s, &j, OK_LOG) < 2 * NS_MS); /* and is remembered */
 	scene_fini(&s);
@@ -263,7 +197,7 @@ static void test_silent_first_in_request_units(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	struct upstream_cfg cfg = cfg_of(1);
+	struct upstream_cfg cfg = caller_upstream(1);
 	cfg.unit = SLOT_UNIT_REQUEST;
 	scene_with(&s, cfg, SILENT " " GOOD, NULL);
 	ns_t took = job_run(&s, &j, OK_LOG);
@@ -279,15 +213,15 @@ static void test_first_wins_late(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), GOOD " " GOOD2,
+	scene_with(&s, caller_upstream(4), GOOD " " GOOD2,
 		&(struct sim_cfg){ .seed = 1, .latency = 140 * NS_MS });
 	ns_t took = job_run(&s, &j, OK_LOG);
 	assert_in_range(took, 560 * NS_MS, 563 * NS_MS);
-	assert_int_equal(s.sites[0].requests, 1);
-	assert_int_equal(s.sites[1].requests, 0);
+	assert_int_equal(s.sites.site[0].requests, 1);
+	assert_int_equal(s.sites.site[1].requests, 0);
 	assert_int_equal(upstream_slots(s.up)->peak, 2);
 	bed_run(&s.bed, NS_S);
-	assert_int_equal(s.sites[1].open, 0);
+	assert_int_equal(s.sites.site[1].open, 0);
 	assert_int_equal(used(&s), 1);
 	scene_fini(&s);
 }
@@ -297,13 +231,13 @@ static void test_third_address(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), SILENT " " SILENT2 " " GOOD, NULL);
+	scene_with(&s, caller_upstream(4), SILENT " " SILENT2 " " GOOD, NULL);
 	ns_t took = job_run(&s, &j, OK_LOG);
 	assert_in_range(took, 500 * NS_MS, 503 * NS_MS);
 	assert_int_equal(upstream_slots(s.up)->peak, 3);
 	scene_fini(&s);
 	/* two at once are all that fit: the third when the first gives up */
-	scene_with(&s, cfg_of(2), SILENT " " SILENT2 " " GOOD, NULL);
+	scene_with(&s, caller_upstream(2), SILENT " " SILENT2 " " GOOD, NULL);
 	took = job_run(&s, &j, OK_LOG);
 	assert_in_range(took, CONNECT_FOR, CONNECT_FOR + 2 * NS_MS);
 	assert_int_equal(upstream_slots(s.up)->peak, 2);
@@ -316,7 +250,7 @@ static void test_loser_has_the_call(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), SILENT " " SILENT2, NULL);
+	scene_with(&s, caller_upstream(4), SILENT " " SILENT2, NULL);
 	job_start(&s, &j);
 	bed_run(&s.bed, 300 * NS_MS);
 	assert_int_equal(in_state(&s, SLOT_CONNECTING), 2);
@@ -339,7 +273,7 @@ static void test_abandoned_while_racing(void **state)
 		for (int unit = 0; unit < 2; unit++) {
 			struct scene s;
 			struct job j;
-			struct upstream_cfg cfg = cfg_of(8);
+			struct upstream_cfg cfg = caller_upstream(8);
 			cfg.unit = unit ? SLOT_UNIT_REQUEST : SLOT_UNIT_CONNECTION;
 			scene_with(&s, cfg, SILENT " " SILENT2 " 10.0.0.7:80", NULL);
 			job_start(&s, &j);
@@ -362,7 +296,7 @@ static void test_free_while_racing(void **state)
 	for (int unit = 0; unit < 2; unit++) {
 		struct scene s;
 		struct job j;
-		struct upstream_cfg cfg = cfg_of(8);
+		struct upstream_cfg cfg = caller_upstream(8);
 		cfg.unit = unit ? SLOT_UNIT_REQUEST : SLOT_UNIT_CONNECTION;
 		scene_with(&s, cfg, SILENT " " SILENT2 " 10.0.0.7:80", NULL);
 		job_start(&s, &j);
@@ -380,7 +314,7 @@ static void test_no_race_while_others_wait(void **state)
 	(void)state;
 	struct scene s;
 	struct job one, pair[2];
-	scene_with(&s, cfg_of(2), SILENT " " SILENT2, NULL);
+	scene_with(&s, caller_upstream(2), SILENT " " SILENT2, NULL);
 	job_start(&s, &one);
 	for (int i = 0; i < 2; i++)
 		job_init(&pair[i], s.up, "GET", "/");
@@ -403,7 +337,7 @@ static void storm(uint64_t seed, enum slot_unit unit)
 	struct job jobs[60];
 	struct rng rng;
 	uint32_t ended = 0, gone = 0;
-	struct upstream_cfg cfg = cfg_of(5);
+	struct upstream_cfg cfg = caller_upstream(5);
 	cfg.unit = unit;
 	rng_init(&rng, seed);
 	scene_with(&s, cfg, sets[0],
@@ -427,7 +361,7 @@ static void storm(uint64_t seed, enum slot_unit unit)
 	assert_int_equal(ended + gone, ARRAY_LEN(jobs));
 	assert_true(upstream_slots(s.up)->peak <= 5);
 	if (unit == SLOT_UNIT_CONNECTION)
-		assert_true(s.crowd.peak <= 5);
+		assert_true(s.sites.peak <= 5);
 	assert_int_equal(used(&s), 0);
 	scene_fini(&s);
 }
@@ -449,7 +383,7 @@ static void test_idle_to_a_gone_address(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), GOOD, NULL);
+	scene_with(&s, caller_upstream(4), GOOD, NULL);
 	(void)job_run(&s, &j, OK_LOG);
 	assert_int_equal(in_state(&s, SLOT_IDLE), 1);
 	set_endpoints(&s, GOOD " " GOOD2); /* stays */
@@ -458,8 +392,8 @@ static void test_idle_to_a_gone_address(void **state)
 	assert_int_equal(in_state(&s, SLOT_IDLE), 0);
 	assert_int_equal(upstream_stats(s.up)->closed_idle, 1);
 	(void)job_run(&s, &j, OK_LOG);
-	assert_int_equal(s.sites[0].requests, 1);
-	assert_int_equal(s.sites[1].requests, 1);
+	assert_int_equal(s.sites.site[0].requests, 1);
+	assert_int_equal(s.sites.site[1].requests, 1);
 	scene_fini(&s);
 }
 
@@ -469,19 +403,19 @@ static void test_running_to_a_gone_address(void **state)
 	(void)state;
 	struct scene s;
 	struct job old, fresh;
-	scene_with(&s, cfg_of(4), GOOD, NULL);
-	s.sites[0].mute = true;
+	scene_with(&s, caller_upstream(4), GOOD, NULL);
+	s.sites.site[0].answer = NULL;
 	job_start(&s, &old);
 	bed_run(&s.bed, 10 * NS_MS);
 	set_endpoints(&s, GOOD2);
 	(void)job_run(&s, &fresh, OK_LOG);
-	assert_int_equal(s.sites[1].requests, 1);
+	assert_int_equal(s.sites.site[1].requests, 1);
 	assert_slice(call_endpoint(&old.call), GOOD);
-	raw_say(raw_server_nth(&s.sites[0].server, 0), ANSWER);
+	raw_say(raw_server_nth(&s.sites.site[0].server, 0), ANSWER);
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_text(&old.log, OK_LOG);
 	assert_int_equal(in_state(&s, SLOT_IDLE), 1);
-	assert_int_equal(s.sites[0].open, 0);
+	assert_int_equal(s.sites.site[0].open, 0);
 	job_fini(&old);
 	scene_fini(&s);
 }
@@ -492,7 +426,7 @@ static void test_connecting_to_a_gone_address(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(1), SILENT, NULL);
+	scene_with(&s, caller_upstream(1), SILENT, NULL);
 	job_start(&s, &j);
 	bed_run(&s.bed, 100 * NS_MS);
 	set_endpoints(&s, GOOD);
@@ -515,18 +449,18 @@ static void test_names_are_said(void **state)
 	struct scene s;
 	struct job j;
 	struct upstream_endpoint one = { .name = SLICE("api.test") };
-	scene_with(&s, cfg_of(1), "", NULL);
+	scene_with(&s, caller_upstream(1), "", NULL);
 	raw_addr(GOOD, &one.addr);
 	upstream_set_endpoints(s.up, &one, 1);
 	(void)job_run(&s, &j, OK_LOG);
-	assert_true(raw_got(raw_server_nth(&s.sites[0].server, 0),
+	assert_true(raw_got(raw_server_nth(&s.sites.site[0].server, 0),
 		"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"));
 	/* another name of the same address is another endpoint */
 	one.name = SLICE("b.test");
 	upstream_set_endpoints(s.up, &one, 1);
 	bed_run(&s.bed, 30 * NS_MS);
 	(void)job_run(&s, &j, OK_LOG);
-	assert_true(raw_got(raw_server_nth(&s.sites[0].server, 1),
+	assert_true(raw_got(raw_server_nth(&s.sites.site[0].server, 1),
 		"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n"));
 	scene_fini(&s);
 }
@@ -536,14 +470,14 @@ static void test_no_address_yet(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_with(&s, cfg_of(4), "", NULL);
+	scene_with(&s, caller_upstream(4), "", NULL);
 	job_init(&j, s.up, "GET", "/");
 	assert_int_equal(job_submit(&j, NS_NEVER), ERR_RESOLVE);
 	job_fini(&j);
 	set_endpoints(&s, GOOD);
 	(void)job_run(&s, &j, OK_LOG);
 	scene_fini(&s);
-	scene_with(&s, cfg_of(4), "", NULL);
+	scene_with(&s, caller_upstream(4), "", NULL);
 	scene_fini(&s);
 }
 

@@ -1,131 +1,48 @@
 /* Several endpoints of one API: who is left out, who is tried again, and one limit over all. */
-#include "bed.h"
 #include "caller.h"
+#include "sites.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define BAD "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 #define REST \
 	"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"
-#define SITES 3
+#define SITES SITES_MAX
 #define WAVE 6
 
 static const char *const places[SITES] = { "10.0.0.2:80", "10.0.0.2:81", "10.0.0.2:82" };
 
-struct site {
-	struct raw_server server;
-	struct crowd *crowd;
-	const char *answer;
-	uint64_t requests;
-	uint32_t running, running_most;
-	bool listens, resets;
-};
-
-struct crowd {
-	uint32_t open, most;
-};
-
 struct scene {
 	struct bed bed;
-	struct crowd crowd;
-	struct site sites[SITES];
+	struct sites sites;
 	struct upstream *up;
 	uint64_t failed; /* calls that were not answered by 200 */
 };
 
-/* --- the servers: each answers after 5 ms --- */
-
-static void on_raw_closed(struct raw *r)
+/* Each answers after 5 ms. */
+static void start(struct scene *s, uint32_t nth)
 {
-	struct site *site = r->server->ctx;
-	site->crowd->open--;
-	io_timer_stop(r->ctx, &r->timer);
-}
-
-static void on_raw_timer(struct timer *t)
-{
-	struct raw *r = CONTAINER_OF(t, struct raw, timer);
-	struct site *site = r->server->ctx;
-	site->running--;
-	if (site->resets)
-		raw_close(r, IO_CLOSE_RESET);
-	else
-		raw_say(r, site->answer);
-}
-
-static struct io_loop *far_loop;
-
-static void on_raw_accept(struct raw_server *server, struct raw *r)
-{
-	struct site *site = server->ctx;
-	struct crowd *crowd = site->crowd;
-	r->ctx = far_loop;
-	r->timer.on_fire = on_raw_timer;
-	r->on_closed = on_raw_closed;
-	if (++crowd->open > crowd->most)
-		crowd->most = crowd->open;
-}
-
-static void on_raw_bytes(struct raw *r)
-{
-	struct site *site = r->server->ctx;
-	const char *end;
-	if (r->end != ERR_AGAIN) {
-		raw_close(r, IO_CLOSE_FIN);
-		return;
-	}
-	while ((end = memmem(
-			r->in.ptr + r->parsed, r->in.len - r->parsed, "\r\n\r\n", 4))) {
-		r->parsed = (size_t)(end - r->in.ptr) + 4;
-		site->requests++;
-		if (++site->running > site->running_most)
-			site->running_most = site->running;
-		io_timer_set(far_loop, &r->timer, ns_add(io_now(far_loop), 5 * NS_MS));
-	}
-}
-
-static void site_start(struct scene *s, int nth)
-{
-	struct site *site = &s->sites[nth];
-	*site = (struct site){ .crowd = &s->crowd, .answer = OK, .listens = true };
-	site->server.on_accept = on_raw_accept;
-	site->server.on_bytes = on_raw_bytes;
-	site->server.ctx = site;
-	raw_server_listen(&site->server, s->bed.far, places[nth]);
+	site_start(&s->sites, nth, places[nth], OK);
+	s->sites.site[nth].answer_in = 5 * NS_MS;
 }
 
 /* The process dies: its connections with it. */
-static void site_stop(struct scene *s, int nth)
+static void stop(struct scene *s, uint32_t nth)
 {
-	struct site *site = &s->sites[nth];
-	if (!site->listens)
-		return;
-	LIST_EACH (&site->server.conns, n, after)
-		raw_close(CONTAINER_OF(n, struct raw, node), IO_CLOSE_RESET);
-	raw_server_fini(&site->server);
-	site->listens = false;
+	site_stop(&s->sites, nth, IO_CLOSE_RESET);
 }
-
-/* --- the caller --- */
 
 static void scene_with(struct scene *s, uint32_t limit, ns_t pause_max)
 {
 	const struct worker_cfg few = { .clients = 1, .servers = 32 };
-	struct upstream_cfg cfg = { .limit = limit,
-		.drain_share = 1,
-		.eject_share = 0.5,
-		.pause_max = pause_max,
-		.queue_max = 100,
-		.queue_for = 20 * NS_S,
-		.connect_for = 2 * NS_S,
-		.drain_for = 10 * NS_S,
-		.ghost_for = 10 * NS_S,
-		.settle_for = 20 * NS_MS,
-		.idle_for = 300 * NS_S };
+	struct upstream_cfg cfg = caller_upstream(limit);
+	cfg.eject_share = 0.5;
+	cfg.pause_max = pause_max;
+	cfg.idle_for = 300 * NS_S;
 	*s = (struct scene){ .up = NULL };
 	bed_init(&s->bed, &(struct sim_cfg){ .seed = 1 }, &few);
-	far_loop = s->bed.far;
-	for (int i = 0; i < SITES; i++) {
-		site_start(s, i);
+	sites_init(&s->sites, &s->bed);
+	for (uint32_t i = 0; i < SITES; i++) {
+		start(s, i);
 		raw_addr(places[i], &cfg.endpoints[cfg.endpoint_count++]);
 	}
 	bed_run(&s->bed, NS_S); /* instants are above 0 */
@@ -135,8 +52,8 @@ static void scene_with(struct scene *s, uint32_t limit, ns_t pause_max)
 static void scene_end(struct scene *s)
 {
 	upstream_free(&s->up);
-	for (int i = 0; i < SITES; i++)
-		site_stop(s, i);
+	for (uint32_t i = 0; i < SITES; i++)
+		stop(s, i);
 	bed_fini(&s->bed);
 }
 
@@ -183,7 +100,7 @@ static void waves(struct scene *s, ns_t for_ns)
 static void forget(struct scene *s)
 {
 	for (int i = 0; i < SITES; i++)
-		s->sites[i].requests = s->sites[i].running_most = 0;
+		s->sites.site[i].requests = s->sites.site[i].running_most = 0;
 }
 
 static void test_all_have_their_share(void **state)
@@ -193,7 +110,7 @@ static void test_all_have_their_share(void **state)
 	scene_with(&s, WAVE, 0);
 	waves(&s, NS_S);
 	for (int i = 0; i < SITES; i++)
-		assert_true(s.sites[i].requests > 20);
+		assert_true(s.sites.site[i].requests > 20);
 	assert_int_equal(s.failed, 0);
 	scene_end(&s);
 }
@@ -205,7 +122,7 @@ static void test_one_limit(void **state)
 	struct scene s;
 	scene_with(&s, 2, 0);
 	waves(&s, NS_S);
-	assert_int_equal(s.crowd.most, 2);
+	assert_int_equal(s.sites.peak, 2);
 	assert_int_equal(upstream_slots(s.up)->peak, 2);
 	uint64_t connects = upstream_stats(s.up)->connects;
 	assert_int_equal(connects, 2);
@@ -221,7 +138,7 @@ static void test_one_dies_and_comes_back(void **state)
 	struct scene s;
 	scene_with(&s, WAVE, 0);
 	waves(&s, NS_S);
-	site_stop(&s, 1);
+	stop(&s, 1);
 	waves(&s, 5 * NS_S);
 	assert_int_equal(s.failed, 0); /* replays, and the next address */
 	assert_int_equal(state_of(&s, 1), HEALTH_OUT);
@@ -234,11 +151,11 @@ static void test_one_dies_and_comes_back(void **state)
 	assert_int_equal(upstream_stats(s.up)->connects_failed, failed + 1);
 	assert_int_equal(upstream_endpoint(s.up, 1).health.times, 2);
 	assert_int_equal(s.failed, 0);
-	site_start(&s, 1);
+	start(&s, 1);
 	waves(&s, 25 * NS_S);
 	assert_int_equal(state_of(&s, 1), HEALTH_IN);
 	assert_int_equal(s.failed, 0);
-	assert_true(s.sites[1].requests > 0);
+	assert_true(s.sites.site[1].requests > 0);
 	scene_end(&s);
 }
 
@@ -248,20 +165,21 @@ static void test_bad_answers(void **state)
 	struct scene s;
 	scene_with(&s, WAVE, 0);
 	waves(&s, NS_S);
-	s.sites[2].answer = BAD;
+	s.sites.site[2].answer = BAD;
 	forget(&s);
 	waves(&s, 5 * NS_S);
 	assert_int_equal(state_of(&s, 2), HEALTH_OUT);
 	assert_int_equal(upstream_endpoint(s.up, 2).health.why, HEALTH_FAILS);
-	assert_in_range(s.sites[2].requests, 5, 8); /* what was under way then, too */
+	assert_in_range(
+		s.sites.site[2].requests, 5, 8); /* what was under way then, too */
 	assert_int_equal(upstream_endpoint(s.up, 2).conns, 0);
 	/* one call at a time tries it */
 	forget(&s);
 	s.failed = 0;
 	waves(&s, 8 * NS_S);
-	assert_int_equal(s.sites[2].requests, 1);
+	assert_int_equal(s.sites.site[2].requests, 1);
 	assert_int_equal(s.failed, 1);
-	s.sites[2].answer = OK;
+	s.sites.site[2].answer = OK;
 	waves(&s, 25 * NS_S);
 	assert_int_equal(state_of(&s, 2), HEALTH_IN);
 	assert_int_equal(s.failed, 1);
@@ -273,7 +191,7 @@ static void test_resets(void **state)
 	(void)state;
 	struct scene s;
 	scene_with(&s, WAVE, 0);
-	s.sites[0].resets = true;
+	s.sites.site[0].resets = true;
 	waves(&s, 3 * NS_S);
 	assert_int_equal(state_of(&s, 0), HEALTH_OUT);
 	assert_int_equal(state_of(&s, 1), HEALTH_IN);
@@ -287,7 +205,7 @@ static void test_all_are_bad(void **state)
 	struct scene s;
 	scene_with(&s, WAVE, 0);
 	for (int i = 0; i < SITES; i++)
-		s.sites[i].answer = BAD;
+		s.sites.site[i].answer = BAD;
 	waves(&s, 5 * NS_S);
 	for (uint32_t i = 0; i < SITES; i++)
 		assert_int_equal(state_of(&s, i), HEALTH_IN);
@@ -325,19 +243,19 @@ static void test_one_rests(void **state)
 	struct scene s;
 	scene_with(&s, WAVE, 60 * NS_S);
 	waves(&s, NS_S);
-	s.sites[0].answer = REST;
+	s.sites.site[0].answer = REST;
 	forget(&s);
 	waves(&s, 2900 * NS_MS);
-	assert_in_range(s.sites[0].requests, 1, 3);
+	assert_in_range(s.sites.site[0].requests, 1, 3);
 	assert_in_range(s.failed, 1, 3);
-	assert_true(s.sites[1].requests > 50 && s.sites[2].requests > 50);
+	assert_true(s.sites.site[1].requests > 50 && s.sites.site[2].requests > 50);
 	assert_int_equal(upstream_endpoint(s.up, 0).health.why, HEALTH_ASKED);
 	assert_int_equal(upstream_paused_for(s.up), 0);
-	s.sites[0].answer = OK;
+	s.sites.site[0].answer = OK;
 	forget(&s);
 	waves(&s, 2 * NS_S);
 	assert_int_equal(state_of(&s, 0), HEALTH_IN);
-	assert_true(s.sites[0].requests > 0);
+	assert_true(s.sites.site[0].requests > 0);
 	scene_end(&s);
 }
 
@@ -348,12 +266,12 @@ static void test_all_rest(void **state)
 	scene_with(&s, WAVE, 60 * NS_S);
 	waves(&s, NS_S);
 	for (int i = 0; i < SITES; i++)
-		s.sites[i].answer = REST;
+		s.sites.site[i].answer = REST;
 	(void)wave(&s, WAVE);
 	assert_in_range(upstream_paused_for(s.up), NS_S, 3 * NS_S);
 	forget(&s);
 	for (int i = 0; i < SITES; i++)
-		s.sites[i].answer = OK;
+		s.sites.site[i].answer = OK;
 	ns_t since = sim_now(s.bed.sim);
 	assert_int_equal(wave(&s, WAVE), WAVE);
 	assert_true(sim_now(s.bed.sim) - since > 2900 * NS_MS);

@@ -13,16 +13,23 @@ static struct upstream_cfg with_hedges(uint32_t limit)
 }
 
 /* One that the server does not answer; 10 ms after it there is a hedge, if any. */
-static void begin(struct scene *s, struct job *j, const char *method)
+static void begin(struct scene *s, struct job *j)
 {
 	bed_run(&s->bed, NS_MS); /* the instant 0 stands for none */
 	s->answer = NULL;
-	job_init(j, s->up, method, "/");
+	job_init(j, s->up, "GET", "/");
 	j->hedges = true;
 	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
 	bed_run(&s->bed, AFTER - 5 * NS_MS);
 	assert_int_equal(s->requests, 1);
 	bed_run(&s->bed, 15 * NS_MS);
+}
+
+static void begin_with(struct scene *s, struct job *j, uint32_t limit)
+{
+	struct upstream_cfg cfg = with_hedges(limit);
+	scene_init(s, NULL, &cfg);
+	begin(s, j);
 }
 
 static const struct upstream_stats *stats(const struct scene *s)
@@ -33,11 +40,9 @@ static const struct upstream_stats *stats(const struct scene *s)
 static void test_the_second_wins(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_hedges(4);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	begin(&s, &j, "GET");
+	begin_with(&s, &j, 4);
 	assert_int_equal(s.requests, 2);
 	assert_text(&j.log, "ready ready");
 	raw_say(raw_server_nth(&s.server, 1), ANSWER);
@@ -54,18 +59,15 @@ static void test_the_second_wins(void **state)
 	assert_int_equal(scene_in(&s, SLOT_IDLE), 2);
 	assert_int_equal(stats(&s)->admitted, 1);
 	assert_int_equal(stats(&s)->sent, 2);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_the_first_wins(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_hedges(4);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	begin(&s, &j, "GET");
+	begin_with(&s, &j, 4);
 	raw_say(raw_server_nth(&s.server, 0), ANSWER);
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_text(&j.log, "ready ready head:200 data:5 end:ok");
@@ -76,18 +78,15 @@ static void test_the_first_wins(void **state)
 	raw_say(raw_server_nth(&s.server, 1), ANSWER);
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_int_equal(scene_in(&s, SLOT_IDLE), 2);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_an_error_of_the_second_is_nobodys(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_hedges(4);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	begin(&s, &j, "GET");
+	begin_with(&s, &j, 4);
 	raw_say(raw_server_nth(&s.server, 1),
 		"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
 	bed_run(&s.bed, 10 * NS_MS);
@@ -95,19 +94,16 @@ static void test_an_error_of_the_second_is_nobodys(void **state)
 	raw_say(raw_server_nth(&s.server, 0), ANSWER);
 	bed_run(&s.bed, 10 * NS_MS);
 	assert_text(&j.log, "head:200 data:5 end:ok");
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_one_of_them_dies(void **state)
 {
 	(void)state;
 	for (uint32_t dies = 0; dies < 2; dies++) {
-		struct upstream_cfg cfg = with_hedges(4);
 		struct scene s;
 		struct job j;
-		scene_init(&s, NULL, &cfg);
-		begin(&s, &j, "GET");
+		begin_with(&s, &j, 4);
 		raw_close(raw_server_nth(&s.server, dies), IO_CLOSE_RESET);
 		bed_run(&s.bed, 10 * NS_MS);
 		assert_text(&j.log, "ready ready");
@@ -116,25 +112,21 @@ static void test_one_of_them_dies(void **state)
 		assert_text(&j.log, "head:200 data:5 end:ok");
 		bed_run(&s.bed, NS_S);
 		assert_int_equal(scene_used(&s), 1);
-		job_fini(&j);
-		scene_fini(&s);
+		scene_end(&s, &j);
 	}
 }
 
 static void test_both_die(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = with_hedges(4);
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, &cfg);
-	begin(&s, &j, "GET");
+	begin_with(&s, &j, 4);
 	scene_close_raws(&s);
 	bed_run(&s.bed, NS_S);
 	assert_text(&j.log, "ready ready end:eof");
 	assert_int_equal(scene_used(&s), 0);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* Not for all, and not whenever slots are short. */
@@ -161,8 +153,7 @@ static void none(struct upstream_cfg *cfg, const char *method, uint32_t others)
 		job_fini(&more[i]);
 	}
 	job_abandon(&j);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 static void test_when_there_is_none(void **state)
@@ -184,11 +175,9 @@ static void test_abandoned_and_stopped(void **state)
 {
 	(void)state;
 	for (int stop = 0; stop < 2; stop++) {
-		struct upstream_cfg cfg = with_hedges(4);
 		struct scene s;
 		struct job j;
-		scene_init(&s, NULL, &cfg);
-		begin(&s, &j, "GET");
+		begin_with(&s, &j, 4);
 		if (stop)
 			upstream_free(&s.up);
 		else
@@ -197,8 +186,7 @@ static void test_abandoned_and_stopped(void **state)
 		if (!stop)
 			assert_int_equal(scene_in(&s, SLOT_DRAINING), 2);
 		bed_run(&s.bed, NS_S);
-		job_fini(&j);
-		scene_fini(&s);
+		scene_end(&s, &j);
 	}
 }
 
@@ -222,8 +210,7 @@ static void test_abandoned_while_it_is_put(void **state)
 	assert_text(&j.log, "ready");
 	assert_int_equal(scene_in(&s, SLOT_DRAINING), 1);
 	assert_int_equal(scene_in(&s, SLOT_BUSY), 0);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* The p95 is known from what was answered before. */
@@ -245,12 +232,11 @@ static void test_after_p95(void **state)
 	}
 	s.requests = 0;
 	struct job j;
-	begin(&s, &j, "GET");
+	begin(&s, &j);
 	assert_int_equal(s.requests, 2);
 	assert_int_equal(stats(&s)->hedged, 1);
 	job_abandon(&j);
-	job_fini(&j);
-	scene_fini(&s);
+	scene_end(&s, &j);
 }
 
 /* The share of calls that are slow is far above the budget: so is not that of hedges. */

@@ -12,6 +12,12 @@ static struct upstream_cfg tended(void)
 	return cfg;
 }
 
+static void tended_init(struct scene *s)
+{
+	struct upstream_cfg cfg = tended();
+	scene_init(s, NULL, &cfg);
+}
+
 /* One call after the other, each answered before the next. */
 static void ask(struct scene *s, const char *method, ns_t rest)
 {
@@ -25,19 +31,37 @@ static void ask(struct scene *s, const char *method, ns_t rest)
 		bed_run(&s->bed, rest - 10 * NS_MS);
 }
 
-/* `n` at once, which are answered together. */
-static void ask_together(struct scene *s, uint32_t n)
+static void submit(struct scene *s, struct job *jobs, uint32_t n)
 {
-	struct job jobs[8];
 	for (uint32_t i = 0; i < n; i++) {
 		job_init(&jobs[i], s->up, "GET", "/");
 		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
 	}
-	bed_run(&s->bed, 10 * NS_MS);
+}
+
+/* All of them have ended, and so. */
+static void ended(struct job *jobs, uint32_t n, enum err why)
+{
 	for (uint32_t i = 0; i < n; i++) {
-		assert_int_equal(jobs[i].why, ERR_OK);
+		assert_int_equal(jobs[i].why, why);
 		job_fini(&jobs[i]);
 	}
+}
+
+/* `n` at once, which are answered together. */
+static void ask_together(struct scene *s, uint32_t n)
+{
+	struct job jobs[8];
+	submit(s, jobs, n);
+	bed_run(&s->bed, 10 * NS_MS);
+	ended(jobs, n, ERR_OK);
+}
+
+static struct upstream_pool view_of(const struct scene *s)
+{
+	struct upstream_pool view;
+	upstream_pool(s->up, &view);
+	return view;
 }
 
 static void assert_no_time_wait(struct scene *s)
@@ -51,9 +75,8 @@ static void assert_no_time_wait(struct scene *s)
 static void test_a_hint(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
-	scene_init(&s, NULL, &cfg);
+	tended_init(&s);
 	s.answer = HINTED("timeout=5");
 	s.close_in = 5 * NS_S;
 	for (int i = 0; i < 5; i++)
@@ -65,8 +88,7 @@ static void test_a_hint(void **state)
 	ask(&s, "POST", 3900 * NS_MS);
 	ask(&s, "POST", 100 * NS_MS);
 	assert_int_equal(stats->connects, 6);
-	struct upstream_pool view;
-	upstream_pool(s.up, &view);
+	struct upstream_pool view = view_of(&s);
 	assert_true(view.hinted == 5 * NS_S && view.learned == NS_NEVER);
 	assert_no_time_wait(&s);
 	scene_fini(&s);
@@ -105,26 +127,22 @@ static void test_hints_that_end_it(void **state)
 static void test_what_is_learned(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
-	struct upstream_pool view;
-	scene_init(&s, NULL, &cfg);
+	tended_init(&s);
 	s.close_in = 3 * NS_S;
 	for (int i = 0; i < 10; i++)
 		ask(&s, "POST", 4 * NS_S);
 	const struct upstream_stats *stats = upstream_stats(s.up);
 	assert_int_equal(stats->closed_by_peer, 4);
 	assert_int_equal(stats->reaped, 6);
-	upstream_pool(s.up, &view);
-	assert_in_range(view.learned, 2900 * NS_MS, 3 * NS_S);
+	assert_in_range(view_of(&s).learned, 2900 * NS_MS, 3 * NS_S);
 	assert_no_time_wait(&s);
 	/* it is another server now: found out when it is put to the test */
 	s.close_in = NS_NEVER;
 	bed_run(&s.bed, 601 * NS_S);
 	for (int i = 0; i < 5; i++)
 		ask(&s, "POST", 5 * NS_S);
-	upstream_pool(s.up, &view);
-	assert_true(view.learned == NS_NEVER);
+	assert_true(view_of(&s).learned == NS_NEVER);
 	assert_int_equal(stats->connects, 11);
 	scene_fini(&s);
 }
@@ -168,9 +186,8 @@ static void test_age_and_count(void **state)
 static void test_what_is_not_needed_is_yielded(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
-	scene_init(&s, NULL, &cfg);
+	tended_init(&s);
 	ask_together(&s, 4);
 	assert_int_equal(scene_used(&s), 4);
 	for (int i = 0; i < 12; i++)
@@ -191,9 +208,8 @@ static void test_what_is_not_needed_is_yielded(void **state)
 static void test_a_server_that_forgets_to_close(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
-	scene_init(&s, NULL, &cfg);
+	tended_init(&s);
 	s.answer =
 		"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
 	ask(&s, "GET", 2 * NS_S);
@@ -204,19 +220,12 @@ static void test_a_server_that_forgets_to_close(void **state)
 
 /* --- turns to connect --- */
 
-static struct upstream_pool view_of(const struct scene *s)
+/* One connects at a time. */
+static void turns_init(struct scene *s)
 {
-	struct upstream_pool view;
-	upstream_pool(s->up, &view);
-	return view;
-}
-
-static void submit(struct scene *s, struct job *jobs, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		job_init(&jobs[i], s->up, "GET", "/");
-		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
-	}
+	struct upstream_cfg cfg = tended();
+	cfg.connects_max = 1;
+	scene_init(s, NULL, &cfg);
 }
 
 static void finish(struct scene *s, struct job *jobs, uint32_t n)
@@ -249,11 +258,8 @@ static void test_connects_take_turns(void **state)
 		bed_run(&s.bed, 20 * NS_MS);
 		assert_int_equal(s.open, 8);
 		bed_run(&s.bed, 80 * NS_MS);
-		for (uint32_t i = 0; i < 8; i++)
-			assert_int_equal(jobs[i].why, ERR_OK);
+		ended(jobs, 8, ERR_OK);
 		assert_int_equal(upstream_stats(s.up)->connects, 8);
-		for (uint32_t i = 0; i < 8; i++)
-			job_fini(&jobs[i]);
 		assert_int_equal(scene_used(&s), unit == SLOT_UNIT_CONNECTION ? 8 : 0);
 		scene_fini(&s);
 	}
@@ -283,11 +289,9 @@ static void test_who_waits_takes_what_comes_free(void **state)
 static void test_who_leaves_while_he_waits(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
 	struct job jobs[4];
-	cfg.connects_max = 1;
-	scene_init(&s, NULL, &cfg);
+	turns_init(&s);
 	submit(&s, jobs, 4);
 	job_abandon(&jobs[1]);
 	job_abandon(&jobs[3]);
@@ -298,10 +302,7 @@ static void test_who_leaves_while_he_waits(void **state)
 	/* all at once, the upstream too */
 	submit(&s, jobs, 4);
 	upstream_free(&s.up);
-	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(jobs[i].why, ERR_STOPPING);
-		job_fini(&jobs[i]);
-	}
+	ended(jobs, 4, ERR_STOPPING);
 	scene_fini(&s);
 }
 
@@ -309,11 +310,9 @@ static void test_who_leaves_while_he_waits(void **state)
 static void test_a_batch_takes_turns(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = tended();
 	struct scene s;
 	struct job jobs[4];
-	cfg.connects_max = 1;
-	scene_init(&s, NULL, &cfg);
+	turns_init(&s);
 	for (int i = 0; i < 4; i++)
 		job_init(&jobs[i], s.up, "GET", "/");
 	assert_int_equal(jobs_submit(jobs, 4, NS_NEVER), ERR_OK);
@@ -334,10 +333,7 @@ static void test_turns_where_nobody_listens(void **state)
 	scene_init(&s, NULL, &cfg);
 	submit(&s, jobs, 4);
 	bed_run(&s.bed, 100 * NS_MS);
-	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(jobs[i].why, ERR_REFUSED);
-		job_fini(&jobs[i]);
-	}
+	ended(jobs, 4, ERR_REFUSED);
 	assert_int_equal(scene_used(&s), 0);
 	scene_fini(&s);
 }
@@ -366,10 +362,7 @@ static void test_some_are_ready(void **state)
 		else
 			assert_int_equal(s.open, 7);
 		bed_run(&s.bed, 50 * NS_MS);
-		for (uint32_t i = 0; i < 4; i++) {
-			assert_int_equal(jobs[i].why, ERR_OK);
-			job_fini(&jobs[i]);
-		}
+		ended(jobs, 4, ERR_OK);
 		/* when it is quiet again, so many are left */
 		bed_run(&s.bed, 60 * NS_S);
 		assert_int_equal(s.open, 3);
@@ -417,10 +410,8 @@ static void test_ports_that_run_out(void **state)
 	scene_init(&s, NULL, &cfg);
 	submit(&s, jobs, 4);
 	bed_run(&s.bed, 10 * NS_MS);
-	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(jobs[i].why, i < 2 ? ERR_OK : ERR_NO_PORTS);
-		job_fini(&jobs[i]);
-	}
+	ended(jobs, 2, ERR_OK);
+	ended(jobs + 2, 2, ERR_NO_PORTS);
 	assert_int_equal(s.open, 2);
 	assert_int_equal(upstream_stats(s.up)->connects_failed, 2);
 	bed_run(&s.bed, NS_S);
@@ -430,8 +421,7 @@ static void test_ports_that_run_out(void **state)
 	assert_int_equal(s.open, 0);
 	submit(&s, jobs, 1);
 	bed_run(&s.bed, 10 * NS_MS);
-	assert_int_equal(jobs[0].why, ERR_NO_PORTS);
-	job_fini(&jobs[0]);
+	ended(jobs, 1, ERR_NO_PORTS);
 	struct sim_counts n;
 	sim_count(s.bed.sim, s.bed.near, &n);
 	assert_int_equal(n.time_wait + n.fin_wait2, 2);
