@@ -1,6 +1,7 @@
 """weir's verbs as processes, for tests: started, read by their start-up line, ended by PID."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
 # seconds until a condition must hold: generous, a sanitized build is slow
 PATIENCE = int(os.environ.get("WEIR_PATIENCE", "30"))
+GOPATH = Path("/usr/share/gocode")  # Debian's Go packages
 FASTHTTP_SOURCE = ROOT / "lab" / "servers" / "fasthttp" / "main.go"
 
 
@@ -51,6 +53,16 @@ def ask(path, target="/", method="GET"):
                 break
         body = whole
     return json.loads(body)
+
+
+def get(proxy, path="/", **fields):
+    """The answer of a proxy, with its body; `fields` are those of the request, _ for -."""
+    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
+    c.request("GET", path, headers={k.replace("_", "-"): v for k, v in fields.items()})
+    r = c.getresponse()
+    r.body = r.read()
+    c.close()
+    return r
 
 
 class Verb:
@@ -115,15 +127,16 @@ def gauges_at_zero(proxy):
                                              "settling")) and s["sockets"]["client"] == 0)
 
 
-def build_fasthttp(folder):
-    """The path of the lab's server on a real fasthttp; or None and why not."""
-    package = Path("/usr/share/gocode/src/github.com/valyala/fasthttp")
-    if not shutil.which("go") or not package.exists():
-        return None, "no Go compiler or no golang-github-valyala-fasthttp-dev"
-    source, program = Path(folder) / "fasthttp-src", Path(folder) / "fasthttp"
-    source.mkdir()
-    shutil.copy(FASTHTTP_SOURCE, source)
-    env = dict(os.environ, GOPATH="/usr/share/gocode", GO111MODULE="off", GOFLAGS="",
-               GOCACHE=str(Path(folder) / "gocache"))
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=source, env=env, check=True)
+def build_go(source, folder):
+    """(program's path, None), or (None, why it cannot be built here)."""
+    if not shutil.which("go"):
+        return None, "no Go compiler (Debian: golang-go)"
+    fasthttp = "github.com/valyala/fasthttp"
+    if fasthttp in Path(source).read_text() and not (GOPATH / "src" / fasthttp).exists():
+        return None, "no golang-github-valyala-fasthttp-dev"
+    program = Path(folder) / f"{Path(source).parent.name}-{Path(source).stem}"
+    env = dict(os.environ, GOPATH=str(GOPATH), GO111MODULE="off", GOFLAGS="", CGO_ENABLED="0")
+    if not any(os.environ.get(where) for where in ("GOCACHE", "XDG_CACHE_HOME", "HOME")):
+        env["GOCACHE"] = str(Path(folder) / "go-cache")
+    subprocess.run(["go", "build", "-o", str(program), str(source)], env=env, check=True)
     return str(program), None

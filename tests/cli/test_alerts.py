@@ -2,79 +2,49 @@
 
 import json
 import re
-import ssl
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from answering import Answering
 from pki import LOCAL, Authority
-from test_ledger import Failing, get
 from test_config import Proxy
-from verbs import PATIENCE, eventually, gauges_at_zero
+from test_ledger import failing  # noqa: F401 (a fixture)
+from verbs import PATIENCE, eventually, gauges_at_zero, get
 
 SECRET = "/services/T0/B0/tops3cret"
 
 
-class Hook:
+class Hook(Answering):
     """A webhook that answers what its script says, then 200; None: not until it is let go."""
 
-    def __init__(self, *script):
+    def __init__(self, *script, **how):
         self.script, self.told, self.lock = list(script), [], threading.Lock()
         self.free = threading.Event()
-        hook = self
+        super().__init__(**how)
+        self.url += SECRET
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                with hook.lock:
-                    status, *more = hook.script.pop(0) if hook.script else (200,)
-                    hook.told.append((self.path, self.headers["Content-Type"], json.loads(body)["text"]))
-                if status is None:
-                    hook.free.wait(PATIENCE)
-                    status = 200
-                self.send_response(status)
-                for name, value in more:
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *args):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request, client_address):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}{SECRET}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+    def answer(self, request, body):
+        with self.lock:
+            status, fields = self.script.pop(0) if self.script else (200, {})
+            self.told.append((request.path, request.headers["Content-Type"],
+                              json.loads(body)["text"]))
+        if status is None:
+            self.free.wait(PATIENCE)
+            status = 200
+        return status, fields, b"ok"
 
     def close(self):
         self.free.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def failing():
-    api = Failing()
-    yield api
-    api.close()
+        super().close()
 
 
 @pytest.fixture
 def hooks():
     made = []
 
-    def make(*script):
-        made.append(Hook(*script))
+    def make(*script, **how):
+        made.append(Hook(*script, **how))
         return made[-1]
     yield make
     for hook in made:
@@ -135,7 +105,7 @@ def test_a_surge_is_told(failing, hooks, tmp_path):
 
 
 def test_what_fails_is_tried_again(failing, hooks, tmp_path):
-    hook = hooks((500,), (429, ("Retry-After", "1")))
+    hook = hooks((500, {}), (429, {"Retry-After": "1"}))
     with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
         get(p, "/")
         assert sent(p, 1)["last_error"] == "answered 429"
@@ -143,7 +113,7 @@ def test_what_fails_is_tried_again(failing, hooks, tmp_path):
 
 
 def test_what_can_never_go_well_is_not_tried_again(failing, hooks, tmp_path):
-    hook = hooks((404,))
+    hook = hooks((404, {}))
     with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
         get(p, "/")
         eventually(lambda: p.status()["alerts"]["failed"] == 1)
@@ -154,7 +124,7 @@ def test_what_can_never_go_well_is_not_tried_again(failing, hooks, tmp_path):
 
 
 def test_a_webhook_that_hangs_or_is_not_there_holds_nobody(failing, hooks, tmp_path):
-    hook = hooks((None,))
+    hook = hooks((None, {}))
     with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
         get(p, "/")
         eventually(lambda: hook.told)
@@ -180,11 +150,8 @@ def test_too_many_at_once_are_suppressed(failing, hooks, tmp_path):
 
 
 def test_tls_is_verified(failing, hooks, tmp_path):
-    hook, ca = hooks(), Authority(tmp_path)
-    cert = ca.issue(*LOCAL)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert.cert, cert.key)
-    hook.server.socket = context.wrap_socket(hook.server.socket, server_side=True)
+    ca = Authority(tmp_path)
+    hook = hooks(cert=ca.issue(*LOCAL))
     text = f"upstream: {failing.url}\nalert-url: https://localhost:{hook.port}/x\n"
     with Proxy(tmp_path, text) as p:
         get(p, "/")

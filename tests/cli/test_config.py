@@ -8,63 +8,37 @@ import socket
 import subprocess
 import threading
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from answering import Answering
 from verbs import PATIENCE, WEIR, Verb, ask, eventually, gauges_at_zero
 
 
-class Api:
-    """A server that says its name and what it was asked; `hold` keeps its answers back."""
+class Api(Answering):
+    """A server that says its name and what it was asked; it keeps them back while it is not `free`."""
 
     def __init__(self, name):
         self.name, self.served, self.now, self.most = name, 0, 0, 0
         self.lock, self.free = threading.Lock(), threading.Event()
         self.free.set()
-        api = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with api.lock:
-                    api.served += 1
-                    api.now += 1
-                    api.most = max(api.most, api.now)
-                api.free.wait(PATIENCE)
-                with api.lock:
-                    api.now -= 1
-                said = json.dumps({"name": api.name, "path": self.path, "body": len(body),
-                                   "host": self.headers["Host"]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            do_GET = do_POST = do_PUT = answer
-
-            def log_message(self, *args):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, request, client_address):
-                pass  # a proxy that was told to stop at once resets its calls
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+    def answer(self, request, body):
+        with self.lock:
+            self.served += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.free.wait(PATIENCE)
+        with self.lock:
+            self.now -= 1
+        return 200, {}, json.dumps({"name": self.name, "path": request.path, "body": len(body),
+                                    "host": request.headers["Host"]}).encode()
 
     def close(self):
         self.free.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from test_config import Proxy
-from test_pause import Quota, get
-from verbs import ask, eventually, gauges_at_zero
+from test_pause import Quota
+from verbs import ask, eventually, gauges_at_zero, get
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 
 from pki import LOCAL, Authority
 from test_config import Api, Proxy
-from test_ledger import get
-from verbs import Verb, ask, eventually, gauges_at_zero
+from verbs import Verb, ask, eventually, gauges_at_zero, get
 
 
 @pytest.fixture

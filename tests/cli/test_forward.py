@@ -4,7 +4,6 @@ nothing but loopback."""
 
 import contextlib
 import http.client
-import http.server
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ import urllib.request
 
 import pytest
 
+from answering import Answering
 from nameserver import Nameserver
 from pki import Authority
 from rawhttp import Client, Scripted
@@ -25,48 +25,17 @@ from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command")
 
 
-class Api:
+class Api(Answering):
     """Says what it was asked."""
 
-    def __init__(self, at="127.0.0.1", tls=None):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def __init__(self, at="127.0.0.1", cert=None):
+        self.at = at
+        super().__init__(at, cert=cert)
 
-            def do_GET(self):
-                size = int(self.headers.get("Content-Length", 0))
-                body = json.dumps({"at": at, "path": self.path, "host": self.headers["Host"],
-                                   "fields": [k.lower() for k in self.headers],
-                                   "body": self.rfile.read(size).decode()}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET
-
-            def log_message(self, *args):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args):
-                pass  # connections that weir resets
-
-        self.server = Server((at, 0), Handler)
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls.cert, tls.key)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *why):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, request, body):
+        return 200, {}, json.dumps({"at": self.at, "path": request.path,
+                                    "host": request.headers["Host"], "body": body.decode(),
+                                    "fields": [k.lower() for k in request.headers]}).encode()
 
 
 @pytest.fixture
@@ -149,7 +118,7 @@ def test_curl_and_http(tmp_path, ns, api):
 
 @needs_openssl
 def test_curl_and_https(tmp_path, ns, ca):
-    with Api(tls=ca.issue("api.test")) as api:
+    with Api(cert=ca.issue("api.test")) as api:
         with forward(tmp_path, "--dns", ns.at, "--forward-allow",
                      f"api.test@127.0.0.0/8:{api.port}") as p:
             url = f"https://api.test:{api.port}/s"
@@ -164,7 +133,7 @@ def test_curl_and_https(tmp_path, ns, ca):
 
 @needs_openssl
 def test_weir_speaks_the_tls_of_an_https_target(tmp_path, ns, ca):
-    with Api(tls=ca.issue("api.test")) as api:
+    with Api(cert=ca.issue("api.test")) as api:
         url = f"https://api.test:{api.port}/s"
         allow = "--forward-allow", f"127.0.0.1:{api.port}"
         with forward(tmp_path, "--dns", ns.at, *allow, "--upstream-ca", ca.root) as p:
@@ -178,7 +147,7 @@ def test_weir_speaks_the_tls_of_an_https_target(tmp_path, ns, ca):
 
 @needs_openssl
 def test_python(tmp_path, ns, ca):
-    with Api() as plain, Api(tls=ca.issue("api.test")) as secure:
+    with Api() as plain, Api(cert=ca.issue("api.test")) as secure:
         with forward(tmp_path, "--dns", ns.at,
                      "--forward-allow", f"127.0.0.1:{plain.port}, 127.0.0.1:{secure.port}") as p:
             here = f"http://127.0.0.1:{p.port}"

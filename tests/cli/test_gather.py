@@ -6,51 +6,27 @@ import email.policy
 import http.client
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from answering import Answering
 from test_config import Proxy
 from verbs import PATIENCE, eventually, gauges_at_zero
 
 PNG = b"\x89PNG\r\n\x1a\n--weir-\0\xff"
 
 
-class Server:
+class Server(Answering):
     """Answers by path, and remembers what it was asked."""
 
     def __init__(self):
         self.asked, self.free = [], threading.Event()
-        server = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                server.asked.append((self.command, self.path, body, self.headers))
-                status, kind, said = server.of(self.path)
-                self.send_response(status)
-                if kind:
-                    self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *args):
-                pass
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request, client_address):
-                pass  # a proxy that ends resets its calls
-
-        self.http = Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+    def answer(self, request, body):
+        self.asked.append((request.command, request.path, body, request.headers))
+        status, kind, said = self.of(request.path)
+        return status, {"Content-Type": kind}, said
 
     def of(self, path):
         if path.startswith("/slow"):
@@ -67,8 +43,7 @@ class Server:
 
     def close(self):
         self.free.set()
-        self.http.shutdown()
-        self.http.server_close()
+        super().close()
 
 
 @pytest.fixture

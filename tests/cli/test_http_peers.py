@@ -115,11 +115,8 @@ def test_node(proxy):
     assert run("node", str(PEERS / "client.js"), proxy.url) == b"ok\n"
 
 
-def test_go(proxy, tmp_path):
-    needs("go")
-    env = dict(os.environ, GO111MODULE="off", GOFLAGS="")
-    run("go", "build", "-o", str(tmp_path / "client"), str(PEERS / "client.go"), env=env)
-    assert run(str(tmp_path / "client"), proxy.url) == b"ok\n"
+def test_go(proxy, go_program):
+    assert run(go_program(PEERS / "client.go"), proxy.url) == b"ok\n"
 
 
 # ---- servers ------------------------------------------------------------------------------

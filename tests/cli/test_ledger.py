@@ -1,46 +1,23 @@
 """The server's own words: what is kept of an error answer, and what is not shown."""
 
-import http.client
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from answering import Answering
 from test_config import Proxy
-from verbs import PATIENCE, eventually, gauges_at_zero
+from verbs import eventually, gauges_at_zero, get
 
 
-class Failing:
+class Failing(Answering):
     """A server whose answers are all errors, with secrets in their fields."""
 
     def __init__(self):
         self.status, self.body = 500, b"request 17 failed"
-        api = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                self.send_response(api.status)
-                self.send_header("Content-Length", str(len(api.body)))
-                self.send_header("Set-Cookie", "session=tops3cret")
-                self.send_header("X-Trace", "abc")
-                self.end_headers()
-                self.wfile.write(api.body)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, request, body):
+        return self.status, {"Set-Cookie": "session=tops3cret", "X-Trace": "abc"}, self.body
 
 
 @pytest.fixture
@@ -48,15 +25,6 @@ def failing():
     api = Failing()
     yield api
     api.close()
-
-
-def get(proxy, path, **fields):
-    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
-    c.request("GET", path, headers={k.replace("_", "-"): v for k, v in fields.items()})
-    r = c.getresponse()
-    r.body = r.read()
-    c.close()
-    return r
 
 
 SECRET = {"Authorization": "Bearer tops3cret", "Cookie": "a=tops3cret", "X-Api-Key": "tops3cret",

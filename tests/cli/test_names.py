@@ -3,57 +3,29 @@ fail; against a nameserver of the test's own, by --dns."""
 
 import contextlib
 import http.client
-import http.server
 import json
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
+from answering import Answering
 from nameserver import AAAA, Nameserver
 from pki import Authority
 from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
 
 
-class Api:
+class Api(Answering):
     """Says its own name and the Host it was asked by."""
 
     def __init__(self, name, at, port=0):
-        api = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                body = json.dumps({"name": api.name, "host": self.headers["Host"]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args):
-                pass  # connections that weir resets
-
         self.name = name
-        self.server = Server((at, port), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        super().__init__(at, port)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *why):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, request, body):
+        return 200, {}, json.dumps({"name": self.name, "host": request.headers["Host"]}).encode()
 
 
 @pytest.fixture

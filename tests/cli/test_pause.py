@@ -1,52 +1,29 @@
 """A server that asks to be left alone is left alone: for as long as it asks, and no other with it."""
 
-import http.client
 import json
 import os
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from answering import Answering
 from test_config import Proxy
-from verbs import PATIENCE, ask, eventually, gauges_at_zero
+from verbs import PATIENCE, ask, eventually, gauges_at_zero, get
 
 
-class Quota:
+class Quota(Answering):
     """A server that answers by its script, then 200; each request's time and path is kept."""
 
     def __init__(self, port=0):
         self.script, self.seen, self.lock, self.words = [], [], threading.Lock(), b"slow down"
-        api = self
+        super().__init__(port=port)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                with api.lock:
-                    api.seen.append((time.monotonic(), self.path))
-                    status, fields = api.script.pop(0) if api.script else (200, {})
-                body = api.words if status >= 400 else b"ok"
-                self.send_response(status)
-                for name, value in fields.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, request, body):
+        with self.lock:
+            self.seen.append((time.monotonic(), request.path))
+            status, fields = self.script.pop(0) if self.script else (200, {})
+        return status, fields, self.words if status >= 400 else b"ok"
 
 
 @pytest.fixture
@@ -61,15 +38,6 @@ def cpu_seconds(proxy):
     with open(f"/proc/{proxy.process.pid}/stat", encoding="ascii") as f:
         user, system = f.read().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
-def get(proxy, path="/", **fields):
-    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)
-    c.request("GET", path, headers={k.replace("_", "-"): v for k, v in fields.items()})
-    r = c.getresponse()
-    r.body = r.read()
-    c.close()
-    return r
 
 
 def two(quotas, options=""):

@@ -47,21 +47,6 @@ def cert(ca):
     return ca.issue(*LOCAL)
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """Builds a Go program of tests/cli/peers once."""
-    folder, built = tmp_path_factory.mktemp("go"), {}
-
-    def build(name):
-        needs("go")
-        if name not in built:
-            env = dict(os.environ, GOPATH="/usr/share/gocode", GO111MODULE="off", GOFLAGS="")
-            run("go", "build", "-o", folder / name, PEERS / f"{name}.go", env=env)
-            built[name] = folder / name
-        return built[name]
-    return build
-
-
 # ---- the clients --------------------------------------------------------------------------
 
 def checked(said, headers, n):
@@ -200,7 +185,7 @@ def node(kind):
 
 
 CLIENTS = {"curl": lambda _: Curl, "python": lambda _: Python, "node": lambda _: node("core"),
-           "undici": lambda _: node("undici"), "go": lambda build: program(build("matrix"))}
+           "undici": lambda _: node("undici"), "go": lambda build: program(build(PEERS / "matrix.go"))}
 
 
 # ---- reverse ------------------------------------------------------------------------------
@@ -208,8 +193,8 @@ CLIENTS = {"curl": lambda _: Curl, "python": lambda _: Python, "node": lambda _:
 @pytest.mark.parametrize("to", ["http", "https"])
 @pytest.mark.parametrize("come", ["http", "https"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_in_front_of_the_api(client, come, to, ca, cert, programs, tmp_path):
-    make = CLIENTS[client](programs)
+def test_a_client_in_front_of_the_api(client, come, to, ca, cert, go_program, tmp_path):
+    make = CLIENTS[client](go_program)
     options = ["--upstream-ca", ca.root, *(cert.options() if come == "https" else ())]
     with Server(cert if to == "https" else None) as api, \
             Verb("proxy", tmp_path, "--upstream", api.url, *options) as p:
@@ -221,9 +206,9 @@ def test_a_client_in_front_of_the_api(client, come, to, ca, cert, programs, tmp_
 
 @pytest.mark.parametrize("to", ["http", "https"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_by_way_of_a_forward_proxy(client, to, ca, cert, programs, tmp_path):
+def test_a_client_by_way_of_a_forward_proxy(client, to, ca, cert, go_program, tmp_path):
     """Plain HTTP in absolute form, TLS through CONNECT; undici takes CONNECT for both."""
-    make = CLIENTS[client](programs)
+    make = CLIENTS[client](go_program)
     with Server(cert if to == "https" else None) as api, forward_proxy(tmp_path) as p:
         assert make(api.url, ca, p.forward).do() == JOBS
         assert p.status()["exchanges"]["total"] > 0, "it went another way"
@@ -244,16 +229,14 @@ def served_by(*argv):
 
 @pytest.mark.parametrize("to", ["http", "https"])
 @pytest.mark.parametrize("server", ["node", "go", "fasthttp"])
-def test_a_server_as_the_api(server, to, ca, cert, programs, tmp_path):
+def test_a_server_as_the_api(server, to, ca, cert, go_program, tmp_path):
     if server == "node":
         needs("node")
         argv = ["node", PEERS / "server.js"]
     elif server == "go":
-        argv = [programs("server")]
-    elif Path("/usr/share/gocode/src/github.com/valyala/fasthttp").exists():
-        argv = [programs("fast")]
+        argv = [go_program(PEERS / "server.go")]
     else:
-        pytest.skip("no golang-github-valyala-fasthttp-dev")
+        argv = [go_program(PEERS / "fast.go")]
     with served_by(*argv, *([cert.cert, cert.key] if to == "https" else [])) as port, \
             Verb("proxy", tmp_path, "--upstream", f"{to}://localhost:{port}",
                  "--upstream-ca", ca.root) as p:

@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -20,9 +19,6 @@ import pytest
 
 from conftest import ROOT, WEIR, eventually
 
-SOURCE = ROOT / "lab" / "servers" / "fasthttp" / "main.go"
-GOPATH = "/usr/share/gocode"
-PACKAGE = GOPATH + "/src/github.com/valyala/fasthttp"
 PROBES = 20
 
 GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
@@ -30,19 +26,6 @@ GET_CLOSE = b"GET / HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300000
 
 pytestmark = pytest.mark.usefixtures("weir")
-
-
-@pytest.fixture(scope="session")
-def fasthttp(tmp_path_factory):
-    """The program's path."""
-    if not shutil.which("go"):
-        pytest.skip("go is not installed (Debian: golang-go)")
-    if not os.path.isdir(PACKAGE):
-        pytest.skip("Debian's golang-github-valyala-fasthttp-dev is not installed")
-    program = tmp_path_factory.mktemp("fasthttp") / "server"
-    subprocess.run(["go", "build", "-o", str(program), str(SOURCE)], check=True, timeout=600,
-                   env=dict(os.environ, GOPATH=GOPATH, GO111MODULE="off", GOFLAGS=""))
-    return str(program)
 
 
 class Server:

@@ -2,8 +2,6 @@
 does not, and says why. Judged by what the server counts: refusals stay 0 all the while."""
 
 import contextlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,17 +14,10 @@ LIMIT = 20
 OPTIONS = ["--limit", LIMIT, "--latency", "mix(70%: 5ms, 30%: uniform(700ms, 900ms))"]
 
 
-@pytest.fixture(scope="module")
-def watching(tmp_path_factory):
+@pytest.fixture
+def watching(go_program):
     """Go's net/http, with a handler that watches its context: the program's path."""
-    if not shutil.which("go"):
-        pytest.skip("go is not installed (Debian: golang-go)")
-    folder = tmp_path_factory.mktemp("watching")
-    program = folder / "watching"
-    subprocess.run(["go", "build", "-o", str(program), str(SOURCE)], check=True, timeout=600,
-                   env=dict(os.environ, GO111MODULE="off", GOFLAGS="",
-                            GOCACHE=str(folder / "gocache")))
-    return str(program)
+    return go_program(SOURCE)
 
 
 @contextlib.contextmanager
