@@ -6,7 +6,7 @@
  * MODEL   A tls_client is how we speak as a client (whom to trust, our own certificate); a
  *         tls_peer is one server as that client knows it: the name its certificate must have,
  *         and the session that the next connection resumes. A tls_server is a certificate
- *         with its key, and the keys of the tickets given out.
+ *         with its key, others for other names, and the keys of the tickets given out.
  *         A connection is CONNECTING (the socket), SHAKING, OPEN or FAILED. While it shakes,
  *         reads and writes give ERR_AGAIN; on_ready comes when it is over, well or not.
  * RULES   1. on_ready comes as io/sock.h has it, also for bytes that OpenSSL holds while the
@@ -78,10 +78,18 @@ MUST_USE bool tls_adopt(struct conn *c, struct tls_peer *peer);
 
 struct tls_server;
 
-struct tls_server_cfg {
+struct tls_files {
 	const char *cert_file; /* PEM: the certificate, then its chain */
 	const char *key_file;  /* PEM */
-	ns_t handshake_for;    /* 0: no bound */
+};
+
+/* Shown is the first certificate that has the name a client asks for (SNI, RFC 6066 3). Who
+ * asks for no name or for one that none of them has is shown the first. */
+struct tls_server_cfg {
+	struct tls_files first;
+	ns_t handshake_for;             /* 0: no bound */
+	const struct tls_files *others; /* behind the first, in this order */
+	uint32_t other_count;
 };
 
 MUST_USE struct tls_server *tls_server_new(

@@ -312,7 +312,29 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static SSL_CTX *server_ctx(const struct tls_server_cfg *cfg, struct problem *p)
+static bool has_name(SSL_CTX *ctx, const char *name)
+{
+	return X509_check_host(SSL_CTX_get0_certificate(ctx), name, 0,
+		       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+}
+
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls_server *s = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	(void)alert;
+	if (!name || has_name(s->ctx, name))
+		return SSL_TLSEXT_ERR_OK;
+	for (uint32_t i = 0; i < s->other_count; i++) {
+		if (has_name(s->others[i], name)) {
+			CHECK(SSL_set_SSL_CTX(ssl, s->others[i]));
+			break;
+		}
+	}
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *server_ctx(const struct tls_files *files, struct problem *p)
 {
 	static const unsigned char id[] = "weir";
 	SSL_CTX *ctx = ctx_new(TLS_server_method());
@@ -321,21 +343,48 @@ static SSL_CTX *server_ctx(const struct tls_server_cfg *cfg, struct problem *p)
 	/* Tickets alone: sessions of clients that do not come back would fill a cache. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	CHECK(SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1);
-	if (!load_identity(ctx, cfg->cert_file, cfg->key_file, p)) {
+	if (!load_identity(ctx, files->cert_file, files->key_file, p)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
 	return ctx;
 }
 
+static void server_free(struct tls_server *s)
+{
+	for (uint32_t i = 0; i < s->other_count; i++)
+		SSL_CTX_free(s->others[i]);
+	mem_free(s->others);
+	SSL_CTX_free(s->ctx);
+	mem_free(s);
+}
+
+static bool load_others(
+	struct tls_server *s, const struct tls_server_cfg *cfg, struct problem *p)
+{
+	if (!cfg->other_count)
+		return true;
+	s->others = mem_alloc(cfg->other_count * sizeof(SSL_CTX *));
+	for (uint32_t i = 0; i < cfg->other_count; i++) {
+		s->others[i] = server_ctx(&cfg->others[i], p);
+		if (!s->others[i])
+			return false;
+		s->other_count++;
+	}
+	CHECK(SSL_CTX_set_tlsext_servername_callback(s->ctx, on_name) == 1);
+	CHECK(SSL_CTX_set_tlsext_servername_arg(s->ctx, s) == 1);
+	return true;
+}
+
 struct tls_server *tls_server_new(const struct tls_server_cfg *cfg, struct problem *p)
 {
-	SSL_CTX *ctx = server_ctx(cfg, p);
-	if (!ctx)
-		return NULL;
 	struct tls_server *s = mem_zalloc(sizeof(*s));
+	s->ctx = server_ctx(&cfg->first, p);
+	if (!s->ctx || !load_others(s, cfg, p)) {
+		server_free(s);
+		return NULL;
+	}
 	atomic_init(&s->refs, 1);
-	s->ctx = ctx;
 	s->bio = tls_bio_new();
 	s->handshake_for = cfg->handshake_for;
 	tallies_init(&s->tallies);
@@ -353,10 +402,9 @@ void tls_server_unref(struct tls_server **sp)
 	*sp = NULL;
 	if (!s || !let_go(&s->refs))
 		return;
-	SSL_CTX_free(s->ctx);
 	BIO_meth_free(s->bio);
 	tallies_fini(&s->tallies);
-	mem_free(s);
+	server_free(s);
 }
 
 void tls_server_succeed(struct tls_server *s, const struct tls_server *before)

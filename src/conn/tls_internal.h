@@ -37,7 +37,9 @@ struct tls_peer {
 
 struct tls_server {
 	_Atomic uint32_t refs; /* the maker's, and one a connection */
-	SSL_CTX *ctx;
+	SSL_CTX *ctx;          /* of the first certificate, and of all tickets */
+	SSL_CTX **others;      /* one a certificate; else nothing is different in them */
+	uint32_t other_count;
 	BIO_METHOD *bio;
 	ns_t handshake_for;
 	struct tls_tallies tallies;

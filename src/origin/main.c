@@ -159,7 +159,7 @@ static bool open_addrs(struct run *run, const struct addr *listen,
 static bool make_tls(struct run *run, struct problem *p)
 {
 	const struct origin_options *o = run->opt;
-	const struct tls_server_cfg cfg = { .cert_file = o->cert, .key_file = o->key };
+	const struct tls_server_cfg cfg = { .first = { o->cert, o->key } };
 	struct problem why = { 0 };
 
 	if (!o->cert)

@@ -153,7 +153,7 @@ static void check_forward(struct config *c)
 	check_idle(c, "forward-allow", o->forward_allow.n);
 	check_idle(c, "forward-deny", o->forward_deny.n);
 	check_idle(c, "forward-tls", o->forward_tls);
-	if (o->forward_tls && !o->cert)
+	if (o->forward_tls && !o->cert.n)
 		config_complain(c, option(&c->at, "forward-tls"),
 			" needs a certificate: give cert and key");
 }
@@ -194,8 +194,8 @@ static void check_process(struct config *c)
 		"every body would be refused");
 	check_bound(c, at, "client-write-for", o->client_write_for,
 		"every client would be cut");
-	if (!o->cert != !o->key)
-		config_complain(c, option(at, o->cert ? "cert" : "key"),
+	if (o->cert.n != o->key.n)
+		config_complain(c, option(at, o->cert.n > o->key.n ? "cert" : "key"),
 			": a certificate and its key go together: give both");
 }
 

@@ -83,31 +83,53 @@ static void resolve_addrs(struct config *c, struct plan *plan)
 
 /* --- certificates --- */
 
-/* The problem begins with the file's name: it is told where that file is asked for. */
+/* Problems begin with the name of the file that is at fault. */
+static bool is_about(const struct problem *why, const char *file)
+{
+	size_t len = file ? strlen(file) : 0;
+	return len && strncmp(why->text, file, len) == 0 && why->text[len] == ':';
+}
+
+/* It is told where that file is asked for; the last of them need not be looked at. */
 static void complain_file(struct config *c, const struct config_level *at,
 	const char *const *options, const char *const *files, const struct problem *why)
 {
 	uint32_t nth = 0;
-	while (options[nth + 1] &&
-		(!files[nth] || strncmp(why->text, files[nth], strlen(files[nth])) != 0))
+	while (options[nth + 1] && !is_about(why, files[nth]))
 		nth++;
 	config_complain(
 		c, (struct config_option){ at, options[nth], 0 }, " %s", why->text);
 }
 
+static void complain_server(struct config *c, const struct problem *why)
+{
+	const struct proxy_options *o = &c->at.opt;
+	struct config_option at = { &c->at, "cert", 0 };
+	while (at.item + 1 < o->cert.n && !is_about(why, o->cert.v[at.item]) &&
+		!is_about(why, o->key.v[at.item]))
+		at.item++;
+	if (is_about(why, o->key.v[at.item]))
+		at.name = "key";
+	config_complain(c, at, " %s", why->text);
+}
+
 static void load_server(struct config *c, struct plan *plan)
 {
 	const struct proxy_options *o = &c->at.opt;
-	const struct tls_server_cfg cfg = {
-		.cert_file = o->cert, .key_file = o->key, .handshake_for = o->tls_timeout
-	};
 	struct problem why = { "" };
-	if (!o->cert)
+	if (!o->cert.n)
 		return;
+	struct tls_files *files = mem_alloc(o->cert.n * sizeof(*files));
+	for (uint32_t i = 0; i < o->cert.n; i++)
+		files[i] = (struct tls_files){ o->cert.v[i], o->key.v[i] };
+	const struct tls_server_cfg cfg = { .first = files[0],
+		.handshake_for = o->tls_timeout,
+		.others = files + 1,
+		.other_count = o->cert.n - 1 };
 	plan->tls = tls_server_new(&cfg, &why);
+	mem_free(files);
 	if (!plan->tls)
-		complain_file(c, &c->at, (const char *[]){ "cert", "key", NULL },
-			(const char *[]){ o->cert, o->key }, &why);
+		complain_server(c, &why);
 }
 
 static void load_client(struct config *c, struct plan_upstream *u)

@@ -461,6 +461,42 @@ def test_clients_come_in_by_tls(ca, tls_proxy):
     assert doc["good"] == 50 and doc["tls"]["resumed"] == 49
 
 
+def test_a_certificate_for_each_name(ca, good, tmp_path):
+    other, third = ca.issue("other.test", "*.wild.test"), ca.issue("third.test")
+    config = tmp_path / "weir.yaml"
+
+    def configure(*certs):
+        config.write_text("upstream: http://127.0.0.1:9\n"
+                          f"cert: [{', '.join(str(c.cert) for c in certs)}]\n"
+                          f"key: [{', '.join(str(c.key) for c in certs)}]\n")
+
+    def shown(p, name):
+        context = client_context(ca)
+        context.check_hostname = False
+        with socket.create_connection(("127.0.0.1", p.port), timeout=PATIENCE) as raw, \
+                context.wrap_socket(raw, server_hostname=name) as s:
+            return [value for _, value in s.getpeercert()["subjectAltName"]]
+
+    configure(good, other)
+    with Verb("proxy", tmp_path, "--config", config) as p:
+        assert shown(p, "other.test") == shown(p, "x.wild.test") == ["other.test", "*.wild.test"]
+        for name in ("localhost", "third.test", "x.y.wild.test", None):
+            assert "localhost" in shown(p, name)
+        configure(good, other, third)
+        p.process.send_signal(signal.SIGHUP)
+        eventually(lambda: shown(p, "third.test") == ["third.test"])
+        # the second's key in the third's place: nothing changes, and the line at fault is told
+        config.write_text(config.read_text().replace(f"{third.key}", f"{other.key}"))
+        p.process.send_signal(signal.SIGHUP)
+        eventually(lambda: p.status()["config"]["reloads_failed"] == 1)
+        assert shown(p, "third.test") == ["third.test"]
+        eventually(lambda: gauges_at_zero(p))
+    assert f"{config}:3:" in p.said and "is not the key of the certificate" in p.said
+    done = weir("proxy", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:9",
+                *good.options(), "--cert", other.cert)
+    assert done.returncode == 2 and "a certificate and its key go together" in done.stderr
+
+
 def test_a_key_update_by_the_client(ca, tls_proxy):
     """openssl s_client asks for new keys, both ways, amid its requests."""
     p = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{tls_proxy.port}",

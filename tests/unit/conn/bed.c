@@ -152,7 +152,8 @@ static struct tls_client *new_client(struct bed *b, const struct tls_client_cfg 
 
 void use_cert(struct bed *b, const struct cert *cert)
 {
-	const struct tls_server_cfg cfg = { cert->cert.ptr, cert->key.ptr, 10 * NS_S };
+	const struct tls_server_cfg cfg = { { cert->cert.ptr, cert->key.ptr },
+		.handshake_for = 10 * NS_S };
 	struct problem p = { "" };
 	tls_server_unref(&b->server);
 	b->server = tls_server_new(&cfg, &p);

@@ -158,7 +158,9 @@ static void test_another_certificate_takes_over(void **state)
 	long first = serial_seen(&b);
 	certs_make(&b.certs, &next, &(struct cert_is){ .names = "DNS:" HOST, .days = 9 });
 	struct tls_server *after = tls_server_new(
-		&(struct tls_server_cfg){ next.cert.ptr, next.key.ptr, NS_S }, &p);
+		&(struct tls_server_cfg){
+			{ next.cert.ptr, next.key.ptr }, .handshake_for = NS_S },
+		&p);
 	assert_non_null(after);
 	tls_server_succeed(after, b.server);
 	tls_server_unref(&b.server);
@@ -174,6 +176,67 @@ static void test_another_certificate_takes_over(void **state)
 	tls_peer_forget(b.peer);
 	assert_int_not_equal(serial_seen(&b), first);
 	cert_fini(&next);
+	bed_fini(&b);
+}
+
+static long serial_for(struct bed *b, const char *host)
+{
+	use_client(b, &(struct tls_client_cfg){ .insecure = true }, host);
+	return serial_seen(b);
+}
+
+/* Each name gets the first certificate that has it; any other, and none, the first of all. */
+static void test_a_certificate_for_each_name(void **state)
+{
+	static const char *const names[] = { "DNS:a.test", "DNS:b.test, DNS:*.c.test",
+		"DNS:x.c.test, DNS:b.test" };
+	static const struct {
+		const char *asks;
+		uint32_t shown;
+	} cases[] = {
+		{ "a.test", 0 },
+		{ "b.test", 1 },
+		{ "B.Test", 1 },
+		{ "x.c.test", 1 },
+		{ "y.x.c.test", 0 },
+		{ "other.test", 0 },
+		{ "10.0.0.2", 0 },
+	};
+	struct cert cert[ARRAY_LEN(names)];
+	struct tls_files files[ARRAY_LEN(names)];
+	long serial[ARRAY_LEN(names)];
+	struct bed b;
+	struct problem p = { "" };
+	(void)state;
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	for (uint32_t i = 0; i < ARRAY_LEN(names); i++) {
+		certs_make(&b.certs, &cert[i],
+			&(struct cert_is){ .names = names[i], .days = 9 });
+		files[i] = (struct tls_files){ cert[i].cert.ptr, cert[i].key.ptr };
+		use_cert(&b, &cert[i]);
+		serial[i] = serial_for(&b, HOST);
+	}
+	tls_server_unref(&b.server);
+	b.server = tls_server_new(&(struct tls_server_cfg){ files[0], NS_S, files + 1,
+					  ARRAY_LEN(names) - 1 },
+		&p);
+	assert_non_null(b.server);
+	for (uint32_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(serial_for(&b, cases[i].asks), serial[cases[i].shown]);
+	/* a session is resumed under the name that it was begun with */
+	use_client(&b, &(struct tls_client_cfg){ .insecure = true }, "b.test");
+	(void)serial_seen(&b);
+	uint64_t resumed = tls_server_counts(b.server)->resumed;
+	(void)serial_seen(&b);
+	assert_int_equal(tls_server_counts(b.server)->resumed, resumed + 1);
+
+	files[2].key_file = cert[0].key.ptr;
+	assert_null(tls_server_new(&(struct tls_server_cfg){ files[0], NS_S, files + 1,
+					   ARRAY_LEN(names) - 1 },
+		&p));
+	assert_non_null(strstr(p.text, "is not the key of the certificate"));
+	for (uint32_t i = 0; i < ARRAY_LEN(names); i++)
+		cert_fini(&cert[i]);
 	bed_fini(&b);
 }
 
@@ -199,14 +262,15 @@ static void test_files_that_are_no_good(void **state)
 		&(struct tls_client_cfg){ .ca_file = key }, key, "no certificate");
 	expect_no_client(&(struct tls_client_cfg){ .cert_file = cert, .key_file = cert },
 		cert, "no private key");
-	assert_null(tls_server_new(&(struct tls_server_cfg){ key, key, 0 }, &p));
+	assert_null(
+		tls_server_new(&(struct tls_server_cfg){ .first = { key, key } }, &p));
 	assert_non_null(strstr(p.text, "no certificate"));
 	struct cert other;
 	certs_make(
 		&b.certs, &other, &(struct cert_is){ .names = "DNS:" HOST, .days = 9 });
 	p.text[0] = '\0';
-	assert_null(
-		tls_server_new(&(struct tls_server_cfg){ cert, other.key.ptr, 0 }, &p));
+	assert_null(tls_server_new(
+		&(struct tls_server_cfg){ .first = { cert, other.key.ptr } }, &p));
 	assert_non_null(strstr(p.text, other.key.ptr));
 	assert_non_null(strstr(p.text, "is not the key of the certificate"));
 	cert_fini(&other);
@@ -221,6 +285,7 @@ int main(void)
 		TEST(test_a_certificate_that_is_asked_of_us),
 		TEST(test_sessions_are_resumed),
 		TEST(test_another_certificate_takes_over),
+		TEST(test_a_certificate_for_each_name),
 		TEST(test_files_that_are_no_good),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,8 @@ static void scene_init(struct scene *s, const struct sim_cfg *sim)
 	certs_make(&s->certs, &s->cert,
 		&(struct cert_is){ .names = "DNS:api.test", .days = 9 });
 	s->tls = tls_server_new(
-		&(struct tls_server_cfg){ s->cert.cert.ptr, s->cert.key.ptr, 5 * NS_S },
+		&(struct tls_server_cfg){ { s->cert.cert.ptr, s->cert.key.ptr },
+			.handshake_for = 5 * NS_S },
 		&p);
 	assert_non_null(s->tls);
 }
@@ -441,7 +442,8 @@ static void test_certificates_change_under_calls(void **state)
 		assert_int_equal(job_submit(&j[i], NS_NEVER), ERR_OK);
 		bed_run(&s.bed, 100 * NS_MS);
 		struct tls_server *next = tls_server_new(
-			&(struct tls_server_cfg){ s.cert.cert.ptr, s.cert.key.ptr, NS_S },
+			&(struct tls_server_cfg){ { s.cert.cert.ptr, s.cert.key.ptr },
+				.handshake_for = NS_S },
 			&p);
 		struct upstream_cfg cfg = upstream_defaults();
 		server_set_tls(s.app.server, next);
