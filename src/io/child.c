@@ -61,7 +61,7 @@ static void hurry(void)
 	const struct sched_wish short_slice = {
 		.size = sizeof(short_slice), .policy = SCHED_OTHER, .runtime = 100 * NS_US
 	};
-	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &low) == 0)
+	if (sched_setscheduler(0, SCHED_RR, &low) == 0)
 		return;
 	(void)syscall(SYS_sched_setattr, 0, &short_slice, 0);
 	(void)setpriority(PRIO_PROCESS, 0, -10);

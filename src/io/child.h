@@ -31,8 +31,8 @@ struct child_cfg {
 	const struct netns *net; /* NULL: ours */
 	const char *dir;         /* working directory; NULL: ours */
 	int out_fd, err_fd;      /* its standard output and error; -1: /dev/null */
-	bool prompt; /* to run soon after it wakes: real-time where we may, else by what
-			any user may ask */
+	bool prompt; /* to run soon after it wakes, it and what it starts: real-time
+			where we may, else by what any user may ask */
 };
 
 MUST_USE bool child_start(

@@ -138,6 +138,20 @@ variants: {{ weir: {{ weir: {{}} }} }}
         assert row[key] == pytest.approx(took_ms[rank - 1], rel=0.001, abs=0.002)
 
 
+def test_what_callers_start_keeps_their_schedule_too(place):
+    """A shell that starts the load has real-time priority, as the lab's own has, and hands it on."""
+    if subprocess.run(["chrt", "--rr", "1", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no right to real-time priority")
+    stat = place / "stat"
+    run(place, f"""
+callers: {{ rate: 1/s, for: 1s, command: "cat /proc/self/stat >{stat}; true" }}
+server: {{ limit: 50 }}
+variants: {{ weir: {{ weir: {{}} }} }}
+""")
+    policy = int(stat.read_text().rpartition(")")[2].split()[41 - 3])  # proc(5) counts from 1
+    assert policy == os.SCHED_RR
+
+
 def test_callers_that_say_nothing_are_not_known(place):
     doc = run(place, """
 callers: { rate: 1/s, for: 1s, command: "exec curl -s -o /dev/null $TARGET" }
