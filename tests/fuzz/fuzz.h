@@ -16,5 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 uint64_t fuzz_hash(struct slice in);
 /* The first `len` bytes in a block of just that size, so that reading past them is seen. */
 char *fuzz_prefix(struct slice in, size_t len);
+/* What conf_show said of `file`, as "x": complaints begin with the name, a line of the file
+ * and a column; what is quoted of the file is indented. */
+void fuzz_check_complaints(struct slice shown, struct slice file);
 
 #endif

@@ -65,28 +65,6 @@ static void check_good(const struct config *c)
 	check_routes(c);
 }
 
-/* Complaints begin with the name, a line of the file and a column; what is quoted of the file
- * is indented. */
-static void check_shown(struct slice shown, struct slice file)
-{
-	CHECK(shown.len && shown.ptr[shown.len - 1] == '\n');
-	while (shown.len) {
-		struct slice line = slice_cut(shown, 0, slice_find(shown, '\n'));
-		uint64_t number = 0;
-		shown = slice_cut(shown, line.len + 1, SIZE_MAX);
-		CHECK(line.len > 2);
-		if (!slice_starts(line, SLICE("x:"))) {
-			CHECK(line.ptr[0] == ' ');
-			continue;
-		}
-		if (line.ptr[2] == ' ')
-			continue; /* of the file as a whole */
-		for (size_t i = 2; i < line.len && line.ptr[i] != ':'; i++)
-			number = number * 10 + (uint64_t)(line.ptr[i] - '0');
-		CHECK(number >= 1 && number <= file.len + 1);
-	}
-}
-
 static struct config *read_once(
 	const struct proxy_options *o, struct slice in, struct text *t)
 {
@@ -110,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config_is_good(a))
 		check_good(a);
 	else
-		check_shown(text_slice(&first), in);
+		fuzz_check_complaints(text_slice(&first), in);
 	config_unref(&a);
 	config_unref(&b);
 	text_fini(&first);
