@@ -55,7 +55,7 @@ static double case_figure(const void *of, uint32_t i, enum figure_id f)
 {
 	uint32_t n = (i * FIGURES + f) % 7;
 	(void)of;
-	return n == 6 ? NAN : n;
+	return n == 6 ? (double)NAN : n;
 }
 
 static void check_expect(const struct lab_act *a, const struct lab_expect *e)
