@@ -3,6 +3,9 @@
 
 /* How long the server may take to close after an answer that said so. */
 #define CCONN_PARTING_FOR NS_S
+/* Each is passed on by itself: without an end they would cost the caller and us, and bring no
+ * answer. Hints and signs of life are a few (Go's client takes 5 in a row). */
+#define CCONN_INTERIMS_MAX 100
 
 size_t cconn_size(void)
 {
@@ -158,6 +161,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 	cc->call = call;
 	cc->method = call->method;
 	cc->status = 0;
+	cc->interims = 0;
 	cc->told = cc->head_seen = cc->keep = cc->unasked = false;
 	cc->write_failed = cc->paused = cc->blocked = false;
 	outbound_reset(&cc->out, cconn_worker(cc));
@@ -349,6 +353,10 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 {
 	struct call *call = cc->call;
 	bool final = head->status >= 200 || head->status == 101;
+	if (!final && ++cc->interims > CCONN_INTERIMS_MAX) {
+		cconn_fail(cc, ERR_RES_INTERIM);
+		return;
+	}
 	if (UNLIKELY(call && (call->hedge || call->hedge_of)))
 		call = hedge_settle(cc, head);
 	if (call && !call->first_byte_at)

@@ -123,6 +123,7 @@ struct cconn {
 	struct ports_way *way; /* on which it has a port; NULL: not counted */
 	uint16_t status;       /* of its final answer; 0: not yet */
 	uint8_t method;        /* of the request on it */
+	uint8_t interims;      /* answers of 1xx before the final one */
 	bool raced;            /* CONNECTING: has set the next attempt going beside it */
 	bool pooled;           /* its call got it from the pool: it may be dead already */
 	bool told;             /* on_ready was called for this call */

@@ -80,6 +80,9 @@ static const struct advice advices[] = {
 	{ ERR_EGRESS_FULL, "ask again when fewer hosts are in use" },
 	{ ERR_STOPPING, "ask again: another process will answer" },
 	{ ERR_REQ_TIMEOUT, "send the request faster, or raise client-body-for" },
+	{ ERR_REQ_PATH,
+		"write the path as it is meant: no dot segments, no // and no escapes where "
+		"none are needed" },
 	{ ERR_REQ_PIECES, "send the path and query that the route's parts are made of" },
 	{ ERR_REQ_DEADLINE, "write Weir-Timeout with a unit: 800ms" },
 };

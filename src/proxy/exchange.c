@@ -44,6 +44,8 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 	r = plan_route(p->plan, head);
 	if (!r)
 		proxy_answer_reason(p, client, NULL, ERR_NO_ROUTE);
+	else if (UNLIKELY(!plan_path_is_clear(p->plan, head, r)))
+		proxy_answer_reason(p, client, NULL, ERR_REQ_PATH);
 	else if (r->gather > 1 || r->parts)
 		gather_request(p, client, head, r);
 	else

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "io/fds.h"
+#include "proto/path.h"
 #include "proxy/proxy.h"
 #include "proxy/shares.h"
 #include "proxy/source.h"
@@ -666,14 +667,16 @@ void plan_unref(struct plan *plan)
 
 /* --- routing --- */
 
-/* "host", "host:port", "[v6]:port". */
+/* "host", "host:port", "[v6]:port"; "host." is the same name. */
 static struct slice host_of(struct slice authority)
 {
 	size_t from = authority.len && authority.ptr[0] == '['
 			      ? slice_find(authority, ']')
 			      : 0;
 	struct slice rest = slice_cut(authority, from, SIZE_MAX);
-	return slice_cut(authority, 0, from + slice_find(rest, ':'));
+	struct slice host = slice_cut(authority, 0, from + slice_find(rest, ':'));
+	const bool rooted = host.len > 1 && host.ptr[host.len - 1] == '.';
+	return slice_cut(host, 0, host.len - rooted);
 }
 
 static struct slice path_of(struct slice target)
@@ -682,22 +685,47 @@ static struct slice path_of(struct slice target)
 	return path.len ? path : SLICE("/");
 }
 
-static bool route_takes(const struct config_route *r, const struct h1_head *head)
+static bool route_takes(
+	const struct config_route *r, const struct h1_head *head, struct slice path)
 {
 	bool method = r->method_count == 0;
 	for (uint32_t i = 0; i < r->method_count && !method; i++)
 		method = slice_eq(slice_of(r->methods[i]), head->method_text);
 	return method &&
 	       (!r->host || config_host_matches(r->host, host_of(head->authority))) &&
-	       (!r->path || config_path_matches(r->path, path_of(head->path)));
+	       (!r->path || config_path_matches(r->path, path));
+}
+
+static const struct route *route_of(
+	const struct plan *plan, const struct h1_head *head, struct slice path)
+{
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		const struct route *r = &plan->routes[i];
+		if (LIKELY(r->takes_all) || route_takes(r->cfg, head, path))
+			return r;
+	}
+	return NULL;
 }
 
 const struct route *plan_route(const struct plan *plan, const struct h1_head *head)
 {
-	for (uint32_t i = 0; i < plan->route_count; i++) {
-		const struct route *r = &plan->routes[i];
-		if (LIKELY(r->takes_all) || route_takes(r->cfg, head))
-			return r;
+	return route_of(plan, head, path_of(head->path));
+}
+
+bool plan_path_is_clear(
+	const struct plan *plan, const struct h1_head *head, const struct route *r)
+{
+	const struct slice path = path_of(head->path);
+	bool clear = true, climbs;
+	if (r->parts || (r->takes_all && r == plan->routes && r->base.len == 0) ||
+		LIKELY(path_is_plain(path)))
+		return true;
+	char *buf = mem_alloc(path.len + 1);
+	for (int params = PATH_KEEPS_PARAMS; params <= PATH_DROPS_PARAMS; params++) {
+		const struct slice other = path_read(
+			path, (enum path_params)params, buf, &climbs);
+		clear &= route_of(plan, head, other) == r && !(climbs && r->base.len);
 	}
-	return NULL;
+	mem_free(buf);
+	return clear;
 }

@@ -125,6 +125,10 @@ void plan_unref(struct plan *plan); /* frees the last one's; the proxy may be st
 
 /* NULL: none takes it. */
 const struct route *plan_route(const struct plan *plan, const struct h1_head *head);
+/* Whether a server that reads more into the path than its bytes (proto/path.h) would still take
+ * the request for one of route `r`, and below the path of its upstream's URL. */
+bool plan_path_is_clear(
+	const struct plan *plan, const struct h1_head *head, const struct route *r);
 
 /* What the options say about requests. */
 void plan_fill_route(struct route *r, const struct proxy_options *o);
