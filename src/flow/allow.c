@@ -400,12 +400,24 @@ static bool fits_port(const struct allow_rule *r, const struct allow_target *t)
 	return t->port == 80 || t->port == 443 || t->port >= 1024;
 }
 
+/* A denied IPv4 address is denied by way of NAT64 too. */
+static bool net_reaches(const struct allow_net *net, const struct allow_ip *ip)
+{
+	struct allow_ip inner;
+	if (net_has(net, ip))
+		return true;
+	if (!net_has(&nat64, ip))
+		return false;
+	inner = allow_ip_of_v4(&ip->b[12]);
+	return net_has(net, &inner);
+}
+
 static const struct allow_rule *find_denial(
 	const struct allow_list *l, const struct allow_target *t)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
 		const struct allow_rule *r = &l->rules[i];
-		bool there = !r->has_net || (t->ip && net_has(&r->net, t->ip));
+		bool there = !r->has_net || (t->ip && net_reaches(&r->net, t->ip));
 		if (there && fits_name(r, t->host) && (!r->has_ports || fits_port(r, t)))
 			return r;
 	}

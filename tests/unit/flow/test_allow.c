@@ -144,6 +144,13 @@ static void test_a_network_opens_what_lies_around_it(void **state)
 		judge("::ffff:10.0.0.0/104", NULL, "h", "10.2.2.3", 80), ALLOW_OK);
 	assert_int_equal(
 		judge("64:ff9b::a00:0/104", NULL, "h", "64:ff9b::a01:1", 80), ALLOW_OK);
+	/* a denied IPv4 address is denied by way of NAT64 too */
+	assert_int_equal(
+		judge(NULL, "1.1.1.0/24", "h", "64:ff9b::101:101", 80), ALLOW_DENIED);
+	assert_int_equal(
+		judge(NULL, "1.1.2.0/24", "h", "64:ff9b::101:101", 80), ALLOW_OK);
+	assert_int_equal(
+		judge(NULL, "64:ff9b::/96", "h", "64:ff9b::101:101", 80), ALLOW_DENIED);
 	assert_int_equal(judge("10.0.0.0/31", NULL, "h", "10.0.0.2", 80), ALLOW_UNLISTED);
 	assert_int_equal(judge("10.0.0.0/31", NULL, "h", "10.0.0.1", 80), ALLOW_OK);
 }
