@@ -274,7 +274,7 @@ void sconn_end(struct sconn *c)
 
 static void answer_fields(struct sconn *c, struct wire *w, const struct answer *a)
 {
-	if (!c->server->cfg.add_date)
+	if (!c->server->cfg.add_date && !a->dated)
 		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
 	if (a->type.len)
 		h1_put_field(w, SLICE("Content-Type"), a->type);
@@ -288,7 +288,7 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 	/* What is still to come of the request is not waited for. */
 	if (a->close || !c->body_done)
 		c->closing = true;
-	bool ok = sconn_begin(c, a->status, SLICE_NONE, &w);
+	bool ok = sconn_begin(c, a->status, a->reason, &w);
 	if (ok) {
 		answer_fields(c, &w, a);
 		ok = sconn_head_end(c, &w, H1_BODY_LENGTH, a->body.len);
@@ -321,12 +321,25 @@ void sconn_abort(struct sconn *c)
 
 /* --- the engine's own answers --- */
 
+/* RFC 9110 9.3.2: no content, however bad the request was. Of one that was not understood the
+ * bytes are still there. */
+static bool sconn_asks_head(const struct sconn *c)
+{
+	struct slice in = inbound_bytes(&c->in);
+	if (c->head)
+		return c->head->method == H1_HEAD;
+	while (in.len && (*in.ptr == '\r' || *in.ptr == '\n'))
+		in = slice_cut(in, 1, SIZE_MAX);
+	return slice_starts(in, SLICE("HEAD "));
+}
+
 void sconn_refuse(struct sconn *c, enum err why)
 {
 	struct worker *worker = sconn_worker(c);
 	struct wire w;
 	uint16_t status = err_status(why) ? err_status(why) : 400;
 	struct slice text = slice_of(err_text(why));
+	const bool bare = sconn_asks_head(c);
 	if (c->head)
 		slab_give(&worker->heads, c->head);
 	c->head = NULL;
@@ -342,11 +355,15 @@ void sconn_refuse(struct sconn *c, enum err why)
 	h1_put_field(&w, SLICE("Date"), worker_date(worker));
 	h1_put_field(&w, SLICE("Content-Type"), SLICE("text/plain"));
 	h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
+	if (status == 503) /* it is local, and passes */
+		h1_put_field_u64(&w, SLICE("Retry-After"), 1);
 	h1_put_field(&w, SLICE("Connection"), SLICE("close"));
 	h1_put_field_u64(&w, SLICE("Content-Length"), text.len + 1);
 	h1_put_end(&w);
-	wire_put_slice(&w, text);
-	WIRE_LIT(&w, "\n");
+	if (!bare) {
+		wire_put_slice(&w, text);
+		WIRE_LIT(&w, "\n");
+	}
 	CHECK(!w.over);
 	outbound_head_end(&c->out, &w, H1_BODY_NONE, 0);
 	enum err e = outbound_flush(&c->out, worker, &c->conn);

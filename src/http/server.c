@@ -269,7 +269,6 @@ static void sconn_body_fault(struct sconn *c, enum err why)
 	}
 	c->server->cfg.ops->on_end(c, why);
 	c->ctx = NULL;
-	sconn_drop_head(c);
 	sconn_refuse(c, why);
 }
 

@@ -183,7 +183,9 @@ void sconn_end(struct sconn *c);   /* complete; on_end follows in a later callba
 struct answer {
 	uint16_t status;
 	struct slice type;   /* Content-Type; empty: none */
+	struct slice reason; /* empty: the status's own */
 	struct slice fields; /* further "Name: value\r\n" lines, or empty */
+	bool dated;          /* Date is among them */
 	struct slice body;
 	bool close;
 };

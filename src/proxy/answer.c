@@ -152,9 +152,10 @@ static struct slice proxy_path(
 void proxy_put_answer_fields(
 	struct wire *w, const struct route *r, const struct h1_head *head)
 {
+	const struct h1_field *date = h1_field_find(head, H1_FIELD_DATE);
 	h1_put_fields(w, head, 0);
 	way_put_answer(w, &r->plan->way, head);
-	if (!h1_field_find(head, H1_FIELD_DATE)) /* RFC 9110 6.6.1 */
+	if (!date || date->hop) /* RFC 9110 6.6.1; and Connection may name it */
 		h1_put_field(w, SLICE("Date"), worker_date(&r->plan->proxy->worker));
 }
 

@@ -88,8 +88,9 @@ static uint64_t head_length(const struct h1_head *head, enum h1_body *framing)
 static void forward_interim(struct forward *f, const struct h1_head *head)
 {
 	struct wire w;
-	if (head->status == 100 ||
-		!sconn_begin(f->client, head->status, head->reason, &w))
+	/* Who waits for 100 gets weir's own. RFC 9110 15.2: nobody else asked for this one. */
+	bool ours = head->status == 100 && sconn_head(f->client)->expect_continue;
+	if (ours || !sconn_begin(f->client, head->status, head->reason, &w))
 		return;
 	h1_put_fields(&w, head, 0);
 	way_put_answer(&w, &f->x.route->plan->way, head);

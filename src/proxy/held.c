@@ -9,10 +9,12 @@
 
 #define HELD_BODY_BYTES 12288 /* sconn_answer's bound */
 #define HELD_FIELDS_BYTES 8192
+#define HELD_REASON_BYTES 128 /* of a longer one the rest is left out */
 
 struct held {
 	uint16_t status;
-	uint16_t fields_len, body_len;
+	uint16_t fields_len, body_len, reason_len;
+	char reason[HELD_REASON_BYTES];
 	char fields[HELD_FIELDS_BYTES];
 	char body[HELD_BODY_BYTES];
 };
@@ -40,6 +42,10 @@ bool forward_hold_back(struct forward *f, const struct h1_head *head)
 		return false;
 	}
 	h->status = head->status;
+	const struct slice reason = slice_cut(head->reason, 0, sizeof(h->reason));
+	h->reason_len = (uint16_t)reason.len;
+	if (reason.len)
+		memcpy(h->reason, reason.ptr, reason.len);
 	h->fields_len = (uint16_t)w.len;
 	h->body_len = 0;
 	f->held_back = h;
@@ -58,7 +64,9 @@ void forward_give_held(struct forward *f)
 {
 	const struct held *h = f->held_back;
 	const struct answer a = { .status = h->status,
+		.reason = { h->reason, h->reason_len },
 		.fields = { h->fields, h->fields_len },
+		.dated = true,
 		.body = { h->body, h->body_len } };
 	f->answering = f->finished = true;
 	f->x.status = h->status;

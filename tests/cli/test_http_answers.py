@@ -364,6 +364,34 @@ def test_103_passes_and_100_is_weirs_own(bench):
         assert found[1].fields == [(b"Link", b"</a>"), (b"Via", b"1.1 weir")]
 
 
+def test_a_100_that_no_caller_waits_for_is_passed_on_too(bench):
+    proxy, _ = bench(says(b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" + OK2))
+    with Client(proxy.port, GET) as c:
+        found = c.answers()
+        assert [m.status for m in found] == [100, 200]
+        assert found[0].fields == [(b"A", b"b"), (b"Via", b"1.1 weir")]
+
+
+@pytest.mark.parametrize("status", [b"100", b"102", b"103"])
+def test_interim_answers_without_an_end_are_502(status, bench):
+    proxy, _ = bench(says((b"HTTP/1.1 " + status + b" Wait\r\n\r\n") * 101 + OK2,
+                          (b"HTTP/1.1 " + status + b" Wait\r\n\r\n") * 100 + OK2))
+    with Client(proxy.port, GET) as c:
+        found = c.answers()
+        assert [m.status for m in found[:-1]] == [int(status)] * 100
+        assert found[-1].status == 502 and found[-1].one(b"weir-reason") == b"interim-flood"
+    proxy, _ = bench(says((b"HTTP/1.1 " + status + b" Wait\r\n\r\n") * 100 + OK2))
+    with Client(proxy.port, GET) as c:
+        assert [m.status for m in c.answers()] == [int(status)] * 100 + [200]
+
+
+def test_a_date_that_connection_names_gives_way_to_one_of_weirs(bench):
+    proxy, _ = bench(says(OK + b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: date\r\n"
+                          b"Content-Length: 2\r\n\r\nok"))
+    with Client(proxy.port, GET) as c:
+        assert c.answer().one(b"date").endswith(b" GMT") and b"1994" not in c.got
+
+
 def test_a_client_of_http_1_0_gets_no_interim_answer(bench):
     proxy, _ = bench(says(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK2))
     with Client(proxy.port, GET10) as c:

@@ -291,6 +291,19 @@ def test_what_follows_a_refused_request_is_not_read_as_another(name, proxy, serv
     assert b"smuggled" not in server.seen()
 
 
+@pytest.mark.parametrize("raw, status", [
+    (b"HEAD / HTTP/1.1\r\n\r\n", 400), (b"HEAD / HTTP/1.1\r\n" + H + b"A : b\r\n\r\n", 400),
+    (b"\r\nHEAD /a b HTTP/1.1\r\n" + H + b"\r\n", 400), (b"HEAD / HTTP/2.0\r\n" + H + b"\r\n", 505),
+    (b"HEAD / HTTP/1.1\r\n" + H + b"Transfer-Encoding: x\r\n\r\n", 501),
+    (b"HEAD / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400)])
+def test_a_refused_head_request_gets_a_head_alone(raw, status, proxy, server):
+    with Client(proxy.port, raw) as c:
+        c.to_end()
+    m, = parse_responses(c.got, (b"HEAD",))
+    assert m.status == status and c.got.endswith(b"\r\n\r\n") and c.how == "eof"
+    assert int(m.one(b"content-length")) > 0 and m.one(b"connection") == b"close"
+
+
 # ---- faults in the body -------------------------------------------------------------------
 
 BODY_FAULTS = {

@@ -497,6 +497,14 @@ def test_a_body_too_large_to_gather_is_413(head, bench):
     assert server.arrived == 0
 
 
+def test_a_body_too_large_to_gather_is_not_asked_for(bench):
+    proxy, _ = bench("--gather", "2")
+    with Client(proxy.port, b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                            b"Content-Length: 65537\r\n\r\n") as c:
+        c.to_end()
+        assert c.how == "eof" and c.got.startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_part_that_is_too_large_or_broken_is_missing(bench):
     def answer(n):
         if n == 0:

@@ -81,6 +81,31 @@ static void test_first_byte_is_of_the_final_answer(void **state)
 	scene_fini(&s);
 }
 
+/* An error answer was kept back to be asked for again, and as it ends there is no time for that. */
+static void test_an_answer_kept_back_has_the_head_it_came_with(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct raw r;
+	scene_init(&s, NULL, OPTIONS("--timeout=300ms", "--retry-on=503"));
+	scene_client(&s, &r, GET("/stall"));
+	scene_run(&s, 10 * NS_MS);
+	scene_say(&s, 0, "HTTP/1.1 503 Busy\r\nX: y\r\nContent-Length: 4\r\n\r\nbu");
+	scene_run(&s, 285 * NS_MS);
+	assert_int_equal(r.in.len, 0);
+	scene_say(&s, 0, "sy");
+	scene_run(&s, NS_MS);
+	const char *date = strstr(r.in.ptr, "\r\nDate: ");
+	assert_true(scene_got(&r, "HTTP/1.1 503 Busy\r\n"));
+	assert_true(scene_got(&r, "\r\nX: y\r\n"));
+	assert_true(scene_got(&r, "\r\n\r\nbusy"));
+	assert_non_null(date);
+	assert_null(strstr(date + 1, "\r\nDate: "));
+	assert_int_equal(s.server.accepted, 1);
+	raw_fini(&r);
+	scene_fini(&s);
+}
+
 static void deafen(struct raw_server *server, struct raw *r)
 {
 	(void)server;
@@ -450,6 +475,7 @@ int main(void)
 		TEST(test_first_byte),
 		TEST(test_first_byte_from_the_whole_request),
 		TEST(test_first_byte_is_of_the_final_answer),
+		TEST(test_an_answer_kept_back_has_the_head_it_came_with),
 		TEST(test_idle_answer_is_cut),
 		TEST(test_idle_before_the_head_is_whole),
 		TEST(test_trickle_is_not_idle),
