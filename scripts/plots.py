@@ -105,7 +105,7 @@ class Curves:
         canvas.text(x + EDGE, y + 14, self.title, "ink h")
         self.legend(canvas, x + EDGE, y + TITLE, width)
         bottom = y + self.height(width) - BELOW + (0 if self.below else 14)
-        left, right = x + LEFT, x + width - EDGE
+        left, right = x + LEFT, x + width - EDGE - 6
         most = most or 1
         top = math.ceil(most / step_of(most) - 1e-9) * step_of(most)
         self.scale(canvas, left, right, bottom, top)
