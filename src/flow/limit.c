@@ -4,21 +4,15 @@
 
 #define START 8
 #define DOUBLES_IN (300 * NS_MS)
+#define DOUBLES_IN_MIN (100 * NS_MS)
+#define DOUBLES_IN_TIMES 2      /* what an answer usually takes */
 #define REGROWS_IN (50 * NS_MS) /* doubles, below a limit that held before */
-#define REGROWN 0.9             /* of it */
 #define EASE_FOR (150 * NS_MS)  /* beyond a wall: until growth has its full speed */
 #define LOOK_MAX (20 * NS_MS)   /* a longer absence is not made up for at once */
 #define LOOK_MIN NS_MS
 
-#define TOKEN_PER_CALL (1 / 286.0)
-#define TOKENS_MAX 2
-#define DEBT_MAX 8
-#define CALM_FOR NS_S        /* a cut that long ago: the wall was at rest since */
-#define MOVED_FOR (5 * NS_S) /* a wall that came down may be back: ask often */
-#define RETRY_FIRST (250 * NS_MS)
-#define RETRY_EACH NS_S
 #define PULSE_EACH (200 * NS_MS)
-#define ACCEPTED_AFTER (50 * NS_MS) /* not refused by then: unless refusals take longer */
+#define AT_CEILING_FOR (250 * NS_MS) /* before it is tried */
 
 #define NEARLY 0.9 /* of the limit: as good as all of it */
 #define STEP_CALLS 32
@@ -33,6 +27,7 @@
 #define KNEE_PROBE_UP 0.5
 #define KNEE_WAIT_MAX 1.3 /* times as long as where none waited: room for uneven flow */
 #define KNEE_LESS 0.15
+#define KNEE_MOST 0.8 /* of a step kept: the next follows at once */
 #define CLEAR_FOLLOWS 4
 
 #define UNKNOWN_FOR (5 * NS_S) /* without an answer, ever */
@@ -171,9 +166,10 @@ static void knee_climb(struct limit *l, ns_t now, const struct gain_fact *after)
  * some less. (Of a server that has become slower this may cost a few too many; the
  * next step gains them back, and shows what its time is now.)
  */
-static void knee_settle(struct limit *l, const struct gain_fact *after)
+static void knee_settle(struct limit *l, ns_t now, const struct gain_fact *after)
 {
 	double error, worked = gain_worked(&l->before, after, &error);
+	double added = after->level - l->before.level;
 	l->probe_up = KNEE_PROBE_UP;
 	knee_show(l, after);
 	bool waits = l->before.time - 2 * l->before.error > KNEE_WAIT_MAX * l->clear.time;
@@ -183,7 +179,9 @@ static void knee_settle(struct limit *l, const struct gain_fact *after)
 		l->clear = l->before;
 	else if (waits)
 		kept = -KNEE_LESS * l->stand;
-	l->stand = fmax(1, l->stand + fmin(kept, after->level - l->before.level));
+	if (sure && kept > KNEE_MOST * added)
+		l->probe_at = now;
+	l->stand = fmax(1, l->stand + fmin(kept, added));
 }
 
 /* The step up from the knee has its verdict. */
@@ -197,7 +195,7 @@ static void knee_judged(struct limit *l, ns_t now, const struct gain_fact *after
 	if (verdict == GAIN_WORKED && gain_is_counted(&l->before, after))
 		knee_climb(l, now, after);
 	else if (verdict == GAIN_OPEN || verdict == GAIN_WAITED)
-		knee_settle(l, after);
+		knee_settle(l, now, after);
 }
 
 static void clear_follow(struct limit *l, const struct gain_fact *after)
@@ -301,79 +299,49 @@ static void knee_look(struct limit *l, ns_t now)
 
 /* --- the wall --- */
 
-static ns_t accepted_after(const struct limit *l)
-{
-	return l->refused_after ? ns_max(20 * NS_MS, 3 * l->refused_after)
-				: ACCEPTED_AFTER;
-}
-
-/* It came down by much, and not long ago. */
-static bool wall_may_return(const struct limit *l, ns_t now)
-{
-	return l->stand < REGROWN * l->former && now - l->came_down_at < MOVED_FOR;
-}
-
 /* Until it is tried again. */
-static void wall_wait(struct limit *l, ns_t now)
+static void wall_rest(struct limit *l, ns_t now)
 {
 	l->probing = false;
 	l->probe_sent_at = 0;
-	l->probe_at = now + (wall_may_return(l, now) ? l->probe_gap : RETRY_EACH);
-	l->probe_gap = ns_min(2 * l->probe_gap, RETRY_EACH);
+	l->probe_at = now + wall_wait(&l->wall, l->stand, now);
 }
 
-static void wall_passed(struct limit *l, ns_t now)
+static void trial_passed(struct limit *l, ns_t now)
 {
 	bool again = l->state == LIMIT_BROWN_OUT;
 	l->stand = again ? fmax(1, l->level_peak) : l->stand + 1;
+	wall_passed(&l->wall, l->stand);
 	enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
 	l->growing_since = again ? 0 : now;
-	l->cut_more = 0;
 	steps_forget(l, now);
 }
 
 static void wall_look(struct limit *l, ns_t now)
 {
 	if (l->probing) {
-		if (l->probe_sent_at && now - l->probe_sent_at >= accepted_after(l))
-			wall_passed(l, now);
+		if (l->probe_sent_at &&
+			now - l->probe_sent_at >= wall_taken_after(&l->wall))
+			trial_passed(l, now);
 		return;
 	}
-	bool may = l->tokens >= 1 || wall_may_return(l, now);
-	if (l->bound && now >= l->probe_at && may)
+	if (l->bound && now >= l->probe_at && wall_may_try(&l->wall, l->stand, now))
 		l->probing = true;
 }
 
 static void brown_out_look(struct limit *l, ns_t now)
 {
-	if (l->probe_sent_at && now - l->probe_sent_at >= accepted_after(l))
-		wall_passed(l, now);
+	if (l->probe_sent_at && now - l->probe_sent_at >= wall_taken_after(&l->wall))
+		trial_passed(l, now);
 	else if (!l->probing && now >= l->probe_at && !l->probe_sent_at)
 		l->probing = true;
 }
 
-static void cut(struct limit *l, ns_t now, const struct limit_mark *mark)
+static void cut(struct limit *l, ns_t now, const struct wall_refusal *refusal)
 {
-	bool calm = !l->cut_at || now - l->cut_at > CALM_FOR;
-	if (calm && l->stand > l->former * REGROWN)
-		l->former = l->stand;
-	if (calm)
-		l->cut_more = 0;
-	else if (mark->sent_at >= l->cut_at)
-		l->cut_more = l->cut_more ? 2 * l->cut_more : 1;
-	bool later = mark->sent_at >= l->cut_at;
-	double took = (double)mark->level - 1;
-	double left = later ? fmax(took - l->cut_more, floor(took / 2)) : took;
-	l->stand = fmin(l->stand, left);
-	l->wall = (uint32_t)fmax(left, 0);
-	if (later)
-		l->cut_at = now;
-	if (l->state != LIMIT_SEARCH || !l->came_down_at) {
-		l->came_down_at = now; /* we did not ask for it by growing */
-		l->probe_gap = RETRY_FIRST;
-	}
+	l->stand = wall_cut(&l->wall, now, l->stand, refusal);
 	enter(l, now, l->stand < 1 ? LIMIT_BROWN_OUT : LIMIT_WALL, LIMIT_BY_REFUSAL);
-	wall_wait(l, now);
+	wall_rest(l, now);
 	if (l->state == LIMIT_BROWN_OUT)
 		l->probe_at = now + PULSE_EACH;
 	steps_forget(l, now);
@@ -381,21 +349,20 @@ static void cut(struct limit *l, ns_t now, const struct limit_mark *mark)
 
 static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
 {
+	bool trial = l->probing && (double)mark->level > l->stand;
+	struct wall_refusal r = { mark->sent_at, mark->level,
+		trial || l->state == LIMIT_SEARCH };
 	l->refused++;
 	l->refused_at_level = mark->level;
-	l->tokens = fmax(l->tokens - 1, -DEBT_MAX);
-	l->refused_after = ns_max(now - mark->sent_at, l->refused_after * 7 / 8);
 	if (l->state == LIMIT_BROWN_OUT) {
 		l->probe_sent_at = 0;
 		l->probe_at = now + PULSE_EACH;
-	} else if (l->probing && (double)mark->level > l->stand) {
-		if (l->state == LIMIT_WALL)
-			wall_wait(l, now);
-		else
-			cut(l, now, mark);
-	} else if ((double)mark->level - 1 < l->stand) {
-		cut(l, now, mark);
+	} else if (trial && l->state == LIMIT_WALL) {
+		wall_rest(l, now);
+	} else if (trial || (double)mark->level - 1 < l->stand) {
+		cut(l, now, &r);
 	}
+	wall_note_refused(&l->wall, now, &r);
 }
 
 /* --- health --- */
@@ -446,7 +413,10 @@ static void silence_look(struct limit *l, ns_t now)
 
 static ns_t doubles_in(const struct limit *l)
 {
-	return l->stand < REGROWN * l->former ? REGROWS_IN : DOUBLES_IN;
+	if (!wall_is_regrown(&l->wall, l->stand))
+		return REGROWS_IN;
+	ns_t usual = DOUBLES_IN_TIMES * quantile_at(&l->usual);
+	return usual ? ns_min(ns_max(usual, DOUBLES_IN_MIN), DOUBLES_IN) : DOUBLES_IN;
 }
 
 ns_t limit_doubles_in(const struct limit *l)
@@ -468,10 +438,17 @@ static void grow(struct limit *l, ns_t now, ns_t elapsed)
 	if (is_failing(l))
 		return;
 	double doubled = ease(l, now) * (double)elapsed / (double)doubles_in(l);
+	double before = l->stand, ceiling = l->wall.ceiling;
 	l->stand *= exp2(doubled);
-	if (l->knee > 0 && l->stand >= l->former) {
+	if (before <= ceiling && l->stand >= ceiling) {
+		l->stand = ceiling;
+		enter(l, now, LIMIT_WALL, LIMIT_BY_REFUSAL);
+		l->probe_at = now + AT_CEILING_FOR;
+		return;
+	}
+	if (l->knee > 0 && l->stand >= l->wall.former) {
 		/* It was taken from its knee by refusals, and is back. */
-		l->stand = l->former;
+		l->stand = l->wall.former;
 		enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
 		l->probe_at = now + KNEE_PROBE_EACH;
 		l->probe_up = KNEE_PROBE_UP;
@@ -494,6 +471,8 @@ void limit_init(struct limit *l, uint32_t max, ns_t now)
 	};
 	l->stand = max < START ? max : START;
 	l->now = (uint32_t)l->stand;
+	wall_init(&l->wall);
+	quantile_init(&l->usual, 0.5);
 	step_begin(l, now);
 }
 
@@ -518,6 +497,8 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 	bool full = level >= l->now || l->level_peak >= l->now;
 	bool bound = waiting && full && level <= l->now;
 	ns_t elapsed = ns_min(now - l->looked_at, LOOK_MAX);
+	if (level > l->now)
+		l->wall.over_at = now;
 	recent_look(l, now);
 	silence_look(l, now);
 	judge_ended(l, now);
@@ -552,7 +533,7 @@ ns_t limit_next(const struct limit *l)
 {
 	if (l->state == LIMIT_BROWN_OUT || (l->state == LIMIT_WALL && l->probing)) {
 		if (l->probe_sent_at)
-			return l->probe_sent_at + accepted_after(l);
+			return l->probe_sent_at + wall_taken_after(&l->wall);
 		return l->probing ? NS_NEVER : l->probe_at;
 	}
 	if (!l->bound)
@@ -574,7 +555,7 @@ void limit_sent(
 	if (!l->first_sent_at)
 		l->first_sent_at = now;
 	l->unanswered++;
-	l->tokens = fmin(l->tokens + TOKEN_PER_CALL, TOKENS_MAX);
+	wall_sent(&l->wall);
 	bool probe = l->probing && !l->probe_sent_at && (double)level > l->stand;
 	if (probe && l->state == LIMIT_BROWN_OUT) {
 		l->probing = false; /* one is enough */
@@ -601,6 +582,7 @@ void limit_ended(
 		l->answered_at = now;
 		l->unanswered = 0;
 		l->recent_ok++;
+		quantile_add(&l->usual, now - mark->sent_at);
 		if (s)
 			gain_done(s, now - mark->sent_at);
 		break;

@@ -9,18 +9,20 @@
  *         answers none, so nothing can be learned and the limit stands still.
  * RULES   1. Growth is by time, not by answer: slow answers do not slow the search. It needs
  *            the limit to be what binds: reached, with callers waiting.
- *         2. A refusal cuts to what was at the server without the refused call. Calls sent
- *            before the cut was in force cut no deeper than that; refusals of later ones
- *            cut twice as deep each, for the wall is moving.
+ *         2. A refusal cuts to what was at the server without the refused call, or somewhat
+ *            deeper if it is one of several (flow/wall.h). Calls sent before the cut was in
+ *            force cut no deeper than that.
  *         3. It is never lowered to learn something, and never for slowness: only by a
  *            refusal, or by a step up that gained nothing.
  *         4. A refused or failed call says nothing about the server's speed: neither its time
  *            nor its end counts as an answer. While more calls fail than are answered, there
  *            is no growth.
- *         5. Trying above a wall costs a refusal: at most one for each 286 calls sent, but for
- *            the 5 s after the wall came down by more than a tenth.
- *         6. Below a limit that held before a cut growth is fast; above, and where nothing is
- *            known, it doubles each 300 ms.
+ *         5. Trying above a wall costs a refusal: at most one for each WALL_CALLS_A_TRY calls
+ *            sent, but for the 5 s after the wall moved.
+ *         6. Below a limit that held before a cut, and not above what was refused since, growth
+ *            is fast; above, and where nothing is known, it doubles in twice the time that an
+ *            answer usually takes, from 100 ms to 300 ms: within the time of an answer, which is
+ *            more than a refusal takes, it grows by less than a half.
  *         7. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
@@ -30,6 +32,8 @@
 #define WEIR_FLOW_LIMIT_H
 
 #include "flow/gain.h"
+#include "flow/quantile.h"
+#include "flow/wall.h"
 
 enum limit_state { LIMIT_SEARCH, LIMIT_WALL, LIMIT_KNEE, LIMIT_BROWN_OUT };
 
@@ -71,16 +75,9 @@ struct limit {
 	bool silent;         /* then: BROWN_OUT by silence; state is what it was before */
 	ns_t growing_since;  /* after a wall growth starts gently; 0: from the start */
 
-	/* wall */
-	uint32_t wall;            /* calls that it took, last refusal; 0: none yet */
-	double former;            /* the limit before it came down */
-	ns_t cut_at;              /* 0: never */
-	uint32_t cut_more;        /* the next cut, if the wall is moving */
-	ns_t came_down_at;        /* by a refusal we did not ask for */
-	double tokens;            /* refusals we may cause */
-	ns_t refused_after;       /* how long a refusal takes to reach us */
-	ns_t probe_at, probe_gap; /* WALL, KNEE, BROWN_OUT: the next one */
-	ns_t probe_sent_at;       /* WALL, BROWN_OUT: 0: not yet */
+	struct wall wall;
+	ns_t probe_at;      /* WALL, KNEE, BROWN_OUT: the next one */
+	ns_t probe_sent_at; /* WALL, BROWN_OUT: 0: not yet */
 	bool probing;
 
 	/* knee */
@@ -99,7 +96,8 @@ struct limit {
 	/* health */
 	uint64_t answered;
 	ns_t answered_at, first_sent_at;
-	uint32_t unanswered; /* sent since an answer came */
+	uint32_t unanswered;   /* sent since an answer came */
+	struct quantile usual; /* median time of an answer */
 	double recent_ok, recent_failed;
 	ns_t recent_at;
 

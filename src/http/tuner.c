@@ -102,8 +102,8 @@ void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 	json_cstr(j, "because", limit_because(&l));
 	json_int(j, "since_ms", (now - l.since) / NS_MS);
 	json_int(j, "max", l.max);
-	if (l.wall)
-		json_int(j, "wall", l.wall);
+	if (l.wall.took)
+		json_int(j, "wall", l.wall.took);
 	else
 		json_null(j, "wall");
 	if (l.knee > 0)

@@ -149,6 +149,93 @@ static void test_wall_that_moves(void **state)
 	}
 }
 
+/* Every fifth call is slow, and the limit is halved: calls from before fill the server for
+ * seconds. Few more are refused, and the limit ends little below; and it comes back. */
+static void test_wall_halved_under_slow_calls(void **state)
+{
+	(void)state;
+	EACH_SEED(seed)
+	{
+		struct model m;
+		begin(&m, seed);
+		m.service = "mix(80%: 50ms, 20%: 4s)";
+		m.slots = 50;
+		m.rate = 600;
+		m.deadline = 500 * NS_MS;
+		span(&m, 20);
+		assert_near(&m, 50);
+		uint64_t refused = m.count.refused;
+		m.slots = 25;
+		for (int i = 0; i < 50; i++) {
+			span(&m, 0.1);
+			assert_true(m.limit.stand >= 0.85 * 25);
+		}
+		assert_near(&m, 25);
+		assert_true(m.count.refused - refused <= 16);
+		struct span s = span(&m, 60);
+		SHOWN(&m, s);
+		assert_near(&m, 25);
+		assert_true(s.refused_share <= REFUSED_MAX);
+		m.slots = 50;
+		span(&m, 12); /* of 30 calls a second, a trial in 7.5 s: flow/wall.h */
+		assert_near(&m, 50);
+		model_fini(&m);
+	}
+}
+
+/* What it costs to follow a wall within 5 s: one call in 220 of a server that does 60 a second,
+ * and less than one in 1,000 of one that does 400 or more. */
+static void test_cost_of_following(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *service;
+		double rate, answer_rate, refused_max;
+	} rows[] = {
+		{ "mix(80%: 50ms, 20%: 4s)", 600, 59.5, 0.005 },
+		{ "125ms", 600, 397, 0.001 },
+		{ "50ms", 2000, 980, 0.001 },
+	};
+	EACH_SEED(seed)
+	{
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			struct model m;
+			begin(&m, seed);
+			m.service = rows[i].service;
+			m.slots = 50;
+			m.rate = rows[i].rate;
+			span(&m, 10);
+			struct span s = span(&m, 120);
+			SHOWN(&m, s);
+			assert_near(&m, 50);
+			assert_true(s.answer_rate >= 0.94 * rows[i].answer_rate);
+			assert_true(s.refused_share <= rows[i].refused_max);
+			m.slots = 100;
+			span(&m, 5);
+			assert_near(&m, 100);
+			model_fini(&m);
+		}
+	}
+}
+
+/* From nothing known: what it lacks in good answers is lacked at once, and then no more. */
+static void test_cold_start(void **state)
+{
+	(void)state;
+	EACH_SEED(seed)
+	{
+		struct model m;
+		begin(&m, seed);
+		m.service = "mix(80%: 50ms, 20%: 4s)";
+		m.slots = 50;
+		m.rate = 600;
+		m.deadline = 500 * NS_MS;
+		span(&m, 0.7);
+		assert_near(&m, 50);
+		model_fini(&m);
+	}
+}
+
 /* Others take half of the slots, and leave. */
 static void test_others(void **state)
 {
@@ -497,6 +584,9 @@ int main(int argc, char **argv)
 		TEST(test_wall_of_slow_answers),
 		TEST(test_two_kinds_of_calls),
 		TEST(test_wall_that_moves),
+		TEST(test_wall_halved_under_slow_calls),
+		TEST(test_cost_of_following),
+		TEST(test_cold_start),
 		TEST(test_others),
 		TEST(test_restless_others),
 		TEST(test_lost_resets),

@@ -131,7 +131,7 @@ static void test_refusal_cuts_below(void **state)
 	limit_ended(&l, now + 1, &burst[1], LIMIT_REFUSED);
 	assert_int_equal(limit_look(&l, now + 2, wall, true), wall);
 	assert_int_equal(limit_state(&l), LIMIT_WALL);
-	assert_int_equal(l.wall, wall);
+	assert_int_equal(l.wall.took, wall);
 }
 
 /* Refused again and again, of calls sent after the cut: the wall is on its way down. */

@@ -1,0 +1,102 @@
+#include "flow/wall.h"
+
+#include <math.h>
+
+#define REGROWN 0.9 /* of what was before: as good as all of it */
+#define TOKENS_MAX 2
+#define DEBT_MAX 8
+#define CALM_FOR NS_S
+#define DEEPEST 8 /* a cut of one in so many: half of that is overshot on average */
+/* By then a series has mostly ended: the next of its refusals comes sooner. */
+#define TRY_FIRST (500 * NS_MS)
+#define TAKEN_AFTER (50 * NS_MS) /* while nothing was ever refused */
+#define TAKEN_AFTER_MIN (20 * NS_MS)
+
+void wall_init(struct wall *w)
+{
+	*w = (struct wall){ .ceiling = WALL_NO_CEILING };
+}
+
+void wall_sent(struct wall *w)
+{
+	w->tokens = fmin(w->tokens + 1.0 / WALL_CALLS_A_TRY, TOKENS_MAX);
+}
+
+bool wall_is_regrown(const struct wall *w, double stand)
+{
+	return stand >= REGROWN * w->former;
+}
+
+bool wall_may_return(const struct wall *w, double stand, ns_t now)
+{
+	return !wall_is_regrown(w, stand) && now - w->moved_at < WALL_MOVED_FOR;
+}
+
+static bool is_calm(const struct wall *w, ns_t now)
+{
+	return !w->cut_at || now - ns_max(w->cut_at, w->over_at) > CALM_FOR;
+}
+
+/* How much less than what the server has of us. */
+static double series_goes_on(struct wall *w, double took)
+{
+	double less = fmin(w->deeper, fmax(1, floor(took / DEEPEST)));
+	w->deeper = w->deeper ? 2 * w->deeper : 1;
+	return fmin(less, took);
+}
+
+double wall_cut(
+	struct wall *w, ns_t now, double stand, const struct wall_refusal *refusal)
+{
+	bool first = !w->moved_at, later = refusal->sent_at >= w->cut_at;
+	double left = (double)refusal->level - 1;
+	if (is_calm(w, now)) {
+		if (wall_is_regrown(w, stand))
+			w->former = stand;
+		w->deeper = 0;
+	}
+	if (later) {
+		left -= series_goes_on(w, left);
+		w->cut_at = now;
+	}
+	left = fmin(left, stand);
+	if (first || (!refusal->asked && !wall_is_regrown(w, left))) {
+		w->moved_at = now;
+		w->gap = TRY_FIRST;
+	}
+	return left;
+}
+
+void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refusal)
+{
+	w->ceiling = fmin(w->ceiling, (double)refusal->level - 1);
+	w->took = (uint32_t)w->ceiling;
+	w->refused_after = ns_max(now - refusal->sent_at, w->refused_after * 7 / 8);
+	if (now - w->moved_at >= WALL_MOVED_FOR)
+		w->tokens = fmax(w->tokens - 1, -DEBT_MAX);
+}
+
+void wall_passed(struct wall *w, double level)
+{
+	w->deeper = 0;
+	if (level > w->ceiling)
+		w->ceiling = WALL_NO_CEILING;
+}
+
+ns_t wall_wait(struct wall *w, double stand, ns_t now)
+{
+	ns_t gap = w->gap;
+	w->gap = ns_min(2 * gap, WALL_TRY_EACH);
+	return wall_may_return(w, stand, now) ? gap : WALL_TRY_EACH;
+}
+
+bool wall_may_try(const struct wall *w, double stand, ns_t now)
+{
+	return w->tokens >= 1 || wall_may_return(w, stand, now);
+}
+
+ns_t wall_taken_after(const struct wall *w)
+{
+	return w->refused_after ? ns_max(TAKEN_AFTER_MIN, 3 * w->refused_after)
+				: TAKEN_AFTER;
+}

@@ -1,0 +1,174 @@
+/* What refusals tell of a wall, a rule at a time; how well it is followed is shown in
+ * tests/sim/test_limit.c. */
+#include "flow/wall.h"
+#include "tests/unit/base/unit.h"
+
+#include <math.h>
+
+#define T0 (100 * NS_S)
+
+static struct wall made(void)
+{
+	struct wall w;
+	wall_init(&w);
+	return w;
+}
+
+/* As flow/limit.c does it. */
+static double refuse(struct wall *w, ns_t now, double stand, struct wall_refusal r)
+{
+	double left = (double)r.level - 1 < stand ? wall_cut(w, now, stand, &r) : stand;
+	wall_note_refused(w, now, &r);
+	return left;
+}
+
+static struct wall_refusal at(ns_t sent_at, uint32_t level)
+{
+	return (struct wall_refusal){ sent_at, level, false };
+}
+
+static void test_a_cut_to_what_the_server_has(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	assert_int_equal((int)refuse(&w, T0, 100, at(T0 - 1, 100)), 99);
+	assert_int_equal(w.took, 99);
+	/* Sent before the cut was in force: one by one, however many there are. */
+	assert_int_equal((int)refuse(&w, T0 + 1, 99, at(T0 - 2, 98)), 97);
+	assert_int_equal((int)refuse(&w, T0 + 2, 97, at(T0 - 2, 95)), 94);
+	assert_int_equal((int)refuse(&w, T0 + 3, 94, at(T0 - 2, 99)), 94);
+	assert_int_equal(w.took, 94);
+}
+
+/* A wall that is halved: few are refused, and it ends little below. */
+static void test_a_series_deepens(void **state)
+{
+	(void)state;
+	static const uint32_t walls[] = { 3, 25, 50, 500, 5000 };
+	for (size_t i = 0; i < ARRAY_LEN(walls); i++) {
+		struct wall w = made();
+		double wall = walls[i], stand = 2 * wall;
+		uint32_t refusals = 0;
+		ns_t now = T0;
+		while (stand > wall) {
+			now += 100 * NS_MS;
+			stand = refuse(&w, now, stand, at(now - 1, (uint32_t)stand));
+			refusals++;
+		}
+		assert_true(stand >= wall * 7 / 8 - 1);
+		assert_true(refusals <= 6 + 2 * log2(wall));
+	}
+}
+
+/* The next one after a rest is news: it cuts to what the server has, no more. */
+static void test_a_rest_ends_a_series(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	double stand = refuse(&w, T0, 100, at(T0 - 1, 100));
+	stand = refuse(&w, T0 + NS_MS, stand, at(T0, 99));
+	assert_int_equal((int)stand, 97);
+	w.over_at = T0 + 900 * NS_MS; /* the calls from before are still there */
+	assert_int_equal(
+		(int)refuse(&w, T0 + 1800 * NS_MS, stand, at(T0 + NS_S, 90)), 87);
+	w.over_at = T0 + 1900 * NS_MS;
+	assert_int_equal((int)refuse(&w, T0 + 3 * NS_S, 87, at(T0 + 2 * NS_S, 80)), 79);
+}
+
+static void test_the_ceiling(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	assert_true(w.ceiling > UINT32_MAX);
+	refuse(&w, T0, 100, at(T0 - 2, 50));
+	assert_int_equal((int)w.ceiling, 49);
+	refuse(&w, T0, 49, at(T0 - 2, 60)); /* older news */
+	assert_int_equal((int)w.ceiling, 49);
+	wall_passed(&w, 45);
+	assert_int_equal((int)w.ceiling, 49);
+	wall_passed(&w, 50);
+	assert_true(w.ceiling > UINT32_MAX);
+}
+
+static void test_trials_are_earned(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	const struct wall_refusal trial = { T0, 101, true };
+	refuse(&w, T0, 101, trial); /* met for the first time: free */
+	ns_t now = T0 + WALL_MOVED_FOR;
+	for (int i = 0; i < WALL_CALLS_A_TRY - 1; i++)
+		wall_sent(&w);
+	assert_false(wall_may_try(&w, 100, now));
+	wall_sent(&w);
+	wall_sent(&w); /* a float's last bit */
+	assert_true(wall_may_try(&w, 100, now));
+	wall_note_refused(&w, now, &trial);
+	assert_false(wall_may_try(&w, 100, now));
+	for (int i = 0; i < 10 * WALL_CALLS_A_TRY; i++)
+		wall_sent(&w);
+	for (int i = 0; i < 2; i++) /* not more than two are saved up */
+		wall_note_refused(&w, now, &trial);
+	assert_false(wall_may_try(&w, 100, now));
+}
+
+static void test_a_wall_that_came_down_is_asked_often(void **state)
+{
+	(void)state;
+	static const int gaps[] = { 500, 1000, 2000, 4000, 4000 };
+	struct wall w = made();
+	refuse(&w, T0, 100, at(T0, 100));
+	assert_false(wall_may_return(&w, 99, T0));
+	assert_int_equal(wall_wait(&w, 99, T0), WALL_TRY_EACH);
+	ns_t now = T0 + 60 * NS_S;
+	refuse(&w, now, 99, at(now, 50)); /* a half of it is gone */
+	double debt = w.tokens;
+	for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
+		assert_true(wall_may_try(&w, 49, now));
+		assert_int_equal(wall_wait(&w, 49, now), gaps[i] * NS_MS);
+		wall_note_refused(&w, now, &(struct wall_refusal){ now, 50, true });
+	}
+	assert_true(w.tokens >= debt);
+	now += WALL_MOVED_FOR;
+	assert_false(wall_may_try(&w, 49, now));
+	assert_int_equal(wall_wait(&w, 49, now), WALL_TRY_EACH);
+}
+
+/* Growing until refused is no news of a wall that came down. */
+static void test_what_was_asked_for_has_not_moved(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	ns_t now = T0 + 60 * NS_S;
+	refuse(&w, T0, 100, at(T0, 100));
+	refuse(&w, now, 99, (struct wall_refusal){ now, 60, true });
+	assert_false(wall_may_return(&w, 59, now));
+}
+
+static void test_when_a_call_was_taken(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	ns_t unknown = wall_taken_after(&w);
+	refuse(&w, T0, 100, at(T0 - 100 * NS_MS, 100));
+	assert_int_equal(wall_taken_after(&w), 300 * NS_MS);
+	for (int i = 0; i < 100; i++)
+		refuse(&w, T0, 1, at(T0 - 1, 100));
+	assert_true(wall_taken_after(&w) < unknown);
+	assert_true(wall_taken_after(&w) >= 10 * NS_MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_cut_to_what_the_server_has),
+		TEST(test_a_series_deepens),
+		TEST(test_a_rest_ends_a_series),
+		TEST(test_the_ceiling),
+		TEST(test_trials_are_earned),
+		TEST(test_a_wall_that_came_down_is_asked_often),
+		TEST(test_what_was_asked_for_has_not_moved),
+		TEST(test_when_a_call_was_taken),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
