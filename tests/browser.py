@@ -27,6 +27,10 @@ def chromium(folder, *switches, logs=("browser",)):
     driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
     try:
         driver.set_page_load_timeout(4 * PATIENCE)
+        # what Chromium's own start page says on the console is nobody's fault here
+        driver.get("about:blank")
+        for log in logs:
+            driver.get_log(log)
         yield driver
     finally:
         driver.quit()
