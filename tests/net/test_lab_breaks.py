@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from labs import namespaces  # noqa: F401
 
-QUICKEST = ["incident:2", "incident:4", "noisy-neighbour:3", "retry-storm:3"]
+QUICKEST = ["brown-out:3", "incident:2", "noisy-neighbour:3"]
 
 
 @pytest.mark.parametrize("label", QUICKEST)
