@@ -187,6 +187,8 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 		 * when data came for a program that had closed. */
 		if (r->info.bytes_received == 0)
 			v.first = CLOSE_LOCAL;
+		else if (found->mirror_in_sight && found->mirror == DIAG_UNKNOWN)
+			v.first = CLOSE_RESET; /* a peer that was first would stand */
 		why_by_ages(&v, r, side, v.first);
 		break;
 	case FIN_NOT_ACKED:

@@ -12,7 +12,10 @@
  *                                            peer
  *           FIN acknowledged, stand-in here  this side first; or both at once, when the
  *                                            other end stands too
- *           FIN acknowledged, none           the peer first (LAST_ACK ended)
+ *           FIN acknowledged, none           the peer first (LAST_ACK ended); where nothing
+ *                                            is left of the other end either: reset. A
+ *                                            late word, such as TLS's goodbye, found the
+ *                                            side that had closed first in FIN_WAIT2
  *         Our FIN is acknowledged when bytes_acked exceeds the data sent: by 1, or by 2
  *         on the side that connected, whose SYN counts too.
  *         Without death records, closes_between() counts from two dumps what they show.

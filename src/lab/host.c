@@ -245,6 +245,8 @@ static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 		.mirror_in_sight = true,
 		.mirror = state_of(far->diag, &s->remote, &s->local),
 	};
+	if (found.mirror == DIAG_UNKNOWN) /* a program in the middle that calls another */
+		found.mirror = state_of(m->diag, &s->remote, &s->local);
 	closes_death(&h->closes, s, side, &found);
 }
 

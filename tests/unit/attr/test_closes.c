@@ -156,6 +156,22 @@ static void the_other_end_decides_between_one_and_both(void **state)
 	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_BOTH);
 }
 
+/* A client under TLS closes first; the server's goodbye meets its FIN_WAIT2 and draws a reset,
+ * which ends both. */
+static void nobody_was_first_where_nothing_is_left_of_either(void **state)
+{
+	const struct diag_sock s = record_of(&rows[3]);
+	struct close_found found = { .mirror_in_sight = true };
+
+	(void)state;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_RESET);
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).why, WHY_AFTER_ANSWER);
+	found.mirror = DIAG_TIME_WAIT;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_PEER);
+	found = (struct close_found){ .mirror_in_sight = false };
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_PEER);
+}
+
 static void each_connection_counts_once_and_others_not(void **state)
 {
 	const struct close_found found = { .own = DIAG_TIME_WAIT };
@@ -262,6 +278,7 @@ int main(void)
 		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
 		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),
+		cmocka_unit_test(nobody_was_first_where_nothing_is_left_of_either),
 		cmocka_unit_test(each_connection_counts_once_and_others_not),
 		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
 		cmocka_unit_test(ages_that_cluster_show_the_timeout),
