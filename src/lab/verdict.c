@@ -274,10 +274,15 @@ static bool add_words(struct text *t, const struct lab_figures *f, int64_t runs)
 	return true;
 }
 
+static bool has_left_sockets(const struct lab_figures *f)
+{
+	return is_some(f->time_wait) && is_some(f->closed_middleware) && f->ended.known;
+}
+
 /* The sockets are what one sees first, and mostly not what is wrong. */
 static bool add_sockets(struct text *t, const struct lab_figures *f, bool said)
 {
-	if (!is_some(f->time_wait) || !is_some(f->closed_middleware) || !f->ended.known)
+	if (!has_left_sockets(f))
 		return said;
 	text_add(t, said ? "; the " : "The ");
 	add_count(t, f->time_wait);
@@ -333,6 +338,11 @@ static char *shows_of(const struct lab_figures *f, int64_t runs)
 	text_init(&t);
 	if (is_judgeable(f) && is_well(f)) {
 		add_room(&t, f);
+		if (has_left_sockets(f)) {
+			text_add_char(&t, ' ');
+			(void)add_sockets(&t, f, false);
+			text_add_char(&t, '.');
+		}
 		return text_take(&t);
 	}
 	bool said = add_words(&t, f, runs);

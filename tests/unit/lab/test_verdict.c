@@ -232,6 +232,16 @@ static void test_nothing_wrong(void **state)
 		"and half of all answers took 4.13 s or more.");
 	assert_string_equal(
 		v.cures, "Nothing needs a cure: weir, the best of 1, got 990 of 1,000.");
+	assert_null(strstr(v.shows, "TIME_WAIT"));
+	lab_verdict_fini(&v);
+	/* What is left behind is told all the same. */
+	f[0].time_wait = once(240);
+	f[0].closed_middleware = once(1);
+	f[0].ended = once(240);
+	v = judge(f, 2);
+	assert_non_null(strstr(v.shows,
+		". The 240 sockets in TIME_WAIT towards the server tell only that the "
+		"middleware closed first, 100% of the 240 connections that ended."));
 	lab_verdict_fini(&v);
 }
 
