@@ -11,31 +11,44 @@
 //   POOL                                 at most so many connections an address (none)
 //   KEEP_ALIVE                           yes: keep connections (no)
 //   FORWARD                              no: do not hand the caller's headers on (yes)
+//   IDLE_MS                              close a kept connection that is idle for so long (none)
+//   LIBRARY                              fetch: Node's own (undici), which keeps connections (http)
 //   TIMEOUT_MS                           give up a call after so long and close it (none)
 'use strict';
 const http = require('http');
+const https = require('https');
 const { monitorEventLoopDelay } = require('perf_hooks');
 
 const { env } = process;
 const upstreams = (env.WEIR_UPSTREAMS || env.WEIR_UPSTREAM || '')
   .split(',').filter(Boolean).map((u) => new URL(u));
-const gather = Number(env.WEIR_GATHER || 3);
-const agent = new http.Agent({
-  keepAlive: env.KEEP_ALIVE === 'yes', maxSockets: Number(env.POOL || Infinity),
-});
-const timeout = Number(env.TIMEOUT_MS || 0);
-let turn = 0;
-
 if (upstreams.length === 0) {
   console.error('node.js: WEIR_UPSTREAMS is empty: give the base URL of the API');
   process.exit(2);
 }
+const gather = Number(env.WEIR_GATHER || 3);
+const library = upstreams[0].protocol === 'https:' ? https : http;
+const agent = new library.Agent({
+  keepAlive: env.KEEP_ALIVE === 'yes', maxSockets: Number(env.POOL || Infinity),
+  ...(env.IDLE_MS && { timeout: Number(env.IDLE_MS) }),
+});
+const timeout = Number(env.TIMEOUT_MS || 0);
+let turn = 0;
 
-function callOut(path, headers) {
-  const to = upstreams[turn++ % upstreams.length];
+async function byFetch(to, path, headers) {
+  const signal = timeout ? AbortSignal.timeout(timeout) : null;
+  try {
+    const res = await fetch(new URL(path, to), { headers, signal });
+    return { status: res.status, text: await res.text() };
+  } catch (e) {
+    return { status: 0, text: (e.cause || e).message };
+  }
+}
+
+function byAgent(to, path, headers) {
   return new Promise((resolve) => {
-    const req = http.get({
-      host: to.hostname, port: to.port || 80, path, agent, headers,
+    const req = library.get({
+      host: to.hostname, port: to.port, path, agent, headers,
     }, (res) => {
       let text = '';
       res.setEncoding('utf8');
@@ -49,6 +62,11 @@ function callOut(path, headers) {
       req.on('close', () => clearTimeout(timer));
     }
   });
+}
+
+function callOut(path, headers) {
+  const to = upstreams[turn++ % upstreams.length];
+  return env.LIBRARY === 'fetch' ? byFetch(to, path, headers) : byAgent(to, path, headers);
 }
 
 const server = http.createServer(async (req, res) => {

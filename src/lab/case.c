@@ -207,6 +207,15 @@ static void read_callers(struct hand *h)
 
 /* --- the server --- */
 
+/* Who is called by https, and can. */
+static void check_tls(struct hand *h, const struct lab_server *s)
+{
+	if (s->tls && (s->program == LAB_SERVER_NODE || s->program == LAB_SERVER_NGINX))
+		complain_at(h, &h->server, "tls",
+			"weir origin, fasthttp and a command of your own speak it, node "
+			"and nginx do not");
+}
+
 /* What programs other than weir origin know. */
 static void check_server_options(struct hand *h, struct lab_server *s)
 {
@@ -237,13 +246,16 @@ static void check_latency(struct hand *h, const char *latency)
 static void read_server(struct hand *h)
 {
 	static const char *const own[] = { "program", "command", "env", "addresses",
-		"limit", "latency", NULL };
-	static const char *const taken[] = { "listen", "admin", "seed", NULL };
+		"limit", "latency", "tls", NULL };
+	static const char *const taken[] = { "listen", "admin", "seed", "cert", "key",
+		NULL };
+	static const char *const tls[] = { "no", "yes", NULL };
 	struct lab_server *s = &h->c->server;
 	struct reader_levels env;
 	uint64_t addresses = 1;
-	int program = LAB_SERVER_WEIR;
+	int program = LAB_SERVER_WEIR, speaks_tls = 0;
 	reader_choice(h->r, &h->server, "program", lab_server_words, &program);
+	reader_choice(h->r, &h->server, "tls", tls, &speaks_tls);
 	reader_word(h->r, &h->server, "command", &s->command);
 	reader_count(h->r, &h->server, "addresses", &addresses);
 	reader_word(h->r, &h->server, "latency", &s->latency);
@@ -257,6 +269,8 @@ static void read_server(struct hand *h)
 	if (s->program == LAB_SERVER_WEIR &&
 		h->source->options->origin == LAB_ORIGIN_FASTHTTP)
 		s->program = LAB_SERVER_FASTHTTP;
+	s->tls = speaks_tls == 1;
+	check_tls(h, s);
 	reader_below(h->r, &env, &h->server, "env");
 	reader_map(h->r, &env, &s->env);
 	reader_options(h->r, &h->server, &(struct reader_options){ "origin", own, taken },
@@ -269,17 +283,22 @@ static void read_server(struct hand *h)
 static void read_peer(struct hand *h, const struct reader_levels *l)
 {
 	static const char *const words[] = { "manner", "deadline", "slots", "hold-for",
-		NULL };
+		"connections", NULL };
 	static const char *const manners[] = { "deadline", "held", NULL };
+	static const char *const connections[] = { "pool", "close", NULL };
 	struct lab_peer *p = &h->c->peer;
-	int manner = 0;
-	*p = (struct lab_peer){ false, NS_NEVER, 30 * NS_S, UINT64_MAX };
+	int manner = 0, close = 0;
+	*p = (struct lab_peer){
+		.deadline = NS_NEVER, .hold_for = 30 * NS_S, .slots = UINT64_MAX
+	};
 	reader_check_keys(h->r, l->map[0], words);
 	reader_choice(h->r, l, "manner", manners, &manner);
+	reader_choice(h->r, l, "connections", connections, &close);
 	reader_duration(h->r, l, "deadline", &p->deadline);
 	reader_duration(h->r, l, "hold-for", &p->hold_for);
 	reader_count(h->r, l, "slots", &p->slots);
 	p->held = manner == 1;
+	p->close = close == 1;
 	if (p->slots == 0)
 		complain_at(h, l, "slots", "1 at least, or none");
 	if (p->deadline <= 0 || p->hold_for <= 0 || p->hold_for == NS_NEVER)
@@ -297,10 +316,11 @@ static void read_weir(struct hand *h, const struct reader_levels *l)
 
 static void read_shipped(struct hand *h, const struct reader_levels *own)
 {
-	static const char *const programs[] = { "node", "go", NULL };
+	static const char *const words[] = { "node", "go", "python", NULL };
+	static const enum lab_program programs[] = { LAB_NODE, LAB_GO, LAB_PYTHON };
 	int program = 0;
-	reader_choice(h->r, own, "program", programs, &program);
-	h->c->program = program ? LAB_GO : LAB_NODE;
+	reader_choice(h->r, own, "program", words, &program);
+	h->c->program = programs[program];
 }
 
 /* Which of the words says what the variant is; NULL after a complaint. */
@@ -358,6 +378,10 @@ static void read_middle(struct hand *h)
 			"%s makes one call for each request, and calls says %llu: leave "
 			"it out of this act",
 			kind, (unsigned long long)c->calls);
+	if (c->program != LAB_WEIR && c->server.tls)
+		conf_complain(h->r->conf, h->source->at,
+			"%s calls the server without TLS here: leave it out of this act",
+			kind);
 	if (below.n && c->program == LAB_WEIR)
 		read_weir(h, &below);
 	else if (below.n)

@@ -5,6 +5,7 @@
 
 extern const char lab_embed_node[];         /* lab/middlewares/node.js */
 extern const char lab_embed_go[];           /* lab/middlewares/go/main.go */
+extern const char lab_embed_python[];       /* lab/middlewares/python.py */
 extern const char lab_embed_nginx[];        /* lab/middlewares/nginx.conf */
 extern const char lab_embed_haproxy[];      /* lab/middlewares/haproxy.conf */
 extern const char lab_embed_fasthttp[];     /* lab/servers/fasthttp/main.go */

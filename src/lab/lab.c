@@ -98,7 +98,8 @@ static void show_case(struct text *t, const struct lab_act *act, const struct la
 {
 	/* Names as one would type them: the real paths exist while a lab runs. */
 	const struct lab_tools tools = { "weir", "node", "lab/middlewares/node.js",
-		"./middleware", "./fasthttp", "lab/servers/node.js", "nginx", "haproxy" };
+		"./middleware", "./fasthttp", "lab/servers/node.js", "nginx", "haproxy",
+		"lab/middlewares/python.py", "cert.pem", "key.pem" };
 	struct lab_plan plan;
 	lab_plan_init(&plan, &(struct lab_plan_of){ c, &tools, ".", act->seed });
 	text_addf(

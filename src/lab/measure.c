@@ -158,6 +158,12 @@ static void from_sockets(struct figures *f, const struct lab_sample *at)
 	raise(&f->of[FIG_loop_delay], at->middle.loop_delay_ms / 1000);
 }
 
+static double closed_for(const struct span *s, enum close_why why)
+{
+	uint64_t from = s->from ? s->from->closed_why[LAB_OUT][why] : 0;
+	return (double)(s->end[-1].closed_why[LAB_OUT][why] - from);
+}
+
 static void from_closes(struct figures *f, const struct span *s)
 {
 	double n[CLOSE_FIRST_COUNT], all = 0;
@@ -176,6 +182,8 @@ static void from_closes(struct figures *f, const struct span *s)
 	set_share(f, FIG_closed_both, n[CLOSE_BOTH], all);
 	set_share(f, FIG_closed_reset, n[CLOSE_RESET], all);
 	set_share(f, FIG_closed_unknown, n[CLOSE_UNKNOWN], all);
+	set_share(f, FIG_ended_answered, closed_for(s, WHY_AFTER_ANSWER), all);
+	set_share(f, FIG_ended_idle, closed_for(s, WHY_IDLE), all);
 }
 
 static double counted(const struct span *s, enum lab_host_id id, size_t offset)

@@ -48,6 +48,20 @@ static void add_shell(struct args *a, const char *command)
 	args_add(a, command);
 }
 
+static const char *scheme_of(const struct lab_case *c)
+{
+	return c->server.tls ? "https" : "http";
+}
+
+/* Whom to trust, as OpenSSL, Go, Python, Node and curl look for it. */
+static void add_trust_env(struct args *e, const struct lab_plan_of *of)
+{
+	static const char *const names[] = { "WEIR_CA", "SSL_CERT_FILE",
+		"NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE" };
+	for (size_t i = 0; of->c->server.tls && i < ARRAY_LEN(names); i++)
+		args_addf(e, "%s=%s", names[i], of->tools->cert);
+}
+
 /* weir itself, for commands that start it. */
 static void add_weir_env(struct args *e, const struct lab_plan_of *of)
 {
@@ -159,6 +173,10 @@ static void peer_words_init(
 	pairs_add(&w->pairs, "CONNECT_FOR", w->connect_for);
 	pairs_add(&w->pairs, "ANSWER_FOR", w->answer_for);
 	pairs_add(&w->pairs, "HOLD", p->held ? "on" : "off");
+	pairs_add(&w->pairs, "NGINX_HTTP", p->close ? "1.0" : "1.1");
+	pairs_add(&w->pairs, "NGINX_CONNECTION", p->close ? "close" : "");
+	pairs_add(&w->pairs, "HAPROXY_MODE",
+		p->close ? "http-server-close" : "http-keep-alive");
 }
 
 static void plan_peer(struct lab_plan *p, const struct lab_plan_of *of)
@@ -204,6 +222,12 @@ static void add_server_options(struct lab_plan *p, const struct lab_plan_of *of)
 	}
 	args_add(a, "--seed");
 	args_addf(a, "%llu", (unsigned long long)of->seed);
+	if (s->tls) {
+		args_add(a, "--cert");
+		args_add(a, of->tools->cert);
+		args_add(a, "--key");
+		args_add(a, of->tools->key);
+	}
 	add_options(a, &s->options);
 }
 
@@ -220,6 +244,10 @@ static void add_server_env(struct lab_plan *p, const struct lab_plan_of *of)
 	if (s->latency)
 		args_addf(e, "WEIR_LATENCY=%s", s->latency);
 	args_addf(e, "WEIR_SEED=%llu", (unsigned long long)of->seed);
+	if (s->tls) {
+		args_addf(e, "WEIR_CERT=%s", of->tools->cert);
+		args_addf(e, "WEIR_KEY=%s", of->tools->key);
+	}
 	if (body) {
 		uint64_t bytes = 0;
 		CHECK(units_size(slice_of(body->value), &bytes, NULL));
@@ -293,7 +321,11 @@ static void plan_proxy(struct lab_plan *p, const struct lab_plan_of *of)
 		char ip[LAB_IP_BYTES];
 		lab_server_ip(c, i, ip);
 		args_add(a, "--upstream");
-		args_addf(a, "http://%s:%d", ip, LAB_SERVER_PORT);
+		args_addf(a, "%s://%s:%d", scheme_of(c), ip, LAB_SERVER_PORT);
+	}
+	if (c->server.tls) {
+		args_add(a, "--upstream-ca");
+		args_add(a, of->tools->cert);
 	}
 	args_add(a, "--admin");
 	args_addf(a, "unix:%s/middleware.sock", of->dir);
@@ -307,20 +339,23 @@ static void add_middle_env(struct lab_plan *p, const struct lab_plan_of *of)
 	const struct lab_case *c = of->c;
 	struct args *e = &p->middle_env;
 	struct text all;
+	const char *scheme = scheme_of(c);
 	char ip[LAB_IP_BYTES];
 	text_init(&all);
 	for (uint32_t i = 0; i < c->server.addresses; i++) {
 		lab_server_ip(c, i, ip);
-		text_addf(&all, "%shttp://%s:%d", i ? "," : "", ip, LAB_SERVER_PORT);
+		text_addf(
+			&all, "%s%s://%s:%d", i ? "," : "", scheme, ip, LAB_SERVER_PORT);
 	}
 	lab_server_ip(c, 0, ip);
 	add_weir_env(e, of);
 	add_listen_env(e, lab_middle_ip(c), LAB_MIDDLE_PORT);
-	args_addf(e, "UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
-	args_addf(e, "WEIR_UPSTREAM=http://%s:%d", ip, LAB_SERVER_PORT);
+	args_addf(e, "UPSTREAM=%s://%s:%d", scheme, ip, LAB_SERVER_PORT);
+	args_addf(e, "WEIR_UPSTREAM=%s://%s:%d", scheme, ip, LAB_SERVER_PORT);
 	args_addf(e, "WEIR_UPSTREAMS=%s", all.ptr);
 	args_addf(e, "WEIR_GATHER=%llu", (unsigned long long)c->calls);
 	args_addf(e, "WEIR_ADMIN=%s/middleware.sock", of->dir);
+	add_trust_env(e, of);
 	add_env(e, &c->env);
 	text_fini(&all);
 }
@@ -342,6 +377,10 @@ static void plan_middle(struct lab_plan *p, const struct lab_plan_of *of)
 		break;
 	case LAB_GO:
 		args_add(a, of->tools->go_middleware);
+		break;
+	case LAB_PYTHON:
+		args_add(a, "python3");
+		args_add(a, of->tools->python_py);
 		break;
 	case LAB_COMMAND:
 		add_shell(a, of->c->command);

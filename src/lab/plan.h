@@ -26,7 +26,8 @@
 /* Where programs are, as they go into argv. */
 struct lab_tools {
 	const char *weir, *node, *node_js, *go_middleware, *fasthttp, *node_server,
-		*nginx, *haproxy;
+		*nginx, *haproxy, *python_py;
+	const char *cert, *key; /* of a server that speaks TLS, in PEM form */
 };
 
 struct lab_plan_of {

@@ -49,6 +49,9 @@ void lab_sample_hosts(struct lab_sample *s, const struct lab_hosts *h)
 		for (int f = 0; f < CLOSE_FIRST_COUNT; f++)
 			s->closed[side][f] = closes_sum_first(
 				&h->closes, sides[side], (enum close_first)f);
+		for (int w = 0; w < WHY_COUNT; w++)
+			s->closed_why[side][w] = closes_sum_why(
+				&h->closes, sides[side], (enum close_why)w);
 	}
 }
 

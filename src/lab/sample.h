@@ -87,6 +87,7 @@ struct lab_sample {
 	ns_t at; /* since the callers began */
 	struct lab_host_sample host[LAB_HOSTS];
 	uint64_t closed[LAB_SIDES][CLOSE_FIRST_COUNT]; /* so far */
+	uint64_t closed_why[LAB_SIDES][WHY_COUNT];
 	struct lab_server_gauges server;
 	struct lab_middle_gauges middle;
 };

@@ -19,7 +19,7 @@ static const char *const full_words[] = { "callers", "server", "calls", "repeat"
 const char *lab_program_name(enum lab_program p)
 {
 	static const char *const names[] = { "weir", "nginx", "haproxy", "node", "go",
-		"command" };
+		"python", "command" };
 	return names[p];
 }
 

@@ -27,6 +27,7 @@ enum lab_program {
 	LAB_HAPROXY, /* lab/middlewares/haproxy.conf */
 	LAB_NODE,    /* lab/middlewares/node.js */
 	LAB_GO,      /* lab/middlewares/go */
+	LAB_PYTHON,  /* lab/middlewares/python.py */
 	LAB_COMMAND, /* the user's, by `sh -c` */
 };
 
@@ -73,12 +74,14 @@ struct lab_server {
 	uint32_t addresses;
 	uint64_t limit;      /* UINT64_MAX: none */
 	const char *latency; /* NULL: its own */
+	bool tls;            /* with a certificate of the lab's own */
 	struct lab_pairs options, env;
 };
 
 /* How nginx and haproxy are configured. */
 struct lab_peer {
 	bool held;     /* waits for the answer; callers give up by themselves */
+	bool close;    /* a connection for each call */
 	ns_t deadline; /* NS_NEVER: none */
 	ns_t hold_for;
 	uint64_t slots; /* UINT64_MAX: no cap */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conn/tls_issue.h"
 #include "io/child.h"
 #include "lab/embed.h"
 #include "lab/fetch.h"
@@ -60,9 +61,16 @@ static const char *server_needs(enum lab_server_program p)
 	NEVER_HERE();
 }
 
-static const char *middle_needs(enum lab_program p)
+static const char *python_needs(const struct lab_case *c)
 {
-	switch (p) {
+	const struct lab_pair *client = pairs_find(&c->env, "CLIENT");
+	bool by_curl = client && !strcmp(client->value, "curl");
+	return by_curl && has_program("python3") ? "curl" : "python3";
+}
+
+static const char *middle_needs(const struct lab_case *c)
+{
+	switch (c->program) {
 	case LAB_NODE:
 		return "node";
 	case LAB_GO:
@@ -71,6 +79,8 @@ static const char *middle_needs(enum lab_program p)
 		return "nginx";
 	case LAB_HAPROXY:
 		return "haproxy";
+	case LAB_PYTHON:
+		return python_needs(c);
 	case LAB_WEIR:
 	case LAB_COMMAND:
 		return NULL;
@@ -81,7 +91,7 @@ static const char *middle_needs(enum lab_program p)
 const char *lab_case_lacks(const struct lab_case *c)
 {
 	const char *server = server_needs(c->server.program);
-	const char *middle = middle_needs(c->program);
+	const char *middle = middle_needs(c);
 	if (middle && !has_program(middle))
 		return middle;
 	if (server && !has_program(server))
@@ -97,6 +107,8 @@ void lab_wants_add(struct lab_wants *w, const struct lab_case *c)
 	w->go |= c->program == LAB_GO;
 	w->nginx |= c->program == LAB_NGINX || c->server.program == LAB_SERVER_NGINX;
 	w->haproxy |= c->program == LAB_HAPROXY;
+	w->python |= c->program == LAB_PYTHON;
+	w->tls |= c->server.tls;
 	w->fasthttp |= c->server.program == LAB_SERVER_FASTHTTP;
 	w->node_server |= c->server.program == LAB_SERVER_NODE;
 }
@@ -180,11 +192,32 @@ static char *own_path(void)
 	return mem_strdup(access(path, X_OK) ? "/proc/self/exe" : path);
 }
 
-static bool write_script(const char *dir, const char *name, const char *source,
-	char **path, struct problem *p)
+static bool write_into(const char *dir, const char *name, const char *source, char **path,
+	struct problem *p)
 {
 	*path = join(dir, name);
 	return write_source(*path, source, p);
+}
+
+/* For the server at each address it may have (lab_server_ip), on either set of hosts. */
+static bool make_cert(struct lab_toolbox *b, const char *dir, struct problem *p)
+{
+	char ips[2 * LAB_ADDRESSES_MAX][LAB_IP_BYTES];
+	const char *all[2 * LAB_ADDRESSES_MAX + 1] = { NULL };
+	struct text cert, key;
+	for (uint32_t i = 0; i < ARRAY_LEN(ips); i++) {
+		const struct lab_case c = { .one_host = i >= LAB_ADDRESSES_MAX };
+		lab_server_ip(&c, i, ips[i]);
+		all[i] = ips[i];
+	}
+	text_init(&cert);
+	text_init(&key);
+	tls_issue(all, &cert, &key);
+	bool ok = write_into(dir, "cert.pem", cert.ptr, &b->cert, p) &&
+		  write_into(dir, "key.pem", key.ptr, &b->key, p);
+	text_fini(&cert);
+	text_fini(&key);
+	return ok;
 }
 
 bool lab_tools_init(struct lab_toolbox *b, const char *dir, const struct lab_wants *wants,
@@ -194,10 +227,14 @@ bool lab_tools_init(struct lab_toolbox *b, const char *dir, const struct lab_wan
 	bool ok = true;
 	*b = (struct lab_toolbox){ .weir = own_path() };
 	if (wants->node)
-		ok = write_script(dir, "node.js", lab_embed_node, &b->node_js, p);
+		ok = write_into(dir, "node.js", lab_embed_node, &b->node_js, p);
 	if (ok && wants->node_server)
-		ok = write_script(
+		ok = write_into(
 			dir, "server.js", lab_embed_node_server, &b->node_server, p);
+	if (ok && wants->python)
+		ok = write_into(dir, "python.py", lab_embed_python, &b->python_py, p);
+	if (ok && wants->tls)
+		ok = make_cert(b, dir, p);
 	if (wants->nginx)
 		b->nginx = lab_find_program("nginx");
 	if (wants->haproxy)
@@ -213,7 +250,8 @@ bool lab_tools_init(struct lab_toolbox *b, const char *dir, const struct lab_wan
 		ok = go_build(dir, "fasthttp", lab_embed_fasthttp, &b->fasthttp, why);
 	}
 	b->tools = (struct lab_tools){ b->weir, "node", b->node_js, b->go_middleware,
-		b->fasthttp, b->node_server, b->nginx, b->haproxy };
+		b->fasthttp, b->node_server, b->nginx, b->haproxy, b->python_py, b->cert,
+		b->key };
 	return ok;
 }
 
@@ -228,6 +266,7 @@ void lab_tools_versions(
 		{ b->go_middleware || b->fasthttp, "go", { "go", "version", NULL } },
 		{ b->nginx, "nginx", { b->nginx, "-v", NULL } },
 		{ b->haproxy, "haproxy", { b->haproxy, "-v", NULL } },
+		{ b->python_py, "python", { "python3", "--version", NULL } },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		if (all[i].used)
@@ -238,7 +277,7 @@ void lab_tools_versions(
 void lab_tools_fini(struct lab_toolbox *b)
 {
 	char *const all[] = { b->weir, b->node_js, b->node_server, b->go_middleware,
-		b->fasthttp, b->nginx, b->haproxy };
+		b->fasthttp, b->nginx, b->haproxy, b->python_py, b->cert, b->key };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		mem_free(all[i]);
 	*b = (struct lab_toolbox){ 0 };

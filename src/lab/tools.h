@@ -1,6 +1,7 @@
 /*
  * tools: the programs a lab needs besides weir, found or built. Sources come out of weir
- * itself; Go's are built with what the machine has (Debian's packages, no download).
+ * itself; Go's are built with what the machine has (Debian's packages, no download). The
+ * certificate of servers that speak TLS is made anew.
  */
 #ifndef WEIR_LAB_TOOLS_H
 #define WEIR_LAB_TOOLS_H
@@ -11,12 +12,13 @@
 
 struct lab_toolbox {
 	struct lab_tools tools; /* NULL: not wanted */
-	char *weir, *node_js, *node_server, *go_middleware, *fasthttp, *nginx, *haproxy;
+	char *weir, *node_js, *node_server, *go_middleware, *fasthttp, *nginx, *haproxy,
+		*python_py, *cert, *key;
 };
 
 /* Which are wanted. */
 struct lab_wants {
-	bool node, node_server, go, fasthttp, nginx, haproxy;
+	bool node, node_server, go, fasthttp, nginx, haproxy, python, tls;
 };
 void lab_wants_add(struct lab_wants *w, const struct lab_case *c);
 

@@ -95,6 +95,45 @@ expect:
 # ---- servers, callers, hosts --------------------------------------------------------------------
 
 
+def test_each_program_calls_a_server_that_speaks_tls(place):
+    needs("node", "go", "python3", "curl")
+    doc = run(place, """
+callers: { rate: 10/s, for: 1s, wait-for: 2s }
+calls: 2
+server: { tls: yes }
+variants:
+  node: { program: node, env: { FORWARD: no } }
+  fetch: { program: node, env: { FORWARD: no, LIBRARY: fetch } }
+  go: { program: go }
+  python: { program: python }
+  python-pool: { program: python, env: { KEEP_ALIVE: yes } }
+  curl: { program: python, env: { CLIENT: curl } }
+  weir: { weir: {} }
+""")
+    for label, row in figures_of(doc).items():
+        assert (row["good"], row["calls"]) == (10, 20), label
+    rows = figures_of(doc)
+    assert rows["weir"]["ended"] == rows["python-pool"]["ended"] == 0
+    assert rows["curl"]["ended"] == 20
+
+
+def test_why_connections_were_closed(place):
+    (place / "trace").write_text("0ms\n1000ms\n")
+    doc = run(place, """
+callers: { replay: trace, for: 1500ms, wait-for: 1s }
+server: { idle-for: 300ms }
+variants:
+  answered: { weir: { connections: pretend } }
+  idle: { weir: {} }
+expect:
+  - answered.ended_answered + answered.closed_middleware == 2
+  - answered.ended_idle == 0
+  - idle.ended_idle + idle.closed_server == 2
+  - idle.ended_answered == 0
+""")
+    assert doc["passed"], doc["acts"][0]["expect"]
+
+
 @pytest.mark.parametrize("server, program, knows", [
     ('{ program: node, limit: 5, latency: "uniform(5ms, 20ms)", body: 100B }', "node", True),
     ("{ program: nginx, limit: 50 }", "nginx", False),

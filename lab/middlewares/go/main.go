@@ -7,6 +7,8 @@
 //	WEIR_GATHER                          calls out per call in (3)
 //	POOL                                 at most so many connections an address (none)
 //	KEEP_ALIVE                           no: close each connection after its answer (yes)
+//	IDLE                                 keep at most so many idle connections an address (2)
+//	IDLE_MS                              close one that is idle for so long (90 s)
 //	TIMEOUT_MS                           give up a call after so long and close it (none)
 package main
 
@@ -70,7 +72,11 @@ func main() {
 	}
 	if transport, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport.MaxConnsPerHost = number("POOL")
+		transport.MaxIdleConnsPerHost = number("IDLE")
 		transport.DisableKeepAlives = env("KEEP_ALIVE") == "no"
+		if env("IDLE_MS") != "" {
+			transport.IdleConnTimeout = time.Duration(number("IDLE_MS")) * time.Millisecond
+		}
 	}
 	http.DefaultClient.Timeout = time.Duration(number("TIMEOUT_MS")) * time.Millisecond
 	var turn uint64

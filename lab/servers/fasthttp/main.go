@@ -8,10 +8,13 @@
 //	--latency DIST       50ms, uniform(3s, 5s), mix(95%: 50ms, 5%: 3s), turns(50ms, 50ms, 4s)
 //	--body SIZE          size of the answer, 3B
 //	--seed N             of the latency's draws
+//	--cert FILE          speak TLS, with this certificate
+//	--key FILE           and this key, in PEM form
 package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -223,7 +226,11 @@ func (c *slotConn) Close() error {
 // leftAlone tells whether the caller has hung up (the kernel knows; fasthttp does not look).
 func (c *slotConn) leftAlone() bool {
 	const tcpInfo, closeWait = 11, 8
-	raw, err := c.Conn.(*net.TCPConn).SyscallConn()
+	conn := c.Conn
+	if under, ok := conn.(*tls.Conn); ok {
+		conn = under.NetConn()
+	}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		return false
 	}
@@ -310,6 +317,16 @@ func listen(at string) (net.Listener, error) {
 	return net.Listen("tcp4", at)
 }
 
+// listenTLS is listen, with TLS when there is a certificate. fasthttp sees what is inside.
+func listenTLS(at, cert, key string) (net.Listener, error) {
+	ln, err := listen(at)
+	if err != nil || cert == "" {
+		return ln, err
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}}), err
+}
+
 func serveAdmin(at string, latency *latencies, g *gauges) error {
 	if at == "" {
 		return nil
@@ -340,6 +357,8 @@ func run() error {
 	latency := flag.String("latency", "0ms", "distribution of the handler's time")
 	size := flag.String("body", "3B", "size of the answer")
 	seed := flag.Int64("seed", 1, "of the latency's draws")
+	cert := flag.String("cert", "", "certificate, in PEM form")
+	key := flag.String("key", "", "its key")
 	flag.Parse()
 	times := &latencies{source: rand.New(rand.NewSource(*seed))}
 	if err := times.set(*latency); err != nil {
@@ -353,7 +372,7 @@ func run() error {
 	if err := serveAdmin(*admin, times, g); err != nil {
 		return err
 	}
-	ln, err := listen(*at)
+	ln, err := listenTLS(*at, *cert, *key)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 /* Who is believed, what is resumed, and how files are read. */
 #include "tests/unit/conn/bed.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "conn/tls_issue.h"
+
 static void refused_cert(const struct cert_is *is, const char *host, const char *detail)
 {
 	struct bed b;
@@ -73,6 +78,56 @@ static void test_names_that_verify(void **state)
 	accepted("DNS:*.api.test", "www.api.test", "www.api.test");
 	accepted("IP:10.0.0.2", "10.0.0.2:443", NULL);
 	accepted("IP:fd00::1", "[fd00::1]:443", NULL);
+}
+
+static void save(
+	struct text *file, const char *dir, const char *name, const struct text *bytes)
+{
+	text_init(file);
+	text_addf(file, "%s/%s", dir, name);
+	int fd = open(file->ptr, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes->ptr, bytes->len), bytes->len);
+	close(fd);
+}
+
+/* What is made on the spot serves, at its addresses, those who were given it to trust. */
+static void test_a_certificate_made_on_the_spot(void **state)
+{
+	const char *const addresses[] = { "10.0.0.3", "10.0.0.2", NULL };
+	struct text cert, key, ca;
+	struct cert made;
+	struct bed b;
+	(void)state;
+	text_init(&cert);
+	text_init(&key);
+	tls_issue(addresses, &cert, &key);
+	bed_init(&b, &(struct sim_cfg){ .seed = 1 });
+	text_init(&ca);
+	text_add(&ca, b.certs.ca.ptr);
+	save(&made.cert, b.certs.dir, "spot-cert.pem", &cert);
+	save(&made.key, b.certs.dir, "spot-key.pem", &key);
+	use_cert(&b, &made);
+	use_client(
+		&b, &(struct tls_client_cfg){ .ca_file = made.cert.ptr }, "10.0.0.2:443");
+	party_say(&b.c, 10);
+	bed_connect(&b);
+	bed_run(&b, NS_S);
+	assert_all_arrived(&b);
+	bed_again(&b);
+	use_client(
+		&b, &(struct tls_client_cfg){ .ca_file = made.cert.ptr }, "10.0.0.4:443");
+	expect_refused(
+		&b, ERR_TLS_VERIFY, "certificate of 10.0.0.4: IP address mismatch");
+	bed_again(&b);
+	use_client(&b, &(struct tls_client_cfg){ .ca_file = ca.ptr }, "10.0.0.2:443");
+	expect_refused(
+		&b, ERR_TLS_VERIFY, "certificate of 10.0.0.2: self-signed certificate");
+	cert_fini(&made);
+	text_fini(&ca);
+	text_fini(&cert);
+	text_fini(&key);
+	bed_fini(&b);
 }
 
 static void test_a_certificate_that_is_asked_of_us(void **state)
@@ -282,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_certificates_that_do_not_verify),
 		TEST(test_names_that_verify),
+		TEST(test_a_certificate_made_on_the_spot),
 		TEST(test_a_certificate_that_is_asked_of_us),
 		TEST(test_sessions_are_resumed),
 		TEST(test_another_certificate_takes_over),

@@ -9,7 +9,8 @@
 #include "lab/plan.h"
 
 static const struct lab_tools tools = { "/bin/weir", "node", "/d/node.js", "/d/go",
-	"/d/fasthttp", "/d/server.js", "/usr/sbin/nginx", "/usr/sbin/haproxy" };
+	"/d/fasthttp", "/d/server.js", "/usr/sbin/nginx", "/usr/sbin/haproxy",
+	"/d/python.py", "/d/cert.pem", "/d/key.pem" };
 
 static struct lab_options plain_options(void)
 {
@@ -238,6 +239,53 @@ static void test_haproxy_in_both_manners(void **state)
 	made_fini(&m);
 }
 
+static void test_peers_that_keep_no_connection(void **state)
+{
+	const char *text = "callers: { rate: 1/s }\nvariants:\n"
+			   "  n: { nginx: { connections: close } }\n"
+			   "  h: { haproxy: { connections: close } }\n";
+	(void)state;
+	struct made m = make_text(text, "n");
+	check_file(&m, "nginx.conf",
+		(const char *const[]){ "proxy_http_version 1.0;",
+			"proxy_set_header Connection \"close\";", NULL });
+	made_fini(&m);
+	m = make_text(text, "h");
+	check_file(&m, "haproxy.conf",
+		(const char *const[]){ "option http-server-close ", NULL });
+	made_fini(&m);
+}
+
+static void test_a_server_that_speaks_tls(void **state)
+{
+	const char
+		*text = "callers: { rate: 1/s }\nserver: { tls: [no, yes] }\nvariants:\n"
+			"  w: { weir: {} }\n  p: { program: python }\n";
+	(void)state;
+	struct made m = make_text(text, "w tls=yes");
+	check_line(&m.plan.server,
+		"/bin/weir origin --listen 0.0.0.0:8080 --admin unix:/d/1/server.sock "
+		"--seed 7 --cert /d/cert.pem --key /d/key.pem");
+	check_line(&m.plan.middle,
+		"/bin/weir proxy --listen 10.77.1.1:9090 --upstream https://10.77.2.2:8080 "
+		"--upstream-ca /d/cert.pem --admin unix:/d/1/middleware.sock --gather 1");
+	made_fini(&m);
+	m = make_text(text, "p tls=yes");
+	check_line(&m.plan.middle, "python3 /d/python.py");
+	check_line(&m.plan.middle_env,
+		"WEIR=/bin/weir LISTEN=10.77.1.1:9090 WEIR_LISTEN_HOST=10.77.1.1 "
+		"WEIR_LISTEN_PORT=9090 PORT=9090 UPSTREAM=https://10.77.2.2:8080 "
+		"WEIR_UPSTREAM=https://10.77.2.2:8080 "
+		"WEIR_UPSTREAMS=https://10.77.2.2:8080 WEIR_GATHER=1 "
+		"WEIR_ADMIN=/d/1/middleware.sock WEIR_CA=/d/cert.pem "
+		"SSL_CERT_FILE=/d/cert.pem NODE_EXTRA_CA_CERTS=/d/cert.pem "
+		"CURL_CA_BUNDLE=/d/cert.pem");
+	made_fini(&m);
+	m = make_text(text, "p tls=no");
+	assert_null(strstr(m.plan.middle_env.v[5], "https"));
+	made_fini(&m);
+}
+
 static void test_arrivals(void **state)
 {
 	struct lab_callers c = { .rate = 2,
@@ -288,6 +336,8 @@ int main(void)
 		cmocka_unit_test(test_the_users_program_stands_beside_the_first),
 		cmocka_unit_test(test_nginx_in_both_manners),
 		cmocka_unit_test(test_haproxy_in_both_manners),
+		cmocka_unit_test(test_peers_that_keep_no_connection),
+		cmocka_unit_test(test_a_server_that_speaks_tls),
 		cmocka_unit_test(test_arrivals),
 		cmocka_unit_test(test_files_cover_what_can_be_open),
 	};
