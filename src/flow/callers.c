@@ -122,47 +122,37 @@ void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
 {
 	c->asked = faded_asked(c, now) + calls;
 	c->asked_at = now;
+	c->every = -1;
 	if (!c->asked_first)
 		c->asked_first = now;
 	if (!c->presumed && all->limit > 0 && c->asked >= CALLERS_COMES_AGAIN)
 		presume(all, c);
 }
 
-/* In slots; of one that has not been here for long, by the time that it has. */
-static double demand(const struct callers *all, const struct caller *c, ns_t now)
+/* Between two of its calls; of one that has not been here for long, by the time that it has. Asked
+ * several times a turn, reckoned once. */
+static double every(struct caller *c, ns_t now)
 {
+	if (c->every >= 0 && c->every_at == now)
+		return c->every;
 	double age = (double)ns_max(now - c->asked_first, LEAST_AGE);
 	double seen = 1 - exp2(-age / (double)CALLERS_FADE_FOR);
-	double every = (double)CALLERS_FADE_FOR * seen / M_LN2 / faded_asked(c, now);
-	return (double)all->mean / every;
+	c->every = (double)CALLERS_FADE_FOR * seen / M_LN2 / faded_asked(c, now);
+	c->every_at = now;
+	return c->every;
 }
 
-bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t now)
+bool caller_is_modest(const struct callers *all, struct caller *c, ns_t now)
 {
 	uint32_t share = all->claiming > 1 ? all->share : all->limit;
-	return demand(all, c, now) <= share;
+	return (double)all->mean / every(c, now) <= share;
 }
 
-/* Slots that are not for this one. */
-static uint32_t kept_from(const struct callers *all, const struct caller *c, ns_t now)
+uint32_t caller_kept_from(const struct callers *all, struct caller *c, ns_t now)
 {
 	uint32_t others = all->kept - c->kept;
 	others = others > all->soon ? others - all->soon : 0;
 	return others > 0 && !caller_is_modest(all, c, now) ? others : 0;
-}
-
-bool caller_is_held_back(
-	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
-{
-	uint32_t kept = kept_from(all, c, now);
-	return kept > 0 && room <= kept;
-}
-
-uint32_t caller_room(
-	const struct callers *all, const struct caller *c, uint32_t room, ns_t now)
-{
-	uint32_t kept = kept_from(all, c, now);
-	return room > kept ? room - kept : 0;
 }
 
 /* --- life --- */
@@ -235,6 +225,7 @@ struct caller *callers_find(
 	c->epoch = all->epoch;
 	c->used = all->floor;
 	c->at = now;
+	c->every = -1;
 	list_init(&c->tickets);
 	list_push_back(bucket, &c->node);
 	all->count++;

@@ -50,6 +50,8 @@ struct caller {
 	double need;   /* slots at once, of late */
 	double asked;  /* calls, faded */
 	ns_t asked_at, asked_first;
+	double every; /* ns between two of its calls, as reckoned at every_at; below 0: not */
+	ns_t every_at;
 	ns_t used; /* slot-time up to `at` */
 	ns_t at;
 };
@@ -86,12 +88,22 @@ void caller_hold(struct callers *all, struct caller *c, ns_t now);
 void caller_release(struct callers *all, struct caller *c, ns_t now);
 ns_t caller_cost(const struct callers *all, const struct caller *c, ns_t now);
 /* It asks for no more than its fair share; alone, than the limit. */
-bool caller_is_modest(const struct callers *all, const struct caller *c, ns_t now);
-/* It is not, and what is there is kept for others. */
-bool caller_is_held_back(
-	const struct callers *all, const struct caller *c, uint32_t room, ns_t now);
-/* Of `room` slots, those it may take: what is kept for others is not its own. */
-uint32_t caller_room(
-	const struct callers *all, const struct caller *c, uint32_t room, ns_t now);
+bool caller_is_modest(const struct callers *all, struct caller *c, ns_t now);
+/* It is not, and so many slots are kept from it, for others. */
+uint32_t caller_kept_from(const struct callers *all, struct caller *c, ns_t now);
+/* Of `room` slots, those it may take. */
+static inline uint32_t caller_room(
+	const struct callers *all, struct caller *c, uint32_t room, ns_t now)
+{
+	uint32_t kept = caller_kept_from(all, c, now);
+	return room > kept ? room - kept : 0;
+}
+/* What is there is kept from it. */
+static inline bool caller_is_held_back(
+	const struct callers *all, struct caller *c, uint32_t room, ns_t now)
+{
+	uint32_t kept = caller_kept_from(all, c, now);
+	return kept > 0 && room <= kept;
+}
 
 #endif

@@ -66,7 +66,7 @@ enum gate_verdict gate_ask(
 	if (best < GATE_FUTILE)
 		return probe_is_due(g, limit, now) ? GATE_PROBE : GATE_SHUT;
 	double worth = best * GATE_WORTH;
-	if (chance_within(g->calls, call->left) < worth)
+	if (call->left < call->budget && chance_within(g->calls, call->left) < worth)
 		return GATE_LATE;
 	if (call->waits && chance_knows_ends(g->slots) &&
 		!comes_in_time(g, call, worth, limit))

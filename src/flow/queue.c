@@ -155,7 +155,7 @@ uint64_t queue_ahead(
 	cost += (ns_t)c->waiting * q->callers->mean;
 	for (uint32_t p = 0; p <= c->priority; p++) {
 		LIST_EACH (&q->active[p], n, after) {
-			const struct caller *o = CALLER_ACTIVE(n);
+			struct caller *o = CALLER_ACTIVE(n);
 			if (o != c && !caller_is_held_back(q->callers, o, room, now))
 				ahead += p < c->priority ? o->waiting
 							 : ahead_of(q, o, cost, now);

@@ -163,13 +163,18 @@ void admission_note_gone(struct cconn *cc)
 
 /* --- on whose account --- */
 
-struct caller *admission_caller(struct upstream *u, const struct call *call)
+static struct caller *caller_of(struct upstream *u, const struct call *call, bool limited)
 {
 	struct callers *all = &u->admission.callers;
 	ns_t now = worker_now(u->worker);
-	if (!is_limited(u)) /* all are one */
+	if (!limited) /* all are one */
 		return callers_find(all, 0, CALLERS_NORMAL, now);
 	return callers_find(all, call->caller_key, call->priority, now);
+}
+
+struct caller *admission_caller(struct upstream *u, const struct call *call)
+{
+	return caller_of(u, call, is_limited(u));
 }
 
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller)
@@ -211,7 +216,7 @@ static enum err err_of(enum gate_verdict v)
 	NEVER_HERE();
 }
 
-uint32_t admission_room(const struct upstream *u, const struct caller *c, uint32_t room)
+uint32_t admission_room(const struct upstream *u, struct caller *c, uint32_t room)
 {
 	if (!is_limited(u))
 		return room;
@@ -243,40 +248,49 @@ static void note_budget(struct admission *a, ns_t left)
 	a->budget = a->budget ? a->budget + (left - a->budget) / BUDGET_SMOOTH : left;
 }
 
-enum err admission_ask(
-	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline)
+/* What `n` calls of `c` meet that come now, with so many slots free. */
+static struct gate_call meets(
+	struct upstream *u, struct caller *c, uint32_t n, uint32_t room, ns_t deadline)
 {
-	struct admission *a = &u->admission;
 	ns_t now = worker_now(u->worker);
-	if (is_limited(u))
-		look(u, now); /* may forget callers */
-	struct caller *c = calls[0]->caller = admission_caller(u, calls[0]);
-	if (!is_limited(u))
-		return ERR_OK;
-	caller_ask(&a->callers, c, n, now);
-	uint32_t room = upstream_room(u), used = slots_used(&u->slots);
 	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
 	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));
-	note_budget(a, left);
+	uint32_t used = slots_used(&u->slots);
+	uint32_t kept = caller_kept_from(&u->admission.callers, c, now);
 	struct gate_call asked = {
 		.budget = left,
 		.left = left,
 		.wait_max = u->queue.wait_for,
-		.ahead = queue_ahead(&u->queue, c, room, now),
+		.ahead = queue_ahead(&u->queue, c, room, now) + waiting_elsewhere(u),
 		.share = 1,
-		.elsewhere = slots_elsewhere(u),
+		.room = room > kept ? room - kept : 0,
 		.doubles_in = u->tuner_doubles_in,
 	};
-	asked.ahead += waiting_elsewhere(u);
-	asked.room = caller_room(&a->callers, c, room, now);
-	asked.waits = asked.ahead > 0 || asked.room < n;
+	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
 	asked.ahead += n - 1;
-	if (held)
-		asked.waits = false;
-	if (used && caller_is_held_back(&a->callers, c, room, now))
+	if (asked.waits)
+		asked.elsewhere = slots_elsewhere(u);
+	if (kept && !asked.room && used)
 		asked.share = (double)c->held / used;
+	return asked;
+}
+
+enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n,
+	ns_t deadline, uint32_t room)
+{
+	struct admission *a = &u->admission;
+	ns_t now = worker_now(u->worker);
+	const bool limited = is_limited(u);
+	if (limited)
+		look(u, now); /* may forget callers */
+	struct caller *c = calls[0]->caller = caller_of(u, calls[0], limited);
+	if (!limited)
+		return ERR_OK;
+	caller_ask(&a->callers, c, n, now);
+	const struct gate_call asked = meets(u, c, n, room, deadline);
+	note_budget(a, asked.left);
 	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
-	calls[0]->budget = left;
+	calls[0]->budget = asked.left;
 	calls[0]->probe = v == GATE_PROBE;
 	if (v == GATE_PROBE)
 		gate_probe_sent(&a->outlook->gate, now);

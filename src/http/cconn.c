@@ -23,7 +23,7 @@ void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns)
 {
 	struct worker *w = cconn_worker(cc);
 	list_remove(&cc->up->conns[cc->state], &cc->node);
-	if (cc->state == CCONN_CONNECTING && cc->up->conns[CCONN_HELD].len)
+	if (cc->state == CCONN_CONNECTING && cc->up->conns[CCONN_PENDING].len)
 		upstream_poke(cc->up); /* the next one's turn */
 	cc->state = state;
 	list_push_front(&cc->up->conns[state], &cc->node);
@@ -736,7 +736,7 @@ static void on_timer(struct timer *t)
 	case CCONN_BUSY:
 		cconn_on_pace(cc);
 		break;
-	case CCONN_HELD:
+	case CCONN_PENDING:
 	case CCONN_CLOSED:
 	case CCONN_STATES:
 		break;
@@ -773,7 +773,7 @@ void cconn_abandon(struct cconn *cc)
 	bool raw = call->raw;
 	cc->mark = call->mark;
 	call->mark.sent_at = 0;
-	if (cc->state == CCONN_HELD) {
+	if (cc->state == CCONN_PENDING) {
 		tune_ended(u, &cc->mark, LIMIT_UNSENT);
 		upstream_slot_unused(u, cc);
 		cconn_close(cc, IO_CLOSE_RESET);

@@ -11,7 +11,7 @@
  *            only one, and goes with the call.
  *         3. An address is tried once a call.
  *         4. cfg.connects_max bounds the attempts: a server's accept queue is short, and what
- *            does not fit into it comes again a second later. Calls beyond that are HELD, with
+ *            does not fit into it comes again a second later. Calls beyond that are PENDING, with
  *            their slots, in the order they came; an idle connection that comes free
  *            meanwhile goes to the oldest of them. So nothing waits for two things at once,
  *            and a batch is admitted whole.
@@ -128,13 +128,14 @@ void attempt_start(struct cconn *cc)
 
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot)
 {
-	bool held = !connect_may_start(u) || u->conns[CCONN_HELD].len > 0;
-	struct cconn *cc = attempt_new(u, slot, held ? CCONN_HELD : CCONN_CONNECTING);
+	bool pending = !connect_may_start(u) || u->conns[CCONN_PENDING].len > 0;
+	struct cconn *cc = attempt_new(
+		u, slot, pending ? CCONN_PENDING : CCONN_CONNECTING);
 	cconn_take_call(cc, call);
 	call->state = CALL_CONNECTING;
 	call->tried = 0;
 	endpoint_take(cc, endpoint_pick(u, call));
-	if (!held)
+	if (!pending)
 		attempt_start(cc);
 }
 
@@ -154,7 +155,7 @@ bool connect_spare(struct upstream *u)
 /* --- turns --- */
 
 /* Where it was to go may be the server's no longer. */
-static void held_start(struct cconn *cc)
+static void pending_start(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	if (!cc->endpoint->live) {
@@ -167,31 +168,31 @@ static void held_start(struct cconn *cc)
 }
 
 /* Its call goes to an idle connection instead: of their slots the call's own remains. */
-static void held_pass(struct cconn *held, struct cconn *idle)
+static void pending_pass(struct cconn *cc, struct cconn *idle)
 {
-	struct upstream *u = held->up;
-	struct slot *mine = held->slot;
-	held->slot = idle->slot;
+	struct upstream *u = cc->up;
+	struct slot *mine = cc->slot;
+	cc->slot = idle->slot;
 	idle->slot = mine;
 	slot_enter(&u->slots, mine, SLOT_BUSY, 0);
-	upstream_slot_unused(u, held);
+	upstream_slot_unused(u, cc);
 	u->stats.reused++;
-	cconn_assign(idle, cconn_detach(held));
-	cconn_close(held, IO_CLOSE_RESET);
+	cconn_assign(idle, cconn_detach(cc));
+	cconn_close(cc, IO_CLOSE_RESET);
 }
 
 void connect_settle(struct upstream *u)
 {
-	struct list *held = &u->conns[CCONN_HELD];
-	struct list_node *n = list_back(held);
+	struct list *pending = &u->conns[CCONN_PENDING];
+	struct list_node *n = list_back(pending);
 	while (n && u->conns[CCONN_IDLE].len) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
-		n = n->prev == &held->head ? NULL : n->prev;
+		n = n->prev == &pending->head ? NULL : n->prev;
 		if (!call_wants_fresh(u, cc->call))
-			held_pass(cc, upstream_pick_idle(u, cc->call));
+			pending_pass(cc, upstream_pick_idle(u, cc->call));
 	}
-	while ((n = list_back(held)) && connect_may_start(u))
-		held_start(CONTAINER_OF(n, struct cconn, node));
+	while ((n = list_back(pending)) && connect_may_start(u))
+		pending_start(CONTAINER_OF(n, struct cconn, node));
 }
 
 /* Another address at once, beside those that keep the call waiting. */

@@ -231,5 +231,5 @@ void upstream_pool(const struct upstream *u, struct upstream_pool *view)
 		.hinted = u->hinted,
 		.window = u->cfg.tended ? demand_window(&u->demand) : u->cfg.idle_for,
 		.connecting = u->conns[CCONN_CONNECTING].len,
-		.held = u->conns[CCONN_HELD].len };
+		.pending = u->conns[CCONN_PENDING].len };
 }

@@ -276,12 +276,14 @@ static void note_granted(struct upstream *u, struct call *call)
 	retry_note_call(&u->retry);
 }
 
-static void upstream_grant(struct upstream *u, struct call *call, struct caller *caller)
+/* fresh: call_wants_fresh. */
+static void upstream_grant(
+	struct upstream *u, struct call *call, struct caller *caller, bool fresh)
 {
 	struct slot *slot;
-	struct cconn *cc = upstream_pick_idle(u, call);
+	struct cconn *cc = fresh ? NULL : upstream_pick_idle(u, call);
 	note_granted(u, call);
-	if (!cc || call_wants_fresh(u, call)) {
+	if (!cc) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
 		admission_hold(u, slot, caller);
 		tune_granted(u, call);
@@ -341,9 +343,9 @@ static void upstream_admit(struct upstream *u)
 		bool never = b->n > upstream_limit_max(u); /* it was lowered meanwhile */
 		enum err why = never ? ERR_SHED
 				     : admission_ask_again(u, b->calls[0], b->deadline);
+		bool fresh = batch_wants_fresh(u, b);
 		bool may = why == ERR_OK && seat_may_go(u, t) &&
-			   upstream_can_admit(
-				   u, b->calls[0], b->n, batch_wants_fresh(u, b));
+			   upstream_can_admit(u, b->calls[0], b->n, fresh);
 		if (why == ERR_OK && !may) {
 			if (group_is_full(u) && !list_on(&u->group_wait))
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
@@ -355,7 +357,7 @@ static void upstream_admit(struct upstream *u)
 			continue;
 		}
 		for (uint32_t i = 0; i < b->n; i++)
-			upstream_grant(u, b->calls[i], t->caller);
+			upstream_grant(u, b->calls[i], t->caller, fresh);
 		mem_free(b);
 	}
 }
@@ -482,11 +484,11 @@ static void call_reset(struct call *c, ns_t deadline)
 	c->deadline = deadline;
 }
 
-static bool upstream_can_start(struct upstream *u, struct call *const *calls, uint32_t n)
+static bool upstream_can_start(struct upstream *u, const struct call *call, uint32_t n,
+	uint32_t room, bool fresh)
 {
-	return !upstream_has_waiters(u) &&
-	       admission_room(u, calls[0]->caller, upstream_room(u)) >= n &&
-	       upstream_can_admit(u, calls[0], n, call_wants_fresh(u, calls[0]));
+	return !upstream_has_waiters(u) && admission_room(u, call->caller, room) >= n &&
+	       upstream_can_admit(u, call, n, fresh);
 }
 
 enum err upstream_submit(
@@ -521,12 +523,14 @@ enum err upstream_ask(
 		again_wait(u, calls[0], turn);
 		return ERR_OK;
 	}
+	const uint32_t room = upstream_room(u);
 	if (e == ERR_OK)
-		e = admission_ask(u, calls, n, deadline);
+		e = admission_ask(u, calls, n, deadline, room);
 	if (e != ERR_OK)
 		return e;
 	struct caller *caller = calls[0]->caller;
-	if (!upstream_can_start(u, calls, n)) {
+	const bool fresh = call_wants_fresh(u, calls[0]);
+	if (!upstream_can_start(u, calls[0], n, room, fresh)) {
 		e = upstream_enqueue(u, calls, n, deadline);
 		if (e != ERR_OK)
 			admission_call_over(u, calls[0], false);
@@ -534,7 +538,7 @@ enum err upstream_ask(
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		call_prepare(calls[i], worker_now(u->worker));
-		upstream_grant(u, calls[i], caller);
+		upstream_grant(u, calls[i], caller, fresh);
 	}
 	return ERR_OK;
 }

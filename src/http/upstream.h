@@ -336,7 +336,7 @@ struct upstream_pool {
 	ns_t hinted; /* so it said last; NS_NEVER: it does not say */
 	ns_t window; /* an idle connection that nobody needs is kept for so long */
 	uint32_t connecting,
-		held; /* connects under way, and calls that wait for their turn */
+		pending; /* connects under way, and calls that wait for their turn */
 };
 void upstream_pool(const struct upstream *u, struct upstream_pool *view);
 /* NULL: no TLS. */

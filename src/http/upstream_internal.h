@@ -197,9 +197,10 @@ struct ticket *upstream_next(struct upstream *u);
 /* --- admission.c --- */
 void admission_init(struct upstream *u);
 void admission_fini(struct upstream *u);
-/* Whether they are worth their slots, which they may have to wait for. ERR_LATE, ERR_FUTILE. */
-MUST_USE enum err admission_ask(
-	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
+/* Whether they are worth their slots, which they may have to wait for: `room` is upstream_room.
+ * ERR_LATE, ERR_FUTILE. */
+MUST_USE enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n,
+	ns_t deadline, uint32_t room);
 /* The same when it is their turn; `call` is the first of them. */
 MUST_USE enum err admission_ask_again(
 	struct upstream *u, const struct call *call, ns_t deadline);
@@ -212,7 +213,7 @@ void admission_note_gone(struct cconn *cc);
 /* Nobody waits for it any more; answered: because it has its answer. */
 void admission_call_over(struct upstream *u, struct call *call, bool answered);
 /* Of so much room, what its caller may take. */
-uint32_t admission_room(const struct upstream *u, const struct caller *c, uint32_t room);
+uint32_t admission_room(const struct upstream *u, struct caller *c, uint32_t room);
 struct caller *admission_caller(struct upstream *u, const struct call *call);
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller);
 void admission_release(struct upstream *u, struct slot *slot);

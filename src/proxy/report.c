@@ -162,7 +162,7 @@ static void pool_add(struct upstream_pool *sum, const struct upstream_pool *p)
 	sum->learned = ns_min(sum->learned, p->learned);
 	sum->hinted = ns_min(sum->hinted, p->hinted);
 	sum->connecting += p->connecting;
-	sum->held += p->held;
+	sum->pending += p->pending;
 	sum->window = ns_max(sum->window, p->window);
 }
 

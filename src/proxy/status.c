@@ -144,7 +144,7 @@ static void json_pool(struct json *j, const struct gauges *g)
 	json_ms(j, "learned_ms", g->pool.learned);
 	json_ms(j, "window_ms", g->pool.window);
 	json_int(j, "connecting", g->pool.connecting);
-	json_int(j, "held", g->pool.held);
+	json_int(j, "pending", g->pool.pending);
 	json_int(j, "reaped", (int64_t)g->stats.reaped);
 	json_int(j, "yielded", (int64_t)g->stats.yielded);
 	json_int(j, "aged", (int64_t)g->stats.aged);

@@ -97,7 +97,7 @@ def test_calls_take_turns_to_connect(threads, tmp_path):
         assert sum(seen, Counter()) == {200: 200}
         assert s.status()["refused"] == 0
         now = pool(p)
-        assert now["held"] == 0 and now["connecting"] == 0
+        assert now["pending"] == 0 and now["connecting"] == 0
         eventually(lambda: gauges_at_zero(p))
 
 

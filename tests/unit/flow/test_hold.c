@@ -150,7 +150,7 @@ static uint32_t draw_caller(struct run *r)
 
 static enum gate_verdict ask(struct run *r, const struct work *w)
 {
-	const struct caller *c = w->caller;
+	struct caller *c = w->caller;
 	struct gate_call call = {
 		.budget = BUDGET, .left = BUDGET, .wait_max = NS_NEVER, .share = 1
 	};

@@ -235,7 +235,7 @@ static void finish(struct scene *s, struct job *jobs, uint32_t n)
 		job_fini(&jobs[i]);
 	}
 	struct upstream_pool view = view_of(s);
-	assert_int_equal(view.held + view.connecting, 0);
+	assert_int_equal(view.pending + view.connecting, 0);
 	assert_int_equal(scene_used(s), s->open);
 }
 
@@ -253,7 +253,7 @@ static void test_connects_take_turns(void **state)
 		s.answer_in = 30 * NS_MS;
 		submit(&s, jobs, 8);
 		assert_int_equal(view_of(&s).connecting, 2);
-		assert_int_equal(view_of(&s).held, 6);
+		assert_int_equal(view_of(&s).pending, 6);
 		assert_int_equal(scene_used(&s), 8);
 		bed_run(&s.bed, 20 * NS_MS);
 		assert_int_equal(s.open, 8);
