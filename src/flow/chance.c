@@ -12,6 +12,7 @@
 /* Who has lasted long will last long: half of the calls last twice as long as they have (a Pareto
  * tail with an index of 1), which is 1 - 2^(-1/16) a span. */
 #define GUESS_HAZARD 0.042
+#define REFUTED_COUNTS 0.01
 
 /* --- spans --- */
 
@@ -76,6 +77,7 @@ void chance_done(struct chance *c, ns_t duration, ns_t now)
 {
 	set_weight(c, now);
 	c->over[span_of(duration)] += c->weight * fading(c, duration);
+	c->begun = ns_max(c->begun, now - duration);
 }
 
 void chance_gone(struct chance *c, ns_t age, ns_t now)
@@ -127,8 +129,25 @@ static double left_at(const struct chance *c, ns_t age)
 	return between(c->left, age);
 }
 
+/* By what was known at the last refresh. */
+static bool is_refuted(const struct chance *c, ns_t now)
+{
+	double luck = 1;
+	ns_t age = now - c->begun; /* younger ones have seen nobody overtake them */
+	if (c->ended <= 0)
+		return false;
+	for (uint32_t i = 0; i < CHANCE_SPANS && span_begin(i + 1) <= age; i++)
+		if (c->running[i] > 0)
+			luck *= pow(c->left[i], c->running[i]);
+	return luck < CHANCE_REFUTED;
+}
+
 void chance_refresh(struct chance *c, ns_t now)
 {
+	if (is_refuted(c, now)) {
+		chance_doubt(c, REFUTED_COUNTS);
+		c->begun = now;
+	}
 	double later[CHANCE_SPANS], at_work[CHANCE_SPANS];
 	double sum = 0, ended = 0;
 	uint32_t known = 0; /* spans before this one have evidence */

@@ -7,13 +7,13 @@
 
 void gate_init(struct gate *g, struct chance *calls, struct chance *slots)
 {
-	*g = (struct gate){ .calls = calls, .slots = slots, .allow = 1, .margin = 1 };
+	*g = (struct gate){ .calls = calls, .slots = slots, .margin = 1 };
 }
 
 static bool probe_is_due(const struct gate *g, uint32_t limit, ns_t now)
 {
-	double most = fmax(g->allow, (double)(limit / GATE_SHARE));
-	return (double)g->probes < most || now >= g->probe_at;
+	uint32_t most = limit / GATE_SHARE > 1 ? limit / GATE_SHARE : 1;
+	return g->owed > 0 || g->probes < most || now >= g->probe_at;
 }
 
 /* What comes free within that time, of all slots. */
@@ -59,6 +59,19 @@ static bool comes_in_time(
 	return (double)call->ahead + 1 <= sure * call->share;
 }
 
+static bool is_late(const struct gate *g, ns_t budget, ns_t left, double worth)
+{
+	return left < budget && chance_within(g->calls, left) < worth;
+}
+
+enum gate_verdict gate_ask_again(const struct gate *g, ns_t budget, ns_t left)
+{
+	double best = chance_within(g->calls, budget);
+	if (best < GATE_FUTILE)
+		return GATE_SHUT;
+	return is_late(g, budget, left, best * GATE_WORTH) ? GATE_LATE : GATE_GO;
+}
+
 enum gate_verdict gate_ask(
 	const struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now)
 {
@@ -66,7 +79,7 @@ enum gate_verdict gate_ask(
 	if (best < GATE_FUTILE)
 		return probe_is_due(g, limit, now) ? GATE_PROBE : GATE_SHUT;
 	double worth = best * GATE_WORTH;
-	if (call->left < call->budget && chance_within(g->calls, call->left) < worth)
+	if (is_late(g, call->budget, call->left, worth))
 		return GATE_LATE;
 	if (call->waits && chance_knows_ends(g->slots) &&
 		!comes_in_time(g, call, worth, limit))
@@ -83,6 +96,7 @@ void gate_note_refused(struct gate *g, bool had_waited)
 void gate_probe_sent(struct gate *g, ns_t now)
 {
 	g->probes++;
+	g->owed -= g->owed > 0;
 	g->probe_at = now + GATE_PROBE_EVERY;
 }
 
@@ -90,10 +104,7 @@ bool gate_probe_over(struct gate *g, bool in_time)
 {
 	CHECK(g->probes > 0);
 	g->probes--;
-	if (!in_time) {
-		g->allow = 1;
-		return false;
-	}
-	g->allow += 1;
-	return true;
+	if (in_time)
+		g->owed += 2;
+	return in_time;
 }

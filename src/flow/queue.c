@@ -93,6 +93,18 @@ void queue_remove(struct queue *q, struct ticket *t, ns_t now)
 		q->empty_since = now;
 }
 
+void queue_sift(struct queue *q, bool (*may_wait)(void *ctx, struct ticket *t), void *ctx,
+	struct list *out, ns_t now)
+{
+	LIST_EACH (&q->tickets, n, after) {
+		struct ticket *t = TICKET_IN_TIME(n);
+		if (may_wait(ctx, t))
+			continue;
+		queue_remove(q, t, now);
+		list_push_back(out, &t->node);
+	}
+}
+
 /* --- who is next --- */
 
 struct ticket *queue_front(const struct queue *q)

@@ -84,6 +84,9 @@ struct ticket *queue_take_before(struct queue *q, ns_t until, ns_t now);
  * at, but only when `next_expiry` has passed.
  */
 struct ticket *queue_expire(struct queue *q, ns_t now);
+/* All that wait: those that `may_wait` says no of are removed, and go to `out` by their `node`. */
+void queue_sift(struct queue *q, bool (*may_wait)(void *ctx, struct ticket *t), void *ctx,
+	struct list *out, ns_t now);
 static inline ns_t queue_next_expiry(const struct queue *q)
 {
 	return q->next_expiry;

@@ -303,17 +303,36 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 
 enum err admission_ask_again(struct upstream *u, const struct call *call, ns_t deadline)
 {
-	struct admission *a = &u->admission;
-	ns_t now = worker_now(u->worker);
-	if (!is_limited(u) || call->probe || call->replayed || is_for_tunnel(call))
+	ns_t now = worker_now(u->worker), left = left_until(deadline, now);
+	if (!is_limited(u) || call->probe || call->replayed || is_for_tunnel(call) ||
+		left == NS_NEVER)
 		return ERR_OK;
 	look(u, now);
-	const struct gate_call asked = { .budget = call->budget,
-		.left = left_until(deadline, now) };
-	enum gate_verdict v = ask(u, &asked, now);
+	struct gate *g = &u->admission.outlook->gate;
+	enum gate_verdict v = gate_ask_again(g, call->budget, left);
 	if (v == GATE_LATE)
-		gate_note_refused(&a->outlook->gate, true);
+		gate_note_refused(g, true);
 	return err_of(v);
+}
+
+static bool may_wait(void *ctx, struct ticket *t)
+{
+	struct batch *b = CONTAINER_OF(t, struct batch, ticket);
+	b->why = admission_ask_again(ctx, b->calls[0], b->deadline);
+	return b->why == ERR_OK;
+}
+
+void admission_sift(struct upstream *u)
+{
+	struct admission *a = &u->admission;
+	ns_t now = worker_now(u->worker);
+	if (queue_is_empty(&u->queue) || !is_limited(u) || u->queue.held_until > now)
+		return;
+	look(u, now);
+	if (a->sifted_at == a->looked_at)
+		return;
+	a->sifted_at = a->looked_at;
+	queue_sift(&u->queue, may_wait, u, &u->pushed_out, now);
 }
 
 void admission_note_expired(struct upstream *u)
@@ -344,7 +363,10 @@ bool admission_is_wanted(const struct upstream *u)
 
 ns_t admission_again_at(const struct upstream *u)
 {
-	/* What keeps a caller waiting with room there, needs of others, fades unheard. */
-	bool held_back = !queue_is_empty(&u->queue) && slots_room(&u->slots) > 0;
-	return held_back ? ns_add(worker_now(u->worker), REFRESH_EVERY) : NS_NEVER;
+	/* What keeps a caller waiting with room there, needs of others, fades unheard; and so does
+	 * the hope of those that wait. */
+	ns_t now = worker_now(u->worker);
+	if (queue_is_empty(&u->queue) || !is_limited(u) || u->queue.held_until > now)
+		return NS_NEVER;
+	return ns_add(now, LOOK_EVERY);
 }

@@ -396,8 +396,9 @@ static void on_pump(struct io_defer *d)
 	struct ticket *t;
 	while ((slot = slots_expire(&u->slots, now)))
 		slot_give(u, slot);
+	admission_sift(u);
 	while ((n = list_pop_front(&u->pushed_out)))
-		batch_end(u, NODE_BATCH(n), ERR_QUEUE_FULL);
+		batch_end(u, NODE_BATCH(n), NODE_BATCH(n)->why);
 	while ((t = queue_expire(&u->queue, now))) {
 		admission_note_expired(u);
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
@@ -446,6 +447,7 @@ static enum err enqueue(struct upstream *u, struct batch *b, struct caller *call
 	enum err e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
 	struct ticket *out;
 	while (e == ERR_QUEUE_FULL && (out = queue_push_out(&u->queue, caller, now))) {
+		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
 		list_push_back(&u->pushed_out, &out->node);
 		e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
 	}

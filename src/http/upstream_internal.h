@@ -21,6 +21,7 @@ struct batch {
 	ns_t deadline;
 	uint32_t n;
 	uint32_t ended; /* so many have been told: while it ends, out of the queue */
+	enum err why;   /* pushed out: what they are told */
 	struct call *calls[];
 };
 
@@ -43,7 +44,7 @@ struct admission {
 	struct callers callers;
 	struct outlook *outlook; /* NULL: no call has come under a limit yet */
 	uint32_t slots_seen;     /* held, at the last look */
-	ns_t looked_at, refreshed_at;
+	ns_t looked_at, sifted_at, refreshed_at;
 	ns_t budget;   /* that calls have, about; 0: no deadline yet */
 	ns_t short_at; /* a call was last refused for want of slots; 0: never */
 };
@@ -66,7 +67,7 @@ struct upstream {
 	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
 	struct queue queue;
-	struct list pushed_out; /* of the queue, by others: struct batch */
+	struct list pushed_out; /* of the queue, to be told so: struct batch */
 	struct retry retry;
 	struct quantile
 		first_bytes; /* p95 of the time to an answer's head; with hedge_p95 */
@@ -204,6 +205,8 @@ MUST_USE enum err admission_ask(struct upstream *u, struct call *const *calls, u
 /* The same when it is their turn; `call` is the first of them. */
 MUST_USE enum err admission_ask_again(
 	struct upstream *u, const struct call *call, ns_t deadline);
+/* Those that wait for nothing any more are pushed out of the queue. */
+void admission_sift(struct upstream *u);
 /* It waited in vain. */
 void admission_note_expired(struct upstream *u);
 /* The whole answer is here, whoever waits for it. */

@@ -162,6 +162,54 @@ static void test_what_was_seen_fades(void **state)
 	assert_about(chance_within(&c, NS_S), 1, 0.01);
 }
 
+/* `n` calls begun one each 20 ms, none of them over at `now`; all else was over in 50 ms. */
+static void see_at_work(struct chance *c, int n, ns_t now)
+{
+	chance_running_begin(c);
+	for (int i = 0; i < n; i++)
+		chance_running(c, 20 * NS_MS * i);
+	chance_refresh(c, now);
+}
+
+/* Every fifth one is long, of which some are at work. */
+static void learn(struct chance *c, ns_t now)
+{
+	chance_init(c, HALF_LIFE);
+	for (int i = 0; i < 300; i++)
+		chance_done(c, i % 5 ? 50 * NS_MS : 4 * NS_S, now);
+	chance_refresh(c, now);
+}
+
+static void test_what_is_refuted_counts_no_more(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	learn(&c, now);
+	see_at_work(&c, 8, now + 160 * NS_MS); /* may be by chance */
+	assert_true(chance_within(&c, NS_S) > 0.7);
+	learn(&c, now);
+	see_at_work(&c, 40, now + 800 * NS_MS);
+	assert_true(chance_within(&c, NS_S / 2) < 0.1);
+	/* Nothing is begun anew: the same does not count twice. */
+	double after = c.over[0], at_50_ms = chance_within(&c, 60 * NS_MS);
+	see_at_work(&c, 40, now + 800 * NS_MS);
+	assert_true(c.over[0] >= after);
+	assert_about(chance_within(&c, 60 * NS_MS), at_50_ms, 0.01);
+}
+
+/* Those at work are older than one that has ended: long ones, of which nothing new is learned. */
+static void test_what_was_overtaken_refutes_nothing(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	learn(&c, now);
+	chance_done(&c, 50 * NS_MS, now + 800 * NS_MS);
+	see_at_work(&c, 40, now + 800 * NS_MS);
+	assert_true(chance_within(&c, NS_S) > 0.6);
+}
+
 /* The weights grow without end; the answers stay. */
 static void test_years_of_it(void **state)
 {
@@ -251,6 +299,8 @@ int main(void)
 		cmocka_unit_test(test_long_ones_count_once),
 		cmocka_unit_test(test_gone_is_not_over),
 		cmocka_unit_test(test_what_was_seen_fades),
+		cmocka_unit_test(test_what_is_refuted_counts_no_more),
+		cmocka_unit_test(test_what_was_overtaken_refutes_nothing),
 		cmocka_unit_test(test_years_of_it),
 		cmocka_unit_test(test_the_unseen_is_not_near),
 		cmocka_unit_test(test_ends_are_known_closely),

@@ -82,6 +82,18 @@ static void test_who_waits_must_come_in_time(void **state)
 	assert_int_equal(ask_to_wait(10, 0.1), GATE_LATE); /* of few of them */
 }
 
+static void test_who_waits_is_asked_again(void **state)
+{
+	(void)state;
+	see(100, 100 * NS_MS);
+	assert_int_equal(gate_ask_again(&gate, BUDGET, BUDGET), GATE_GO);
+	assert_int_equal(gate_ask_again(&gate, BUDGET, 200 * NS_MS), GATE_GO);
+	assert_int_equal(gate_ask_again(&gate, BUDGET, 50 * NS_MS), GATE_LATE);
+	setup(NULL);
+	see(100, 4 * NS_S);
+	assert_int_equal(gate_ask_again(&gate, BUDGET, BUDGET), GATE_SHUT);
+}
+
 static void test_margin_learns(void **state)
 {
 	(void)state;
@@ -116,7 +128,7 @@ static void test_probes_while_shut(void **state)
 	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY + 1), GATE_PROBE);
 }
 
-/* Each that is in time lets two go: from one to 64 in six rounds. */
+/* For each that is in time two go: from one to 64 in six rounds. */
 static void test_opens_by_doubling(void **state)
 {
 	(void)state;
@@ -131,8 +143,8 @@ static void test_opens_by_doubling(void **state)
 			gate_probe_sent(&gate, now);
 		assert_int_equal(probes, 1 << round);
 	}
-	assert_false(gate_probe_over(&gate, false)); /* one is late: from the beginning */
-	assert_true(gate.probes > 1 && gate.allow == 1);
+	assert_false(gate_probe_over(&gate, false)); /* one is late: none goes for it */
+	assert_true(gate.probes > 1);
 	assert_int_equal(ask(BUDGET, now), GATE_SHUT);
 	while (gate.probes)
 		gate_probe_over(&gate, false);
@@ -148,6 +160,7 @@ int main(void)
 		TEST(test_too_little_time),
 		TEST(test_a_small_chance_is_one),
 		TEST(test_who_waits_must_come_in_time),
+		TEST(test_who_waits_is_asked_again),
 		TEST(test_margin_learns),
 		TEST(test_probes_while_shut),
 		TEST(test_opens_by_doubling),

@@ -57,6 +57,33 @@ static void test_first_in_first_out(void **state)
 	assert_int_equal(q.peak, 3);
 }
 
+static bool is_odd(void *ctx, struct ticket *t)
+{
+	const struct ticket *first = ctx;
+	return (t - first) % 2 != 0;
+}
+
+static void test_sift(void **state)
+{
+	(void)state;
+	struct queue q;
+	struct ticket t[5] = { 0 };
+	struct list out;
+	queue_init(&q, &all, 10, 100);
+	list_init(&out);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(push(&q, &t[i], 1, i, NS_NEVER), ERR_OK);
+	queue_sift(&q, is_odd, t, &out, 0);
+	assert_int_equal(q.waiting, 2);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(ticket_is_waiting(&t[i]), i % 2);
+	for (int i = 0; i < 5; i += 2)
+		assert_ptr_equal(list_pop_front(&out), &t[i].node);
+	assert_ptr_equal(front(&q), &t[1]);
+	queue_sift(&q, is_odd, t + 1, &out, 0); /* the others */
+	assert_true(queue_is_empty(&q) && out.len == 2);
+}
+
 static void test_bound_counts_calls(void **state)
 {
 	(void)state;
@@ -365,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_first_in_first_out),
+		TEST(test_sift),
 		TEST(test_bound_counts_calls),
 		TEST(test_no_queue_at_all),
 		TEST(test_too_late_already),
