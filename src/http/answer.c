@@ -312,6 +312,16 @@ void sconn_answer(struct sconn *c, const struct answer *a)
 	sconn_end(c);
 }
 
+bool sconn_take_back(struct sconn *c)
+{
+	CHECK(c->state == SCONN_BUSY);
+	if (c->out.tried || c->tunnel || c->broken)
+		return false;
+	outbound_reset(&c->out, sconn_worker(c));
+	c->blocked = false;
+	return true;
+}
+
 void sconn_abort(struct sconn *c)
 {
 	CHECK(c->state == SCONN_BUSY);

@@ -205,6 +205,7 @@ static enum err outbound_write(
 		iov[n++] = (struct iovec){ (void *)(uintptr_t)data.ptr, data.len };
 	if (n == 0)
 		return ERR_OK;
+	out->tried = true;
 	enum err e = conn_writev(c, iov, n, &wrote);
 	if (e != ERR_OK)
 		return e;

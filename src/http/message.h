@@ -69,6 +69,7 @@ struct outbound {
 	bool head_done,
 		done;  /* done: the message is framed whole (perhaps not flushed) */
 	bool sent_any; /* bytes of this message reached the kernel */
+	bool tried;    /* or may have been sealed for it: nothing can be taken back */
 };
 
 /* A wire into the buffer for a head; NULL when no buffer is left. End with outbound_head_end. */

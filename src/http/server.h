@@ -196,6 +196,11 @@ void sconn_answer(struct sconn *c, const struct answer *a);
  * follows later.
  */
 void sconn_abort(struct sconn *c);
+/*
+ * An answer that has begun, and of which nothing has gone out yet, is taken back: begin again.
+ * False: it is too late for that.
+ */
+MUST_USE bool sconn_take_back(struct sconn *c);
 /* The connection closes after the current answer. */
 void sconn_set_close(struct sconn *c);
 

@@ -21,6 +21,18 @@ void forward_end(struct forward *f)
 	slab_give(&p->forwards, f);
 }
 
+/* An answer that breaks before anything of it has gone out can still be said to be broken: else
+ * the client would see a close without a word, and might ask again by itself. */
+static void forward_take_back(struct forward *f)
+{
+	if (!sconn_take_back(f->client))
+		return;
+	f->answering = false;
+	f->proxy->answers[f->x.status]--;
+	f->x.status = 0;
+	f->x.bytes_out = 0;
+}
+
 void forward_fail(struct forward *f, enum err why)
 {
 	struct proxy *p = f->proxy;
@@ -28,6 +40,8 @@ void forward_fail(struct forward *f, enum err why)
 	io_timer_stop(p->worker.loop, &f->timer);
 	call_abandon(&f->call, f->x.route->upstream);
 	f->finished = true;
+	if (f->answering)
+		forward_take_back(f);
 	if (!f->answering) {
 		proxy_answer_detail(p, client, f->x.route, why, f->call.detail);
 		return;

@@ -189,7 +189,10 @@ BAD_CHUNKS = {
 
 def broken(c):
     """No reader takes what came for a whole answer of the server."""
-    c.to_end()
+    while c.more():
+        if c.got.startswith(b"HTTP/1.1 502 "):
+            bad_gateway(c)
+            return
     try:
         found = parse_responses(c.got, ended=c.how == "eof")
     except Unclear:
@@ -212,6 +215,17 @@ def test_a_body_with_bad_chunks_never_looks_whole(name, request_, bench):
     proxy, _ = bench(says(OK + b"Transfer-Encoding: chunked\r\n\r\n" + BAD_CHUNKS[name]))
     with Client(proxy.port, request_) as c:
         broken(c)
+
+
+@pytest.mark.parametrize("request_", [GET, GET10, HEAD.replace(b"HEAD", b"PUT")], ids=["1.1", "1.0", "put"])
+@pytest.mark.parametrize("body", [b"zz\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"2\r\nokX", b"2\r\nok\r\n0\r\nA b\r\n"])
+def test_a_body_that_is_bad_at_once_is_502(body, request_, bench):
+    """Nothing of it has gone out yet, and a close without a word would be asked again."""
+    proxy, _ = bench(says(OK + b"Transfer-Encoding: chunked\r\n\r\n" + body))
+    with Client(proxy.port, request_) as c:
+        m = bad_gateway(c)
+        assert m.one(b"weir-reason") == b"bad-response-chunk" and c.got.count(b"HTTP/1.1 ") == 1
+    assert proxy.status()["answers"] == {"502": 1}
 
 
 def test_a_reset_ends_a_body_without_length_as_broken(bench):
