@@ -467,13 +467,14 @@ static void cconn_process(struct cconn *cc)
 }
 
 /*
- * Bytes, and the request is not even written. From a server that has not served on this
- * connection yet they are its refusal. Behind an earlier answer they are nobody's: they must
- * not pass for the answer to this call, which goes to a fresh connection.
+ * Bytes, and the request is not even written. On a connection that was just made they are the
+ * server's refusal. Behind an earlier answer, or after it has waited for one that never came
+ * (408, to a connection opened ahead of need), they are nobody's: they must not pass for the
+ * answer to this call, which goes to a fresh connection.
  */
 static void cconn_on_unasked(struct cconn *cc)
 {
-	if (cc->life.served == 0) {
+	if (!cc->pooled) {
 		cc->unasked = true;
 		cconn_process(cc);
 		return;

@@ -411,6 +411,34 @@ static void meet(const char *method, const char *unasked)
 	scene_fini(&s);
 }
 
+/* Nor on a connection that was opened ahead of need. */
+static void meet_unused(const char *method)
+{
+	struct scene s;
+	struct job b;
+	struct raw trigger;
+	struct raw_server near = { .on_bytes = submit_now, .ctx = &b };
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.preconnect = 1;
+	scene_init(&s, NULL, &cfg);
+	raw_server_listen(&near, s.bed.near, "10.0.0.1:90");
+	raw_init(&trigger);
+	raw_connect(&trigger, s.bed.far, raw_server_addr(&near));
+	job_init(&b, s.up, method, "/");
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(s.server.accepted, 1);
+	raw_say(&trigger, "now");
+	raw_say(raw_server_nth(&s.server, 0),
+		"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&b.log, "ready head:200 data:5 end:ok");
+	assert_int_equal(upstream_stats(s.up)->replayed, 1);
+	job_fini(&b);
+	raw_fini(&trigger);
+	raw_server_fini(&near);
+	scene_fini(&s);
+}
+
 static void test_call_meets_the_end_of_its_connection(void **state)
 {
 	(void)state;
@@ -420,6 +448,8 @@ static void test_call_meets_the_end_of_its_connection(void **state)
 	meet("POST", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
 	meet("GET", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
 	meet("GET", "HTTP/1.1 200");
+	meet_unused("POST");
+	meet_unused("GET");
 }
 
 /* Bytes on an idle connection: it is not used again, and they are no answer to anybody. */
