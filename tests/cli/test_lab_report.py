@@ -336,6 +336,18 @@ def test_a_sweep_of_any_figure(doc, page, browser):
     assert labels == doc["acts"][2]["sweep"][0]["values"]
 
 
+def test_a_sweep_of_one_value_is_no_plot(doc, tmp_path, browser):
+    one = json.loads(json.dumps(doc))
+    act = one["acts"][2]
+    act["sweep"].append({"name": "own", "values": ["none"], "variants": ["pool"]})
+    for v in act["variants"]:
+        v["point"]["own"] = "none"
+    look(browser, made(tmp_path, one))
+    plots = browser.execute_script("""
+        return [...document.querySelectorAll('[data-figure^="sweep-"]')].map(e => e.dataset.figure);""")
+    assert plots and all(name.startswith("sweep-timeout-") for name in plots)
+
+
 def test_it_can_be_used_without_sight_or_mouse(page, browser):
     look(browser, page)
     assert browser.execute_script("""

@@ -238,7 +238,7 @@ const charts = (() => {
 	function sweeps(result, act, of) {
 		const id = `${of.id}-sweeps`;
 		const section = el('section', { 'aria-labelledby': id }, el('h3', { id }, 'Sweeps'));
-		const made = act.sweep.map(sweep => sweepOf(result, act, sweep, of));
+		const made = model.sweeps(act).map(sweep => sweepOf(result, act, sweep, of));
 		section.append(el('p', { class: 'quiet' }, act.repetitions > 1
 			? `Medians of ${act.repetitions} repetitions; the band is the spread.`
 			: 'One repetition each.'), ...made.flatMap(m => m.parts));

@@ -188,6 +188,9 @@ const model = (() => {
 
 	/* ---- sweeps ---- */
 
+	/* Parameters that there is something to see of: with several values. */
+	const sweeps = act => act.sweep.filter(sweep => sweep.values.length > 1);
+
 	const pointText = (point, but) => Object.entries(point).filter(([name]) => name !== but)
 		.map(([name, value]) => `${name}=${value}`).join(' ');
 
@@ -317,6 +320,6 @@ const model = (() => {
 		return ends.length ? Math.max(1, Math.ceil(seconds(Math.max(...ends)))) : 0;
 	}
 
-	return { HOSTS, acts, at, curves, endOf, families, lines, points, swept,
+	return { HOSTS, acts, at, curves, endOf, families, lines, points, sweeps, swept,
 		sweptFirst, words };
 })();

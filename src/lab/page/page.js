@@ -261,7 +261,7 @@
 	function actSection(act, acts) {
 		const of = placeOf(act);
 		const made = [charts.timeLines(act, of), charts.latencyCurves(act, of, nameColumn)];
-		if (act.sweep.length)
+		if (model.sweeps(act).length)
 			made.unshift(charts.sweeps(result, act, of));
 		const section = el('section', { 'aria-labelledby': of.id },
 			el('h2', { id: of.id }, titleOf(act)),
