@@ -67,6 +67,11 @@ enum limit_state limit_state(const struct limit *l)
 	return l->silent ? LIMIT_BROWN_OUT : l->state;
 }
 
+bool limit_is_cut(const struct limit *l)
+{
+	return l->cause == LIMIT_BY_REFUSAL && !l->silent;
+}
+
 static void enter(struct limit *l, ns_t now, enum limit_state state, enum limit_cause why)
 {
 	if (l->state != state || l->cause != why)

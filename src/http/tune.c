@@ -67,6 +67,15 @@ void tune_look(struct upstream *u)
 			     &u->tuner_doubles_in));
 }
 
+uint32_t tune_surplus(const struct upstream *u)
+{
+	uint32_t surplus = slots_surplus(&u->slots);
+	if (!surplus || !u->tuner || u->refused_kept || !tuner_is_cut(u->tuner))
+		return surplus;
+	uint32_t taken = slots_limit(&u->slots) + surplus;
+	return taken > u->cfg.limit ? taken - u->cfg.limit : 0;
+}
+
 void tune_granted(struct upstream *u, struct call *call)
 {
 	bool waiting = admission_is_wanted(u);

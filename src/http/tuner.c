@@ -79,6 +79,14 @@ void tuner_ended(
 	unlock(t);
 }
 
+bool tuner_is_cut(struct tuner *t)
+{
+	lock(t);
+	bool cut = limit_is_cut(&t->limit);
+	unlock(t);
+	return cut;
+}
+
 static void steps_json(struct json *j, const struct limit *l)
 {
 	json_array(j, "shown");

@@ -369,7 +369,7 @@ static void upstream_trim(struct upstream *u)
 	uint32_t surplus = 0;
 	struct list_node *oldest;
 	if (upstream_is_conn_unit(u))
-		surplus = slots_surplus(&u->slots);
+		surplus = tune_surplus(u);
 	if (u->retired)
 		surplus = UINT32_MAX;
 	while (surplus-- > 0 && (oldest = list_back(&u->conns[CCONN_IDLE])))

@@ -59,7 +59,8 @@ struct upstream {
 	struct brake *brake;      /* NULL: pauses are not heeded */
 	struct pause_keys paused; /* callers, with cfg.pause_caller */
 	bool refused;             /* the call that ends now */
-	struct seat_post *post;   /* with a share: where letters find it */
+	bool refused_kept; /* once, on a connection that it had taken: it counts requests */
+	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
 	uint32_t endpoints_set;                             /* counts up as they change */
@@ -150,6 +151,9 @@ void tune_start(struct upstream *u);
 void tune_configure(struct upstream *u);
 void tune_look(struct upstream *u);
 void tune_granted(struct upstream *u, struct call *call);
+/* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
+ * what the server took before is its own to end, and serves meanwhile. */
+uint32_t tune_surplus(const struct upstream *u);
 /* The mark is over after this. */
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how);
 

@@ -46,7 +46,7 @@ void stage_init(struct stage *s, const struct sim_cfg *sim, const char *options,
 	raw_addr("10.0.0.3:80", &s->upstream.endpoints[0]);
 	s->upstream.endpoint_count = 1;
 	s->proxy.opt = &s->opt;
-	uint32_t servers = s->opt.limit == UINT64_MAX ||
+	uint32_t servers = s->opt.limit >= OPTS_AUTO ||
 					   s->opt.limit_unit == SLOT_UNIT_REQUEST
 				   ? 10000
 				   : (uint32_t)s->opt.limit;

@@ -349,6 +349,58 @@ static void test_timeout_alone(void **state)
 	mem_free(s);
 }
 
+/* --- a limit that is found out --- */
+
+static void play_halved(const struct scene *scene, uint64_t seed)
+{
+	struct stage *s = mem_alloc(sizeof(*s));
+	stage_set(s, scene, seed, 60 * NS_S);
+	stage_run(s, 20 * NS_S);
+	const struct upstream *u = s->proxy.upstream;
+	const struct slots *slots = upstream_slots(u);
+	uint64_t refused = s->api.refused, closed = upstream_stats(u)->closed_idle;
+	assert_in_range(slots_limit(slots), 45, 51);
+	s->api.cfg.limit = 25;
+	for (ns_t at = 20 * NS_S; at < 30 * NS_S; at += 100 * NS_MS) {
+		stage_run(s, at);
+		assert_true(slots_limit(slots) >= 0.85 * 25);
+	}
+	refused = s->api.refused - refused;
+	print_message("%s: %llu refused\n", scene->name, (unsigned long long)refused);
+	assert_in_range(slots_limit(slots), 23, 27);
+	assert_true(slots_used(slots) <= slots_limit(slots));
+	assert_true(refused <= scene->refused_max);
+	if (!scene->api.by_request)
+		assert_int_equal(upstream_stats(u)->closed_idle, closed);
+	stage_run(s, 300 * NS_S);
+	assert_null(stage_leak(s));
+	stage_fini(s);
+	mem_free(s);
+}
+
+/* The server's limit is halved. One that counts connections lets those live on that it took
+ * before, for ten calls each: they are used up, and none is closed for the limit's sake. */
+static void test_limit_halved(void **state)
+{
+	(void)state;
+	static const struct scene rows[] = {
+		{ .name = "halved, connections",
+			.options = "--limit auto --timeout 500ms "
+				   "--connection-requests 10 --client-idle-for 5s",
+			.api = { FIFTH },
+			.crowd = { .rate = 80 },
+			.refused_max = 20 },
+		{ .name = "halved, requests, taken for connections",
+			.options = "--limit auto --timeout 500ms --client-idle-for 5s",
+			.api = { FIFTH, .by_request = true },
+			.crowd = { .rate = 80 },
+			.refused_max = 60 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (uint64_t seed = 0; seed < 5; seed++)
+			play_halved(&rows[i], first_seed + seed);
+}
+
 /* --- the mutant --- */
 
 static int caught_len;
@@ -402,6 +454,7 @@ int main(int argc, char **argv)
 		TEST(test_abandon_auto),
 		TEST(test_naive),
 		TEST(test_timeout_alone),
+		TEST(test_limit_halved),
 	};
 	const struct CMUnitTest mutant[] = { TEST(test_mutant_is_caught) };
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)
