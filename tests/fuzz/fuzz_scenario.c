@@ -20,8 +20,17 @@ static struct lab_options options_by(uint64_t choice)
 
 static void check_case(const struct lab_act *a, const struct lab_case *c)
 {
-	const struct lab_tools tools = { "weir", "node", "node.js", "./middleware",
-		"./fasthttp", "server.js", "nginx", "haproxy" };
+	const struct lab_tools tools = { .weir = "weir",
+		.node = "node",
+		.node_js = "node.js",
+		.go_middleware = "./middleware",
+		.fasthttp = "./fasthttp",
+		.node_server = "server.js",
+		.nginx = "nginx",
+		.haproxy = "haproxy",
+		.python_py = "middle.py",
+		.cert = "server.pem",
+		.key = "server.key" };
 	double seconds = (double)c->callers.run_for / (double)NS_S;
 	double arrivals = c->callers.rate * seconds;
 	struct lab_plan plan;
