@@ -128,12 +128,12 @@ def closing_line(done):
     return done.stdout.strip().splitlines()[-1]
 
 
-def run_unit(tree):
-    return run(PYTHON, "scripts/run-tests", "unit", cwd=tree)
+def run_suite(tree, suite="unit"):
+    return run(PYTHON, "scripts/run-tests", suite, cwd=tree)
 
 
 def test_the_runner_counts_what_tap_reports(tmp_path):
-    done = run_unit(runner_tree(tmp_path, {
+    done = run_suite(runner_tree(tmp_path, {
         "good": "printf '1..2\\nok 1 - a\\nok 2 - b\\n'",
         "mixed": "printf '1..3\\nok 1 - c\\nnot ok 2 - d\\n# why d\\nnot ok 3 # SKIP e\\n'; exit 1",
     }))
@@ -149,14 +149,14 @@ def test_the_runner_counts_what_tap_reports(tmp_path):
     ("exec sleep 60", "no end within 5 s"),
 ])
 def test_the_runner_counts_a_bad_end_as_a_failure(tmp_path, command, said):
-    done = run_unit(runner_tree(tmp_path, {"bad": command}))
+    done = run_suite(runner_tree(tmp_path, {"bad": command}))
     assert done.returncode == 1
     assert ", 1 failed" in closing_line(done)
     assert said in done.stdout
 
 
 def test_a_process_left_behind_is_a_failure_and_is_ended(tmp_path):
-    done = run_unit(runner_tree(tmp_path, {
+    done = run_suite(runner_tree(tmp_path, {
         "leaves": "setsid sleep 61.5 >/dev/null 2>&1 & printf '1..1\\nok 1 - a\\n'"}))
     assert done.returncode == 1
     assert "was left behind" in done.stdout and "sleep 61.5" in done.stdout
@@ -166,15 +166,40 @@ def test_a_process_left_behind_is_a_failure_and_is_ended(tmp_path):
     assert not command.exists() or command.read_text() == ""
 
 
+MEETS = """
+import time
+from pathlib import Path
+
+
+def test_meets():
+    Path(__file__).with_suffix(".here").touch()
+    until = time.monotonic() + 60
+    while len(list(Path(__file__).parent.glob("*.here"))) < 2:
+        assert time.monotonic() < until, "the other one does not run"
+        time.sleep(0.01)
+"""
+
+
+def test_files_of_pytest_run_at_once(tmp_path):
+    """Each waits for the other, and each is counted."""
+    tree = runner_tree(tmp_path, {})
+    (tree / "tests/cli").mkdir()
+    for name in ("one", "other"):
+        (tree / f"tests/cli/test_{name}.py").write_text(MEETS)
+    done = run_suite(tree, "cli")
+    assert done.returncode == 0, done.stdout
+    assert closing_line(done) == "3 passed, 0 failed"  # with the build
+
+
 def test_a_suite_without_tests_is_a_failure(tmp_path):
-    done = run_unit(runner_tree(tmp_path, {}))
+    done = run_suite(runner_tree(tmp_path, {}))
     assert done.returncode == 1
     assert "ran no test" in done.stdout
     assert closing_line(done) == "1 passed, 1 failed"
 
 
 def test_all_good_is_exit_0(tmp_path):
-    done = run_unit(runner_tree(tmp_path, {"good": "printf '1..1\\nok 1 - a\\n'"}))
+    done = run_suite(runner_tree(tmp_path, {"good": "printf '1..1\\nok 1 - a\\n'"}))
     assert done.returncode == 0
     assert closing_line(done) == "2 passed, 0 failed"
 
