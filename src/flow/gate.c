@@ -77,7 +77,8 @@ enum gate_verdict gate_ask(
 {
 	double best = chance_within(g->calls, call->budget);
 	if (best < GATE_FUTILE)
-		return probe_is_due(g, limit, now) ? GATE_PROBE : GATE_SHUT;
+		return !call->waits && probe_is_due(g, limit, now) ? GATE_PROBE
+								   : GATE_SHUT;
 	double worth = best * GATE_WORTH;
 	if (is_late(g, call->budget, call->left, worth))
 		return GATE_LATE;

@@ -13,7 +13,8 @@
  *         his turn), but for one in GATE_TOLD_LATE.
  * RULES   1. Nothing is refused without evidence.
  *         2. While it is shut one in GATE_SHARE of the slots, or one slot, is for probes; and one
- *            more goes each GATE_PROBE_EVERY, however long those before it take.
+ *            more goes each GATE_PROBE_EVERY, however long those before it take, while a slot is
+ *            free: else those that hold the slots are probes enough.
  *         3. Who waits as it shuts, or as his time runs down, is told so then.
  */
 #ifndef WEIR_FLOW_GATE_H
@@ -24,9 +25,10 @@
 #define GATE_FUTILE 0.04 /* a chance below it is none */
 #define GATE_WORTH 0.5   /* of the chance of a call with all its time */
 /* Until a server that has recovered is seen to, all that come are lost: half of this, on the average.
- * With half a second that was 1.7 % of the good answers of a run of 26 s in which all calls had
- * been slow for ten (test_hold.c's simulation); with a fifth it is 0.9 %. */
-#define GATE_PROBE_EVERY (NS_S / 5)
+ * By test_hold.c's simulation of 36 s of which all calls are slow for ten, that is 1.7 % of the good
+ * answers with half a second, 0.7 % with a fifth and 0.5 % with this. With a tenth probes of 4 s
+ * hold 40 of 50 slots: too few are free as it recovers. */
+#define GATE_PROBE_EVERY (150 * NS_MS)
 #define GATE_SHARE 50 /* of so many slots one is for probes */
 
 enum gate_verdict { GATE_GO, GATE_PROBE, GATE_LATE, GATE_SHUT };

@@ -128,6 +128,14 @@ static void test_probes_while_shut(void **state)
 	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY + 1), GATE_PROBE);
 }
 
+static void test_no_probe_without_a_slot(void **state)
+{
+	(void)state;
+	see(100, 4 * NS_S);
+	assert_int_equal(ask_to_wait(0, 1), GATE_SHUT);
+	assert_int_equal(ask(BUDGET, 0), GATE_PROBE);
+}
+
 /* For each that is in time two go: from one to 64 in six rounds. */
 static void test_opens_by_doubling(void **state)
 {
@@ -163,6 +171,7 @@ int main(void)
 		TEST(test_who_waits_is_asked_again),
 		TEST(test_margin_learns),
 		TEST(test_probes_while_shut),
+		TEST(test_no_probe_without_a_slot),
 		TEST(test_opens_by_doubling),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -396,7 +396,7 @@ static void test_brown_out_beside_a_plain_queue(void **state)
 		"all slow for 10 s: good %llu, plain queue %llu; told late %llu of %llu\n",
 		(unsigned long long)ours, (unsigned long long)theirs,
 		(unsigned long long)late, (unsigned long long)told);
-	assert_true((double)ours >= 0.985 * (double)theirs);
+	assert_true((double)ours >= 0.99 * (double)theirs);
 	assert_true(late <= told / 50);
 }
 
@@ -409,7 +409,7 @@ static void test_all_futile(void **state)
 	m.for_ns = 40 * NS_S;
 	struct counts n = simulate(&m);
 	assert_int_equal(all_good(&n), 0);
-	assert_true(n.sent <= 50 + 5 * 40);
+	assert_true(n.sent <= 50 + 7 * 40);
 	assert_true(n.sent >= 40);
 }
 
