@@ -86,45 +86,28 @@ static uint32_t bit_of(const struct retry_ask *q)
 /* Fifths do not add up to 1 in binary. */
 #define WHOLE (1 - 1e-6)
 
-void retry_init(struct retry *r, uint32_t seats, ns_t now)
+void retry_init(struct retry *r, uint32_t seats)
 {
 	*r = (struct retry){ .trust = RETRY_TRUST,
-		.floor = RETRY_FLOOR / seats,
-		.floor_per_s = RETRY_FLOOR / seats,
-		.floor_at = now };
-	/* Of many threads each has less than one a second, and then saves it up. */
-	if (r->floor < 1)
-		r->floor = 1;
+		.lent = (RETRY_LENT + seats - 1) / seats };
 	quantile_init(&r->takes, 0.5);
 }
 
-static void refill(struct retry *r, ns_t now)
+static bool has_budget(const struct retry *r)
 {
-	double most = r->floor_per_s > 1 ? r->floor_per_s : 1;
-	r->floor += r->floor_per_s * (double)(now - r->floor_at) / NS_S;
-	r->floor = r->floor < most ? r->floor : most;
-	r->floor_at = now;
+	return r->budget >= WHOLE || (r->cfg.share > 0 && r->made < r->lent);
 }
 
-static bool has_budget(struct retry *r, ns_t now)
+/* Calls of a long outage need not pay for all that was replayed in it. */
+void retry_draw(struct retry *r)
 {
-	refill(r, now);
-	return r->budget >= WHOLE || r->floor >= WHOLE;
-}
-
-/* From both: the floor is no further 3/s on top of the share. What the floor lends is paid back
- * out of the share, as far as what had been saved. */
-void retry_draw(struct retry *r, ns_t now)
-{
-	refill(r, now);
 	r->made++;
 	r->budget = r->budget - 1 > -RETRY_SAVED ? r->budget - 1 : -RETRY_SAVED;
-	r->floor = r->floor > 1 ? r->floor - 1 : 0;
 }
 
-void retry_draw_replay(struct retry *r, ns_t now)
+void retry_draw_replay(struct retry *r)
 {
-	retry_draw(r, now);
+	retry_draw(r);
 	r->trust -= 1;
 }
 
@@ -153,13 +136,14 @@ static enum retry_verdict is_safe(const struct retry_ask *q)
 	return q->whole ? RETRY_GO : RETRY_BODY_GONE;
 }
 
-static enum retry_verdict is_worth_it(struct retry *r, ns_t left, ns_t wait, ns_t now)
+static enum retry_verdict is_worth_it(
+	const struct retry *r, ns_t left, ns_t wait, ns_t now)
 {
 	if (now < r->hold_until)
 		return RETRY_REFUSING;
 	if (!has_time(r, left, wait))
 		return RETRY_TOO_LATE;
-	return has_budget(r, now) ? RETRY_GO : RETRY_NO_BUDGET;
+	return has_budget(r) ? RETRY_GO : RETRY_NO_BUDGET;
 }
 
 enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t now)
@@ -186,9 +170,9 @@ enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now)
 
 /* Multiples of the golden ratio, modulo 1: spread evenly however many there are, and a run of the
  * simulator stays a function of its seed. */
-static double spread(uint32_t n)
+static double spread(uint64_t n)
 {
-	double x = n * 0.6180339887498949;
+	double x = (double)n * 0.6180339887498949;
 	return x - (double)(uint64_t)x;
 }
 

@@ -5,16 +5,17 @@
  *         (sent beside one that keeps its caller waiting), or a replay (a kept connection had
  *         died; the engine's own, once a call). Two accounts bound them:
  *         - the budget: each call pays in RETRY_SHARE, each extra draws 1. A retry or a hedge
- *           is made while there is 1 in it; or by the floor, RETRY_FLOOR a second, so that a
- *           program of few calls is helped too.
+ *           is made while there is 1 in it. The first RETRY_LENT extras of all are lent, so
+ *           that a program of few calls is helped too, and paid back by the calls to come.
  *         - trust in kept connections: each call pays in RETRY_SHARE, each replay draws 1.
  *           Replays are not refused (their calls did nothing wrong); when the trust is used
  *           up, nothing is kept and each call gets a fresh connection, which needs none.
  * RULES   1. What the server may have acted on is sent again only if its method is idempotent
  *            (RFC 9110 9.2.2), the whole request is at hand, and nothing of an answer came.
- *         2. Extras <= RETRY_SHARE of the calls, from the first on, whatever the server does;
- *            beyond that at most the floor where it is more, RETRY_TRUST, and the calls that
- *            were on kept connections at the instant the trust ended.
+ *         2. Extras <= RETRY_SHARE of the calls, or RETRY_LENT while that is more, from the
+ *            first on, whatever the server does. Only replays may go beyond that, by
+ *            RETRY_TRUST and the calls that were on kept connections at the instant the trust
+ *            ended.
  *         3. Never into a server that refuses for want of slots, or said when to come again.
  *         4. Not with less time left than half of the answers take.
  * COST    O(1).
@@ -29,8 +30,9 @@
 /* Amplification of 1.2: what Google's SRE book (ch. 21) gives for a client's retries is 1.1, and
  * Finagle's default is 1.2. */
 #define RETRY_SHARE 0.2
-/* 3/s is a fifth of 15 calls a second: only below that rate the floor is more than the share. */
-#define RETRY_FLOOR 3.0
+/* A fifth of 50 calls: from there on a run keeps the share. A rate, as other budgets have it
+ * (Finagle's 10 a second), would exceed it for as long as a program makes few calls. */
+#define RETRY_LENT 10
 /* Unused budget is kept up to this: a first burst after hours of peace is bounded by it. */
 #define RETRY_SAVED 100.0
 /* The same for trust: ten dead connections in a row, and the rest are not tried. */
@@ -68,21 +70,20 @@ MUST_USE bool retry_parse_on(struct slice text, uint32_t *on);
 struct retry_cfg {
 	uint32_t on;  /* enum retry_on */
 	uint32_t max; /* times a call may be sent again; 0: never */
-	double share; /* RETRY_SHARE; 0: no extra but by the floor */
+	double share; /* RETRY_SHARE; 0: no extra but replays */
 };
 
 struct retry {
 	struct retry_cfg cfg;
 	double budget, trust;
-	double floor, floor_per_s; /* what is in it; its rate */
-	ns_t floor_at;             /* as of then */
+	uint64_t made; /* extras; it spreads the waits, too */
+	uint64_t lent; /* so many of them at most */
 	ns_t hold_until;
-	uint32_t made;         /* spreads the waits */
 	struct quantile takes; /* median time to a whole answer */
 };
 
-/* seats: threads that each have one of these for the same server: the floor is shared. */
-void retry_init(struct retry *r, uint32_t seats, ns_t now);
+/* seats: threads that each have one of these for the same server: what is lent is shared. */
+void retry_init(struct retry *r, uint32_t seats);
 /* A call is sent for the first time. */
 static inline void retry_note_call(struct retry *r)
 {
@@ -117,9 +118,9 @@ enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now);
  * address, which has done nothing to be spared. */
 ns_t retry_wait(struct retry *r, uint32_t nth, bool elsewhere);
 /* A retry or a hedge is sent. */
-void retry_draw(struct retry *r, ns_t now);
+void retry_draw(struct retry *r);
 /* A request was replayed of which the server may have seen a byte. */
-void retry_draw_replay(struct retry *r, ns_t now);
+void retry_draw_replay(struct retry *r);
 
 /* Kept connections may be used. */
 static inline bool retry_trusts(const struct retry *r)

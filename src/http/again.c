@@ -13,7 +13,7 @@
 void again_init(struct upstream *u)
 {
 	uint32_t seats = u->share ? share_seats(u->share) : 1;
-	retry_init(&u->retry, seats, worker_now(u->worker));
+	retry_init(&u->retry, seats);
 	u->retry.cfg = u->cfg.retry;
 	quantile_init(&u->first_bytes, 0.95);
 	list_init(&u->resting);
@@ -59,7 +59,7 @@ bool again_trusts(const struct upstream *u)
 static void note_replay_sent(struct upstream *u)
 {
 	struct list_node *oldest;
-	retry_draw_replay(&u->retry, worker_now(u->worker));
+	retry_draw_replay(&u->retry);
 	if (again_trusts(u))
 		return;
 	while ((oldest = list_back(&u->conns[CCONN_IDLE])))
@@ -158,7 +158,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
 		return c->verdict;
 	}
-	retry_draw(&u->retry, now);
+	retry_draw(&u->retry);
 	u->stats.retried++;
 	again_note_past(u, c, why, CALL_RETRIED);
 	c->again++;

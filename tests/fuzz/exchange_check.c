@@ -1,4 +1,6 @@
 /* What must hold: the rules of exchange.h. */
+#include <math.h>
+
 #include "exchange_scene.h"
 #include "exchange_stream.h"
 
@@ -301,11 +303,10 @@ static void check_forwarded(struct scene *s, const struct message *m, unsigned *
 static void check_budget(const struct scene *s, const unsigned *seen)
 {
 	double extra = 0, calls = (double)upstream_stats(s->proxy.upstream)->admitted;
-	double floor = RETRY_FLOOR * ((double)sim_now(s->sim) / NS_S + 1);
 	for (unsigned i = 0; i < s->number; i++)
 		if (seen[i] > s->opt.gather)
 			extra += seen[i] - (double)s->opt.gather;
-	CHECK(extra <= RETRY_SHARE * calls + floor + RETRY_TRUST + CLIENTS);
+	CHECK(extra <= fmax(RETRY_SHARE * calls, RETRY_LENT) + RETRY_TRUST + CLIENTS);
 }
 
 static void check_server(struct scene *s, struct raw *r, unsigned *seen, bool *carried)

@@ -9,7 +9,7 @@ static struct retry retry;
 static int setup(void **state)
 {
 	(void)state;
-	retry_init(&retry, 1, 0);
+	retry_init(&retry, 1);
 	retry.cfg = (struct retry_cfg){ .on = ALL, .max = 2, .share = RETRY_SHARE };
 	return 0;
 }
@@ -190,7 +190,7 @@ static void test_waits(void **state)
 		assert_true(wait >= RETRY_WAIT && wait <= 2 * RETRY_WAIT);
 		wait = retry_wait(&retry, 30, false);
 		assert_true(wait >= RETRY_WAIT_MAX / 2 && wait <= RETRY_WAIT_MAX);
-		retry_draw(&retry, 0);
+		retry_draw(&retry);
 	}
 	/* spread over all of it */
 	assert_true(least < RETRY_WAIT / 2 + RETRY_WAIT / 50);
@@ -199,44 +199,42 @@ static void test_waits(void **state)
 
 /* --- the budget --- */
 
-/* `calls` at `rate` a second, all of which fail, again and again. */
-static uint64_t extras_of(uint64_t calls, double rate)
+/* So many calls, all of which fail, again and again. */
+static uint64_t extras_of(uint64_t calls)
 {
 	uint64_t extras = 0;
 	struct retry_ask q = a_reset();
 	for (uint64_t i = 0; i < calls; i++) {
-		ns_t now = (ns_t)((double)i / rate * NS_S);
 		retry_note_call(&retry);
-		for (q.again = 0; retry_ask(&retry, &q, now) == RETRY_GO; q.again++) {
-			retry_draw(&retry, now);
+		for (q.again = 0; ask(q) == RETRY_GO; q.again++) {
+			retry_draw(&retry);
 			extras++;
 		}
 	}
 	return extras;
 }
 
+/* However few or many they are a second: time has no part in it. */
 static void test_amplification_of_an_outage(void **state)
 {
 	(void)state;
-	const double rates[] = { 15, 20, 50, 100, 390, 1000, 20000 };
-	for (size_t i = 0; i < ARRAY_LEN(rates); i++)
-		for (uint64_t n = 1; n <= 100000; n *= 10) {
-			setup(NULL);
-			uint64_t extras = extras_of(n, rates[i]);
-			/* the share, or what the floor lends within a second */
-			assert_true((double)extras <= 0.2 * (double)n + RETRY_FLOOR);
-			if (n >= 1000)
-				assert_true((double)extras >= 0.19 * (double)n);
-		}
+	for (uint64_t n = 1; n <= 1000000; n = n * 3 / 2 + 1) {
+		setup(NULL);
+		uint64_t extras = extras_of(n);
+		assert_true(extras <= (n > 50 ? n / 5 : RETRY_LENT));
+		assert_true(extras + 1 >= n / 5);
+	}
 }
 
 static void test_few_calls_are_helped_too(void **state)
 {
 	(void)state;
-	assert_true(extras_of(100, 1) > 195); /* each twice */
+	assert_int_equal(extras_of(5), RETRY_LENT); /* each twice */
+	assert_int_equal(extras_of(45), 0);         /* until it is paid back */
+	assert_int_equal(extras_of(5), 1);
 	setup(NULL);
-	uint64_t extras = extras_of(600, 10); /* a minute */
-	assert_true(extras > 170 && extras <= 60 * 3 + 3);
+	retry.cfg.share = 0;
+	assert_int_equal(extras_of(100), 0);
 }
 
 /* Hours of peace are no credit for a storm. */
@@ -245,22 +243,20 @@ static void test_saved_budget_is_bounded(void **state)
 	(void)state;
 	for (int i = 0; i < 1000000; i++)
 		retry_note_call(&retry);
-	uint64_t extras = extras_of(100, 1e6);
+	uint64_t extras = extras_of(100);
 	assert_true(extras <= RETRY_SAVED + 20 + 1);
 	assert_true(extras >= RETRY_SAVED);
 }
 
-static void test_floor_of_many_threads_is_one(void **state)
+static void test_many_threads_are_lent_as_much_as_one(void **state)
 {
 	(void)state;
-	uint64_t extras = 0;
-	for (int seat = 0; seat < 8; seat++) {
-		setup(NULL);
-		retry.floor_per_s = RETRY_FLOOR / 8;
-		extras += extras_of(50, 1); /* each 50 s */
+	const uint32_t seats[] = { 1, 2, 3, 8, 10, 64 };
+	for (size_t i = 0; i < ARRAY_LEN(seats); i++) {
+		retry_init(&retry, seats[i]);
+		assert_true(retry.lent >= 1);
+		assert_true(retry.lent * seats[i] < RETRY_LENT + seats[i]);
 	}
-	/* the share of 400 calls, or 3/s of 50 s; and at most one saved a thread */
-	assert_true(extras <= 3 * 50 + 8 + 80);
 }
 
 static void test_replays_draw_on_the_same(void **state)
@@ -271,14 +267,14 @@ static void test_replays_draw_on_the_same(void **state)
 	assert_false(retry_doubts(&retry));
 	for (int i = 0; i < 10; i++) {
 		assert_true(retry_trusts(&retry));
-		retry_draw_replay(&retry, 0);
+		retry_draw_replay(&retry);
 		assert_true(retry_doubts(&retry));
 	}
 	assert_false(retry_trusts(&retry));
-	/* 20 for 100 calls, of which 10 are gone, and what was in the floor is too */
+	/* 20 for 100 calls, of which 10 are gone, and what could have been lent is too */
 	uint64_t extras = 0;
 	for (; retry_ask_hedge(&retry, NS_NEVER, 0) == RETRY_GO; extras++)
-		retry_draw(&retry, 0);
+		retry_draw(&retry);
 	assert_int_equal(extras, 10);
 }
 
@@ -291,7 +287,7 @@ static void test_trust_comes_back_slowly(void **state)
 		retry_note_call(&retry);
 		if (!retry_trusts(&retry))
 			continue;
-		retry_draw_replay(&retry, (ns_t)i * NS_MS);
+		retry_draw_replay(&retry);
 		replays++;
 	}
 	assert_true(replays <= calls / 5 + 10);
@@ -325,7 +321,7 @@ int main(void)
 		cmocka_unit_test_setup(test_amplification_of_an_outage, setup),
 		cmocka_unit_test_setup(test_few_calls_are_helped_too, setup),
 		cmocka_unit_test_setup(test_saved_budget_is_bounded, setup),
-		cmocka_unit_test_setup(test_floor_of_many_threads_is_one, setup),
+		cmocka_unit_test_setup(test_many_threads_are_lent_as_much_as_one, setup),
 		cmocka_unit_test_setup(test_replays_draw_on_the_same, setup),
 		cmocka_unit_test_setup(test_trust_comes_back_slowly, setup),
 		cmocka_unit_test_setup(test_verdicts_are_told, setup),
