@@ -54,7 +54,8 @@ enum pause_state pause_look(struct pause *p, ns_t now)
 static double pace_of(const struct pause *p, uint64_t answered, ns_t now)
 {
 	const ns_t span = now - p->begun_at;
-	if (!p->begun_at || span <= 0 || span > PAUSE_AGAIN_FOR)
+	const bool counts = answered >= p->answered; /* who counts may begin anew */
+	if (!p->begun_at || !counts || span <= 0 || span > PAUSE_AGAIN_FOR)
 		return PAUSE_PACE;
 	double pace = (double)(answered - p->answered) / ((double)span / NS_S);
 	return pace > PAUSE_PACE_MIN ? pace : PAUSE_PACE_MIN;
@@ -75,10 +76,12 @@ void pause_ask(struct pause *p, ns_t until, uint64_t answered, ns_t now)
 	p->times++;
 }
 
-void pause_ended(struct pause *p, ns_t sent_at, ns_t now)
+bool pause_ended(struct pause *p, ns_t sent_at, ns_t now)
 {
-	if (pause_look(p, now) == PAUSE_PROBE && p->since && sent_at >= p->since)
-		begin_ramp(p, now);
+	if (pause_look(p, now) != PAUSE_PROBE || !p->since || sent_at < p->since)
+		return false;
+	begin_ramp(p, now);
+	return true;
 }
 
 /* --- what goes --- */

@@ -51,7 +51,8 @@ MUST_USE bool pause_take(struct pause *p, uint32_t n, ns_t now);
 /* They did not go after all: nothing has happened since pause_take. */
 void pause_untake(struct pause *p, uint32_t n);
 /* A call that was sent at that time has ended, by whatever but another pause. */
-void pause_ended(struct pause *p, ns_t sent_at, ns_t now);
+/* True: it was the probe, or after it, and calls go from now on. */
+bool pause_ended(struct pause *p, ns_t sent_at, ns_t now);
 /* The state by now. */
 enum pause_state pause_look(struct pause *p, ns_t now);
 /* When something can go that cannot now; NS_NEVER: nothing holds it. */

@@ -36,10 +36,14 @@ ns_t pause_keys_until(struct pause_keys *all, uint64_t key, ns_t now)
 	return k ? k->until : 0;
 }
 
-ns_t pause_keys_turn(struct pause_keys *all, uint64_t key, ns_t now)
+ns_t pause_keys_turn(struct pause_keys *all, uint64_t key, ns_t deadline, ns_t now)
 {
 	struct pause_key *k = find(all, key, now);
-	return k ? ns_add(k->until, (ns_t)(k->turns++ * (NS_S / PAUSE_PACE))) : now;
+	if (!k)
+		return now;
+	ns_t turn = ns_add(k->until, (ns_t)(k->turns * (NS_S / PAUSE_PACE)));
+	k->turns += turn < deadline;
+	return turn;
 }
 
 uint32_t pause_keys_count(const struct pause_keys *all, ns_t now)

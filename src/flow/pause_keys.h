@@ -26,8 +26,9 @@ struct pause_keys {
 void pause_keys_ask(struct pause_keys *all, uint64_t key, ns_t until, ns_t now);
 /* Until when; 0: it may go. */
 ns_t pause_keys_until(struct pause_keys *all, uint64_t key, ns_t now);
-/* Of one who waits: when it is its turn. */
-ns_t pause_keys_turn(struct pause_keys *all, uint64_t key, ns_t now);
+/* Of one who waits: when it is its turn. Not before `deadline`: it is not taken, and stays for
+ * another. */
+ns_t pause_keys_turn(struct pause_keys *all, uint64_t key, ns_t deadline, ns_t now);
 /* How many callers wait. */
 uint32_t pause_keys_count(const struct pause_keys *all, ns_t now);
 

@@ -9,6 +9,8 @@ struct seat {
 	_Atomic uint32_t idle;
 	_Atomic uint64_t post; /* wanted, and above POST_SENT on their way */
 	char apart[LINE_BYTES];
+	_Atomic uint64_t answered; /* rarely read, and written all the time */
+	char apart_2[LINE_BYTES];
 };
 
 #define POST_SENT ((uint64_t)1 << 32)
@@ -228,6 +230,19 @@ uint32_t share_set_want(struct share *s, uint32_t seat, uint32_t want)
 			break;
 	} while (!atomic_compare_exchange_weak(post, &was, next));
 	return (uint32_t)next;
+}
+
+void share_set_answered(struct share *s, uint32_t seat, uint64_t answered)
+{
+	atomic_store_explicit(&s->seat[seat].answered, answered, memory_order_relaxed);
+}
+
+uint64_t share_answered(const struct share *s)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < s->seats; i++)
+		sum += atomic_load_explicit(&s->seat[i].answered, memory_order_relaxed);
+	return sum;
 }
 
 uint32_t share_oldest(const struct share *s)

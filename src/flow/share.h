@@ -82,6 +82,10 @@ uint32_t share_idle(const struct share *s, uint32_t seat);
 /* So many connections are wanted; those on their way are subtracted. Returns what is left. */
 uint32_t share_set_want(struct share *s, uint32_t seat, uint32_t want);
 
+/* So many answers the seat has had; and all of them together, about now. */
+void share_set_answered(struct share *s, uint32_t seat, uint64_t answered);
+uint64_t share_answered(const struct share *s);
+
 /* The seat whose call has waited longest; SHARE_NOBODY. */
 uint32_t share_oldest(const struct share *s);
 /* No other seat's call has waited longer than one that waits since then (rule 4). */

@@ -37,8 +37,10 @@ void again_note_past(
 void again_note_answer(struct upstream *u, const struct call *c)
 {
 	u->stats.answered++;
+	if (u->share)
+		share_set_answered(u->share, u->cfg.seat, u->stats.answered);
 	/* An error tells nothing of how long an answer takes. */
-	if (u->retry.cfg.max && c->status < 500)
+	if (u->retry.cfg.max && c->status < 500 && c->sent_at)
 		retry_note_answer(&u->retry, worker_now(u->worker) - c->sent_at);
 }
 

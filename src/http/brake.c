@@ -60,12 +60,13 @@ void brake_untake(struct brake *b, uint32_t n)
 	unlock(b);
 }
 
-void brake_ended(struct brake *b, ns_t sent_at, ns_t now)
+bool brake_ended(struct brake *b, ns_t sent_at, ns_t now)
 {
 	if (LIKELY(!brake_is_on(b)))
-		return;
-	pause_ended(lock(b), sent_at, now);
+		return false;
+	bool was_probe = pause_ended(lock(b), sent_at, now);
 	unlock(b);
+	return was_probe;
 }
 
 ns_t brake_next(struct brake *b, ns_t now)
@@ -95,6 +96,51 @@ ns_t brake_shut_until(struct brake *b, ns_t now)
 	unlock(b);
 	return until;
 }
+
+/* --- by caller --- */
+
+static bool is_keyed(const struct brake *b, ns_t now)
+{
+	return now < atomic_load_explicit(&b->keyed_until, memory_order_relaxed);
+}
+
+void brake_ask_key(struct brake *b, uint64_t key, ns_t until, ns_t now)
+{
+	(void)lock(b);
+	pause_keys_ask(&b->keys, key, until, now);
+	b->keyed_until = ns_max(b->keyed_until, until);
+	unlock(b);
+}
+
+ns_t brake_key_until(struct brake *b, uint64_t key, ns_t now)
+{
+	if (LIKELY(!is_keyed(b, now)))
+		return 0;
+	(void)lock(b);
+	ns_t until = pause_keys_until(&b->keys, key, now);
+	unlock(b);
+	return until;
+}
+
+ns_t brake_key_turn(struct brake *b, uint64_t key, ns_t deadline, ns_t now)
+{
+	(void)lock(b);
+	ns_t turn = pause_keys_turn(&b->keys, key, deadline, now);
+	unlock(b);
+	return turn;
+}
+
+uint32_t brake_keys(struct brake *b, ns_t now)
+{
+	if (LIKELY(!is_keyed(b, now)))
+		return 0;
+	(void)lock(b);
+	uint32_t n = pause_keys_count(&b->keys, now);
+	unlock(b);
+	return n;
+}
+
+/* --- what is told of it --- */
 
 struct brake_view brake_view(struct brake *b, ns_t now)
 {

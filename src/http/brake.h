@@ -1,6 +1,6 @@
 /*
- * brake: one flow/pause for an upstream, over all threads that have a seat in it; and what it
- * was asked by.
+ * brake: one flow/pause for an upstream, over all threads that have a seat in it; what it was
+ * asked by; and, where the server counts by caller, whose calls it does not want.
  *
  * OWNS    counted: each seat's upstream holds it.
  * CONTEXT any thread.
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/json.h"
-#include "flow/pause.h"
+#include "flow/pause_keys.h"
 #include "proto/retry_after.h"
 
 /* What a server asks for. */
@@ -24,11 +24,13 @@ struct brake_plea {
 };
 
 struct brake {                /* its own */
-	pthread_mutex_t lock; /* over pause and plea */
+	pthread_mutex_t lock; /* over pause, plea and keys */
 	_Atomic uint32_t refs;
 	_Atomic bool on;
+	_Atomic ns_t keyed_until; /* no caller has to wait from then on */
 	struct pause pause;
 	struct brake_plea plea;
+	struct pause_keys keys;
 };
 
 struct brake *brake_new(void);
@@ -45,11 +47,18 @@ static inline bool brake_is_on(const struct brake *b)
 }
 MUST_USE bool brake_take(struct brake *b, uint32_t n, ns_t now);
 void brake_untake(struct brake *b, uint32_t n);
-void brake_ended(struct brake *b, ns_t sent_at, ns_t now);
+/* True: it was the probe, and calls go from now on. */
+bool brake_ended(struct brake *b, ns_t sent_at, ns_t now);
 ns_t brake_next(struct brake *b, ns_t now);
 ns_t brake_start(struct brake *b, uint64_t ahead, ns_t now);
 /* Until when nothing goes; 0: something does. */
 ns_t brake_shut_until(struct brake *b, ns_t now);
+
+/* As in flow/pause_keys.h. */
+void brake_ask_key(struct brake *b, uint64_t key, ns_t until, ns_t now);
+ns_t brake_key_until(struct brake *b, uint64_t key, ns_t now);
+ns_t brake_key_turn(struct brake *b, uint64_t key, ns_t deadline, ns_t now);
+uint32_t brake_keys(struct brake *b, ns_t now);
 
 /* What it is like now. */
 struct brake_view {

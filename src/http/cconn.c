@@ -160,6 +160,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 {
 	cc->call = call;
 	cc->method = call->method;
+	cc->caller_key = call->caller_key;
 	cc->status = 0;
 	cc->interims = 0;
 	cc->told = cc->head_seen = cc->keep = cc->unasked = false;
@@ -258,11 +259,11 @@ static void cconn_answer_done(struct cconn *cc)
 	struct call *call = cconn_detach(cc);
 	cc->life.served++;
 	bool whole = zombie_answered(cc);
-	if (whole) {
+	if (!whole) {
+		admission_note_gone(cc);
+	} else if (cc->told) { /* else it has taken no time: nothing was asked */
 		zombie_note_served(cc);
 		admission_note_answer(cc);
-	} else {
-		admission_note_gone(cc);
 	}
 	if (!call) {
 		enum limit_end how = cc->status < 500 ? LIMIT_ANSWERED : LIMIT_FAILED;
@@ -353,6 +354,10 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 {
 	struct call *call = cc->call;
 	bool final = head->status >= 200 || head->status == 101;
+	if (!cc->told && !final) { /* no refusal: it would wait for a request for ever */
+		cconn_fail(cc, ERR_RES_UNASKED);
+		return;
+	}
 	if (!final && ++cc->interims > CCONN_INTERIMS_MAX) {
 		cconn_fail(cc, ERR_RES_INTERIM);
 		return;
@@ -389,7 +394,7 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 	if (cc->state == CCONN_CLOSED)
 		return;
 	if (cc->state == CCONN_DRAINING && head->body == H1_BODY_TUNNEL) {
-		cconn_break(cc); /* nobody asked for one: it has no end */
+		cconn_fail(cc, ERR_RES_UPGRADE); /* nobody waits for it: it has no end */
 		return;
 	}
 	inbound_skip_head(&cc->in, head, used);

@@ -45,6 +45,11 @@ static bool has_spare_slots(const struct upstream *u)
 	return !admission_is_wanted(u) && upstream_room(u) > 0 && !hold_until(u);
 }
 
+static bool is_on_its_way(const struct call *own)
+{
+	return own->state == CALL_CONNECTING || own->state == CALL_SENDING;
+}
+
 static const struct call_ops hedge_ops;
 
 static struct hedge *hedge_new(struct upstream *u, struct call *c)
@@ -71,13 +76,14 @@ void hedge_try(struct cconn *cc)
 	ns_t left = c->deadline == NS_NEVER ? NS_NEVER : c->deadline - now;
 	c->hedged = true;
 	if (u->stopping || !has_spare_slots(u) ||
+		upstream_caller_paused_for(u, c->caller_key) ||
 		retry_ask_hedge(&u->retry, left, now) != RETRY_GO)
 		return;
 	struct hedge *h = hedge_new(u, c);
 	struct call *own = &h->call;
 	enum err e = upstream_ask(u, &own, 1, c->deadline);
-	if (e == ERR_OK && own->state != CALL_QUEUED && !own->probe) {
-		retry_draw(&u->retry, now);
+	if (e == ERR_OK && is_on_its_way(own) && !own->probe) {
+		retry_draw(&u->retry);
 		u->stats.hedged++;
 		c->hedge = h;
 		return;
@@ -104,6 +110,7 @@ static void take_over(struct hedge *h, enum err why)
 	c->sent_at = own->sent_at;
 	c->tls_at = own->tls_at;
 	c->reused = own->reused;
+	c->heard = false;
 	c->at = own->at;
 	c->tried = own->tried;
 	c->tried_of = own->tried_of;
@@ -207,6 +214,7 @@ static void on_head(struct call *own, const struct h1_head *head)
 	if (head->status < 200)
 		return;
 	retry_hold(&u->retry, ns_add(worker_now(u->worker), RETRY_HOLD));
+	hold_ask(u, own->at, &own->plea);
 	call_abandon(own, u);
 	let_go(h);
 }

@@ -40,10 +40,9 @@ static void tell_others(const struct upstream *u)
 			share_ring(u->share, i);
 }
 
-/* Threads are alike: each has answered as many as this one. */
 void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 {
-	uint64_t answered = u->stats.answered;
+	uint64_t answered = u->share ? share_answered(u->share) : u->stats.answered;
 	ns_t in = ns_min(plea->in, u->cfg.pause_max);
 	if (!u->brake || plea->by == RETRY_AFTER_NONE)
 		return;
@@ -52,8 +51,6 @@ void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 		in = health_ask_for(u, at, in);
 	if (!in)
 		return;
-	if (u->share)
-		answered *= share_seats(u->share);
 	brake_ask(u->brake, plea, in, answered, worker_now(u->worker));
 	tell_others(u);
 	upstream_poke(u);
@@ -84,10 +81,8 @@ void hold_note_head(struct cconn *cc, const struct h1_head *head)
 	const struct brake_plea plea = { r.by, head->status, r.in };
 	ns_t now = worker_now(u->worker);
 	if (u->cfg.pause_caller && head->status != 503) {
-		/* Of a zombie it is not known any more whose it was. */
-		if (cc->call)
-			pause_keys_ask(&u->paused, cc->call->caller_key,
-				ns_add(now, ns_min(r.in, u->cfg.pause_max)), now);
+		brake_ask_key(u->brake, cc->caller_key,
+			ns_add(now, ns_min(r.in, u->cfg.pause_max)), now);
 		return;
 	}
 	if (cc->call && is_perhaps_refusal(u, head))
@@ -145,7 +140,8 @@ void hold_call_over(struct upstream *u, const struct call *call)
 {
 	if (LIKELY(!is_asked(u)) || !call->granted_at)
 		return;
-	brake_ended(u->brake, call->granted_at, worker_now(u->worker));
+	if (brake_ended(u->brake, call->granted_at, worker_now(u->worker)))
+		tell_others(u); /* what they hold back may go, too */
 	upstream_poke(u);
 }
 
@@ -169,32 +165,39 @@ bool hold_is_too_late(const struct upstream *u, ns_t deadline)
 	return start > worker_now(u->worker) && start >= deadline;
 }
 
+/* 0: it may go. */
+static ns_t caller_until(const struct upstream *u, uint64_t key, ns_t now)
+{
+	if (LIKELY(!u->cfg.pause_caller || !u->brake))
+		return 0;
+	return brake_key_until(u->brake, key, now);
+}
+
 enum err hold_ask_caller(struct upstream *u, const struct call *call, uint32_t n,
 	ns_t deadline, ns_t *turn)
 {
-	if (LIKELY(!u->paused.count))
-		return ERR_OK;
 	ns_t now = worker_now(u->worker);
-	ns_t until = pause_keys_until(&u->paused, call->caller_key, now);
-	if (!until)
+	ns_t until = caller_until(u, call->caller_key, now);
+	if (LIKELY(!until))
 		return ERR_OK;
 	if (n > 1 || until >= deadline)
 		return ERR_PAUSED;
 	if (u->resting.len >= u->queue.max)
 		return ERR_QUEUE_FULL;
-	*turn = pause_keys_turn(&u->paused, call->caller_key, now);
+	*turn = brake_key_turn(u->brake, call->caller_key, deadline, now);
 	return *turn < deadline ? ERR_AGAIN : ERR_PAUSED;
 }
 
 ns_t upstream_caller_paused_for(struct upstream *u, uint64_t caller_key)
 {
 	ns_t now = worker_now(u->worker);
-	return ns_max(pause_keys_until(&u->paused, caller_key, now) - now, 0);
+	return ns_max(caller_until(u, caller_key, now) - now, 0);
 }
 
 uint32_t upstream_callers_paused(const struct upstream *u)
 {
-	return pause_keys_count(&u->paused, worker_now(u->worker));
+	bool are = u->brake && u->cfg.pause_caller;
+	return are ? brake_keys(u->brake, worker_now(u->worker)) : 0;
 }
 
 ns_t upstream_paused_for(const struct upstream *u)

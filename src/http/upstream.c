@@ -224,6 +224,7 @@ void upstream_unreserve_spare(struct upstream *u)
 {
 	conns_unreserve(u, 1);
 	slots_unreserve(&u->slots, upstream_is_conn_unit(u));
+	upstream_poke(u); /* another thread may have looked for it meanwhile */
 }
 
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)

@@ -43,7 +43,6 @@
 #include "flow/gate.h"
 #include "flow/hangup.h"
 #include "flow/health.h"
-#include "flow/pause_keys.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
 #include "flow/slots.h"

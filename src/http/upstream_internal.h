@@ -52,13 +52,12 @@ struct admission {
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
-	struct share *share;      /* NULL: alone */
-	struct tuner *tuner;      /* NULL: the limit is fixed */
-	ns_t tuner_next;          /* when it must be looked at again */
-	ns_t tuner_doubles_in;    /* NS_NEVER: the limit stands */
-	struct brake *brake;      /* NULL: pauses are not heeded */
-	struct pause_keys paused; /* callers, with cfg.pause_caller */
-	bool refused;             /* the call that ends now */
+	struct share *share;   /* NULL: alone */
+	struct tuner *tuner;   /* NULL: the limit is fixed */
+	ns_t tuner_next;       /* when it must be looked at again */
+	ns_t tuner_doubles_in; /* NS_NEVER: the limit stands */
+	struct brake *brake;   /* NULL: pauses are not heeded */
+	bool refused;          /* the call that ends now */
 	bool refused_kept; /* once, on a connection that it had taken: it counts requests */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
@@ -124,6 +123,7 @@ struct cconn {
 	struct cconn_life life;
 	struct ports_way *way; /* on which it has a port; NULL: not counted */
 	uint16_t status;       /* of its final answer; 0: not yet */
+	uint64_t caller_key;   /* of the call on it, or of the last one */
 	uint8_t method;        /* of the request on it */
 	uint8_t interims;      /* answers of 1xx before the final one */
 	bool raced;            /* CONNECTING: has set the next attempt going beside it */

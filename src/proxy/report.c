@@ -212,7 +212,9 @@ static void merge_target(struct report *sum, const struct report_target *from)
 	struct report_target *t = find_target(sum, from->key);
 	if (t) {
 		gauges_add(&t->gauges, &from->gauges);
-		t->callers_paused += from->callers_paused;
+		t->callers_paused = from->callers_paused > t->callers_paused
+					    ? from->callers_paused
+					    : t->callers_paused;
 		for (uint32_t i = 0; i < from->endpoint_count; i++)
 			merge_endpoint(t, &from->endpoints[i]);
 		hangup_merge(&t->gauges.hangup, &from->gauges.hangup);

@@ -185,6 +185,18 @@ static void test_it_finds_a_servers_rate(void **state)
 	assert_true(p.pace > 1.5 && p.pace < 2.5);
 }
 
+/* Who counts the answers may have begun anew: a program's first thread has ended, say. */
+static void test_a_count_that_begins_anew(void **state)
+{
+	struct pause p;
+	(void)state;
+	pause_init(&p);
+	pause_ask(&p, START + NS_S, 1000, START);
+	assert_true(pause_take(&p, 1, START + NS_S));
+	pause_ask(&p, START + 5 * NS_S, 3, START + 2 * NS_S);
+	assert_true(p.pace >= PAUSE_PACE_MIN && p.pace <= PAUSE_PACE);
+}
+
 static void test_one_caller_alone(void **state)
 {
 	struct pause_keys all = { .count = 0 };
@@ -194,8 +206,13 @@ static void test_one_caller_alone(void **state)
 	pause_keys_ask(&all, 7, START + 2 * NS_S, START);
 	assert_int_equal(pause_keys_until(&all, 7, START), START + 5 * NS_S);
 	assert_int_equal(pause_keys_until(&all, 8, START), 0);
-	assert_int_equal(pause_keys_turn(&all, 7, START), START + 5 * NS_S);
-	assert_int_equal(pause_keys_turn(&all, 7, START), START + 5100 * NS_MS);
+	const ns_t turn = START + 5 * NS_S, late = NS_NEVER;
+	assert_int_equal(pause_keys_turn(&all, 7, late, START), turn);
+	/* who could not use it takes no turn */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pause_keys_turn(&all, 7, turn + 100 * NS_MS, START),
+			turn + 100 * NS_MS);
+	assert_int_equal(pause_keys_turn(&all, 7, late, START), turn + 100 * NS_MS);
 	assert_int_equal(pause_keys_until(&all, 7, START + 5 * NS_S), 0);
 	assert_int_equal(pause_keys_count(&all, START), 1);
 	assert_int_equal(pause_keys_count(&all, START + 5 * NS_S), 0);
@@ -224,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_the_start_is_as_foretold),
 		cmocka_unit_test(test_several_go_together),
 		cmocka_unit_test(test_it_finds_a_servers_rate),
+		cmocka_unit_test(test_a_count_that_begins_anew),
 		cmocka_unit_test(test_one_caller_alone),
 		cmocka_unit_test(test_many_callers),
 	};

@@ -350,6 +350,65 @@ static void test_one_caller_waits_alone(void **state)
 	end(&s, 5);
 }
 
+/* Its call was given up meanwhile: it is his all the same. */
+static void test_a_zombie_of_one_caller(void **state)
+{
+	struct upstream_cfg cfg = cfg_of(4);
+	struct scene s;
+	(void)state;
+	cfg.pause_caller = true;
+	start(&s, &cfg);
+	s.answer = TOO_MANY;
+	s.answer_in = 100 * NS_MS;
+	job_init(&jobs[0], s.up, "GET", "/");
+	jobs[0].caller = 7;
+	assert_int_equal(job_submit(&jobs[0], in(&s, NS_S)), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	job_abandon(&jobs[0]);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(upstream_callers_paused(s.up), 1);
+	job_init(&jobs[1], s.up, "GET", "/");
+	jobs[1].caller = 7;
+	assert_int_equal(job_submit(&jobs[1], in(&s, NS_S)), ERR_PAUSED);
+	s.answer = ANSWER;
+	submit(&s, 2, NS_S, ERR_OK);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_text(&jobs[2].log, OK_LOG);
+	end(&s, 3);
+}
+
+/* Who is refused takes no turn of those who wait; and nobody waits when it is heeded no more. */
+static void test_one_caller_floods(void **state)
+{
+	struct upstream_cfg cfg = cfg_of(4);
+	struct scene s;
+	(void)state;
+	cfg.pause_caller = true;
+	start(&s, &cfg);
+	draw(&s, TOO_MANY);
+	for (int i = 0; i < 1000; i++) {
+		struct job j;
+		job_init(&j, s.up, "GET", "/");
+		enum err e = job_submit(&j, in(&s, 6 * NS_S));
+		if (e == ERR_OK)
+			job_abandon(&j);
+		else
+			assert_int_equal(e, ERR_PAUSED);
+		job_fini(&j);
+	}
+	submit(&s, 0, 20 * NS_S, ERR_OK);
+	bed_run(&s.bed, 6100 * NS_MS);
+	assert_text(&jobs[0].log, OK_LOG);
+	draw(&s, TOO_MANY);
+	submit(&s, 1, NS_S, ERR_PAUSED);
+	cfg.pause_max = 0;
+	upstream_reconfigure(s.up, &cfg);
+	submit(&s, 2, NS_S, ERR_OK);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_text(&jobs[2].log, OK_LOG);
+	end(&s, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +423,8 @@ int main(void)
 		cmocka_unit_test(test_a_gather_waits),
 		cmocka_unit_test(test_a_refusal_is_the_limits),
 		cmocka_unit_test(test_one_caller_waits_alone),
+		cmocka_unit_test(test_a_zombie_of_one_caller),
+		cmocka_unit_test(test_one_caller_floods),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

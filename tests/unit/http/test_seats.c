@@ -442,6 +442,82 @@ static void random_run(uint64_t seed)
 	two_fini(&t);
 }
 
+#define TOO_MANY \
+	"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
+
+static void draw(struct two *t, uint32_t seat, const char *answer)
+{
+	struct job j;
+	t->s.answer = answer;
+	job_init(&j, t->up[seat], "GET", "/x");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&t->s.bed, 5 * NS_MS);
+	assert_int_equal(j.ends, 1);
+	job_fini(&j);
+	t->s.answer = ANSWER;
+}
+
+/* A pause is everybody's, and so is its end: the other's call does not wait for nothing. */
+static void test_one_pause(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job jobs[2];
+	struct brake *brake = cfg.brake = brake_new();
+	cfg.pause_max = 60 * NS_S;
+	two_init(&t, &cfg);
+	bed_run(&t.s.bed, NS_S);
+	for (int i = 0; i < 30; i++)
+		draw(&t, i % 3 == 0, ANSWER);
+	draw(&t, 1, TOO_MANY); /* 30 answered */
+	for (uint32_t i = 0; i < 2; i++) {
+		job_init(&jobs[i], t.up[i], "GET", "/x");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+	while (!jobs[0].ends && !jobs[1].ends)
+		bed_run(&t.s.bed, NS_MS);
+	bed_run(&t.s.bed, 10 * NS_MS);
+	assert_int_equal(
+		jobs[0].ends + jobs[1].ends, 2); /* the ramp's first goes at once */
+	bed_run(&t.s.bed, PAUSE_RAMP_FOR);
+	for (int i = 0; i < 20; i++)
+		draw(&t, 0, ANSWER);
+	draw(&t, 1,
+		TOO_MANY); /* 23 more in 15 s and a bit, by whomever they were counted */
+	assert_true(brake->pause.pace > 1.3 && brake->pause.pace < 1.6);
+	bed_run(&t.s.bed, 20 * NS_S);
+	for (uint32_t i = 0; i < 2; i++)
+		job_fini(&jobs[i]);
+	two_fini(&t);
+	brake_unref(&brake);
+}
+
+/* Nor does a caller get around his own pause by a connection to another thread. */
+static void test_one_callers_pause(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct two t;
+	struct job j;
+	struct brake *brake = cfg.brake = brake_new();
+	cfg.pause_max = 60 * NS_S;
+	cfg.pause_caller = true;
+	two_init(&t, &cfg);
+	bed_run(&t.s.bed, NS_S);
+	draw(&t, 0, TOO_MANY);
+	job_init(&j, t.up[1], "GET", "/x");
+	assert_int_equal(job_submit(&j, sim_now(t.s.bed.sim) + NS_S), ERR_PAUSED);
+	j.caller = 1;
+	assert_int_equal(job_submit(&j, sim_now(t.s.bed.sim) + NS_S), ERR_OK);
+	bed_run(&t.s.bed, 10 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	assert_int_equal(upstream_callers_paused(t.up[1]), 1);
+	job_fini(&j);
+	two_fini(&t);
+	brake_unref(&brake);
+}
+
 static void test_at_random(void **state)
 {
 	(void)state;
@@ -463,6 +539,8 @@ int main(void)
 		cmocka_unit_test(test_not_welcome),
 		cmocka_unit_test(test_the_asker_has_gone),
 		cmocka_unit_test(test_a_seat_taken_again),
+		cmocka_unit_test(test_one_pause),
+		cmocka_unit_test(test_one_callers_pause),
 		cmocka_unit_test(test_at_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,6 +378,107 @@ static void test_unasked_tunnel(void **state)
 	scene_fini(&s);
 }
 
+/* The same ends a trial of what becomes of those who are hung up on. */
+static void test_unasked_tunnel_ends_a_trial(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job j;
+	cfg.abandon = ABANDON_AUTO;
+	scene_init(&s, NULL, &cfg);
+	bed_run(&s.bed, NS_S);
+	s.answer_in = 200 * NS_MS;
+	for (int i = 0; i < 20; i++) {
+		job_init(&j, s.up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, i ? 10 * NS_MS : 300 * NS_MS);
+		if (i) {
+			job_abandon(&j);
+			assert_int_equal(upstream_hangup(s.up)->watched, 1);
+			raw_say(raw_server_nth(
+					&s.server, (uint32_t)s.server.accepted - 1),
+				"HTTP/1.1 101 X\r\nUpgrade: x\r\n"
+				"Connection: upgrade\r\n\r\n");
+			bed_run(&s.bed, 10 * NS_MS);
+		}
+		assert_int_equal(upstream_hangup(s.up)->watched, 0);
+		job_fini(&j);
+		bed_run(&s.bed, NS_S);
+	}
+	scene_fini(&s);
+}
+
+/* A server that speaks first, and is so near that it is heard as soon as the connection is
+ * there. */
+struct hasty {
+	struct scene s;
+	struct raw_server server;
+};
+
+static void say_at_once(struct raw_server *server, struct raw *r)
+{
+	struct scene *s = server->ctx;
+	raw_say(r, s->answer);
+}
+
+static void hasty_init(struct hasty *h, enum upstream_abandon abandon, const char *says)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.abandon = abandon;
+	raw_addr("unix:/hasty", &cfg.endpoints[0]);
+	scene_init(&h->s, NULL, &cfg);
+	h->server = (struct raw_server){ .on_accept = say_at_once, .ctx = &h->s };
+	raw_server_listen(&h->server, h->s.bed.far, "unix:/hasty");
+	h->s.answer = says;
+}
+
+static void hasty_fini(struct hasty *h)
+{
+	raw_server_fini(&h->server);
+	scene_fini(&h->s);
+}
+
+/* What comes before anything was asked has taken no time. */
+static void test_unasked_answers_take_no_time(void **state)
+{
+	(void)state;
+	struct hasty h;
+	struct scene *s = &h.s;
+	hasty_init(&h, ABANDON_AUTO,
+		"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+		"Content-Length: 0\r\n\r\n");
+	bed_run(&s->bed, 1000 * NS_S);
+	for (int i = 0; i < 30; i++) {
+		struct job j;
+		job_init(&j, s->up, "POST", "/");
+		assert_int_equal(job_submit(&j, sim_now(s->bed.sim) + NS_S), ERR_OK);
+		bed_run(&s->bed, 100 * NS_MS);
+		assert_text(&j.log, "head:400 end:ok");
+		job_fini(&j);
+		bed_run(&s->bed, 2 * NS_S);
+	}
+	assert_int_equal(hangup_longest(upstream_hangup(s->up)), 0);
+	hasty_fini(&h);
+}
+
+/* No answer comes behind it, for nothing would be asked. */
+static void test_unasked_interim_answer(void **state)
+{
+	(void)state;
+	struct hasty h;
+	struct job j;
+	hasty_init(&h, ABANDON_DRAIN, "HTTP/1.1 100 Continue\r\n\r\n");
+	bed_run(&h.s.bed, NS_S);
+	job_init(&j, h.s.up, "GET", "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&h.s.bed, 50 * NS_MS);
+	assert_text(&j.log, "end:unasked");
+	assert_int_equal(scene_used(&h.s), 0);
+	job_fini(&j);
+	hasty_fini(&h);
+}
+
 /* Held back by its reader, behind a write that failed: what arrived before is not lost. */
 static void test_write_failed_while_paused(void **state)
 {
@@ -591,6 +692,9 @@ int main(void)
 		TEST(test_batch_abandoned_while_it_ends),
 		TEST(test_abandon_at_every_instant_and_in_every_callback),
 		TEST(test_unasked_tunnel),
+		TEST(test_unasked_tunnel_ends_a_trial),
+		TEST(test_unasked_answers_take_no_time),
+		TEST(test_unasked_interim_answer),
 		TEST(test_write_failed_while_paused),
 		TEST(test_connection_manners),
 		TEST(test_parting),
