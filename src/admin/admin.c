@@ -4,6 +4,8 @@
 
 #define ADMIN_HEAD_FOR (10 * NS_S)
 #define ADMIN_IDLE_FOR (60 * NS_S)
+#define ADMIN_STALL_FOR \
+	(10 * NS_S)      /* who sends, or takes, nothing makes room for others */
 #define ADMIN_CLIENTS 16 /* they fit into FDS_SPARE */
 
 struct admin {
@@ -310,6 +312,8 @@ struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 		.ctx = a,
 		.head_for = ADMIN_HEAD_FOR,
 		.idle_for = ADMIN_IDLE_FOR,
+		.body_for = ADMIN_STALL_FOR,
+		.write_for = ADMIN_STALL_FOR,
 		.add_date = true,
 		.server_name = SLICE("weir"),
 	};

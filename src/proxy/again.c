@@ -43,6 +43,7 @@ bool forward_again(struct forward *f, enum err why)
 {
 	if (f->answering || call_again(&f->call, f->x.route->upstream, why) != RETRY_GO)
 		return false;
+	capture_begin(&f->capture, 0); /* it has been noted */
 	f->head_sent = false;
 	f->resent = 0;
 	return true;

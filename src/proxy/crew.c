@@ -224,6 +224,7 @@ void crew_free(struct crew **handle)
 		return;
 	*handle = NULL;
 	crew_forget_reload(c);
+	c->ask_again = false;
 	admin_free(&c->admin);
 	alerts_stop(c->alerts);
 	for (uint32_t i = 0; i < c->count; i++)

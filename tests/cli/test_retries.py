@@ -147,6 +147,24 @@ def test_a_status_is_retried_if_that_is_asked_for(bench):
         assert [(w["status"], w["count"], w["text"]) for w in proxy.status()["words"]] == [(503, 1, "busy")]
 
 
+def test_each_attempt_has_its_own_words(bench):
+    """What the first one was answered is not said again for the second, which is cut off."""
+    seen = []
+
+    def script(peer, n):
+        if peer.request():
+            seen.append(n)
+            if len(seen) == 1:
+                peer.send(BUSY)
+            else:
+                peer.reset()
+    proxy, _ = bench(script, "--retry-on", "503", "--retries", 1)
+    with Client(proxy.port, GET) as c:
+        assert c.answer().status == 502
+    words = [(w["kind"], w["status"], w["count"]) for w in proxy.status()["words"]]
+    assert len(seen) == 2 and sorted(words, key=str) == [("reset", None, 1), ("status", 503, 1)]
+
+
 @pytest.mark.parametrize("answer", (
     BUSY, BUSY.replace(b"Content-Length: 4\r\n\r\nbusy", b"Content-Length: 0\r\n\r\n"),
     BUSY.replace(b"Content-Length: 4\r\n\r\nbusy", b"Content-Length: 12288\r\n\r\n" + b"x" * 12288),
