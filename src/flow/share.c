@@ -26,6 +26,7 @@ struct share {
 	_Atomic uint64_t waiting, waiting_peak;
 	char apart_3[LINE_BYTES];
 	struct quota sockets;
+	struct last_word last_word;
 	char apart_4[LINE_BYTES];
 	struct seat seat[];
 };
@@ -295,6 +296,11 @@ void share_arrived(struct share *s, uint32_t seat)
 bool share_is_quiet(const struct share *s, uint32_t seat)
 {
 	return atomic_load(&s->seat[seat].post) == 0;
+}
+
+struct last_word *share_last_word(struct share *s)
+{
+	return &s->last_word;
 }
 
 struct quota *share_sockets(struct share *s)

@@ -26,6 +26,7 @@
 #define WEIR_FLOW_SHARE_H
 
 #include "base/quota.h"
+#include "flow/last_word.h"
 
 struct share;
 
@@ -97,6 +98,9 @@ MUST_USE bool share_send(struct share *s, uint32_t seat);
 void share_arrived(struct share *s, uint32_t seat);
 /* It wants none, and none is on its way. */
 bool share_is_quiet(const struct share *s, uint32_t seat);
+
+/* How all seats close connections first. */
+struct last_word *share_last_word(struct share *s);
 
 /* --- connections, in every state --- */
 struct quota *share_sockets(struct share *s); /* no bound at first */

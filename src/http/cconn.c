@@ -122,29 +122,6 @@ void cconn_leave(struct cconn *cc)
 	upstream_note_no_conn(u);
 }
 
-void cconn_close_first(struct cconn *cc)
-{
-	enum io_close how = IO_CLOSE_FIN;
-	if (!cc->up->cfg.idle_fin)
-		how = conn_quiet_close(&cc->conn);
-	if (how == IO_CLOSE_RESET)
-		conn_farewell(&cc->conn);
-	cconn_close(cc, how);
-}
-
-/* An RST tells it at once and leaves nothing behind, but is never sent again: lost on the way it
- * leaves the server's slot held. */
-void cconn_break(struct cconn *cc)
-{
-	cconn_close(cc, cc->up->cfg.idle_fin ? IO_CLOSE_FIN : IO_CLOSE_RESET);
-}
-
-void cconn_close_idle(struct cconn *cc)
-{
-	cc->up->stats.closed_idle++;
-	cconn_close_first(cc);
-}
-
 struct call *cconn_detach(struct cconn *cc)
 {
 	struct call *call = cc->call;

@@ -225,10 +225,13 @@ ns_t pool_again_at(const struct upstream *u)
 	return spare_again_at(&u->spare, pool_ready(u), worker_now(u->worker));
 }
 
-void upstream_pool(const struct upstream *u, struct upstream_pool *view)
+void upstream_pool(struct upstream *u, struct upstream_pool *view)
 {
+	bool fin = close_is_fin(u);
 	*view = (struct upstream_pool){ .learned = idle_age_learned(&u->idle_age),
 		.hinted = u->hinted,
+		.fin = fin,
+		.fin_learned = fin && !u->cfg.idle_fin,
 		.window = u->cfg.tended ? demand_window(&u->demand) : u->cfg.idle_for,
 		.connecting = u->conns[CCONN_CONNECTING].len,
 		.pending = u->conns[CCONN_PENDING].len };

@@ -790,5 +790,6 @@ void upstream_note_refusal(struct upstream *u)
 	retry_hold(&u->retry, ns_add(worker_now(u->worker), RETRY_HOLD));
 	u->stats.refused++;
 	u->refused = true;
+	close_note_refused(u);
 	zombie_note_refused(u);
 }

@@ -42,6 +42,7 @@
 #include "conn/tls.h"
 #include "flow/gate.h"
 #include "flow/hangup.h"
+#include "flow/last_word.h"
 #include "flow/health.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
@@ -100,6 +101,8 @@ struct upstream_cfg {
 	enum upstream_abandon abandon;
 	/* ABANDON_AUTO: it has come to another belief (upstream_hangup). NULL: nobody asks. */
 	void (*on_mind)(void *ctx);
+	/* It closes by FIN from now on, whatever idle_fin says (flow/last_word.h). The same. */
+	void (*on_fin)(void *ctx);
 	void *on_mind_ctx;
 	ns_t connect_for; /* of the socket: TLS has its own bound (conn/tls.h) */
 	ns_t drain_for, ghost_for, settle_for, idle_for;
@@ -108,7 +111,9 @@ struct upstream_cfg {
 	ns_t stall_for; /* between bytes of an answer, while we read, and between those of a request
 			   that the server does not take (ERR_IDLE); 0: no bound. Both end the call as
 			   an abandoned one. */
-	bool idle_fin; /* close idle connections by FIN, not by RST */
+	/* Close idle connections, and those that are broken off, by FIN, not by RST. Without it that
+	 * changes when a reset seems to have been lost (flow/last_word.h). */
+	bool idle_fin;
 	/* Idle connections are closed before the server does it (its Keep-Alive, or what it was
 	 * seen to do), and when demand does not need them (flow/demand.h). */
 	bool tended;
@@ -332,12 +337,13 @@ struct upstream_stats {
 const struct upstream_stats *upstream_stats(const struct upstream *u);
 struct upstream_pool {
 	ns_t learned; /* the server closes idle connections at this age; NS_NEVER: not known */
-	ns_t hinted; /* so it said last; NS_NEVER: it does not say */
+	ns_t hinted;           /* so it said last; NS_NEVER: it does not say */
+	bool fin, fin_learned; /* how it closes; and not by its configuration */
 	ns_t window; /* an idle connection that nobody needs is kept for so long */
 	uint32_t connecting,
 		pending; /* connects under way, and calls that wait for their turn */
 };
-void upstream_pool(const struct upstream *u, struct upstream_pool *view);
+void upstream_pool(struct upstream *u, struct upstream_pool *view);
 /* NULL: no TLS. */
 const struct tls_counts *upstream_tls_counts(const struct upstream *u);
 /* Bytes so far, those of open connections too (walks them). */

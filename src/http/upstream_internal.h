@@ -74,6 +74,7 @@ struct upstream {
 	struct list resting; /* struct call, by again_at */
 	struct admission admission;
 	struct hangup hangup;
+	struct last_word last_word; /* with a share its own is in use */
 	/* pool.c's */
 	struct demand demand;
 	struct idle_age idle_age;
@@ -406,9 +407,18 @@ void zombie_note_refused(struct upstream *u);
 /* A whole answer came, in its own time. */
 void zombie_note_served(struct cconn *cc);
 
-/* --- cconn.c --- */
-/* Closes one that the server may not be done with. */
+/* --- close.c --- */
+bool close_is_fin(struct upstream *u);
+/* We close first: so that it leaves no TIME_WAIT where that is safe. */
+void cconn_close_first(struct cconn *cc);
+/* In the midst of something: by RST, unless that is not to be relied on. */
 void cconn_break(struct cconn *cc);
+/* As cconn_close_first, with an idle connection. */
+void cconn_close_idle(struct cconn *cc);
+/* The server refused a call. */
+void close_note_refused(struct upstream *u);
+
+/* --- cconn.c --- */
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* An idle connection gets a call. */
@@ -430,12 +440,6 @@ void cconn_abandon(struct cconn *cc);
 void cconn_close_socket(struct cconn *cc, enum io_close how);
 /* Closes for good; the slot settles unless it became a ghost before. */
 void cconn_close(struct cconn *cc, enum io_close how);
-/* We close first: so that it leaves no TIME_WAIT where that is safe. */
-void cconn_close_first(struct cconn *cc);
-/* In the midst of something: by RST, unless that is not to be relied on. */
-void cconn_break(struct cconn *cc);
-/* As cconn_close_first, with an idle connection. */
-void cconn_close_idle(struct cconn *cc);
 void cconn_free(struct cconn *cc);
 /* An IDLE connection whose socket and slot have gone to another thread, charged as it is. */
 void cconn_leave(struct cconn *cc);

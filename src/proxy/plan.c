@@ -488,9 +488,19 @@ static void on_mind(void *ctx)
 	text_fini(&why);
 }
 
+static void on_fin(void *ctx)
+{
+	const struct target *t = ctx;
+	fprintf(stderr,
+		"weir proxy: upstream %s: it refused a call within the limit, so a reset may "
+		"not have reached it: connections are closed by FIN from now on\n",
+		t->name);
+}
+
 static void seat_upstream(struct target *t, struct upstream_cfg *up)
 {
 	up->on_mind = on_mind;
+	up->on_fin = on_fin;
 	up->on_mind_ctx = t;
 	up->share = t->share;
 	up->seat = t->proxy->seat.nth;

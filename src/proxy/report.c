@@ -31,7 +31,7 @@ static uint64_t limit_of(const struct slots *s)
 	return limit == SLOTS_NO_LIMIT ? UINT64_MAX : limit;
 }
 
-static void gauges_fill(struct gauges *g, const struct upstream *u)
+static void gauges_fill(struct gauges *g, struct upstream *u)
 {
 	const struct slots *slots = upstream_slots(u);
 	const struct queue *queue = upstream_queue(u);
@@ -161,6 +161,8 @@ static void pool_add(struct upstream_pool *sum, const struct upstream_pool *p)
 {
 	sum->learned = ns_min(sum->learned, p->learned);
 	sum->hinted = ns_min(sum->hinted, p->hinted);
+	sum->fin |= p->fin;
+	sum->fin_learned |= p->fin_learned;
 	sum->connecting += p->connecting;
 	sum->pending += p->pending;
 	sum->window = ns_max(sum->window, p->window);

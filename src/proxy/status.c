@@ -148,6 +148,11 @@ static void json_pool(struct json *j, const struct gauges *g)
 	json_int(j, "reaped", (int64_t)g->stats.reaped);
 	json_int(j, "yielded", (int64_t)g->stats.yielded);
 	json_int(j, "aged", (int64_t)g->stats.aged);
+	json_cstr(j, "close_idle", g->pool.fin ? "fin" : "reset");
+	json_cstr(j, "close_idle_because",
+		g->pool.fin_learned ? "the server refused a call within the limit: a "
+				      "reset may not have reached it"
+				    : NULL);
 	json_end(j);
 }
 

@@ -453,6 +453,41 @@ static void test_ports_that_come_free_at_once(void **state)
 	ports_free(&ports);
 }
 
+/* The server's slot stays held by a connection that is gone: once a call was refused for that,
+ * FINs are sent, which arrive. */
+static void lost_reset(bool found_out, bool configured)
+{
+	const struct sim_cfg lossy = { .seed = 1, .lose_rst = 1 };
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	cfg.idle_for = NS_S;
+	cfg.limit_auto = found_out;
+	cfg.idle_fin = configured;
+	scene_init(&s, &lossy, &cfg);
+	upstream_note_refusal(s.up); /* it was not sent a reset yet */
+	ask(&s, "GET", 3 * NS_S);
+	assert_int_equal(scene_used(&s), 0);
+	assert_int_equal(s.open, !configured);
+	assert_int_equal(view_of(&s).fin, configured);
+	upstream_note_refusal(s.up);
+	const bool learns = !found_out && !configured;
+	assert_int_equal(view_of(&s).fin, learns || configured);
+	assert_int_equal(view_of(&s).fin_learned, learns);
+	uint64_t open = s.open;
+	ask(&s, "GET", 3 * NS_S);
+	assert_int_equal(scene_used(&s), 0);
+	assert_int_equal(s.open - open, found_out);
+	scene_fini(&s);
+}
+
+static void test_a_reset_that_is_lost(void **state)
+{
+	(void)state;
+	lost_reset(false, false);
+	lost_reset(true, false);
+	lost_reset(false, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +506,7 @@ int main(void)
 		TEST(test_ready_ones_that_are_not_welcome),
 		TEST(test_ports_that_run_out),
 		TEST(test_ports_that_come_free_at_once),
+		cmocka_unit_test(test_a_reset_that_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
