@@ -73,6 +73,11 @@ bool health_note(const struct health_set *set, struct health *h, enum health_sig
 void health_ask(struct health *h, ns_t until, ns_t now);
 /* It is out, its time is over, and nobody is trying it. */
 bool health_is_due(const struct health *h, ns_t now);
+/* It is out as it asked for that. */
+static inline bool health_is_asked(const struct health *h)
+{
+	return h->state == HEALTH_OUT && h->why == HEALTH_ASKED;
+}
 /* A call goes there to try it. */
 void health_try(struct health *h, ns_t now);
 const char *health_state_label(enum health_state state); /* "in" "out" "trial" */

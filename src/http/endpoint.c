@@ -66,10 +66,13 @@ void endpoint_avoid(struct upstream *u, struct endpoint *e)
 	e->avoid_until = ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR);
 }
 
+/* Lower is better. */
+#define RANK_ASKED 6
 static int rank(const struct endpoint *e, const struct call *call, ns_t now)
 {
 	int out = e->health.state == HEALTH_IN     ? 0
 		  : health_is_due(&e->health, now) ? 1
+		  : health_is_asked(&e->health)    ? 3
 						   : 2;
 	return 2 * out + (e->avoid_until > now || e->id == call->shun);
 }
@@ -86,6 +89,7 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 	ns_t now = worker_now(u->worker);
 	const struct endpoint *due = health_due(u, call);
 	uint32_t n = u->endpoint_count, best = n;
+	bool again = call->tried && call->tried_of == u->endpoints_set;
 	if (call->tried_of != u->endpoints_set) { /* they are others by now */
 		call->tried_of = u->endpoints_set;
 		call->tried = 0;
@@ -93,6 +97,9 @@ struct endpoint *endpoint_pick(struct upstream *u, struct call *call)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t at = (u->next_endpoint + i) % n;
 		if (call->tried & 1u << at)
+			continue;
+		/* Who asked to be left alone does not stand in for one that is away. */
+		if (again && rank(u->endpoints[at], call, now) >= RANK_ASKED)
 			continue;
 		if (best == n || u->endpoints[at] == due ||
 			(u->endpoints[best] != due &&

@@ -259,6 +259,28 @@ static void test_one_rests(void **state)
 	scene_end(&s);
 }
 
+/* Where the others are gone it has its rest all the same. */
+static void test_one_rests_and_the_others_die(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_with(&s, WAVE, 60 * NS_S);
+	waves(&s, NS_S);
+	s.sites.site[0].answer = REST;
+	waves(&s, NS_S / 2);
+	assert_int_equal(upstream_endpoint(s.up, 0).health.why, HEALTH_ASKED);
+	s.sites.site[0].answer = OK;
+	stop(&s, 1);
+	stop(&s, 2);
+	forget(&s);
+	waves(&s, NS_S);
+	assert_int_equal(s.sites.site[0].requests, 0);
+	assert_true(s.failed > 0);
+	waves(&s, 5 * NS_S);
+	assert_true(s.sites.site[0].requests > 0);
+	scene_end(&s);
+}
+
 static void test_all_rest(void **state)
 {
 	(void)state;
@@ -292,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_all_are_bad),
 		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_one_rests),
+		cmocka_unit_test(test_one_rests_and_the_others_die),
 		cmocka_unit_test(test_all_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
