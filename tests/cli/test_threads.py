@@ -163,7 +163,8 @@ def test_a_limit_of_requests_is_one_too(apis, tmp_path, n):
         apis[0].free.clear()
         callers = Callers(p.port, 16)
         eventually(lambda: p.status()["queue"]["waiting"] == 13)
-        assert p.status()["slots"]["used"] == apis[0].now == 3
+        eventually(lambda: apis[0].now == 3)  # a slot is taken before the server has the request
+        assert p.status()["slots"]["used"] == 3
         apis[0].free.set()
         eventually(lambda: callers.good > 300)
         callers.end()
