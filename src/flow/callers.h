@@ -20,7 +20,7 @@
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
  *         3. The need seen of late fades by half each CALLERS_FADE_FOR.
  *         4. Past CALLERS_MAX further callers share one place.
- * COST    O(1) a call; callers_refresh O(callers). 130 bytes a caller; one that holds nothing,
+ * COST    O(1) a call; callers_refresh O(callers). Some 150 bytes a caller; one that holds nothing,
  *         waits for nothing and has no claim left is forgotten.
  */
 #ifndef WEIR_FLOW_CALLERS_H

@@ -16,7 +16,7 @@
  *         3. chance_within never falls as the time grows.
  *         4. Answers are of the last chance_refresh; it is the app's to call it often enough.
  * COST    chance_done O(1); chance_refresh O(CHANCE_SPANS); chance_frees about 4 µs when first
- *         asked of a span after a refresh, then O(1); 23 KiB.
+ *         asked of a span after a refresh, then O(1); 20 KiB.
  */
 #ifndef WEIR_FLOW_CHANCE_H
 #define WEIR_FLOW_CHANCE_H

@@ -13,7 +13,7 @@
  *            has changed (SPEED), and not a queue.
  *         3. A verdict needs more than noise: where the error is too large, OPEN.
  *         4. A time is known only when every call of the step has had as long.
- * COST    708 bytes a step; all O(1) but gain_know: O(buckets).
+ * COST    Some 700 bytes a step; all O(1) but gain_know: O(buckets).
  */
 #ifndef WEIR_FLOW_GAIN_H
 #define WEIR_FLOW_GAIN_H

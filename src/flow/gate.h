@@ -5,7 +5,7 @@
  * MODEL   LATE: others would make better use of the slot; the call's own time has run down, or
  *         will have in the queue. SHUT: nobody is likely to make it; probes go on, so that it
  *         is seen when that ends. For a probe that is over in time two more go, and what was
- *         learned while it was shut is halved: from one probe to all in as many answers as there
+ *         learned before counts for half: from one probe to all in as many answers as there
  *         are doublings.
  *         A call that has to wait is let in if so many slots are expected to come free before it
  *         would be too late, less a margin of some standard deviations. The margin learns: who

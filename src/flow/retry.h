@@ -82,7 +82,8 @@ struct retry {
 	struct quantile takes; /* median time to a whole answer */
 };
 
-/* seats: threads that each have one of these for the same server: what is lent is shared. */
+/* seats: threads that each have one of these for the same server: what is lent is shared out, one
+ * a seat at least. */
 void retry_init(struct retry *r, uint32_t seats);
 /* A call is sent for the first time. */
 static inline void retry_note_call(struct retry *r)

@@ -4,8 +4,8 @@
  *
  * MODEL   A refusal says that the server takes no more than it has of us. While calls that it
  *         took before still fill it, each further one is refused: a series, which is one piece
- *         of news. It ends when the limit has been kept, and nothing refused, for a second. In
- *         a series each cut goes deeper by twice as much as the one before, but never by more
+ *         of news. It ends when the limit has been kept, and nothing refused, for a second, or
+ *         a trial was taken. In a series each cut goes deeper by twice as much as the one before, but never by more
  *         than an eighth: so few are refused, and the limit ends little below the wall.
  *         What was refused last is a ceiling: below it the limit may climb fast, above it goes
  *         one call alone, the trial. A trial that is taken does away with the ceiling.

@@ -13,8 +13,8 @@
 /* How fast what a server did is forgotten. */
 #define HALF_LIFE (5 * NS_S)
 /* Of the time that calls have, a caller for whom slots are kept may wait this part. By the
- * simulation of test_hold.c such callers keep 98 % beside a flood, and less stands free for them
- * than with none; with a fifth they would keep 90 %. */
+ * simulation of test_hold.c such callers keep 97 % beside a flood, and less stands free for them
+ * than with none; with a fifth they would keep 93 %. */
 #define SOON_PART 10
 #define BUDGET_SMOOTH 64
 /* For so long a refusal for want of slots shows that they are wanted. */

@@ -4,7 +4,7 @@
  *
  * MODEL   A connection is IDLE (between requests), HEAD (some bytes of a head), BUSY (the
  *         app has a request) or LINGER (answered for the last time; input is read and
- *         dropped so that no RST eats the answer). The app gets on_request, then on_body*,
+ *         dropped so that no RST eats the answer); sconn.def has all of its states. The app gets on_request, then on_body*,
  *         on_body_end, and answers when it likes; on_end closes every exchange that began
  *         with on_request, exactly once. An app may answer by a tunnel (sconn_tunnel): what
  *         follows, both ways, is bytes with no HTTP in them.

@@ -3,8 +3,8 @@
  * get a connection, are sent, answered, abandoned. Proxy and load stand on it.
  *
  * MODEL   A call is one request to the server and its answer. It is NEW, QUEUED (waits for a
- *         slot), CONNECTING (has a slot), SENDING (on a connection), and ends with on_end, or
- *         silently with call_abandon. A cconn is one connection with at most one call; its
+ *         slot), CONNECTING (has a slot), SENDING (on a connection), RESTING (until it is sent
+ *         again), and ends with on_end, or silently with call_abandon. A cconn is one connection with at most one call; its
  *         slot (flow/slots.h) says how it counts. What an abandoned call leaves behind is a
  *         zombie: it keeps its slot until the server answers or closes.
  *         A call becomes a tunnel when its Upgrade is answered by 101, or is one from the
@@ -111,8 +111,9 @@ struct upstream_cfg {
 	ns_t stall_for; /* between bytes of an answer, while we read, and between those of a request
 			   that the server does not take (ERR_IDLE); 0: no bound. Both end the call as
 			   an abandoned one. */
-	/* Close idle connections, and those that are broken off, by FIN, not by RST. Without it that
-	 * changes when a reset seems to have been lost (flow/last_word.h). */
+	/* Close idle connections, and those that are broken off (but for tunnels, and by
+	 * ABANDON_RESET), by FIN, not by RST. Without it that changes when a reset seems to have
+	 * been lost (flow/last_word.h). */
 	bool idle_fin;
 	/* Idle connections are closed before the server does it (its Keep-Alive, or what it was
 	 * seen to do), and when demand does not need them (flow/demand.h). */

@@ -1,5 +1,5 @@
-/* upstream, cconn and call: shared by upstream.c (admission), cconn.c (one connection),
- * tunnel.c and call.c (what the app calls). */
+/* upstream, cconn and call: shared by the files of the client side; each part below names the file
+ * that it is of. */
 #ifndef WEIR_HTTP_UPSTREAM_INTERNAL_H
 #define WEIR_HTTP_UPSTREAM_INTERNAL_H
 

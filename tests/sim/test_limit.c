@@ -184,7 +184,7 @@ static void test_wall_halved_under_slow_calls(void **state)
 }
 
 /* What it costs to follow a wall within 5 s: one call in 220 of a server that does 60 a second,
- * and less than one in 1,000 of one that does 400 or more. */
+ * and less than one in 1,000 of one that does 250 or more. */
 static void test_cost_of_following(void **state)
 {
 	(void)state;

@@ -325,7 +325,7 @@ static void assert_near_best(const char *what, const struct model *m)
 	struct counts n = simulate(m), best = simulate(&other);
 	print_row(what, &n, &best);
 	assert_true((double)all_good(&n) >= 0.97 * (double)all_good(&best));
-	/* Who is refused is told so when he comes: 99 of 100. */
+	/* Who is refused is told so when he comes: 49 of 50. */
 	assert_true(n.told_late <= 10 || n.told_late <= n.told_at_once / 50);
 }
 
