@@ -73,12 +73,13 @@ enum gate_verdict gate_ask_again(const struct gate *g, ns_t budget, ns_t left)
 }
 
 enum gate_verdict gate_ask(
-	const struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now)
+	struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now)
 {
 	double best = chance_within(g->calls, call->budget);
 	if (best < GATE_FUTILE)
 		return !call->waits && probe_is_due(g, limit, now) ? GATE_PROBE
 								   : GATE_SHUT;
+	g->owed = 0; /* it is open: the next time begins with one */
 	double worth = best * GATE_WORTH;
 	if (is_late(g, call->budget, call->left, worth))
 		return GATE_LATE;

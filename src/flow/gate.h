@@ -62,7 +62,7 @@ struct gate_call {
 
 /* PROBE is a promise: gate_probe_sent follows, then gate_probe_over. */
 enum gate_verdict gate_ask(
-	const struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now);
+	struct gate *g, const struct gate_call *call, uint32_t limit, ns_t now);
 /* The same of one that was let in, while it waits and when it is its turn: never PROBE. */
 enum gate_verdict gate_ask_again(const struct gate *g, ns_t budget, ns_t left);
 /* A call was refused: when it came, or having waited. */

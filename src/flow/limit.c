@@ -67,9 +67,11 @@ enum limit_state limit_state(const struct limit *l)
 	return l->silent ? LIMIT_BROWN_OUT : l->state;
 }
 
-bool limit_is_cut(const struct limit *l)
+bool limit_is_cut(const struct limit *l, ns_t now)
 {
-	return l->cause == LIMIT_BY_REFUSAL && !l->silent;
+	bool lately = now - l->wall.cut_at < WALL_TRY_EACH;
+	return l->cause == LIMIT_BY_REFUSAL && !l->silent &&
+	       (lately || l->state == LIMIT_BROWN_OUT);
 }
 
 static void enter(struct limit *l, ns_t now, enum limit_state state, enum limit_cause why)
@@ -184,8 +186,10 @@ static void knee_settle(struct limit *l, ns_t now, const struct gain_fact *after
 		l->clear = l->before;
 	else if (waits)
 		kept = -KNEE_LESS * l->stand;
-	if (sure && kept > KNEE_MOST * added)
+	if (sure && kept > KNEE_MOST * added) {
 		l->probe_at = now;
+		l->before = *after; /* or what it gained would be counted again */
+	}
 	l->stand = fmax(1, l->stand + fmin(kept, added));
 }
 

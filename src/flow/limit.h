@@ -126,8 +126,9 @@ void limit_ended(
 	struct limit *l, ns_t now, const struct limit_mark *mark, enum limit_end how);
 enum limit_state limit_state(const struct limit *l);
 const char *limit_state_label(enum limit_state state);
-/* It stands where it does because calls were refused, and what was taken is not slow. */
-bool limit_is_cut(const struct limit *l);
+/* It came down because calls were refused, and what was taken is not slow: so lately that more
+ * may be at the server than the limit is, and no trial is due yet; or nothing else is answered. */
+bool limit_is_cut(const struct limit *l, ns_t now);
 /* Why the limit is what it is, in a few words. */
 const char *limit_because(const struct limit *l);
 

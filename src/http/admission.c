@@ -284,8 +284,11 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	if (limited)
 		look(u, now); /* may forget callers */
 	struct caller *c = calls[0]->caller = caller_of(u, calls[0], limited);
-	if (!limited)
+	if (!limited) { /* a reload may set one while it waits */
+		calls[0]->budget = left_until(deadline, now);
+		calls[0]->probe = false;
 		return ERR_OK;
+	}
 	caller_ask(&a->callers, c, n, now);
 	const struct gate_call asked = meets(u, c, n, room, deadline);
 	note_budget(a, asked.left);

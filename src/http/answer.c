@@ -146,6 +146,8 @@ void sconn_interim(struct sconn *c, struct wire *w)
 		return;
 	if (wire_commit_interim(&c->out, w))
 		sconn_try_flush(c);
+	if (outbound_is_flushed(&c->out))
+		c->out.tried = false; /* it was whole, and is no part of the answer */
 }
 
 /* How the payload travels to this client, and what of it is said in the head. */

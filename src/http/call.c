@@ -22,7 +22,7 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 	c->mark.sent_at = 0;
 	const struct health_end end = health_end_of(u, c, why);
 	const uint32_t at = c->at;
-	const bool kept = c->reused;
+	const bool kept = c->kept;
 	hold_call_over(u, c);
 	u->refused = false;
 	c->ops->on_end(c, why); /* its storage is the app's again */

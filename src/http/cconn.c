@@ -146,6 +146,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 	cc->in.scan = (struct h1_scan){ 0 };
 	call->conn = cc;
 	call->reused = cc->pooled;
+	call->kept = cc->life.served > 0;
 }
 
 void cconn_assign(struct cconn *cc, struct call *call)

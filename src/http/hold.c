@@ -42,7 +42,6 @@ static void tell_others(const struct upstream *u)
 
 void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 {
-	uint64_t answered = u->share ? share_answered(u->share) : u->stats.answered;
 	ns_t in = ns_min(plea->in, u->cfg.pause_max);
 	if (!u->brake || plea->by == RETRY_AFTER_NONE)
 		return;
@@ -51,6 +50,7 @@ void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 		in = health_ask_for(u, at, in);
 	if (!in)
 		return;
+	uint64_t answered = u->share ? share_answered(u->share) : u->stats.answered;
 	brake_ask(u->brake, plea, in, answered, worker_now(u->worker));
 	tell_others(u);
 	upstream_poke(u);

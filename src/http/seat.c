@@ -121,7 +121,11 @@ static void parcel_close(struct parcel *p, struct worker *w)
 	struct conn c = { 0 };
 	enum io_close how = IO_CLOSE_FIN;
 	if (conn_adopt(&c, w->loop, &p->conn) == ERR_OK) {
-		how = conn_quiet_close(&c);
+		struct last_word *word = share_last_word(p->share);
+		if (!last_word_is_fin(word))
+			how = conn_quiet_close(&c);
+		if (how == IO_CLOSE_RESET)
+			last_word_reset(word);
 		conn_close(&c, how);
 	}
 	if (p->way)

@@ -70,7 +70,8 @@ void tune_look(struct upstream *u)
 uint32_t tune_surplus(const struct upstream *u)
 {
 	uint32_t surplus = slots_surplus(&u->slots);
-	if (!surplus || !u->tuner || u->refused_kept || !tuner_is_cut(u->tuner))
+	if (!surplus || !u->tuner || u->refused_kept ||
+		!tuner_is_cut(u->tuner, worker_now(u->worker)))
 		return surplus;
 	uint32_t taken = slots_limit(&u->slots) + surplus;
 	return taken > u->cfg.limit ? taken - u->cfg.limit : 0;

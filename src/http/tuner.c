@@ -79,10 +79,10 @@ void tuner_ended(
 	unlock(t);
 }
 
-bool tuner_is_cut(struct tuner *t)
+bool tuner_is_cut(struct tuner *t, ns_t now)
 {
 	lock(t);
-	bool cut = limit_is_cut(&t->limit);
+	bool cut = limit_is_cut(&t->limit, now);
 	unlock(t);
 	return cut;
 }

@@ -25,7 +25,7 @@ uint32_t tuner_sent(
 	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);
-bool tuner_is_cut(struct tuner *t);
+bool tuner_is_cut(struct tuner *t, ns_t now);
 /* {state, because, since_ms, wall, knee, max, refused, shown: [{level, ms, rate}, ...]} */
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now);
 

@@ -5,6 +5,7 @@
 #include "io/dns.h"
 #include "io/thread.h"
 #include "proto/h1.h"
+#include "proto/path.h"
 #include "proxy/config_internal.h"
 #include "proxy/source.h"
 #include "proxy/way.h"
@@ -327,6 +328,19 @@ static void check_host(struct config *c, const struct config_route *r)
 			r->host);
 }
 
+/* Another would take no request: what it is meant for is refused (plan_path_is_clear). */
+static bool is_read_as_written(const char *path)
+{
+	char *buf = mem_alloc(strlen(path) + 1);
+	bool same = true, climbs;
+	for (int params = PATH_KEEPS_PARAMS; params <= PATH_DROPS_PARAMS; params++)
+		same &= slice_eq(
+			path_read(slice_of(path), (enum path_params)params, buf, &climbs),
+			slice_of(path));
+	mem_free(buf);
+	return same;
+}
+
 static void check_path(struct config *c, const struct config_route *r)
 {
 	const char *star = strchr(r->path, '*');
@@ -340,6 +354,11 @@ static void check_path(struct config *c, const struct config_route *r)
 	else if (star && (star[1] || star[-1] != '/'))
 		conf_complain(c->conf, route_place(r, "path"),
 			"path: '%s': a * stands at the end, behind a /, as in /v1/*",
+			r->path);
+	else if (!is_read_as_written(r->path))
+		conf_complain(c->conf, route_place(r, "path"),
+			"path: '%s': write it as servers read it: without escapes, ;, \\, //, "
+			"or dot segments",
 			r->path);
 }
 

@@ -158,6 +158,22 @@ static void test_opens_by_doubling(void **state)
 		gate_probe_over(&gate, false);
 }
 
+/* What probes were owed as it opened is not owed at the next spell. */
+static void test_a_spell_begins_with_one_probe(void **state)
+{
+	(void)state;
+	see(100, 4 * NS_S);
+	gate_probe_sent(&gate, 0);
+	gate_probe_sent(&gate, 0);
+	assert_true(gate_probe_over(&gate, true) && gate_probe_over(&gate, true));
+	see(1000, 100 * NS_MS);
+	assert_int_equal(ask(BUDGET, 0), GATE_GO);
+	see(1000000, 4 * NS_S);
+	assert_int_equal(ask(BUDGET, 0), GATE_PROBE);
+	gate_probe_sent(&gate, 0);
+	assert_int_equal(ask(BUDGET, 0), GATE_SHUT);
+}
+
 #undef TEST
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
@@ -173,6 +189,7 @@ int main(void)
 		TEST(test_probes_while_shut),
 		TEST(test_no_probe_without_a_slot),
 		TEST(test_opens_by_doubling),
+		TEST(test_a_spell_begins_with_one_probe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
