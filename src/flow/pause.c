@@ -125,11 +125,19 @@ bool pause_take(struct pause *p, uint32_t n, ns_t now)
 	NEVER_HERE();
 }
 
-void pause_untake(struct pause *p, uint32_t n)
+bool pause_take_again(struct pause *p, ns_t now)
 {
-	if (p->state == PAUSE_PROBE)
+	const enum pause_state state = pause_look(p, now);
+	if (state == PAUSE_PROBE && !p->since)
+		p->since = now;
+	return state != PAUSE_SHUT;
+}
+
+void pause_untake(struct pause *p, uint32_t n, ns_t taken_at)
+{
+	if (p->state == PAUSE_PROBE && taken_at == p->since)
 		p->since = 0;
-	else if (p->state == PAUSE_RAMP)
+	else if (p->state == PAUSE_RAMP && taken_at >= p->since)
 		p->credit += n;
 }
 

@@ -48,10 +48,13 @@ void pause_init(struct pause *p);
 void pause_ask(struct pause *p, ns_t until, uint64_t answered, ns_t now);
 /* Whether calls may go now; with `n` they go, together. */
 MUST_USE bool pause_take(struct pause *p, uint32_t n, ns_t now);
-/* They did not go after all: nothing has happened since pause_take. */
-void pause_untake(struct pause *p, uint32_t n);
-/* A call that was sent at that time has ended, by whatever but another pause. */
-/* True: it was the probe, or after it, and calls go from now on. */
+/* The same for one that has been let go before, and is sent once more. */
+MUST_USE bool pause_take_again(struct pause *p, ns_t now);
+/* What was taken then did not go after all (n 0: by pause_take_again). Others may have asked and
+ * taken since. */
+void pause_untake(struct pause *p, uint32_t n, ns_t taken_at);
+/* A call that was sent at that time has ended, by whatever but another pause. True: it was the
+ * probe, or after it, and calls go from now on. */
 bool pause_ended(struct pause *p, ns_t sent_at, ns_t now);
 /* The state by now. */
 enum pause_state pause_look(struct pause *p, ns_t now);

@@ -54,9 +54,20 @@ bool brake_take(struct brake *b, uint32_t n, ns_t now)
 	return may;
 }
 
-void brake_untake(struct brake *b, uint32_t n)
+bool brake_take_again(struct brake *b, ns_t now)
 {
-	pause_untake(lock(b), n);
+	if (LIKELY(!brake_is_on(b)))
+		return true;
+	bool may = pause_take_again(lock(b), now);
+	unlock(b);
+	return may;
+}
+
+void brake_untake(struct brake *b, uint32_t n, ns_t taken_at)
+{
+	if (LIKELY(!brake_is_on(b)))
+		return;
+	pause_untake(lock(b), n, taken_at);
 	unlock(b);
 }
 

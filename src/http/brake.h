@@ -46,7 +46,8 @@ static inline bool brake_is_on(const struct brake *b)
 	return atomic_load_explicit(&b->on, memory_order_relaxed);
 }
 MUST_USE bool brake_take(struct brake *b, uint32_t n, ns_t now);
-void brake_untake(struct brake *b, uint32_t n);
+MUST_USE bool brake_take_again(struct brake *b, ns_t now);
+void brake_untake(struct brake *b, uint32_t n, ns_t taken_at);
 /* True: it was the probe, and calls go from now on. */
 bool brake_ended(struct brake *b, ns_t sent_at, ns_t now);
 ns_t brake_next(struct brake *b, ns_t now);

@@ -123,17 +123,18 @@ bool hold_lets_go(const struct upstream *u)
 
 bool hold_take(struct upstream *u, const struct call *call, uint32_t n)
 {
+	const ns_t now = worker_now(u->worker);
 	if (LIKELY(!is_asked(u)))
 		return true;
-	if (call->replayed) /* it has been let go once */
-		return hold_until(u) == 0;
-	return brake_take(u->brake, n, worker_now(u->worker));
+	if (call->replayed)
+		return brake_take_again(u->brake, now);
+	return brake_take(u->brake, n, now);
 }
 
 void hold_untake(struct upstream *u, const struct call *call, uint32_t n)
 {
-	if (u->brake && !call->replayed)
-		brake_untake(u->brake, n);
+	if (u->brake)
+		brake_untake(u->brake, call->replayed ? 0 : n, worker_now(u->worker));
 }
 
 void hold_call_over(struct upstream *u, const struct call *call)

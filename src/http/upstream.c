@@ -702,8 +702,9 @@ static void upstream_close_all(struct upstream *u)
 			struct call *call = cc->call;
 			cc->call = NULL;
 			if (cc->state == CCONN_IDLE)
-				conn_farewell(&cc->conn);
-			cconn_close(cc, IO_CLOSE_RESET);
+				cconn_close_first(cc);
+			else
+				cconn_break(cc);
 			if (call)
 				call_finish(call, u, ERR_STOPPING);
 		}

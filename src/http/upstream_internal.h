@@ -268,6 +268,7 @@ bool hold_look(struct upstream *u);
 bool hold_lets_go(const struct upstream *u);
 /* Whether `n` calls, of which this is the first, go now as far as the server asks. */
 MUST_USE bool hold_take(struct upstream *u, const struct call *call, uint32_t n);
+/* They do not go after all; in the same turn. */
 void hold_untake(struct upstream *u, const struct call *call, uint32_t n);
 void hold_call_over(struct upstream *u, const struct call *call);
 ns_t hold_again_at(const struct upstream *u); /* when to look again unasked */

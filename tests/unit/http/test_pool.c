@@ -488,6 +488,36 @@ static void test_a_reset_that_is_lost(void **state)
 	lost_reset(false, true);
 }
 
+/* What is at rest and what is at work when it stops. */
+static enum err told_at_the_end(bool configured, bool at_work)
+{
+	struct upstream_cfg cfg = tended();
+	struct scene s;
+	struct job j;
+	cfg.idle_fin = configured;
+	scene_init(&s, NULL, &cfg);
+	if (at_work)
+		s.answer = NULL;
+	submit(&s, &j, 1);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(scene_in(&s, at_work ? SLOT_BUSY : SLOT_IDLE), 1);
+	upstream_free(&s.up);
+	ended(&j, 1, at_work ? ERR_STOPPING : ERR_OK);
+	bed_run(&s.bed, 10 * NS_MS);
+	enum err end = raw_server_nth(&s.server, 0)->end;
+	scene_fini(&s);
+	return end;
+}
+
+static void test_how_it_stops(void **state)
+{
+	(void)state;
+	for (int at_work = 0; at_work < 2; at_work++) {
+		assert_int_equal(told_at_the_end(false, at_work), ERR_RESET);
+		assert_int_equal(told_at_the_end(true, at_work), ERR_EOF);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +537,7 @@ int main(void)
 		TEST(test_ports_that_run_out),
 		TEST(test_ports_that_come_free_at_once),
 		cmocka_unit_test(test_a_reset_that_is_lost),
+		TEST(test_how_it_stops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
