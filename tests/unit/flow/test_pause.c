@@ -71,12 +71,52 @@ static void test_the_probe_decides(void **state)
 	assert_int_equal(p.times, 2);
 	/* a probe that did not go is none */
 	assert_true(pause_take(&p, 1, then + 3 * NS_S));
-	pause_untake(&p, 1);
+	pause_untake(&p, 1, then + 3 * NS_S);
 	assert_true(pause_take(&p, 1, then + 3 * NS_S));
 	/* and one that takes long is not waited for */
 	assert_false(pause_take(&p, 1, then + 4 * NS_S - 1));
 	assert_true(pause_take(&p, 1, then + 4 * NS_S));
 	assert_int_equal(p.state, PAUSE_RAMP);
+}
+
+/* Threads ask and take between a take and its end: it undoes no more than itself. */
+static void test_what_is_undone_is_ones_own(void **state)
+{
+	struct pause p;
+	const ns_t then = START + NS_S, soon = then + NS_MS;
+	(void)state;
+	pause_init(&p);
+	assert_true(pause_take(&p, 4, START)); /* by a thread that is slow */
+	pause_ask(&p, then, 0, START);
+	assert_true(pause_take(&p, 1, then)); /* by another */
+	pause_untake(&p, 4, START);
+	assert_false(pause_take(&p, 1, soon));
+	assert_true(pause_ended(&p, then, soon));
+	pause_untake(&p, 4, START);
+	assert_true(pause_take(&p, 1, soon)); /* the ramp's first */
+	assert_false(pause_take(&p, 1, soon));
+	pause_untake(&p, 1, soon);
+	assert_true(pause_take(&p, 1, soon));
+}
+
+static void test_what_is_sent_once_more(void **state)
+{
+	struct pause p;
+	const ns_t then = START + NS_S;
+	(void)state;
+	pause_init(&p);
+	assert_true(pause_take_again(&p, START));
+	pause_ask(&p, then, 0, START);
+	assert_false(pause_take_again(&p, then - 1));
+	/* it is the probe, if there was none */
+	assert_true(pause_take_again(&p, then));
+	assert_false(pause_take(&p, 1, then));
+	pause_untake(&p, 0, then);
+	assert_true(pause_take(&p, 1, then));
+	/* or goes beside it: it may be the probe itself, whose connection died */
+	assert_true(pause_take_again(&p, then + NS_MS));
+	pause_untake(&p, 0, then + NS_MS);
+	assert_false(pause_take(&p, 1, then + NS_MS));
 }
 
 /* How many go in a span, with always one more that waits. */
@@ -237,6 +277,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_goes_until_then),
 		cmocka_unit_test(test_a_longer_one_wins),
 		cmocka_unit_test(test_the_probe_decides),
+		cmocka_unit_test(test_what_is_undone_is_ones_own),
+		cmocka_unit_test(test_what_is_sent_once_more),
 		cmocka_unit_test(test_the_ramp_does_not_burst),
 		cmocka_unit_test(test_the_start_is_as_foretold),
 		cmocka_unit_test(test_several_go_together),

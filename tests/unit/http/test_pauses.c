@@ -264,6 +264,33 @@ static void test_a_replay_waits(void **state)
 	end(&s, 2);
 }
 
+/* It is the probe then: nothing goes beside it. */
+static void test_a_replay_is_the_probe(void **state)
+{
+	const struct upstream_cfg cfg = cfg_of(4);
+	struct scene s;
+	(void)state;
+	start(&s, &cfg);
+	draw(&s, ANSWER);
+	s.answer = NULL;
+	submit(&s, 0, 20 * NS_S, ERR_OK); /* on the kept one */
+	submit(&s, 1, 20 * NS_S, ERR_OK);
+	jobs[0].call.replayable = true;
+	bed_run(&s.bed, 5 * NS_MS);
+	raw_say(raw_server_nth(&s.server, 1), TOO_MANY);
+	bed_run(&s.bed, 5 * NS_MS);
+	submit(&s, 2, 20 * NS_S, ERR_OK);
+	raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_RESET);
+	bed_run(&s.bed, 5100 * NS_MS);
+	assert_int_equal(jobs[0].readies, 2);
+	assert_int_equal(jobs[2].readies, 0);
+	assert_int_equal(s.requests, 4);
+	s.answer = ANSWER;
+	bed_run(&s.bed, NS_S); /* as long as a probe is waited for */
+	assert_text(&jobs[2].log, OK_LOG);
+	end(&s, 3);
+}
+
 /* Calls that are admitted together wait together, and go as one. */
 static void test_a_gather_waits(void **state)
 {
@@ -420,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_what_asks_for_it),
 		cmocka_unit_test(test_nobody_waits_for_it),
 		cmocka_unit_test(test_a_replay_waits),
+		cmocka_unit_test(test_a_replay_is_the_probe),
 		cmocka_unit_test(test_a_gather_waits),
 		cmocka_unit_test(test_a_refusal_is_the_limits),
 		cmocka_unit_test(test_one_caller_waits_alone),
