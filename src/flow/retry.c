@@ -83,31 +83,40 @@ static uint32_t bit_of(const struct retry_ask *q)
 
 /* --- the accounts --- */
 
-/* Fifths do not add up to 1 in binary. */
-#define WHOLE (1 - 1e-6)
-
 void retry_init(struct retry *r, uint32_t seats)
 {
-	*r = (struct retry){ .trust = RETRY_TRUST,
-		.lent = (RETRY_LENT + seats - 1) / seats };
+	*r = (struct retry){ .lent = (RETRY_LENT + seats - 1) / seats };
 	quantile_init(&r->takes, 0.5);
+}
+
+static double reserved(const struct retry *r)
+{
+	return r->trust > 0 ? r->trust : 0;
 }
 
 static bool has_budget(const struct retry *r)
 {
-	return r->budget >= WHOLE || (r->cfg.share > 0 && r->made < r->lent);
+	return r->budget - reserved(r) >= RETRY_WHOLE ||
+	       (r->cfg.share > 0 && r->made < r->lent);
 }
 
 /* Calls of a long outage need not pay for all that was replayed in it. */
-void retry_draw(struct retry *r)
+static void draw(struct retry *r)
 {
 	r->made++;
 	r->budget = r->budget - 1 > -RETRY_SAVED ? r->budget - 1 : -RETRY_SAVED;
 }
 
+void retry_draw(struct retry *r)
+{
+	draw(r);
+	if (r->trust > r->budget) /* it was lent */
+		r->trust = r->budget;
+}
+
 void retry_draw_replay(struct retry *r)
 {
-	retry_draw(r);
+	draw(r);
 	r->trust -= 1;
 }
 

@@ -5,17 +5,18 @@
  *         (sent beside one that keeps its caller waiting), or a replay (a kept connection had
  *         died; the engine's own, once a call). Two accounts bound them:
  *         - the budget: each call pays in RETRY_SHARE, each extra draws 1. A retry or a hedge
- *           is made while there is 1 in it. The first RETRY_LENT extras of all are lent, so
- *           that a program of few calls is helped too, and paid back by the calls to come.
- *         - trust in kept connections: each call pays in RETRY_SHARE, each replay draws 1.
- *           Replays are not refused (their calls did nothing wrong); when the trust is used
- *           up, nothing is kept and each call gets a fresh connection, which needs none.
+ *           is made while there is 1 in it beside what the trust may still draw. The first
+ *           RETRY_LENT extras of all are lent, so that a program of few calls is helped too,
+ *           and paid back by the calls to come.
+ *         - trust in kept connections: each call pays in RETRY_SHARE, each replay draws 1, and
+ *           so does what is lent to a retry. Replays are not refused (their calls did nothing
+ *           wrong); when the trust is used up, nothing is kept and each call gets a fresh
+ *           connection, which needs none.
  * RULES   1. What the server may have acted on is sent again only if its method is idempotent
  *            (RFC 9110 9.2.2), the whole request is at hand, and nothing of an answer came.
  *         2. Extras <= RETRY_SHARE of the calls, or RETRY_LENT while that is more, from the
- *            first on, whatever the server does. Only replays may go beyond that, by
- *            RETRY_TRUST and the calls that were on kept connections at the instant the trust
- *            ended.
+ *            first on, whatever the server does. Only replays may go beyond that, by the calls
+ *            that were on kept connections at the instant the trust ended.
  *         3. Never into a server that refuses for want of slots, or said when to come again.
  *         4. Not with less time left than half of the answers take.
  * COST    O(1).
@@ -37,6 +38,8 @@
 #define RETRY_SAVED 100.0
 /* The same for trust: ten dead connections in a row, and the rest are not tried. */
 #define RETRY_TRUST 10.0
+/* Fifths do not add up to 1 in binary. */
+#define RETRY_WHOLE (1 - 1e-6)
 /* So long a refusal stands for those to come: it is about one answer's time of most servers,
  * and each further refusal renews it. */
 #define RETRY_HOLD NS_S
@@ -89,7 +92,8 @@ void retry_init(struct retry *r, uint32_t seats);
 static inline void retry_note_call(struct retry *r)
 {
 	r->budget += r->budget < RETRY_SAVED ? r->cfg.share : 0;
-	r->trust += r->trust < RETRY_TRUST ? RETRY_SHARE : 0;
+	r->trust = r->trust < RETRY_TRUST - RETRY_SHARE ? r->trust + RETRY_SHARE
+							: RETRY_TRUST;
 }
 /* A whole answer took so long. */
 static inline void retry_note_answer(struct retry *r, ns_t took)
@@ -126,7 +130,7 @@ void retry_draw_replay(struct retry *r);
 /* Kept connections may be used. */
 static inline bool retry_trusts(const struct retry *r)
 {
-	return r->trust >= 1;
+	return r->trust >= RETRY_WHOLE || r->made < r->lent;
 }
 /* They may, but look at each first: of late some were dead. */
 static inline bool retry_doubts(const struct retry *r)

@@ -1,5 +1,6 @@
 /* What is sent again, and how much of it there may be. */
 #include "flow/retry.h"
+#include "base/rng.h"
 #include "tests/unit/base/unit.h"
 
 #define ALL (RETRY_ON_CONNECT | RETRY_ON_RESET)
@@ -222,7 +223,7 @@ static void test_amplification_of_an_outage(void **state)
 		setup(NULL);
 		uint64_t extras = extras_of(n);
 		assert_true(extras <= (n > 50 ? n / 5 : RETRY_LENT));
-		assert_true(extras + 1 >= n / 5);
+		assert_true(extras + (uint64_t)RETRY_TRUST + 1 >= n / 5);
 	}
 }
 
@@ -230,8 +231,9 @@ static void test_few_calls_are_helped_too(void **state)
 {
 	(void)state;
 	assert_int_equal(extras_of(5), RETRY_LENT); /* each twice */
-	assert_int_equal(extras_of(45), 0);         /* until it is paid back */
-	assert_int_equal(extras_of(5), 1);
+	/* until it is paid back, and as much is there for replays */
+	assert_int_equal(extras_of(99), 0);
+	assert_int_equal(extras_of(1), 1);
 	setup(NULL);
 	retry.cfg.share = 0;
 	assert_int_equal(extras_of(100), 0);
@@ -282,16 +284,42 @@ static void test_replays_draw_on_the_same(void **state)
 static void test_trust_comes_back_slowly(void **state)
 {
 	(void)state;
-	uint64_t calls = 10000, replays = 0;
-	for (uint64_t i = 0; i < calls; i++) {
+	uint64_t replays = 0;
+	for (uint64_t calls = 1; calls <= 10000; calls++) {
 		retry_note_call(&retry);
 		if (!retry_trusts(&retry))
 			continue;
 		retry_draw_replay(&retry);
 		replays++;
+		assert_true(replays <= (calls > 50 ? calls / 5 : RETRY_LENT));
 	}
-	assert_true(replays <= calls / 5 + 10);
-	assert_true(replays >= calls / 6);
+	assert_true(replays >= 10000 / 6);
+}
+
+/* Retries and replays by turns, from each first mixture of them: they stay within one share. */
+static void test_replays_and_retries_together(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 1000; seed++) {
+		struct rng rng;
+		uint64_t extras = 0, retries = 0, often = seed % 11;
+		rng_init(&rng, seed);
+		setup(NULL);
+		for (uint64_t calls = 1; calls <= 1000; calls++) {
+			retry_note_call(&retry);
+			bool dead = retry_trusts(&retry) && rng_below(&rng, 10) < often;
+			if (dead)
+				retry_draw_replay(&retry);
+			bool again = rng_below(&rng, 4) &&
+				     retry_ask_hedge(&retry, NS_NEVER, 0) == RETRY_GO;
+			if (again)
+				retry_draw(&retry);
+			extras += dead + again;
+			retries += again;
+			assert_true(extras <= (calls > 50 ? calls / 5 : RETRY_LENT));
+		}
+		assert_true(retries > 0);
+	}
 }
 
 static void test_verdicts_are_told(void **state)
@@ -324,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup(test_many_threads_are_lent_as_much_as_one, setup),
 		cmocka_unit_test_setup(test_replays_draw_on_the_same, setup),
 		cmocka_unit_test_setup(test_trust_comes_back_slowly, setup),
+		cmocka_unit_test_setup(test_replays_and_retries_together, setup),
 		cmocka_unit_test_setup(test_verdicts_are_told, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
