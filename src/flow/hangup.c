@@ -1,6 +1,5 @@
 #include "flow/hangup.h"
 
-#define LONGEST_FOR (3600 * NS_S)
 /* Of the limit, at most a sixteenth is under watch at once, and no more than this. */
 #define WATCHED_MAX 4
 #define WATCHED_SHARE 16
@@ -139,6 +138,14 @@ bool hangup_ended(struct hangup *h, enum hangup_arm arm, bool soon, ns_t now)
 	return false;
 }
 
+void hangup_forget(struct hangup *h, enum hangup_arm arm)
+{
+	if (arm != HANGUP_LEFT && arm != HANGUP_TRIED)
+		return;
+	CHECK(h->watched > 0);
+	h->watched--;
+}
+
 /* --- trust --- */
 
 void hangup_note_served(struct hangup *h)
@@ -174,7 +181,7 @@ bool hangup_owes(struct hangup *h, ns_t now, ns_t *until)
 
 void hangup_note_took(struct hangup *h, ns_t took, ns_t now)
 {
-	if (now - h->longest_since >= LONGEST_FOR) {
+	if (now - h->longest_since >= HANGUP_LONGEST_FOR) {
 		h->longest_before = h->longest;
 		h->longest = 0;
 		h->longest_since = now;
@@ -231,24 +238,4 @@ void hangup_because(const struct hangup *h, struct text *t)
 		add_trials(h, t);
 	else
 		text_addf(t, "no call was hung up on yet");
-}
-
-static void add_counts(struct hangup_count *sum, const struct hangup_count *c)
-{
-	sum->soon += c->soon;
-	sum->late += c->late;
-}
-
-void hangup_merge(struct hangup *sum, const struct hangup *h)
-{
-	if (h->frees > sum->frees || (h->frees == sum->frees && h->since > sum->since)) {
-		sum->frees = h->frees;
-		sum->cause = h->cause;
-		sum->since = h->since;
-	}
-	sum->changes += h->changes;
-	sum->watched += h->watched;
-	add_counts(&sum->tried, &h->tried);
-	add_counts(&sum->left, &h->left);
-	sum->longest = ns_max(sum->longest, hangup_longest(h));
 }

@@ -41,6 +41,8 @@
 #define HANGUP_CHANCE 1e-4
 #define HANGUP_PAUSE (10 * NS_S) /* the first */
 #define HANGUP_PAUSE_MAX (3600 * NS_S)
+#define HANGUP_LONGEST_FOR \
+	(3600 * NS_S) /* what was the longest is, for once or twice that */
 /* The longest call seen may be far from the longest there is. */
 #define HANGUP_MARGIN 2
 #define HANGUP_TRUST_MAX 16 /* so many and more: without bound */
@@ -90,7 +92,8 @@ struct hangup {
 
 void hangup_init(struct hangup *h, uint64_t seed);
 /*
- * What to do with a call that nobody waits for any more. Unless OUT, hangup_ended follows. Let
+ * What to do with a call that nobody waits for any more. Unless OUT, hangup_ended or hangup_forget
+ * follows. Let
  * alone, it would end by `until`; 0: nobody knows. A TRIED one's slot stays charged till then if
  * the server closes without an answer; a TRUSTED one's is free.
  */
@@ -98,6 +101,8 @@ MUST_USE enum hangup_arm hangup_ask(
 	struct hangup *h, uint32_t limit, ns_t until, ns_t now);
 /* It has ended (soon: within HANGUP_SOON), or has not within that time. True: another belief. */
 bool hangup_ended(struct hangup *h, enum hangup_arm arm, bool soon, ns_t now);
+/* It comes to no end that tells anything. */
+void hangup_forget(struct hangup *h, enum hangup_arm arm);
 /* The probability of what the trials showed, were hang-ups unseen. */
 double hangup_chance(const struct hangup *h);
 
@@ -117,7 +122,5 @@ ns_t hangup_longest(const struct hangup *h);
 
 /* "8 of 8 calls hung up on ended within 100 ms, ..." */
 void hangup_because(const struct hangup *h, struct text *t);
-/* Of several threads', of which each learns by itself: counts are summed; frees, if one says so. */
-void hangup_merge(struct hangup *sum, const struct hangup *h);
 
 #endif

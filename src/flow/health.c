@@ -11,7 +11,7 @@ void health_init(struct health *h, ns_t now)
 
 static double fade(const struct health *h, ns_t now)
 {
-	return exp2(-(double)(now - h->at) / (double)HEALTH_HALF);
+	return exp2(-(double)ns_max(now - h->at, 0) / (double)HEALTH_HALF);
 }
 
 static void count(struct health *h, bool good, ns_t now)
@@ -19,7 +19,7 @@ static void count(struct health *h, bool good, ns_t now)
 	const double faded = fade(h, now);
 	h->good = h->good * faded + good;
 	h->bad = h->bad * faded + !good;
-	h->at = now;
+	h->at = ns_max(h->at, now);
 	h->in_a_row = good ? 0 : h->in_a_row + 1;
 }
 

@@ -16,7 +16,7 @@
  *         2. None is put out unless another one that is in does better: what befalls all of
  *            them is no fault of one.
  *         3. What a call met that was sent before its endpoint was put out tells nothing new.
- * CONTEXT `now` never goes back.
+ * CONTEXT `now` may be a little behind what was said before: another thread's clock of a turn.
  */
 #ifndef WEIR_FLOW_HEALTH_H
 #define WEIR_FLOW_HEALTH_H

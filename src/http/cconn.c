@@ -81,6 +81,7 @@ void cconn_close(struct cconn *cc, enum io_close how)
 		return;
 	CHECK(!cc->call);
 	tune_ended(cc->up, &cc->mark, LIMIT_LEFT);
+	zombie_over(cc);
 	upstream_slot_settle(cc->up, cc);
 	race_leave(cc);
 	cconn_close_socket(cc, how);

@@ -46,7 +46,7 @@ void cconn_close_idle(struct cconn *cc)
 void close_note_refused(struct upstream *u)
 {
 	bool fixed = !u->tuner && slots_limit(&u->slots) != SLOTS_NO_LIMIT;
-	if (!fixed || u->cfg.idle_fin || u->hangup.doubt_count > 0)
+	if (!fixed || u->cfg.idle_fin || hangups_doubts(u->hangups))
 		return;
 	if (last_word_refused(word_of(u)) && u->cfg.on_fin)
 		u->cfg.on_fin(u->cfg.on_mind_ctx);

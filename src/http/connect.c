@@ -288,7 +288,7 @@ void attempt_won(struct cconn *cc)
 {
 	struct cconn *holder = race_holder(cc);
 	cc->up->stats.connects++;
-	cc->endpoint->avoid_until = 0;
+	vital_avoid(cc->endpoint->vital, 0);
 	if (holder && holder != cc)
 		race_pass(holder, cc);
 	race_end(cc);

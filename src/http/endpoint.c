@@ -27,9 +27,10 @@ static struct endpoint *endpoint_new(
 	struct endpoint *e = mem_zalloc(sizeof(*e));
 	e->addr = from->addr;
 	e->id = ++u->endpoints_made;
-	health_init(&e->health, worker_now(u->worker));
 	text_init(&e->host);
 	endpoint_add_host(&e->host, from);
+	e->vital = vitals_take(
+		u->vitals, &e->addr, text_slice(&e->host), worker_now(u->worker));
 	endpoint_set_tls(e, u->cfg.tls);
 	local_hold(u, e);
 	list_push_back(&u->gone, &e->node);
@@ -43,6 +44,7 @@ static void endpoint_free_if_done(struct upstream *u, struct endpoint *e)
 	list_remove(&u->gone, &e->node);
 	tls_peer_unref(&e->tls);
 	local_unhold(u, e);
+	vitals_give(u->vitals, &e->vital);
 	text_fini(&e->host);
 	mem_free(e);
 }
@@ -63,18 +65,19 @@ void endpoint_give(struct cconn *cc)
 
 void endpoint_avoid(struct upstream *u, struct endpoint *e)
 {
-	e->avoid_until = ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR);
+	vital_avoid(e->vital, ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR));
 }
 
 /* Lower is better. */
 #define RANK_ASKED 6
 static int rank(const struct endpoint *e, const struct call *call, ns_t now)
 {
-	int out = e->health.state == HEALTH_IN     ? 0
-		  : health_is_due(&e->health, now) ? 1
-		  : health_is_asked(&e->health)    ? 3
-						   : 2;
-	return 2 * out + (e->avoid_until > now || e->id == call->shun);
+	const struct health h = vital_verdict(e->vital);
+	int out = h.state == HEALTH_IN     ? 0
+		  : health_is_due(&h, now) ? 1
+		  : health_is_asked(&h)    ? 3
+					   : 2;
+	return 2 * out + (vital_avoid_until(e->vital) > now || e->id == call->shun);
 }
 
 static bool comes_before(const struct endpoint *a, const struct endpoint *b,
@@ -120,7 +123,8 @@ struct endpoint *endpoint_pick_well(const struct upstream *u)
 	struct endpoint *best = NULL;
 	for (uint32_t i = 0; i < u->endpoint_count; i++) {
 		struct endpoint *e = u->endpoints[i];
-		bool well = e->health.state == HEALTH_IN && e->avoid_until <= now;
+		bool well = vital_state(e->vital) == HEALTH_IN &&
+			    vital_avoid_until(e->vital) <= now;
 		if (well && (!best || e->conns < best->conns))
 			best = e;
 	}

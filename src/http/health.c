@@ -1,12 +1,20 @@
 /*
  * How calls to each of several endpoints end, and what becomes of those that do badly: binds
- * flow/health.h to an upstream. Each thread judges by its own calls.
+ * http/vitals.h to an upstream.
  */
-#include "base/rng.h"
 #include "http/upstream_internal.h"
 
 /* So long after its time any call may try an endpoint; before, one that could be sent again. */
 #define HEALTH_LATE_FOR (30 * NS_S)
+
+void health_start(struct upstream *u)
+{
+	u->vitals = u->cfg.vitals;
+	if (u->vitals)
+		vitals_ref(u->vitals);
+	else
+		u->vitals = vitals_new();
+}
 
 static bool is_judged(const struct upstream *u)
 {
@@ -32,29 +40,37 @@ static void close_idle_of(struct upstream *u, const struct endpoint *e)
 
 bool endpoint_keeps(const struct endpoint *e)
 {
-	return e->live && e->health.state != HEALTH_OUT;
+	return e->live && vital_state(e->vital) != HEALTH_OUT;
 }
 
 /* --- evidence --- */
 
-/* Several weirs, or threads, do not come back at the same instant. */
-static double draw(const struct endpoint *e, ns_t now)
+void health_look(struct upstream *u)
 {
-	return (double)(rng_mix((uint64_t)now, e->id) >> 11) / (double)(1ULL << 53);
+	uint64_t changes = u->endpoint_count > 1 ? vitals_changes(u->vitals) : 0;
+	if (LIKELY(changes == u->vitals_seen))
+		return;
+	u->vitals_seen = changes;
+	for (uint32_t i = 0; i < u->endpoint_count; i++)
+		if (vital_state(u->endpoints[i]->vital) == HEALTH_OUT)
+			close_idle_of(u, u->endpoints[i]);
+}
+
+static void tell(struct upstream *u)
+{
+	health_look(u);
+	seat_ring_others(u);
+	upstream_poke(u);
 }
 
 static void note(
 	struct upstream *u, struct endpoint *e, enum health_sign sign, ns_t sent_at)
 {
-	ns_t now = worker_now(u->worker);
 	struct health_set set = { .n = u->endpoint_count, .share = u->cfg.eject_share };
 	for (uint32_t i = 0; i < u->endpoint_count; i++)
-		set.all[i] = &u->endpoints[i]->health;
-	if (!health_note(&set, &e->health, sign, sent_at, draw(e, now), now))
-		return;
-	if (e->health.state == HEALTH_OUT)
-		close_idle_of(u, e);
-	upstream_poke(u);
+		set.all[i] = &u->endpoints[i]->vital->health;
+	if (vitals_note(u->vitals, e->vital, &set, sign, sent_at, worker_now(u->worker)))
+		tell(u);
 }
 
 void health_note_connect(struct cconn *cc, enum err why)
@@ -106,10 +122,10 @@ static ns_t first_back(const struct upstream *u)
 {
 	ns_t first = NS_NEVER;
 	for (uint32_t i = 0; i < u->endpoint_count; i++) {
-		const struct health *h = &u->endpoints[i]->health;
-		if (h->state != HEALTH_OUT)
+		const struct health h = vital_verdict(u->endpoints[i]->vital);
+		if (h.state != HEALTH_OUT)
 			return 0;
-		first = ns_min(first, h->until);
+		first = ns_min(first, h.until);
 	}
 	return first;
 }
@@ -122,8 +138,8 @@ ns_t health_ask_for(struct upstream *u, uint32_t at, ns_t in)
 		return 0;
 	if (u->endpoint_count < 2)
 		return in;
-	health_ask(&e->health, ns_add(now, in), now);
-	close_idle_of(u, e);
+	vitals_ask(u->vitals, e->vital, ns_add(now, in), now);
+	tell(u);
 	ns_t first = first_back(u);
 	return first > now ? first - now : 0;
 }
@@ -145,10 +161,10 @@ struct endpoint *health_due(const struct upstream *u, const struct call *call)
 	struct endpoint *due = NULL;
 	for (uint32_t i = 0; i < u->endpoint_count; i++) {
 		struct endpoint *e = u->endpoints[i];
-		const struct health *h = &e->health;
-		all_out &= h->state == HEALTH_OUT;
-		if (health_is_due(h, now) &&
-			(may || (call->lone && now >= ns_add(h->until, HEALTH_LATE_FOR))))
+		const struct health h = vital_verdict(e->vital);
+		all_out &= h.state == HEALTH_OUT;
+		if (health_is_due(&h, now) &&
+			(may || (call->lone && now >= ns_add(h.until, HEALTH_LATE_FOR))))
 			due = e;
 	}
 	/* With none left the usual order decides. */
@@ -157,10 +173,9 @@ struct endpoint *health_due(const struct upstream *u, const struct call *call)
 
 void health_note_start(struct cconn *cc)
 {
-	struct health *h = &cc->endpoint->health;
-	ns_t now = worker_now(cc->up->worker);
-	if (cc->call && (h->state == HEALTH_OUT || health_is_due(h, now)))
-		health_try(h, now);
+	if (cc->call)
+		vitals_try(
+			cc->up->vitals, cc->endpoint->vital, worker_now(cc->up->worker));
 }
 
 uint32_t upstream_endpoints(const struct upstream *u)
@@ -173,6 +188,6 @@ struct upstream_endpoint_view upstream_endpoint(const struct upstream *u, uint32
 	const struct endpoint *e = u->endpoints[nth];
 	return (struct upstream_endpoint_view){ .host = text_slice(&e->host),
 		.addr = e->addr,
-		.health = e->health,
+		.health = vital_view(u->vitals, e->vital),
 		.conns = e->conns };
 }

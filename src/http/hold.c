@@ -32,14 +32,6 @@ static uint64_t waiting(const struct upstream *u)
 	return u->share ? share_waiting(u->share) : u->queue.waiting;
 }
 
-static void tell_others(const struct upstream *u)
-{
-	uint32_t seats = u->share ? share_seats(u->share) : 0;
-	for (uint32_t i = 0; i < seats; i++)
-		if (i != u->cfg.seat)
-			share_ring(u->share, i);
-}
-
 void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 {
 	ns_t in = ns_min(plea->in, u->cfg.pause_max);
@@ -52,7 +44,7 @@ void hold_ask(struct upstream *u, uint32_t at, const struct brake_plea *plea)
 		return;
 	uint64_t answered = u->share ? share_answered(u->share) : u->stats.answered;
 	brake_ask(u->brake, plea, in, answered, worker_now(u->worker));
-	tell_others(u);
+	seat_ring_others(u);
 	upstream_poke(u);
 }
 
@@ -142,7 +134,7 @@ void hold_call_over(struct upstream *u, const struct call *call)
 	if (LIKELY(!is_asked(u)) || !call->granted_at)
 		return;
 	if (brake_ended(u->brake, call->granted_at, worker_now(u->worker)))
-		tell_others(u); /* what they hold back may go, too */
+		seat_ring_others(u); /* what they hold back may go, too */
 	upstream_poke(u);
 }
 

@@ -222,6 +222,14 @@ static struct parcel *parcel_pack(struct cconn *cc, uint32_t to)
 	return p;
 }
 
+void seat_ring_others(const struct upstream *u)
+{
+	uint32_t seats = u->share ? share_seats(u->share) : 0;
+	for (uint32_t i = 0; i < seats; i++)
+		if (i != u->cfg.seat)
+			share_ring(u->share, i);
+}
+
 /* --- who goes first --- */
 
 bool seat_may_go(const struct upstream *u, const struct ticket *t)

@@ -40,7 +40,7 @@ void upstream_slot_settle(struct upstream *u, struct cconn *cc)
 	ns_t rtt = conn_is_open(&cc->conn) ? io_rtt(&cc->conn.sock) : 0;
 	ns_t settle = ns_max(2 * rtt, u->cfg.settle_for), until;
 	if (slot->state != SLOT_IDLE &&
-		hangup_owes(&u->hangup, worker_now(u->worker), &until)) {
+		hangups_owes(u->hangups, worker_now(u->worker), &until)) {
 		cc->slot = slot;
 		upstream_slot_ghost(u, cc, until);
 		return;
@@ -78,7 +78,7 @@ void upstream_slot_call_over(struct upstream *u, struct cconn *cc)
 	ns_t until;
 	if (upstream_is_conn_unit(u) || !cc->slot)
 		return;
-	if (hangup_owes(&u->hangup, worker_now(u->worker), &until))
+	if (hangups_owes(u->hangups, worker_now(u->worker), &until))
 		upstream_slot_ghost(u, cc, until);
 	else
 		upstream_slot_unused(u, cc);
@@ -397,6 +397,7 @@ static void on_pump(struct io_defer *d)
 	struct ticket *t;
 	while ((slot = slots_expire(&u->slots, now)))
 		slot_give(u, slot);
+	health_look(u);
 	admission_sift(u);
 	while ((n = list_pop_front(&u->pushed_out)))
 		batch_end(u, NODE_BATCH(n), NODE_BATCH(n)->why);
@@ -621,12 +622,13 @@ struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg)
 	slots_init(
 		&u->slots, cfg->unit, cfg->limit_auto ? 1 : cfg->limit, cfg->drain_share);
 	admission_init(u);
-	hangup_init(&u->hangup, (uint64_t)worker_now(w) ^ (uint64_t)cfg->seat);
 	pool_init(u);
 	queue_init(&u->queue, &u->admission.callers, cfg->queue_max, cfg->queue_for);
 	seat_take(u);
 	tune_start(u);
 	hold_start(u);
+	zombies_start(u);
+	health_start(u);
 	upstream_set_sockets_max(u);
 	for (size_t i = 0; i < CCONN_STATES; i++)
 		list_init(&u->conns[i]);
@@ -743,6 +745,8 @@ void upstream_free(struct upstream **up)
 	share_unref(&u->share);
 	tuner_unref(&u->tuner);
 	brake_unref(&u->brake);
+	hangups_unref(&u->hangups);
+	vitals_unref(&u->vitals);
 	tls_client_unref(&u->cfg.tls);
 	mem_free(u);
 	*up = NULL;

@@ -41,16 +41,16 @@
 #include "base/json.h"
 #include "conn/tls.h"
 #include "flow/gate.h"
-#include "flow/hangup.h"
 #include "flow/last_word.h"
-#include "flow/health.h"
 #include "flow/queue.h"
 #include "flow/retry.h"
 #include "flow/slots.h"
 #include "http/brake.h"
+#include "http/hangups.h"
 #include "http/message.h"
 #include "http/ports.h"
 #include "http/tuner.h"
+#include "http/vitals.h"
 #include "io/mail.h"
 
 struct upstream;
@@ -99,6 +99,10 @@ struct upstream_cfg {
 	ns_t queue_for;
 	enum upstream_connections connections;
 	enum upstream_abandon abandon;
+	/* What was learned of hang-ups; as `tuner`. */
+	struct hangups *hangups;
+	/* How its places do; as `tuner`. */
+	struct vitals *vitals;
 	/* ABANDON_AUTO: it has come to another belief (upstream_hangup). NULL: nobody asks. */
 	void (*on_mind)(void *ctx);
 	/* It closes by FIN from now on, whatever idle_fin says (flow/last_word.h). The same. */
@@ -371,7 +375,7 @@ struct brake *upstream_brake(const struct upstream *u);
 /* NULL: the limit is fixed. */
 struct tuner *upstream_tuner(const struct upstream *u);
 /* What was learned of calls that nobody waits for; cfg.abandon, in force now. */
-const struct hangup *upstream_hangup(const struct upstream *u);
+struct hangups *upstream_hangups(const struct upstream *u);
 enum upstream_abandon upstream_abandon(const struct upstream *u);
 /* In a word; auto: what it does. */
 const char *upstream_abandon_label(enum upstream_abandon abandon, bool frees);

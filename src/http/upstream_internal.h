@@ -34,9 +34,8 @@ struct endpoint {
 	uint32_t conns;       /* open or opening: the least used gets the next */
 	/* Of each source; [0] without any. NULL: ports are not counted. */
 	struct ports_way *ways[UPSTREAM_SOURCES_MAX];
-	bool live;        /* new connections may go there */
-	ns_t avoid_until; /* could not be reached: the others come first */
-	struct health health;
+	bool live; /* new connections may go there */
+	struct vital *vital;
 };
 
 /* --- admission.c --- */
@@ -73,7 +72,10 @@ struct upstream {
 		first_bytes; /* p95 of the time to an answer's head; with hedge_p95 */
 	struct list resting; /* struct call, by again_at */
 	struct admission admission;
-	struct hangup hangup;
+	struct hangups *hangups;
+	struct vitals *vitals;
+	uint64_t
+		vitals_seen; /* vitals_changes, when idle connections were last judged by it */
 	struct last_word last_word; /* with a share its own is in use */
 	/* pool.c's */
 	struct demand demand;
@@ -315,6 +317,8 @@ void seat_take(struct upstream *u);
 void seat_leave(struct upstream *u);
 /* Before admitting: since when the first call waits. */
 void seat_tell_front(struct upstream *u);
+/* They look again, soon. */
+void seat_ring_others(const struct upstream *u);
 bool seat_may_go(const struct upstream *u, const struct ticket *t);
 /* After admitting: tells what is left, wakes whom it may concern, hands over what is wanted. */
 void seat_settle(struct upstream *u);
@@ -322,6 +326,9 @@ ns_t seat_again_at(const struct upstream *u); /* when to look again unasked */
 bool seat_is_quiet(const struct upstream *u); /* nothing is on its way to it */
 
 /* --- health.c --- */
+void health_start(struct upstream *u);
+/* Idle connections are closed to places that are left out, whichever thread said so. */
+void health_look(struct upstream *u);
 /* What a call's end says of where it went; at 0: nothing. */
 struct health_end {
 	uint32_t at;
@@ -395,12 +402,15 @@ void tunnel_on_eof(struct cconn *cc);
 void tunnel_abandon(struct cconn *cc);
 
 /* --- zombie.c --- */
+void zombies_start(struct upstream *u);
 /* Nobody waits for its answer any more: it drains. The whole request is with the kernel. */
 void zombie_begin(struct cconn *cc);
 /* Its answer is whole, whoever waits for it. False: because we had hung up, as it seems. */
 bool zombie_answered(struct cconn *cc);
 /* Its connection has ended without one, and is about to be closed. */
 void zombie_closed(struct cconn *cc);
+/* It is closed, whatever became of it. */
+void zombie_over(struct cconn *cc);
 void zombie_on_timer(struct cconn *cc);
 /* Zombies hold their whole share: hangs up on them where that frees slots. False: on none. */
 bool zombies_hang_up(struct upstream *u);

@@ -1,5 +1,5 @@
 /* Zombies: calls whose caller has been answered and whose server is still at work. Binds
- * flow/hangup.h to an upstream. */
+ * http/hangups.h to an upstream. */
 #include "http/internal.h"
 #include "http/upstream_internal.h"
 
@@ -22,14 +22,30 @@ static void tell_mind(struct upstream *u, bool changed)
 		u->cfg.on_mind(u->cfg.on_mind_ctx);
 }
 
+void zombies_start(struct upstream *u)
+{
+	u->hangups = u->cfg.hangups;
+	if (u->hangups)
+		hangups_ref(u->hangups);
+	else
+		u->hangups = hangups_new((uint64_t)worker_now(u->worker));
+}
+
 /* The lot's verdict on it, once. */
 static void zombie_judge(struct cconn *cc, bool soon)
 {
 	enum hangup_arm arm = cc->arm;
 	cc->arm = HANGUP_OUT;
 	if (arm != HANGUP_OUT)
-		tell_mind(
-			cc->up, hangup_ended(&cc->up->hangup, arm, soon, zombie_now(cc)));
+		tell_mind(cc->up,
+			hangups_ended(cc->up->hangups, arm, soon, zombie_now(cc)));
+}
+
+void zombie_over(struct cconn *cc)
+{
+	if (cc->arm != HANGUP_OUT)
+		hangups_forget(cc->up->hangups, cc->arm);
+	cc->arm = HANGUP_OUT;
 }
 
 /* --- for how long a slot stays charged when its connection has gone --- */
@@ -38,7 +54,7 @@ static void zombie_judge(struct cconn *cc, bool soon)
 static ns_t end_of_broken(const struct cconn *cc)
 {
 	const struct upstream *u = cc->up;
-	ns_t now = zombie_now(cc), longest = hangup_longest(&u->hangup);
+	ns_t now = zombie_now(cc), longest = hangups_longest(u->hangups);
 	ns_t at = ns_max(ns_add(now, u->cfg.ghost_for), ns_add(cc->sent_at, longest));
 	return ns_min(at, ns_max(ns_add(now, u->cfg.ghost_for), ns_add(now, GHOST_MAX)));
 }
@@ -46,7 +62,7 @@ static ns_t end_of_broken(const struct cconn *cc)
 static ns_t natural_end(const struct cconn *cc)
 {
 	ns_t now = zombie_now(cc);
-	return ns_min(hangup_natural_end(&cc->up->hangup, cc->sent_at, now),
+	return ns_min(hangups_natural_end(cc->up->hangups, cc->sent_at, now),
 		ns_add(now, cc->up->cfg.ghost_for));
 }
 
@@ -63,7 +79,7 @@ void zombie_begin(struct cconn *cc)
 	struct upstream *u = cc->up;
 	enum hangup_arm arm = HANGUP_OUT;
 	if (u->cfg.abandon == ABANDON_AUTO)
-		arm = hangup_ask(&u->hangup, slots_limit(&u->slots), natural_end(cc),
+		arm = hangups_ask(u->hangups, slots_limit(&u->slots), natural_end(cc),
 			zombie_now(cc));
 	slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
 	cc->arm = arm;
@@ -117,7 +133,7 @@ void zombie_on_timer(struct cconn *cc)
 bool zombies_hang_up(struct upstream *u)
 {
 	bool some = false;
-	if (u->cfg.abandon != ABANDON_AUTO || !u->hangup.frees)
+	if (u->cfg.abandon != ABANDON_AUTO || !hangups_frees(u->hangups))
 		return false;
 	LIST_EACH (&u->conns[CCONN_DRAINING], n, after) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
@@ -132,7 +148,7 @@ bool zombies_hang_up(struct upstream *u)
 void zombie_note_refused(struct upstream *u)
 {
 	if (!u->tuner && u->cfg.abandon == ABANDON_AUTO)
-		tell_mind(u, hangup_note_refused(&u->hangup, worker_now(u->worker)));
+		tell_mind(u, hangups_note_refused(u->hangups, worker_now(u->worker)));
 }
 
 void zombie_note_served(struct cconn *cc)
@@ -141,14 +157,14 @@ void zombie_note_served(struct cconn *cc)
 	ns_t now = zombie_now(cc);
 	bool is_served = cc->status < 500 && cc->status != 429;
 	if (is_served)
-		hangup_note_took(&u->hangup, now - cc->sent_at, now);
+		hangups_note_took(u->hangups, now - cc->sent_at, now);
 	if (cc->life.served == 1 && slots_room(&u->slots) == 0 && is_served)
-		hangup_note_served(&u->hangup);
+		hangups_note_served(u->hangups);
 }
 
-const struct hangup *upstream_hangup(const struct upstream *u)
+struct hangups *upstream_hangups(const struct upstream *u)
 {
-	return &u->hangup;
+	return u->hangups;
 }
 
 enum upstream_abandon upstream_abandon(const struct upstream *u)

@@ -89,8 +89,8 @@ static void note_limits(
 	r->limit_auto = upstream_tuner(u) != NULL;
 	r->unit = slots->unit;
 	r->abandon = upstream_abandon_label(
-		upstream_abandon(u), upstream_hangup(u)->frees);
-	r->longest = hangup_longest(upstream_hangup(u));
+		upstream_abandon(u), hangups_frees(upstream_hangups(u)));
+	r->longest = hangups_longest(upstream_hangups(u));
 	r->used = share ? share_used(share) : slots_used(slots);
 	r->waiting = share ? share_waiting(share) : queue->waiting;
 	r->queue_max = queue->max;

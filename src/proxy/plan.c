@@ -477,13 +477,13 @@ static void on_told(void *ctx)
 static void on_mind(void *ctx)
 {
 	const struct target *t = ctx;
-	const struct hangup *h = upstream_hangup(t->up);
+	const struct hangup h = hangups_view(upstream_hangups(t->up));
 	struct text why;
 	text_init(&why);
-	hangup_because(h, &why);
+	hangup_because(&h, &why);
 	fprintf(stderr, "weir proxy: upstream %s: %s: %s\n", t->name,
-		h->frees ? "it frees the slots of calls that are hung up on, so they are"
-			 : "calls that nobody waits for are drained again",
+		h.frees ? "it frees the slots of calls that are hung up on, so they are"
+			: "calls that nobody waits for are drained again",
 		why.ptr);
 	text_fini(&why);
 }
@@ -508,6 +508,12 @@ static void seat_upstream(struct target *t, struct upstream_cfg *up)
 	up->ports = t->proxy->seat.ports;
 	up->tuner = NULL;
 	up->brake = NULL;
+	up->hangups = NULL;
+	up->vitals = NULL;
+	if (t->share) {
+		up->hangups = shares_hangups(t->proxy->seat.shares, t->share);
+		up->vitals = shares_vitals(t->proxy->seat.shares, t->share);
+	}
 	if (up->pause_max && t->share)
 		up->brake = shares_brake(t->proxy->seat.shares, t->share);
 	if (up->limit_auto && t->share)

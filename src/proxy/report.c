@@ -44,7 +44,7 @@ static void gauges_fill(struct gauges *g, struct upstream *u)
 	g->stats = *upstream_stats(u);
 	g->limit = limit_of(slots);
 	g->abandon = upstream_abandon(u);
-	g->hangup = *upstream_hangup(u);
+	g->hangup = hangups_view(upstream_hangups(u));
 	upstream_pool(u, &g->pool);
 }
 
@@ -61,7 +61,6 @@ static void fill_endpoints(struct report_target *t, const struct target *from)
 		snprintf(e->at, sizeof(e->at), "%s", at.ptr);
 		text_fini(&at);
 		e->conns = v.conns;
-		e->out = v.health.state != HEALTH_IN;
 		e->state = v.health.state;
 		e->why = v.health.why;
 		if (v.health.state == HEALTH_OUT)
@@ -187,14 +186,7 @@ static void merge_endpoint(struct report_target *t, const struct report_endpoint
 		struct report_endpoint *e = &t->endpoints[i];
 		if (strcmp(e->at, from->at) != 0)
 			continue;
-		if (from->out && !e->out) {
-			e->state = from->state;
-			e->why = from->why;
-		}
 		e->conns += from->conns;
-		e->out += from->out;
-		e->back_for = ns_max(e->back_for, from->back_for);
-		e->times += from->times;
 		return;
 	}
 	if (t->endpoint_count < UPSTREAM_ENDPOINTS_MAX)
@@ -219,7 +211,6 @@ static void merge_target(struct report *sum, const struct report_target *from)
 					    : t->callers_paused;
 		for (uint32_t i = 0; i < from->endpoint_count; i++)
 			merge_endpoint(t, &from->endpoints[i]);
-		hangup_merge(&t->gauges.hangup, &from->gauges.hangup);
 		t->retired &= from->retired;
 		return;
 	}

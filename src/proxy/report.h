@@ -21,19 +21,18 @@ struct gauges {
 	struct upstream_stats stats;
 	uint64_t limit; /* UINT64_MAX: none */
 	enum upstream_abandon abandon;
-	struct hangup hangup; /* of several threads: hangup_merge */
+	struct hangup hangup; /* one over all threads */
 	struct upstream_pool
 		pool; /* of several: the least that was learned, the longest window */
 };
 
-/* One place of a target, over all threads: each judges for itself. */
+/* One place of a target; how it does is one over all threads. */
 struct report_endpoint {
 	char at[80]; /* address */
 	uint32_t conns;
-	uint32_t out;            /* threads that leave it out now */
-	enum health_state state; /* on one of these, or in */
+	enum health_state state;
 	enum health_why why;
-	ns_t back_for;  /* until it is tried again on one of them */
+	ns_t back_for;  /* OUT: until it is tried again */
 	uint64_t times; /* left out so far */
 };
 

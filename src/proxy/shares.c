@@ -11,6 +11,8 @@ struct entry {
 	struct share *share;
 	struct tuner *tuner; /* NULL: not asked for yet */
 	struct brake *brake; /* the same */
+	struct hangups *hangups;
+	struct vitals *vitals;
 	uint32_t takers;
 };
 
@@ -18,6 +20,7 @@ struct shares {
 	pthread_mutex_t lock;
 	struct list entries; /* under the lock */
 	uint32_t seats;
+	uint64_t made; /* entries, ever; under the lock */
 };
 
 struct shares *shares_new(uint32_t seats)
@@ -57,6 +60,8 @@ static struct entry *add(struct shares *s, const char *key)
 	struct entry *e = mem_zalloc(sizeof(*e));
 	e->key = mem_strdup(key);
 	e->share = share_new(s->seats);
+	e->hangups = hangups_new((uint64_t)s->made++);
+	e->vitals = vitals_new();
 	list_push_back(&s->entries, &e->node);
 	return e;
 }
@@ -98,6 +103,24 @@ struct brake *shares_brake(struct shares *s, const struct share *share)
 	return brake;
 }
 
+struct hangups *shares_hangups(struct shares *s, const struct share *share)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, NULL, share);
+	CHECK(e);
+	pthread_mutex_unlock(&s->lock);
+	return e->hangups;
+}
+
+struct vitals *shares_vitals(struct shares *s, const struct share *share)
+{
+	pthread_mutex_lock(&s->lock);
+	struct entry *e = find(s, NULL, share);
+	CHECK(e);
+	pthread_mutex_unlock(&s->lock);
+	return e->vitals;
+}
+
 void shares_give(struct shares *s, struct share **handle)
 {
 	struct share *share = *handle;
@@ -112,6 +135,8 @@ void shares_give(struct shares *s, struct share **handle)
 		share_unref(&e->share);
 		tuner_unref(&e->tuner);
 		brake_unref(&e->brake);
+		hangups_unref(&e->hangups);
+		vitals_unref(&e->vitals);
 		mem_free(e->key);
 		mem_free(e);
 	}

@@ -11,7 +11,9 @@
 #define WEIR_PROXY_SHARES_H
 
 #include "http/brake.h"
+#include "http/hangups.h"
 #include "http/tuner.h"
+#include "http/vitals.h"
 #include "flow/share.h"
 
 struct shares;
@@ -25,6 +27,9 @@ struct tuner *shares_tuner(
 	struct shares *s, const struct share *share, uint32_t max, ns_t now);
 /* The same of the pauses that the server asks for. */
 struct brake *shares_brake(struct shares *s, const struct share *share);
+/* Of what is learned of hang-ups, and of the places. */
+struct hangups *shares_hangups(struct shares *s, const struct share *share);
+struct vitals *shares_vitals(struct shares *s, const struct share *share);
 void shares_give(struct shares *s, struct share **share); /* fine with NULL */
 
 #endif

@@ -216,7 +216,6 @@ static void json_endpoints(struct json *j, const struct report_target *t)
 		json_cstr(j, "state", health_state_label(e->state));
 		json_cstr(j, "because",
 			e->why == HEALTH_WELL ? NULL : health_why_text(e->why));
-		json_int(j, "threads_out", e->out);
 		json_ms(j, "back_in_ms", e->back_for);
 		json_int(j, "times_out", (int64_t)e->times);
 		json_int(j, "connections", e->conns);

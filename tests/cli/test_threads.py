@@ -16,6 +16,7 @@ import pytest
 
 from pki import LOCAL, Authority
 from test_config import Api, Callers, Proxy
+from test_pause import Quota
 from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
 
 THREADS = (2, 4)
@@ -191,6 +192,84 @@ def test_clients_are_bounded_over_all_threads(apis, tmp_path, n):
             assert said.startswith(b"HTTP/1.1 200 ")
             s.close()
         eventually(lambda: gauges_at_zero(p))
+
+
+# --- what is learned of a server is learned for all ---
+
+def connection_on_each(proxy, n):
+    """A client's connection on each of n threads."""
+    def clients():
+        return [t["clients"] for t in proxy.status()["threads"]]
+
+    found, spare = {}, []
+    while len(found) < n:
+        before = clients()
+        (c,) = connections_of(proxy, 1)
+        nth = next(i for i, (a, b) in enumerate(zip(before, clients())) if b > a)
+        if nth in found:
+            spare.append(c)
+        else:
+            found[nth] = c
+    for c in spare:
+        c.close()
+    return [found[i] for i in range(n)]
+
+
+def status_on(connection, path="/"):
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def test_an_endpoint_that_fails_on_one_thread_is_left_out_by_all(tmp_path):
+    with contextlib.ExitStack() as stack:
+        well, sick = (stack.enter_context(contextlib.closing(Quota())) for _ in range(2))
+        proxy = stack.enter_context(Proxy(
+            tmp_path, f"threads: 2\nconnections: close\nupstream: [{well.url}, {sick.url}]\n"))
+        first, second = connection_on_each(proxy, 2)
+        sick.script = [(502, {})] * 1000
+
+        def state():
+            (up,) = proxy.status()["upstreams"]
+            return {int(e["address"].rsplit(":", 1)[1]): e for e in up["endpoints"]}[sick.port]
+
+        eventually(lambda: status_on(first) and state()["state"] == "out")
+        assert state()["because"] == "several calls in a row failed there" and state()["times_out"] == 1
+        seen = len(sick.seen)
+        answers = [status_on(second) for _ in range(20)]
+        if state()["back_in_ms"] > 0:  # its time was not over meanwhile
+            assert answers == [200] * 20 and len(sick.seen) == seen
+        for c in (first, second):
+            c.close()
+        eventually(lambda: gauges_at_zero(proxy))
+
+
+def test_what_hanging_up_does_is_found_out_once(tmp_path):
+    with contextlib.ExitStack() as stack:
+        origin = stack.enter_context(Verb(
+            "origin", tmp_path, "--limit", 20, "--hangup", "at-once", "--latency",
+            "mix(70%: 5ms, 30%: uniform(700ms, 900ms))"))
+        proxy = stack.enter_context(Verb(
+            "proxy", tmp_path, "--upstream", origin.url, "--limit", 20, "--threads", 2, "--timeout",
+            "200ms", "--queue-for", "50ms", "--abandon", "auto"))
+        argv = [WEIR, "load", "--rate", "150/s", "--for", "300s", proxy.url]
+        callers = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: proxy.status()["upstreams"][0]["abandon"]["does"] == "auto: hang up",
+                       within=90)
+            before = proxy.status()["calls"]["hung_up"]
+            eventually(lambda: proxy.status()["calls"]["hung_up"] > before + 20, within=60)
+            found = proxy.status()["upstreams"][0]["abandon"]
+        finally:
+            callers.terminate()
+            callers.wait()
+        eventually(lambda: gauges_at_zero(proxy))
+        assert origin.status()["refused"] == 0
+    assert "calls hung up on ended within 100 ms" in found["because"] or found["changes"] > 1
+    # said by the thread that found it out, and by no other
+    assert proxy.said.count("it frees the slots of calls that are hung up on") == (found["changes"] + 1) // 2
 
 
 # --- reload and end ---

@@ -208,8 +208,8 @@ static void play(const struct scene *scene, uint64_t seed, bool cap_holds)
 	MUST(c->broken == 0);
 	MUST(c->left == 0 || c->cfg.impatient > 0);
 	MUST(none_twice(s));
-	const struct hangup *h = upstream_hangup(s->proxy.upstream);
-	MUST(scene->learns == ANY || h->frees == (scene->learns == FREES));
+	const struct hangups *h = upstream_hangups(s->proxy.upstream);
+	MUST(scene->learns == ANY || hangups_frees(h) == (scene->learns == FREES));
 	MUST((double)c->good >= scene->good * (double)c->arrived);
 	const char *leak = stage_leak(s);
 	fail_unless(!leak, leak, scene, seed, s);

@@ -395,14 +395,14 @@ static void test_unasked_tunnel_ends_a_trial(void **state)
 		bed_run(&s.bed, i ? 10 * NS_MS : 300 * NS_MS);
 		if (i) {
 			job_abandon(&j);
-			assert_int_equal(upstream_hangup(s.up)->watched, 1);
+			assert_int_equal(hangups_view(upstream_hangups(s.up)).watched, 1);
 			raw_say(raw_server_nth(
 					&s.server, (uint32_t)s.server.accepted - 1),
 				"HTTP/1.1 101 X\r\nUpgrade: x\r\n"
 				"Connection: upgrade\r\n\r\n");
 			bed_run(&s.bed, 10 * NS_MS);
 		}
-		assert_int_equal(upstream_hangup(s.up)->watched, 0);
+		assert_int_equal(hangups_view(upstream_hangups(s.up)).watched, 0);
 		job_fini(&j);
 		bed_run(&s.bed, NS_S);
 	}
@@ -458,7 +458,7 @@ static void test_unasked_answers_take_no_time(void **state)
 		job_fini(&j);
 		bed_run(&s->bed, 2 * NS_S);
 	}
-	assert_int_equal(hangup_longest(upstream_hangup(s->up)), 0);
+	assert_int_equal(hangups_longest(upstream_hangups(s->up)), 0);
 	hasty_fini(&h);
 }
 

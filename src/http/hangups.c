@@ -1,0 +1,117 @@
+#include "http/hangups.h"
+
+struct hangups *hangups_new(uint64_t seed)
+{
+	struct hangups *h = mem_zalloc(sizeof(*h));
+	CHECK(pthread_mutex_init(&h->lock, NULL) == 0);
+	h->refs = 1;
+	hangup_init(&h->hangup, seed);
+	return h;
+}
+
+void hangups_ref(struct hangups *h)
+{
+	h->refs++;
+}
+
+void hangups_unref(struct hangups **hp)
+{
+	struct hangups *h = *hp;
+	*hp = NULL;
+	if (!h || --h->refs > 0)
+		return;
+	pthread_mutex_destroy(&h->lock);
+	mem_free(h);
+}
+
+static struct hangup *lock(struct hangups *h)
+{
+	CHECK(pthread_mutex_lock(&h->lock) == 0);
+	return &h->hangup;
+}
+
+static void unlock(struct hangups *h)
+{
+	h->frees = h->hangup.frees;
+	h->doubts = h->hangup.doubt_count > 0;
+	h->owes = h->hangup.owed > 0;
+	h->longest = h->hangup.longest;
+	h->longest_until = ns_add(h->hangup.longest_since, HANGUP_LONGEST_FOR);
+	CHECK(pthread_mutex_unlock(&h->lock) == 0);
+}
+
+enum hangup_arm hangups_ask(struct hangups *h, uint32_t limit, ns_t until, ns_t now)
+{
+	enum hangup_arm arm = hangup_ask(lock(h), limit, until, now);
+	unlock(h);
+	return arm;
+}
+
+bool hangups_ended(struct hangups *h, enum hangup_arm arm, bool soon, ns_t now)
+{
+	bool changed = hangup_ended(lock(h), arm, soon, now);
+	unlock(h);
+	return changed;
+}
+
+void hangups_forget(struct hangups *h, enum hangup_arm arm)
+{
+	hangup_forget(lock(h), arm);
+	unlock(h);
+}
+
+bool hangups_note_refused(struct hangups *h, ns_t now)
+{
+	bool changed = hangup_note_refused(lock(h), now);
+	unlock(h);
+	return changed;
+}
+
+ns_t hangups_natural_end(struct hangups *h, ns_t sent_at, ns_t now)
+{
+	ns_t end = hangup_natural_end(lock(h), sent_at, now);
+	unlock(h);
+	return end;
+}
+
+ns_t hangups_longest(struct hangups *h)
+{
+	ns_t longest = hangup_longest(lock(h));
+	unlock(h);
+	return longest;
+}
+
+/* Rule 1 */
+
+void hangups_note_took(struct hangups *h, ns_t took, ns_t now)
+{
+	if (LIKELY(took <= atomic_load_explicit(&h->longest, memory_order_relaxed) &&
+		    now < atomic_load_explicit(&h->longest_until, memory_order_relaxed)))
+		return;
+	hangup_note_took(lock(h), took, now);
+	unlock(h);
+}
+
+void hangups_note_served(struct hangups *h)
+{
+	if (LIKELY(!hangups_doubts(h)))
+		return;
+	hangup_note_served(lock(h));
+	unlock(h);
+}
+
+bool hangups_owes(struct hangups *h, ns_t now, ns_t *until)
+{
+	if (LIKELY(!atomic_load_explicit(&h->owes, memory_order_relaxed)))
+		return false;
+	bool owes = hangup_owes(lock(h), now, until);
+	unlock(h);
+	return owes;
+}
+
+struct hangup hangups_view(struct hangups *h)
+{
+	struct hangup view = *lock(h);
+	unlock(h);
+	return view;
+}
