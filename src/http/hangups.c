@@ -81,29 +81,20 @@ ns_t hangups_longest(struct hangups *h)
 	return longest;
 }
 
-/* Rule 1 */
-
-void hangups_note_took(struct hangups *h, ns_t took, ns_t now)
+void hangups_learn_took(struct hangups *h, ns_t took, ns_t now)
 {
-	if (LIKELY(took <= atomic_load_explicit(&h->longest, memory_order_relaxed) &&
-		    now < atomic_load_explicit(&h->longest_until, memory_order_relaxed)))
-		return;
 	hangup_note_took(lock(h), took, now);
 	unlock(h);
 }
 
-void hangups_note_served(struct hangups *h)
+void hangups_learn_served(struct hangups *h)
 {
-	if (LIKELY(!hangups_doubts(h)))
-		return;
 	hangup_note_served(lock(h));
 	unlock(h);
 }
 
-bool hangups_owes(struct hangups *h, ns_t now, ns_t *until)
+bool hangups_pays(struct hangups *h, ns_t now, ns_t *until)
 {
-	if (LIKELY(!atomic_load_explicit(&h->owes, memory_order_relaxed)))
-		return false;
 	bool owes = hangup_owes(lock(h), now, until);
 	unlock(h);
 	return owes;

@@ -37,9 +37,6 @@ void hangups_forget(struct hangups *h, enum hangup_arm arm);
 bool hangups_note_refused(struct hangups *h, ns_t now);
 ns_t hangups_natural_end(struct hangups *h, ns_t sent_at, ns_t now);
 ns_t hangups_longest(struct hangups *h);
-void hangups_note_took(struct hangups *h, ns_t took, ns_t now);
-void hangups_note_served(struct hangups *h);
-MUST_USE bool hangups_owes(struct hangups *h, ns_t now, ns_t *until);
 
 /* Calls are hung up on. */
 static inline bool hangups_frees(const struct hangups *h)
@@ -50,6 +47,26 @@ static inline bool hangups_frees(const struct hangups *h)
 static inline bool hangups_doubts(const struct hangups *h)
 {
 	return atomic_load_explicit(&h->doubts, memory_order_relaxed);
+}
+/* Rule 1 */
+void hangups_learn_took(struct hangups *h, ns_t took, ns_t now);
+static inline void hangups_note_took(struct hangups *h, ns_t took, ns_t now)
+{
+	if (took > atomic_load_explicit(&h->longest, memory_order_relaxed) ||
+		now >= atomic_load_explicit(&h->longest_until, memory_order_relaxed))
+		hangups_learn_took(h, took, now);
+}
+void hangups_learn_served(struct hangups *h);
+static inline void hangups_note_served(struct hangups *h)
+{
+	if (hangups_doubts(h))
+		hangups_learn_served(h);
+}
+MUST_USE bool hangups_pays(struct hangups *h, ns_t now, ns_t *until);
+MUST_USE static inline bool hangups_owes(struct hangups *h, ns_t now, ns_t *until)
+{
+	return atomic_load_explicit(&h->owes, memory_order_relaxed) &&
+	       hangups_pays(h, now, until);
 }
 /* What it is like now. */
 struct hangup hangups_view(struct hangups *h);

@@ -47,7 +47,7 @@ bool endpoint_keeps(const struct endpoint *e)
 
 void health_look(struct upstream *u)
 {
-	uint64_t changes = u->endpoint_count > 1 ? vitals_changes(u->vitals) : 0;
+	uint64_t changes = vitals_changes(u->vitals);
 	if (LIKELY(changes == u->vitals_seen))
 		return;
 	u->vitals_seen = changes;

@@ -397,7 +397,8 @@ static void on_pump(struct io_defer *d)
 	struct ticket *t;
 	while ((slot = slots_expire(&u->slots, now)))
 		slot_give(u, slot);
-	health_look(u);
+	if (u->endpoint_count > 1)
+		health_look(u);
 	admission_sift(u);
 	while ((n = list_pop_front(&u->pushed_out)))
 		batch_end(u, NODE_BATCH(n), NODE_BATCH(n)->why);
