@@ -117,7 +117,9 @@ static void why_by_ages(struct close_verdict *v, const struct diag_sock *r,
 {
 	const struct diag_info *i = &r->info;
 	ns_t sent = i->last_sent_ms * NS_MS, received = i->last_recv_ms * NS_MS;
-	bool spoke = i->data_segs_out > 0, heard = i->data_segs_in > 0;
+	/* What came after this side had closed counts as a segment, not as bytes. */
+	bool spoke = i->data_segs_out > 0;
+	bool heard = i->data_segs_in > 0 && i->bytes_received > 0;
 	ns_t slack = JUST_NOW + 2 * (ns_t)i->rtt_us * NS_US;
 	bool asked_last;
 
@@ -148,19 +150,26 @@ static void why_by_ages(struct close_verdict *v, const struct diag_sock *r,
 		v->why = v->age <= slack ? WHY_AFTER_ANSWER : WHY_IDLE;
 }
 
-static void judge_reset(struct close_verdict *v, const struct diag_sock *r)
+/* The side that accepted answered and left all that came unread: it wrote without looking.
+ * The side that connected was answered before it had asked. */
+static bool was_refused(const struct diag_sock *r, enum tally_side_id side)
 {
 	const struct diag_info *i = &r->info;
 
+	if (side == SIDE_IN)
+		return i->data_segs_out > 0 && r->rqueue >= 2 &&
+		       r->rqueue >= i->bytes_received;
+	return side == SIDE_OUT && i->data_segs_out == 0 && i->data_segs_in > 0;
+}
+
+static void judge_reset(
+	struct close_verdict *v, const struct diag_sock *r, enum tally_side_id side)
+{
 	v->first = CLOSE_RESET;
-	/* All that came was left unread, and yet an answer went out: it was written
-	 * without looking. */
-	if (r->rqueue >= 2 && r->rqueue >= i->bytes_received && i->data_segs_out > 0)
+	if (was_refused(r, side))
 		v->why = WHY_REFUSED;
 	else if (r->rqueue >= 2)
 		v->why = WHY_UNREAD;
-	else if (i->data_segs_out == 0 && i->data_segs_in > 0)
-		v->why = WHY_REFUSED;
 	else
 		v->why = WHY_PEER_RESET;
 }
@@ -192,7 +201,7 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 		why_by_ages(&v, r, side, v.first);
 		break;
 	case FIN_NOT_ACKED:
-		judge_reset(&v, r);
+		judge_reset(&v, r, side);
 		break;
 	case FIN_UNSURE:
 		break;
@@ -245,7 +254,7 @@ struct close_verdict closes_death(struct closes *c, const struct diag_sock *reco
 	if (v.first == CLOSE_LOCAL || v.first == CLOSE_LOCAL_OR_BOTH) {
 		if (v.why == WHY_NO_ANSWER)
 			age_record(&c->no_answer[side], v.age);
-		if (v.why == WHY_IDLE)
+		if (v.why == WHY_IDLE && !found->program_ended)
 			age_record(&c->idle[side], v.age);
 	}
 	return v;

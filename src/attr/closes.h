@@ -73,6 +73,7 @@ struct close_found {
 	enum diag_state own;    /* under the same tuple; DIAG_UNKNOWN: nothing */
 	bool mirror_in_sight;   /* the other end's host was asked */
 	enum diag_state mirror; /* DIAG_UNKNOWN: nothing */
+	bool program_ended;     /* whose socket it was: all it held closed with it */
 };
 
 /* Pure. `record` is of a connection (closes_is_connection). */
@@ -87,7 +88,8 @@ struct closes {
 	uint64_t total;
 	uint64_t never_open; /* deaths of sockets that were no connection */
 	/* Ages of WHY_NO_ANSWER and WHY_IDLE by side, of closes by this side; NULL until
-	 * there is one. Clustered ages show a configured timeout. */
+	 * there is one. Clustered ages show a configured timeout. Idle ones whose program
+	 * ended are left out: they are alike because it ended. */
 	struct hist *no_answer[SIDE_COUNT], *idle[SIDE_COUNT];
 	bool has_counters;
 	struct diag_counters begin, last;

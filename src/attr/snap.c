@@ -133,6 +133,7 @@ void snap_add(struct snap *s, const struct diag_sock *sock)
 		.remote = sock->remote,
 		.state = (uint8_t)sock->state,
 		.orphan = sock->inode == 0,
+		.resent = sock->resent,
 		.inode = sock->inode,
 		.rqueue = sock->rqueue,
 		.expires_ms = sock->expires_ms,

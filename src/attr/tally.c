@@ -309,6 +309,7 @@ static void count_out(struct tally *t, const struct snap_sock *s, enum tally_fir
 	d->by_first[first]++;
 	d->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
 	d->fresh_time_wait += is_fresh(s);
+	d->unanswered += s->state == DIAG_SYN_SENT && s->resent > 0;
 	if (diag_ports_has(ports, s->local.port)) {
 		d->used++;
 		d->used_first += s->local.port % 2 == ports->low % 2;

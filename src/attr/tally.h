@@ -61,6 +61,8 @@ struct tally_dest {
 	uint32_t by_first[FIRST_COUNT];
 	uint32_t orphan_fin_wait2;
 	uint32_t fresh_time_wait;
+	uint32_t unanswered; /* of SYN_SENT: the SYN had to go again, a second after the
+				first */
 	uint32_t used;       /* distinct local ports of the range */
 	uint32_t used_first; /* of these, of the parity that connect() walks first */
 	uint32_t left;       /* rule 2 */

@@ -182,6 +182,7 @@ static bool record_read(struct diag_sock *out, const struct nlmsghdr *h)
 				 ? (enum diag_timer)m->idiag_timer
 				 : DIAG_TIMER_NONE,
 		.expires_ms = m->idiag_expires,
+		.resent = m->idiag_retrans,
 		.uid = m->idiag_uid,
 		.inode = m->idiag_inode,
 		.rqueue = m->idiag_rqueue,

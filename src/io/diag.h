@@ -92,6 +92,7 @@ struct diag_sock {
 	enum diag_state state;
 	enum diag_timer timer;
 	uint32_t expires_ms; /* of that timer */
+	uint8_t resent;      /* times in a row that the oldest segment went again */
 	uint32_t uid;
 	uint32_t inode;  /* 0: no program holds it */
 	uint32_t rqueue; /* bytes received and not read; an unread FIN counts 1.

@@ -148,6 +148,7 @@ static void put_dest(struct json *j, const struct tally *t, const struct tally_d
 	put_by_state(j, "states", d->by_state);
 	put_by_first(j, "closed_first", d->by_first);
 	json_int(j, "orphan_fin_wait2", d->orphan_fin_wait2);
+	json_int(j, "connects_unanswered", d->unanswered);
 	json_int(j, "ports_used", d->used);
 	json_int(j, "ports_left", d->left);
 	json_real(j, "ports_used_percent", share(d->used, t->usable));

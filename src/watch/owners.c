@@ -172,6 +172,30 @@ static void proc_read(struct owners *o, const struct where *where)
 	closedir(dir);
 }
 
+bool owners_ended(int32_t pid)
+{
+	/* PF_EXITING of include/linux/sched.h: set before the descriptors are closed. */
+	static const unsigned long exiting = 0x4;
+	unsigned long flags = 0;
+	char path[64], line[512];
+	const char *end; /* of the name, which may hold anything */
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return true;
+	line[n] = '\0';
+	end = strrchr(line, ')');
+	return end && sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) == 1 &&
+	       (flags & exiting);
+}
+
 /* Counting. */
 
 static void count(struct owner *w, enum diag_state state, enum tally_side_id side)

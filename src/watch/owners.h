@@ -44,6 +44,8 @@ void owners_init(struct owners *o);
 void owners_fini(struct owners *o);
 /* Reads /proc anew and counts the snap's sockets by program. */
 void owners_read(struct owners *o, const struct owners_of *of);
+/* Whether the process is gone, or about to be: then its sockets were closed by its end. */
+bool owners_ended(int32_t pid);
 /* NULL: not known. */
 const struct owner *owners_find(const struct owners *o, uint32_t inode);
 

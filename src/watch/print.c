@@ -257,7 +257,9 @@ static void print_cliff(struct page *p, const struct tally_dest *d)
 		text_add(p->t, "   -");
 		return;
 	}
-	if (d->cliff_left == 0)
+	if (d->left == 0)
+		text_addf(p->t, "   %snone left: connect() fails%s", p->red, p->off);
+	else if (d->cliff_left == 0)
 		text_addf(p->t, "   %spast: connect() is slow%s", p->red, p->off);
 	else
 		text_addf(p->t, "   %.*f %%", d->used_first * 10 < all ? 1 : 0,
@@ -406,7 +408,7 @@ static const char *why_phrase(enum close_why w)
 	case WHY_AFTER_ANSWER:
 		return "right after an exchange: no keep-alive, or no room in a pool";
 	case WHY_IDLE:
-		return "idle: reaped";
+		return "idle: reaped, or its program ended";
 	case WHY_NO_ANSWER:
 		return "without an answer: given up";
 	case WHY_REFUSED:

@@ -127,6 +127,26 @@ static void dest_heading(struct report *r, const struct tally_dest *d)
 	say(w, &t);
 }
 
+static void dest_unanswered(struct report *r, const struct tally_dest *d)
+{
+	struct warning *w = add(r, LEVEL_WARNING, "connects-unanswered");
+	struct text t;
+
+	text_init(&t);
+	text_add_count(&t, d->unanswered);
+	text_add(&t, d->unanswered == 1 ? " connect to " : " connects to ");
+	text_add_end(&t, &d->to);
+	text_add(&t, d->unanswered == 1
+			     ? " has had no answer, and its SYN was sent again: "
+			     : " have had no answer, and their SYNs were sent again: ");
+	text_add(&t,
+		"a server drops SYNs while its backlog is full (`weir watch` there says "
+		"so); so does a firewall.");
+	if (w)
+		w->dest = d;
+	say(w, &t);
+}
+
 static void warn_dests(struct report *r)
 {
 	const struct tally *tally = r->tally;
@@ -135,6 +155,8 @@ static void warn_dests(struct report *r)
 		const struct tally_dest *d = &tally->dests[i];
 		uint64_t way = d->used_first * (uint64_t)100;
 
+		if (d->unanswered)
+			dest_unanswered(r, d);
 		if (!d->used)
 			continue;
 		if (d->left == 0)
@@ -233,7 +255,8 @@ static void warn_counters(struct report *r)
 	const struct diag_counters *was = r->before ? r->before : &zero;
 
 	warn_counter(r, now->listen_overflows, was->listen_overflows, "listen-overflows",
-		"connections were dropped because a listener's backlog was full");
+		"times a connection or its SYN was dropped because a listener's backlog was "
+		"full (each attempt counts)");
 	warn_counter(r, now->tw_overflow, was->tw_overflow, "time-wait-overflow",
 		"closes left no TIME_WAIT because tcp_max_tw_buckets was reached");
 }

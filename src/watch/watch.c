@@ -213,6 +213,17 @@ static enum diag_state state_of(
 	return diag_find(w->diag, local, remote, &s) == ERR_OK ? s.state : DIAG_UNKNOWN;
 }
 
+/* The record of a death no longer names the program; the last look may. */
+static bool program_ended(const struct watcher *w, const struct diag_sock *s)
+{
+	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
+	const struct owner *o = was && w->opt->processes
+					? owners_find(&w->owners, was->inode)
+					: NULL;
+
+	return o && owners_ended(o->pid);
+}
+
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 {
 	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
@@ -224,6 +235,7 @@ static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 		found.mirror_in_sight = is_here(w, &s->remote);
 		if (found.mirror_in_sight)
 			found.mirror = state_of(w, &s->remote, &s->local);
+		found.program_ended = program_ended(w, s);
 	}
 	(void)closes_death(&w->interval, s, side, &found);
 	(void)closes_death(&w->since_start, s, side, &found);

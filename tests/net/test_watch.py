@@ -297,6 +297,13 @@ def test_a_full_backlog_is_named(pair):
     assert report["listeners"][0]["backlog"] == 0
     assert "backlog-full" in warning_ids(report)
 
+    def sent_again():
+        return client.watch()["destinations"][0]["connects_unanswered"] == 1
+    eventually(sent_again)
+    report = client.watch()
+    assert warning_ids(report) == ["connects-unanswered"]
+    assert report["warnings"][0]["destination"] == f"{address[0]}:{address[1]}"
+
 
 # ---- programs ------------------------------------------------------------------------------
 
@@ -412,6 +419,83 @@ def test_each_close_is_attributed_on_both_hosts(pair):
         assert told["lost"] == told["unseen_local"] == 0
     finally:
         assert (client.stop(), server.stop()) == (0, 0)
+
+
+def test_a_caller_that_leaves_by_reset_was_not_refused(pair):
+    """The server has read the request and works on it; or it has answered, and nobody read that."""
+    p = Pair(pair)
+    client, server = Watching(p.client), Watching(p.server)
+    try:
+        c, s = p.connect()
+        c.sendall(b"x" * 100)
+        assert len(s.recv(1000)) == 100
+        reset(c)
+        with pytest.raises(ConnectionResetError):
+            s.recv(1)
+        s.close()
+        c, s = p.connect()
+        c.sendall(b"x" * 100)
+        assert len(s.recv(1000)) == 100
+        s.sendall(b"y" * 300)
+        assert len(c.recv(1000, socket.MSG_PEEK)) == 300
+        c.close()
+        with pytest.raises(ConnectionResetError):
+            s.recv(1)
+        s.close()
+        client.until({("out", "reset", "abort"): 1, ("out", "reset", "unread-data"): 1})
+        server.until({("in", "reset", "peer-reset"): 2})
+    finally:
+        assert (client.stop(), server.stop()) == (0, 0)
+
+
+def test_a_refusal_that_the_request_meets_late_is_one(pair):
+    p = Pair(pair)
+    server = Watching(p.server)
+    try:
+        c, s = p.connect()
+        s.sendall(b"503" * 50)
+        s.close()
+        settle(p.client, {"CLOSE-WAIT": 1})
+        c.sendall(b"x" * 100)
+        server.until({("in", "local", "refused"): 1})
+    finally:
+        assert server.stop() == 0
+
+
+def test_idle_connections_of_a_program_that_ends_show_no_timeout(pair):
+    client, server = pair
+    listener = server.listen()
+    program = ("import socket,sys\n"
+               "held = [socket.create_connection(sys.argv[1:]) for _ in range(6)]\n"
+               "for c in held: c.sendall(b'x')\n"
+               "for c in held: c.recv(1)\n"
+               "print('held', flush=True); sys.stdin.read()")
+    child = subprocess.Popen(
+        client.command("/usr/bin/python3", "-c", program, *map(str, (
+            server.address, listener.getsockname()[1]))),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    watching = Watching(client)
+    try:
+        accepted = [server.accept(listener) for _ in range(6)]
+        for s in accepted:
+            assert s.recv(1) == b"x"
+            s.sendall(b"y")
+        assert child.stdout.readline() == "held\n"
+        until = time.monotonic() + 0.3         # idle, and seen by a look
+        while (time.monotonic() < until
+               or [w["established_out"] for w in watching.last["processes"]] != [6]):
+            watching.last = json.loads(watching.child.stdout.readline())
+        child.stdin.close()
+        for s in accepted:
+            assert s.recv(1) == b""
+            s.close()
+        watching.until({("out", "local-or-both", "idle"): 6})
+        assert watching.last["closes"]["clusters"] == []
+    finally:
+        child.stdin.close()
+        child.wait()
+        child.stdout.close()
+        assert watching.stop() == 0
 
 
 def test_a_timeout_shows_by_its_ages(pair):

@@ -48,8 +48,15 @@ static const struct row rows[] = {
 		INFO(40, 20, 101, 150, 100, 1, 1), DIAG_UNKNOWN, CLOSE_RESET,
 		WHY_UNREAD },
 	{ "server refuses, then the request comes", SIDE_IN, 0, 0,
-		INFO(20, 20, 151, 0, 150, 1, 1), DIAG_UNKNOWN, CLOSE_LOCAL,
-		WHY_AFTER_ANSWER },
+		INFO(20, 20, 151, 0, 150, 1, 1), DIAG_UNKNOWN, CLOSE_LOCAL, WHY_REFUSED },
+	{ "server whose caller resets while it works", SIDE_IN, 0, 0,
+		INFO(40, 40, 0, 26, 0, 0, 1), DIAG_UNKNOWN, CLOSE_RESET, WHY_PEER_RESET },
+	{ "client that leaves its whole answer unread", SIDE_OUT, 150, 0,
+		INFO(100, 99, 101, 150, 100, 1, 1), DIAG_UNKNOWN, CLOSE_RESET,
+		WHY_UNREAD },
+	{ "client gives up, then the answer comes", SIDE_OUT, 0, 0,
+		INFO(500, 501, 102, 0, 100, 1, 1), DIAG_UNKNOWN, CLOSE_LOCAL,
+		WHY_NO_ANSWER },
 	{ "client that never sent is refused", SIDE_OUT, 0, 0,
 		INFO(0, 0, 2, 151, 0, 0, 1), DIAG_UNKNOWN, CLOSE_PEER, WHY_REFUSED },
 	{ "and its server", SIDE_IN, 1, 0, INFO(0, 0, 151, 1, 150, 1, 0), DIAG_TIME_WAIT,
@@ -233,6 +240,28 @@ static void ages_that_cluster_show_the_timeout(void **state)
 	closes_fini(&c);
 }
 
+/* All that a program holds closes when it ends, and would look like a timeout. */
+static void the_end_of_a_program_is_no_timeout(void **state)
+{
+	struct close_found found = { .own = DIAG_TIME_WAIT };
+	struct diag_sock s = record_of(&rows[0]);
+	struct closes c;
+	ns_t at = 0;
+
+	(void)state;
+	s.info.last_sent_ms = s.info.last_recv_ms = 300;
+	closes_init(&c);
+	for (int ended = 1; ended >= 0; ended--) {
+		found.program_ended = ended;
+		for (int i = 0; i < 5; i++)
+			(void)closes_death(&c, &s, SIDE_OUT, &found);
+		assert_int_equal(closes_cluster(c.idle[SIDE_OUT], &at), !ended);
+	}
+	assert_int_equal(closes_sum_why(&c, SIDE_OUT, WHY_IDLE), 10);
+	assert_int_equal(hist_count(c.idle[SIDE_OUT]), 5);
+	closes_fini(&c);
+}
+
 static void two_dumps_alone_tell_what_they_show(void **state)
 {
 	struct diag_end srv = end("10.0.0.2", 80);
@@ -282,6 +311,7 @@ int main(void)
 		cmocka_unit_test(each_connection_counts_once_and_others_not),
 		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
 		cmocka_unit_test(ages_that_cluster_show_the_timeout),
+		cmocka_unit_test(the_end_of_a_program_is_no_timeout),
 		cmocka_unit_test(two_dumps_alone_tell_what_they_show),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,23 @@ static void fresh_time_wait_is_that_of_the_last_ten_seconds(void **state)
 	assert_int_equal(f->tally.side[SIDE_OUT].fresh_time_wait, 2);
 }
 
+static void a_syn_that_went_again_is_unanswered(void **state)
+{
+	struct fix *f = *state;
+
+	for (uint8_t resent = 0; resent < 3; resent++) {
+		struct diag_sock s = sock_of(end("10.0.0.1", (uint16_t)(40000 + resent)),
+			end("10.0.0.2", 80), DIAG_SYN_SENT);
+		s.resent = resent;
+		snap_add(&f->snap, &s);
+		s.local.port = (uint16_t)(s.local.port + 10);
+		s.state = DIAG_ESTABLISHED; /* a request that goes again is none */
+		snap_add(&f->snap, &s);
+	}
+	make(f, NS_S);
+	assert_int_equal(f->tally.dests[0].unanswered, 2);
+}
+
 /* The join. */
 
 static enum tally_first joined(struct fix *f, enum diag_state here, enum diag_state there)
@@ -297,6 +314,7 @@ int main(void)
 		T(a_full_range_leaves_nothing),
 		T(many_destinations_are_kept_apart_and_sorted),
 		T(fresh_time_wait_is_that_of_the_last_ten_seconds),
+		T(a_syn_that_went_again_is_unanswered),
 		T(time_wait_on_both_ends_is_both_at_once),
 		T(an_end_that_still_looks_open_decides_nothing),
 		T(a_host_without_the_address_decides_nothing),
