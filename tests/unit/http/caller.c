@@ -132,6 +132,8 @@ static void on_end(struct call *c, enum err why)
 	j->why = why;
 	if (j->abandons_other)
 		job_abandon(j->abandons_other);
+	if (j->refused)
+		upstream_note_refusal(j->up);
 	memset(&j->call, 0xa5, sizeof(j->call)); /* the app's again: nobody looks there */
 }
 

@@ -24,6 +24,7 @@ struct job {
 	bool retries;               /* asks for another attempt when it fails */
 	bool hedges;                /* a second request may go beside it */
 	bool posts_bodies;          /* its request cannot be put again */
+	bool refused;               /* its answer is told to be the server's refusal */
 	uint64_t caller;            /* on whose account */
 	/* what happened */
 	struct text log, in;

@@ -312,35 +312,18 @@ static void test_a_gather_waits(void **state)
 	end(&s, 6);
 }
 
-static const struct call_ops *job_ops;
-static bool by_text;
-
-static void on_end_of_refused(struct call *c, enum err why)
-{
-	struct job *j = CONTAINER_OF(c, struct job, call);
-	if (by_text)
-		upstream_note_refusal(j->up);
-	job_ops->on_end(c, why);
-}
-
 /* A limit that is found out learns from a refusal, and need not stand still for it. */
 static void test_a_refusal_is_the_limits(void **state)
 {
 	(void)state;
 	for (int known = 0; known < 2; known++) {
 		struct upstream_cfg cfg = cfg_of(4);
-		struct call_ops ops;
 		struct scene s;
 		cfg.limit_auto = true;
 		start(&s, &cfg);
 		s.answer = TOO_MANY;
-		by_text = known;
-		job_init(&jobs[0], s.up, "GET", "/");
-		assert_int_equal(job_submit(&jobs[0], NS_NEVER), ERR_OK);
-		job_ops = jobs[0].call.ops;
-		ops = *job_ops;
-		ops.on_end = on_end_of_refused;
-		jobs[0].call.ops = &ops;
+		submit(&s, 0, NS_S, ERR_OK);
+		jobs[0].refused = known;
 		bed_run(&s.bed, 5 * NS_MS);
 		assert_text(&jobs[0].log, ASKED);
 		assert_int_equal(upstream_paused_for(s.up) > 0, !known);

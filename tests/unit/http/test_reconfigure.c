@@ -92,6 +92,31 @@ static void test_a_higher_limit_admits_who_waits(void **state)
 	finish(&s, jobs, 6);
 }
 
+/* Those who wait for a connection came when nobody judged what their time is good for. */
+static void test_a_limit_where_none_was(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job jobs[6];
+	cfg.limit = SLOTS_NO_LIMIT;
+	cfg.sockets_max = 1;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 100 * NS_MS;
+	for (uint32_t i = 0; i < ARRAY_LEN(jobs); i++) {
+		job_init(&jobs[i], s.up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], 900 * NS_MS), ERR_OK);
+	}
+	bed_run(&s.bed, 10 * NS_MS);
+	cfg.limit = 1;
+	upstream_reconfigure(s.up, &cfg);
+	bed_run(&s.bed, NS_S);
+	for (uint32_t i = 0; i < ARRAY_LEN(jobs); i++)
+		assert_int_equal(jobs[i].why, ERR_OK);
+	assert_int_equal(s.server.accepted, 1);
+	finish(&s, jobs, ARRAY_LEN(jobs));
+}
+
 /* Calls that wait together for more than the limit could wait for ever. */
 static void test_together_above_a_lower_limit(void **state)
 {
@@ -242,6 +267,7 @@ int main(void)
 		TEST(test_a_lower_limit),
 		TEST(test_idle_above_a_lower_limit),
 		TEST(test_a_higher_limit_admits_who_waits),
+		TEST(test_a_limit_where_none_was),
 		TEST(test_together_above_a_lower_limit),
 		TEST(test_a_bound_of_sockets),
 		TEST(test_a_bound_of_a_group),

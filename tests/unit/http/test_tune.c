@@ -1,0 +1,128 @@
+/* A limit that is found out and has come down: what becomes of the connections above it. */
+#include "flow/wall.h"
+#include "scene.h"
+
+#define MANY 8
+
+static struct upstream_cfg cfg_of(void)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.limit = MANY;
+	cfg.limit_auto = true;
+	cfg.queue_for = NS_NEVER;
+	cfg.idle_for = 300 * NS_S;
+	return cfg;
+}
+
+static void submit(struct scene *s, struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+	bed_run(&s->bed, 5 * NS_MS);
+}
+
+static void answered(struct scene *s, struct job *jobs, uint32_t n)
+{
+	bed_run(&s->bed, NS_S);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, ERR_OK);
+		job_fini(&jobs[i]);
+	}
+}
+
+static uint32_t limit_of(const struct scene *s)
+{
+	return slots_limit(upstream_slots(s->up));
+}
+
+/* The limit is its max still, and so many connections have served. */
+static void start(struct scene *s, const struct upstream_cfg *cfg, uint32_t served)
+{
+	struct job jobs[MANY];
+	scene_init(s, NULL, cfg);
+	s->answer_in = 50 * NS_MS;
+	submit(s, jobs, MANY);
+	answered(s, jobs, MANY);
+	assert_int_equal(limit_of(s), MANY);
+	assert_int_equal(scene_in(s, SLOT_IDLE), MANY);
+	for (uint32_t i = served; i < MANY; i++)
+		raw_close(raw_server_nth(&s->server, i), IO_CLOSE_FIN);
+	bed_run(&s->bed, NS_S);
+}
+
+/* As many calls as the limit is, of which the last is refused. */
+static void refuse_one(struct scene *s)
+{
+	struct job jobs[MANY];
+	s->answer_in = 50 * NS_MS;
+	submit(s, jobs, MANY - 1);
+	job_init(&jobs[MANY - 1], s->up, "GET", "/");
+	jobs[MANY - 1].refused = true;
+	assert_int_equal(job_submit(&jobs[MANY - 1], NS_NEVER), ERR_OK);
+	bed_run(&s->bed, 5 * NS_MS);
+	assert_int_equal(scene_in(s, SLOT_BUSY), MANY);
+	answered(s, jobs, MANY);
+	assert_in_range(limit_of(s), 1, MANY - 1);
+}
+
+static void none_above(struct scene *s)
+{
+	assert_int_equal(scene_in(s, SLOT_IDLE), limit_of(s));
+	assert_int_equal(s->open, limit_of(s));
+}
+
+/* A server that counts connections may serve those on that it has, but not for ever. */
+static void test_for_how_long_they_are_kept(void **state)
+{
+	(void)state;
+	const struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	struct job j;
+	start(&s, &cfg, MANY - 1);
+	refuse_one(&s);
+	assert_int_equal(s.open, MANY);
+	bed_run(&s.bed, WALL_TRY_EACH);
+	submit(&s, &j, 1);
+	answered(&s, &j, 1);
+	none_above(&s);
+	scene_fini(&s);
+}
+
+/* One that refuses what comes on a connection that it has served before counts requests. */
+static void test_it_counts_requests(void **state)
+{
+	(void)state;
+	const struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	start(&s, &cfg, MANY);
+	refuse_one(&s);
+	none_above(&s);
+	scene_fini(&s);
+}
+
+/* One that was opened ahead of need has served nobody, though it was there before its call. */
+static void test_it_was_opened_ahead(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	cfg.preconnect = 1;
+	start(&s, &cfg, MANY - 1);
+	uint64_t reused = upstream_stats(s.up)->reused;
+	refuse_one(&s);
+	assert_int_equal(upstream_stats(s.up)->reused - reused, MANY);
+	assert_int_equal(s.open, MANY);
+	scene_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_for_how_long_they_are_kept),
+		TEST(test_it_counts_requests),
+		TEST(test_it_was_opened_ahead),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
