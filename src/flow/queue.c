@@ -63,15 +63,16 @@ enum err queue_push(struct queue *q, struct ticket *t, struct caller *c, uint32_
 	return ERR_OK;
 }
 
-void queue_push_front(
-	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now)
+void queue_push_front(struct queue *q, struct ticket *t, struct caller *c, uint32_t need,
+	ns_t now, ns_t deadline)
 {
 	if (q->share)
 		share_wait_anyway(q->share, need);
 	file(q, t, c, need, now);
 	list_push_front(&c->tickets, &t->node);
 	list_push_front(&q->tickets, &t->in_time);
-	t->until = t->deadline = NS_NEVER;
+	t->until = t->deadline = deadline;
+	q->next_expiry = ns_min(q->next_expiry, deadline);
 	q->next = t;
 }
 

@@ -53,9 +53,9 @@ void queue_init(struct queue *q, struct callers *callers, uint64_t max, ns_t wai
 /* ERR_OK: waits. ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
 MUST_USE enum err queue_push(struct queue *q, struct ticket *t, struct caller *c,
 	uint32_t need, ns_t now, ns_t deadline);
-/* A ticket that had been granted comes back: it is next, past every bound. */
-void queue_push_front(
-	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now);
+/* A ticket that had been granted comes back: it is next, past every bound but that deadline. */
+void queue_push_front(struct queue *q, struct ticket *t, struct caller *c, uint32_t need,
+	ns_t now, ns_t deadline);
 static inline bool queue_is_empty(const struct queue *q)
 {
 	return q->tickets.len == 0;

@@ -172,6 +172,22 @@ enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t no
 	return is_worth_it(r, q->left, q->wait, now);
 }
 
+enum retry_verdict retry_ask_refused(const struct retry *r, const struct retry_ask *q)
+{
+	if (q->refused >= RETRY_REFUSED || q->takes_none)
+		return RETRY_REFUSING;
+	if (q->told_to_wait)
+		return RETRY_TOLD;
+	if (!has_time(r, q->left, 0))
+		return RETRY_TOO_LATE;
+	if (!q->sent)
+		return RETRY_GO;
+	if (!r->cfg.max)
+		return RETRY_OFF;
+	enum retry_verdict v = is_safe(q);
+	return v == RETRY_GO && !has_budget(r) ? RETRY_NO_BUDGET : v;
+}
+
 enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now)
 {
 	return is_worth_it(r, left, 0, now);

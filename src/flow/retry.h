@@ -12,12 +12,16 @@
  *           so does what is lent to a retry. Replays are not refused (their calls did nothing
  *           wrong); when the trust is used up, nothing is kept and each call gets a fresh
  *           connection, which needs none.
+ *         A limit that is found out is found by refusals, each of which is some call's: that
+ *         goes back to the queue, and waits in front for a slot within what the server took.
+ *         If the server got its request, the next one is an extra, too.
  * RULES   1. What the server may have acted on is sent again only if its method is idempotent
  *            (RFC 9110 9.2.2), the whole request is at hand, and nothing of an answer came.
  *         2. Extras <= RETRY_SHARE of the calls, or RETRY_LENT while that is more, from the
  *            first on, whatever the server does. Only replays may go beyond that, by the calls
  *            that were on kept connections at the instant the trust ended.
- *         3. Never into a server that refuses for want of slots, or said when to come again.
+ *         3. Never into a server that refuses for want of slots, or said when to come again. A
+ *            refused call goes back only while the server takes others, RETRY_REFUSED times at most.
  *         4. Not with less time left than half of the answers take.
  * COST    O(1).
  */
@@ -43,6 +47,9 @@
 /* So long a refusal stands for those to come: it is about one answer's time of most servers,
  * and each further refusal renews it. */
 #define RETRY_HOLD NS_S
+/* So often a call goes back that was refused. A server whose limit is halved refuses several in a
+ * row, one of which may have gone back already. */
+#define RETRY_REFUSED 2
 /* Waits: doubled from the first on, half of each spread evenly. As in Envoy (25 and 250 ms). */
 #define RETRY_WAIT (25 * NS_MS)
 #define RETRY_WAIT_MAX (250 * NS_MS)
@@ -111,18 +118,23 @@ struct retry_ask {
 	bool sent;  /* it was begun; a byte of it may have reached the server */
 	bool heard; /* a byte of an answer came, or was passed on */
 	bool told_to_wait;
-	uint32_t again; /* how often it was sent again already */
+	uint32_t again;   /* how often it was sent again already */
+	uint32_t refused; /* how often it went back already, refused for want of slots */
+	bool takes_none;  /* no call has a slot to wait for */
 	ns_t wait;      /* retry_wait */
 	ns_t left;      /* until its deadline; NS_NEVER: none */
 };
 /* Draws nothing. */
 enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t now);
+/* The same for a call that was refused, and would go back to the queue. */
+enum retry_verdict retry_ask_refused(
+	const struct retry *r, const struct retry_ask *q);
 /* The same for a hedge, of a request that may be sent twice. */
 enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now);
 /* How long to wait before it is sent for the nth time again (1: first); elsewhere: to another
  * address, which has done nothing to be spared. */
 ns_t retry_wait(struct retry *r, uint32_t nth, bool elsewhere);
-/* A retry or a hedge is sent. */
+/* A retry or a hedge is sent, or a call went back that the server had received. */
 void retry_draw(struct retry *r);
 /* A request was replayed of which the server may have seen a byte. */
 void retry_draw_replay(struct retry *r);

@@ -307,6 +307,8 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 enum err admission_ask_again(struct upstream *u, const struct call *call, ns_t deadline)
 {
 	ns_t now = worker_now(u->worker), left = left_until(deadline, now);
+	if (call->refused && slots_limit(&u->slots) == 0)
+		return ERR_SHED; /* the server refuses all, as it told this one */
 	if (!is_limited(u) || call->probe || call->replayed || is_for_tunnel(call) ||
 		left == NS_NEVER)
 		return ERR_OK;

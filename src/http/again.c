@@ -5,7 +5,8 @@
  * A replay's call has its slot already, in effect: it goes in front of the queue, past its bounds
  * and its judges. A retry has none: the slot of the attempt that failed settles as any does, and
  * the retry asks for one as a new call of its caller, behind those who wait. So the limit holds,
- * nobody is overtaken, and a zombie stays charged.
+ * nobody is overtaken, and a zombie stays charged. A refused call had its turn, but the slot was
+ * one that the server does not have: it is next, past the bounds but not the judges.
  */
 #include "http/internal.h"
 #include "http/upstream_internal.h"
@@ -126,6 +127,8 @@ static struct retry_ask ask_for(struct upstream *u, const struct call *c, enum e
 		.heard = c->heard || c->first_byte_at,
 		.told_to_wait = c->told_to_wait || hold_until(u),
 		.again = c->again,
+		.refused = c->refused,
+		.takes_none = slots_limit(&u->slots) == 0,
 		.wait = retry_wait(&u->retry, c->again + 1U, elsewhere),
 		.left = c->deadline == NS_NEVER ? NS_NEVER : c->deadline - now,
 	};
@@ -141,9 +144,41 @@ static enum retry_verdict judge(
 	return retry_ask(&u->retry, q, worker_now(u->worker));
 }
 
+/* --- refused while the limit is found out --- */
+
+static enum retry_verdict judge_refused(
+	struct upstream *u, const struct call *c, const struct retry_ask *q)
+{
+	if (!u->tuner || (c->status != 503 && c->status != 429))
+		return RETRY_POINTLESS;
+	return u->stopping ? RETRY_POINTLESS : retry_ask_refused(&u->retry, q);
+}
+
+static enum retry_verdict go_back(struct upstream *u, struct call *c)
+{
+	const struct retry_ask q = ask_for(u, c, ERR_OK);
+	c->verdict = judge_refused(u, c, &q);
+	if (c->verdict != RETRY_GO) {
+		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
+		return c->verdict;
+	}
+	if (q.sent)
+		retry_draw(&u->retry);
+	u->stats.requeued++;
+	again_note_past(u, c, ERR_OK, CALL_REQUEUED);
+	c->refused++;
+	c->again_for = ERR_OK;
+	upstream_go_back(u, c);
+	return RETRY_GO;
+}
+
+/* --- what the app asks --- */
+
 bool call_may_go_again(struct call *c, struct upstream *u)
 {
 	const struct retry_ask q = ask_for(u, c, ERR_OK);
+	if (judge_refused(u, c, &q) == RETRY_GO)
+		return true;
 	enum retry_verdict v = judge(u, c, &q);
 	if (v != RETRY_OFF && v != RETRY_POINTLESS)
 		c->verdict = v;
@@ -153,6 +188,8 @@ bool call_may_go_again(struct call *c, struct upstream *u)
 enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 {
 	CHECK(c->state == CALL_OVER);
+	if (u->refused && u->tuner && why == ERR_OK)
+		return go_back(u, c);
 	ns_t now = worker_now(u->worker);
 	const struct retry_ask q = ask_for(u, c, why);
 	c->verdict = judge(u, c, &q);
@@ -172,7 +209,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 
 enum err again_end_as(struct call *c, enum err why)
 {
-	if (!c->again || c->granted_at || why == ERR_STOPPING)
+	if ((!c->again && !c->refused) || c->granted_at || why == ERR_STOPPING)
 		return why;
 	c->gave_up = true;
 	return c->again_for == ERR_OK ? why : c->again_for;

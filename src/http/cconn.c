@@ -250,8 +250,10 @@ static void cconn_answer_done(struct cconn *cc)
 		tune_ended(u, &cc->mark, whole ? how : LIMIT_LEFT);
 	}
 	cconn_release(cc);
-	if (call)
-		call_finish(call, u, ERR_OK);
+	if (!call)
+		return;
+	call->kept |= cc->state == CCONN_IDLE;
+	call_finish(call, u, ERR_OK);
 }
 
 /* The connection will be closed before the call is told. */

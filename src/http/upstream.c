@@ -483,7 +483,7 @@ static void call_reset(struct call *c, ns_t deadline)
 	c->replayed = c->admitted = c->gave_up = c->hedged = false;
 	c->beside = 0;
 	c->hedge = c->hedge_of = NULL;
-	c->again = c->past = 0;
+	c->again = c->refused = c->past = 0;
 	c->verdict = RETRY_GO;
 	c->at = c->shun = 0;
 	c->deadline = deadline;
@@ -548,18 +548,31 @@ enum err upstream_ask(
 	return ERR_OK;
 }
 
-void upstream_requeue(struct upstream *u, struct call *call)
+static void wait_in_front(struct upstream *u, struct call *call, ns_t since, ns_t until)
 {
 	struct batch *b = mem_zalloc(sizeof(*b) + sizeof(b->calls[0]));
 	b->n = 1;
-	b->deadline = NS_NEVER; /* it has been judged */
+	b->deadline = until;
 	b->calls[0] = call;
 	call->batch = b;
 	call->state = CALL_QUEUED;
 	queue_push_front(&u->queue, &b->ticket, admission_caller(u, call), 1,
-		worker_now(u->worker));
-	b->ticket.since = call->queued_at;
+		worker_now(u->worker), until);
+	b->ticket.since = since;
 	upstream_poke(u);
+}
+
+void upstream_requeue(struct upstream *u, struct call *call)
+{
+	wait_in_front(u, call, call->queued_at, NS_NEVER); /* it has been judged */
+}
+
+void upstream_go_back(struct upstream *u, struct call *call)
+{
+	ns_t since = call->queued_at;
+	call_prepare(call, worker_now(u->worker));
+	call->replayed = false; /* any connection will do */
+	wait_in_front(u, call, since, call->deadline);
 }
 
 void upstream_unqueue(struct upstream *u, struct call *call)

@@ -21,7 +21,9 @@
  *            goes in front, and inherits the slot. Where too many kept connections turn out
  *            dead, none is kept (flow/retry.h).
  *            A call that has ended may be sent again by the app (call_again). That is a retry:
- *            it waits for a slot as a new one, behind others of its caller.
+ *            it waits for a slot as a new one, behind others of its caller. But one that the
+ *            server refused for want of slots, while that limit is being found out, goes back
+ *            in front: it was weir's choice to try with it.
  *         5. on_end is the last callback of a call, exactly once; none after call_abandon.
  *         6. A 101 that was not asked for, or that names a protocol not offered, ends the call
  *            (ERR_RES_UPGRADE).
@@ -182,7 +184,7 @@ enum call_state {
 };
 
 /* Why there was another attempt after this one. */
-enum call_next { CALL_REPLAYED, CALL_RETRIED, CALL_HEDGED };
+enum call_next { CALL_REPLAYED, CALL_RETRIED, CALL_HEDGED, CALL_REQUEUED };
 
 /* An attempt that was not the last. */
 struct call_try {
@@ -219,7 +221,8 @@ struct call {
 	bool heard;    /* a part of a head had come as it failed */
 	bool told_to_wait; /* its answer, an error, had Retry-After */
 	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
-	uint8_t again;              /* times call_again was GO */
+	uint8_t again;              /* times call_again was GO, to be sent in a while */
+	uint8_t refused;            /* the same, to go back to the queue */
 	bool hedged;                /* whether a hedge was worth it has been asked */
 	uint8_t beside;             /* requests sent beside this one, for nothing */
 	struct hedge *hedge;        /* under way beside it; or NULL */
@@ -236,7 +239,7 @@ struct call {
 	bool probe;            /* sent to see whether answers come in time again */
 	bool answered;         /* a final head was delivered */
 	bool reused;           /* its connection was there before it */
-	bool kept;             /* its connection had served before */
+	bool kept;             /* its connection had served before, or serves on */
 	uint16_t status;       /* of the final answer; 0: none */
 	struct batch *batch;   /* while QUEUED */
 	struct caller *caller; /* from submit to grant */
@@ -311,7 +314,8 @@ void call_end(struct call *c); /* of a tunnel: FIN, behind what was taken */
 void call_flush(struct call *c);
 void call_resume(struct call *c); /* goes on with on_data; in a later turn */
 
-/* In on_head: whether a call with that status would be sent again now. Nothing is drawn. */
+/* In on_head: whether a call with that status would be sent again now, or go back if it turns out
+ * to be refused. Nothing is drawn. */
 bool call_may_go_again(struct call *c, struct upstream *u);
 /*
  * In on_end, or after it: the call failed by `why`, or by its status (ERR_OK) with an answer the
@@ -327,6 +331,7 @@ struct slice call_endpoint(const struct call *c);
 struct upstream_stats {
 	uint64_t admitted; /* calls that got a slot; `sent` counts requests, extras too */
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed, retried;
+	uint64_t requeued; /* went back, refused for want of slots */
 	uint64_t hedged, hedges_won;
 	uint64_t
 		denied[RETRY_VERDICTS]; /* by why a call that failed was not sent again */

@@ -57,7 +57,7 @@ struct upstream {
 	ns_t tuner_doubles_in; /* NS_NEVER: the limit stands */
 	struct brake *brake;   /* NULL: pauses are not heeded */
 	bool refused;          /* the call that ends now */
-	bool refused_kept; /* once, on a connection that it had taken: it counts requests */
+	bool refused_kept; /* once, on a connection that it took or kept: it counts requests */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
@@ -181,6 +181,8 @@ MUST_USE enum err upstream_ask(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
 /* A granted call whose connection was dead waits again, in front. */
 void upstream_requeue(struct upstream *u, struct call *call);
+/* The same with one that is over, refused: for its next attempt, until its deadline. */
+void upstream_go_back(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
 void upstream_unqueue(struct upstream *u, struct call *call);
 
@@ -308,7 +310,8 @@ ns_t again_next(const struct upstream *u); /* when to look again unasked */
 /* It asks for a slot at that time. */
 void again_wait(struct upstream *u, struct call *c, ns_t at);
 void again_leave(struct upstream *u, struct call *c); /* it rests no more */
-/* A retry that got no slot ends by what had failed: that is what its caller can do about. */
+/* A retry that got no slot, or a refused call, ends by what had failed: that is what its caller can
+ * do about. */
 enum err again_end_as(struct call *c, enum err why);
 void again_end_all(struct upstream *u); /* on_end(ERR_STOPPING) */
 

@@ -239,7 +239,8 @@ static void try_json(struct json *j, const struct call_try *t)
 {
 	static const char *const nexts[] = { [CALL_REPLAYED] = "replayed",
 		[CALL_RETRIED] = "retried",
-		[CALL_HEDGED] = "hedged" };
+		[CALL_HEDGED] = "hedged",
+		[CALL_REQUEUED] = "requeued" };
 	ns_t end = t->ended_at;
 	json_object(j, NULL);
 	if (t->why == ERR_OK)

@@ -59,7 +59,7 @@ MUST_USE bool forward_resend(struct forward *f);
 /* Sent again: on_ready comes anew. */
 MUST_USE bool forward_again(struct forward *f, enum err why);
 
-/* --- held.c: answers by whose status a call is sent again (--retry-on) --- */
+/* --- held.c: answers by whose status a call is sent again (--retry-on), or goes back --- */
 /* Of an answer that may be replaced by a better one: keeps it from the client. False: it is passed
  * on, as most are. */
 MUST_USE bool forward_hold_back(struct forward *f, const struct h1_head *head);

@@ -1,5 +1,6 @@
 /*
- * An error answer that is kept back while its call is sent again. The client gets it, if there
+ * An error answer that is kept back while its call is sent again, or until it is known to be a
+ * refusal for want of slots, whose call goes back to the queue. The client gets it, if there
  * will be no other: with the status, fields and body it came with.
  *
  * What is held is small: answers whose Content-Length is up to HELD_BODY_BYTES, as error answers
@@ -24,8 +25,8 @@ static bool may_hold(struct forward *f, const struct h1_head *head)
 	bool small = head->body == H1_BODY_NONE ||
 		     (head->body == H1_BODY_LENGTH &&
 			     head->content_length <= HELD_BODY_BYTES);
-	return head->status >= 500 && small && f->call.method != H1_HEAD &&
-	       sconn_body_done(f->client) &&
+	bool whole = sconn_body_done(f->client) || !f->head_sent;
+	return small && f->call.method != H1_HEAD && whole &&
 	       call_may_go_again(&f->call, f->x.route->upstream);
 }
 

@@ -98,7 +98,7 @@ static void test_bound_counts_calls(void **state)
 	assert_int_equal(q.waiting, 5);
 	queue_remove(&q, &t[0], 0);
 	assert_int_equal(push(&q, &t[2], 1, 0, NS_NEVER), ERR_OK);
-	queue_push_front(&q, &t[3], find(1), 4, 0); /* past the bound */
+	queue_push_front(&q, &t[3], find(1), 4, 0, NS_NEVER); /* past the bound */
 	assert_ptr_equal(front(&q), &t[3]);
 	assert_int_equal(q.waiting, 7);
 }
@@ -153,7 +153,7 @@ static void test_front_of_queue_never_expires(void **state)
 	struct ticket back = { 0 }, again = { 0 };
 	queue_init(&q, &all, 10, 100);
 	assert_int_equal(push(&q, &back, 1, 0, NS_NEVER), ERR_OK);
-	queue_push_front(&q, &again, find(1), 1, 0);
+	queue_push_front(&q, &again, find(1), 1, 0, NS_NEVER);
 	assert_ptr_equal(queue_expire(&q, 100), &back);
 	assert_null(queue_expire(&q, NS_NEVER - 1));
 	assert_ptr_equal(front(&q), &again);

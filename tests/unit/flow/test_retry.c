@@ -332,6 +332,65 @@ static void test_verdicts_are_told(void **state)
 	}
 }
 
+/* --- refused while a limit is found out --- */
+
+static enum retry_verdict ask_refused(struct retry_ask q)
+{
+	return retry_ask_refused(&retry, &q);
+}
+
+static void test_refused_unread(void **state)
+{
+	(void)state;
+	struct retry_ask q = { .status = 503, .left = NS_NEVER };
+	assert_int_equal(ask_refused(q), RETRY_GO); /* whatever the method */
+	retry.cfg.max = 0;
+	retry.cfg.share = 0; /* the server got no request: it is no extra */
+	assert_int_equal(ask_refused(q), RETRY_GO);
+	q.refused = RETRY_REFUSED;
+	assert_int_equal(ask_refused(q), RETRY_REFUSING);
+	q.refused = 0;
+	q.takes_none = true;
+	assert_int_equal(ask_refused(q), RETRY_REFUSING);
+	q.takes_none = false;
+	q.told_to_wait = true;
+	assert_int_equal(ask_refused(q), RETRY_TOLD);
+}
+
+static void test_refused_when_read(void **state)
+{
+	(void)state;
+	struct retry_ask q = a_reset();
+	q.why = ERR_OK;
+	q.status = 429;
+	q.heard = true; /* the refusal */
+	assert_int_equal(ask_refused(q), RETRY_GO);
+	q.whole = false;
+	assert_int_equal(ask_refused(q), RETRY_BODY_GONE);
+	q.idempotent = false;
+	assert_int_equal(ask_refused(q), RETRY_UNSAFE);
+	q = a_reset();
+	for (uint32_t i = 0; i < RETRY_LENT; i++)
+		retry_draw(&retry);
+	assert_int_equal(ask_refused(q), RETRY_NO_BUDGET);
+	q.sent = false;
+	assert_int_equal(ask_refused(q), RETRY_GO);
+	retry.cfg.max = 0;
+	q.sent = true;
+	assert_int_equal(ask_refused(q), RETRY_OFF);
+}
+
+static void test_refused_with_little_time_left(void **state)
+{
+	(void)state;
+	struct retry_ask q = { .status = 503, .left = 90 * NS_MS };
+	for (int i = 0; i < 100; i++)
+		retry_note_answer(&retry, 100 * NS_MS);
+	assert_int_equal(ask_refused(q), RETRY_TOO_LATE);
+	q.left = 200 * NS_MS;
+	assert_int_equal(ask_refused(q), RETRY_GO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +413,9 @@ int main(void)
 		cmocka_unit_test_setup(test_trust_comes_back_slowly, setup),
 		cmocka_unit_test_setup(test_replays_and_retries_together, setup),
 		cmocka_unit_test_setup(test_verdicts_are_told, setup),
+		cmocka_unit_test_setup(test_refused_unread, setup),
+		cmocka_unit_test_setup(test_refused_when_read, setup),
+		cmocka_unit_test_setup(test_refused_with_little_time_left, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

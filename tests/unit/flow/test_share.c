@@ -137,7 +137,7 @@ static void test_one_queue_bound(void **state)
 	assert_int_equal(queue_push(&t.q[1], &b, caller(&t, 1), 1, 0, NS_NEVER), ERR_OK);
 	assert_int_equal(
 		queue_push(&t.q[0], &c, caller(&t, 0), 1, 0, NS_NEVER), ERR_QUEUE_FULL);
-	queue_push_front(&t.q[0], &c, caller(&t, 0), 1, 0); /* past the bound */
+	queue_push_front(&t.q[0], &c, caller(&t, 0), 1, 0, NS_NEVER); /* past the bound */
 	assert_int_equal(share_waiting(t.share), 4);
 	queue_remove(&t.q[0], &a, 0);
 	queue_remove(&t.q[1], &b, 0);

@@ -1,5 +1,6 @@
 #include "caller.h"
 
+#include "flow/refusal.h"
 #include "tests/unit/base/unit.h"
 
 struct upstream_cfg caller_upstream(uint32_t limit)
@@ -118,10 +119,13 @@ static void on_flush(struct call *c)
 static void on_end(struct call *c, enum err why)
 {
 	struct job *j = job_of(c);
+	if (j->retries && why == ERR_OK && refusal_match(c->status, text_slice(&j->in)))
+		upstream_note_refusal(j->up);
 	if (j->retries && (why != ERR_OK || c->status >= 500) &&
 		call_again(c, j->up, why) == RETRY_GO) {
 		text_addf(&j->log, "%sagain:%s", j->log.len ? " " : "", err_label(why));
 		j->heads = 0;
+		text_reset(&j->in);
 		return;
 	}
 	j->verdict = c->verdict;

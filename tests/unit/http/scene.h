@@ -7,6 +7,10 @@
 #include "bed.h"
 #include "caller.h"
 
+/* A request's answer as fasthttp's unasked one, but for the connection. */
+#define REFUSAL \
+	"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 33\r\n\r\n" \
+	"Server.Concurrency limit exceeded"
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 struct scene {

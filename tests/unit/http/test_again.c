@@ -328,6 +328,223 @@ static void test_too_many_dead_connections_and_none_is_kept(void **state)
 	scene_fini(&s);
 }
 
+/* --- refused while the limit is found out --- */
+
+#define UNASKED "head:503 data:73"
+#define GOES_BACK UNASKED " again:ok"
+#define ANSWERED "ready head:200 data:5 end:ok"
+
+/* A call is at work for 100 ms, and each further connection is refused: before the request is
+ * written, for a unix socket's server has it at once. */
+struct full {
+	struct scene s;
+	struct raw_server near;
+	struct job at_work;
+	struct job *jobs; /* to be submitted, in a turn of the upstream's host */
+	uint32_t n;
+	ns_t deadline;
+	struct timer submit;
+};
+
+static void on_submit(struct timer *t)
+{
+	struct full *f = CONTAINER_OF(t, struct full, submit);
+	assert_int_equal(jobs_submit(f->jobs, f->n, f->deadline), ERR_OK);
+}
+
+static void full_submit(struct full *f, struct job *jobs, uint32_t n, ns_t for_ns)
+{
+	f->submit.on_fire = on_submit;
+	f->jobs = jobs;
+	f->n = n;
+	f->deadline = ns_add(sim_now(f->s.bed.sim), for_ns);
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], f->s.up, "POST", "/");
+		jobs[i].retries = jobs[i].posts_bodies = true;
+	}
+	io_timer_set(f->s.bed.near, &f->submit, sim_now(f->s.bed.sim));
+}
+
+static void full_init(struct full *f, bool found_out)
+{
+	*f = (struct full){ 0 };
+	struct upstream_cfg cfg = with_retries(2);
+	struct scene *s = &f->s;
+	cfg.limit = 8;
+	cfg.limit_auto = found_out;
+	cfg.queue_for = 20 * NS_S;
+	raw_addr("unix:/near", &cfg.endpoints[0]);
+	scene_init(s, NULL, &cfg);
+	f->near = (struct raw_server){ .on_accept = s->server.on_accept,
+		.on_bytes = s->server.on_bytes,
+		.ctx = s };
+	raw_server_listen(&f->near, s->bed.far, "unix:/near");
+	s->answer_in = 100 * NS_MS;
+	job_begin(&f->at_work, s, "GET", NS_NEVER);
+	bed_run(&s->bed, 10 * NS_MS);
+	assert_int_equal(s->requests, 1);
+	s->refuses = true;
+}
+
+static void full_fini(struct full *f)
+{
+	struct scene *s = &f->s;
+	assert_text(&f->at_work.log, ANSWERED);
+	bed_run(&s->bed, NS_S);
+	assert_int_equal(scene_used(s), scene_in(s, SLOT_IDLE));
+	LIST_EACH (&f->near.conns, n, after)
+		raw_close(CONTAINER_OF(n, struct raw, node), IO_CLOSE_FIN);
+	job_fini(&f->at_work);
+	upstream_free(&s->up);
+	raw_server_fini(&f->near);
+	scene_fini(s);
+}
+
+/* Nothing of it was written: whatever its method, it waits for the one slot there is. */
+static void test_refused_unasked(void **state)
+{
+	(void)state;
+	struct full f;
+	struct scene *s = &f.s;
+	struct job b, behind;
+	full_init(&f, true);
+	full_submit(&f, &b, 1, NS_NEVER);
+	bed_run(&s->bed, 10 * NS_MS);
+	assert_text(&b.log, GOES_BACK);
+	assert_int_equal(slots_limit(upstream_slots(s->up)), 1);
+	job_init(&behind, s->up, "GET", "/");
+	assert_int_equal(job_submit(&behind, NS_NEVER), ERR_OK);
+	bed_run(&s->bed, 190 * NS_MS);
+	assert_text(&b.log, ANSWERED);
+	assert_int_equal(b.verdict, RETRY_GO);
+	bed_run(&s->bed, 100 * NS_MS);
+	assert_text(&behind.log, ANSWERED);
+	const struct upstream_stats *stats = upstream_stats(s->up);
+	assert_int_equal(stats->refused, 1);
+	assert_int_equal(stats->requeued, 1);
+	assert_int_equal(stats->retried, 0);
+	assert_int_equal(stats->sent, stats->admitted); /* the server got none twice */
+	assert_int_equal(s->requests, 3);
+	job_fini(&b);
+	job_fini(&behind);
+	full_fini(&f);
+}
+
+/* A limit of the user's is not tried: what is refused then is another matter. */
+static void test_refused_within_a_limit(void **state)
+{
+	(void)state;
+	struct full f;
+	struct job b;
+	full_init(&f, false);
+	full_submit(&f, &b, 1, NS_NEVER);
+	bed_run(&f.s.bed, NS_S);
+	assert_text(&b.log, UNASKED " end:ok");
+	assert_int_equal(upstream_stats(f.s.up)->requeued, 0);
+	job_fini(&b);
+	full_fini(&f);
+}
+
+/* It was written: it goes back if it may be sent twice, and not onto the connection that the
+ * server kept when it refused. */
+static void refused_when_asked(const char *method, const char *log, enum retry_verdict v)
+{
+	struct full f;
+	struct scene *s = &f.s;
+	struct job b;
+	bool back = v == RETRY_GO;
+	full_init(&f, true);
+	s->refuses = false;
+	s->answer = REFUSAL;
+	s->answer_in = 0;
+	job_begin(&b, s, method, NS_NEVER);
+	bed_run(&s->bed, 20 * NS_MS);
+	s->answer = ANSWER;
+	bed_run(&s->bed, NS_S);
+	assert_text(&b.log, log);
+	assert_int_equal(b.verdict, v);
+	assert_int_equal(upstream_stats(s->up)->requeued, back);
+	assert_int_equal(upstream_stats(s->up)->sent, back ? 3 : 2);
+	assert_int_equal(s->requests, upstream_stats(s->up)->sent);
+	assert_int_equal(b.attempts, back ? 2 : 1);
+	job_fini(&b);
+	full_fini(&f);
+}
+
+static void test_refused_when_asked(void **state)
+{
+	(void)state;
+	refused_when_asked("GET", "ready head:503 data:33 again:ok " ANSWERED, RETRY_GO);
+	refused_when_asked("POST", "ready head:503 data:33 end:ok", RETRY_UNSAFE);
+}
+
+/* The first call of all: nothing says that there is a slot to wait for. */
+static void test_refused_by_a_server_that_takes_none(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	struct upstream_cfg cfg = with_retries(2);
+	cfg.limit_auto = true;
+	scene_init(&s, NULL, &cfg);
+	s.refuses = true;
+	job_begin(&j, &s, "GET", NS_NEVER);
+	bed_run(&s.bed, 50 * NS_MS); /* before the next one is tried */
+	assert_text(&j.log, "ready " GOES_BACK " end:shed");
+	assert_int_equal(j.verdict, RETRY_NO_SLOT);
+	assert_int_equal(s.server.accepted, 1);
+	scene_end(&s, &j);
+}
+
+/* It waits no longer than it may: here until too little is left. */
+static void test_refused_and_no_slot_in_time(void **state)
+{
+	(void)state;
+	struct full f;
+	struct job b;
+	full_init(&f, true);
+	full_submit(&f, &b, 1, 40 * NS_MS);
+	bed_run(&f.s.bed, 50 * NS_MS);
+	assert_text(&b.log, GOES_BACK " end:late");
+	assert_int_equal(b.verdict, RETRY_NO_SLOT);
+	bed_run(&f.s.bed, NS_S);
+	job_fini(&b);
+	full_fini(&f);
+}
+
+static void test_refused_and_abandoned(void **state)
+{
+	(void)state;
+	struct full f;
+	struct job b;
+	full_init(&f, true);
+	full_submit(&f, &b, 1, NS_NEVER);
+	bed_run(&f.s.bed, 10 * NS_MS);
+	assert_text(&b.log, GOES_BACK);
+	job_abandon(&b);
+	bed_run(&f.s.bed, NS_S);
+	assert_text(&b.log, "");
+	job_fini(&b);
+	full_fini(&f);
+}
+
+/* Those that were admitted together go back each by itself. */
+static void test_refused_of_a_batch(void **state)
+{
+	(void)state;
+	struct full f;
+	struct job together[2];
+	full_init(&f, true);
+	full_submit(&f, together, 2, NS_NEVER);
+	bed_run(&f.s.bed, 5 * NS_S);
+	for (int i = 0; i < 2; i++) {
+		assert_text(&together[i].log, GOES_BACK " " ANSWERED);
+		job_fini(&together[i]);
+	}
+	assert_int_equal(upstream_stats(f.s.up)->requeued, 2);
+	full_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +560,13 @@ int main(void)
 		cmocka_unit_test(test_another_endpoint_at_once),
 		cmocka_unit_test(test_an_outage_is_not_made_worse),
 		cmocka_unit_test(test_too_many_dead_connections_and_none_is_kept),
+		cmocka_unit_test(test_refused_unasked),
+		cmocka_unit_test(test_refused_within_a_limit),
+		cmocka_unit_test(test_refused_when_asked),
+		cmocka_unit_test(test_refused_by_a_server_that_takes_none),
+		cmocka_unit_test(test_refused_and_no_slot_in_time),
+		cmocka_unit_test(test_refused_and_abandoned),
+		cmocka_unit_test(test_refused_of_a_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
