@@ -178,8 +178,6 @@ enum retry_verdict retry_ask_refused(const struct retry *r, const struct retry_a
 		return RETRY_REFUSING;
 	if (q->told_to_wait)
 		return RETRY_TOLD;
-	if (!has_time(r, q->left, 0))
-		return RETRY_TOO_LATE;
 	if (!q->sent)
 		return RETRY_GO;
 	if (!r->cfg.max)

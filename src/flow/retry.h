@@ -126,7 +126,8 @@ struct retry_ask {
 };
 /* Draws nothing. */
 enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t now);
-/* The same for a call that was refused, and would go back to the queue. */
+/* The same for a call that was refused, and would go back to the queue. Whether it has time for
+ * that is the queue's to judge. */
 enum retry_verdict retry_ask_refused(
 	const struct retry *r, const struct retry_ask *q);
 /* The same for a hedge, of a request that may be sent twice. */

@@ -209,7 +209,8 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 
 enum err again_end_as(struct call *c, enum err why)
 {
-	if ((!c->again && !c->refused) || c->granted_at || why == ERR_STOPPING)
+	bool in_vain = c->again || (c->refused && why == ERR_SHED);
+	if (!in_vain || c->granted_at || why == ERR_STOPPING)
 		return why;
 	c->gave_up = true;
 	return c->again_for == ERR_OK ? why : c->again_for;

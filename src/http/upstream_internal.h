@@ -310,8 +310,8 @@ ns_t again_next(const struct upstream *u); /* when to look again unasked */
 /* It asks for a slot at that time. */
 void again_wait(struct upstream *u, struct call *c, ns_t at);
 void again_leave(struct upstream *u, struct call *c); /* it rests no more */
-/* A retry that got no slot, or a refused call, ends by what had failed: that is what its caller can
- * do about. */
+/* A retry that got no slot ends by what had failed: that is what its caller can do about. So does a
+ * refused call when the server refuses all; else what it waits for in vain is weir's to tell. */
 enum err again_end_as(struct call *c, enum err why);
 void again_end_all(struct upstream *u); /* on_end(ERR_STOPPING) */
 

@@ -211,21 +211,11 @@ static const struct call_ops forward_call_ops = {
 
 /* --- the client --- */
 
-static bool is_waiting(const struct call *c)
-{
-	return c->state == CALL_QUEUED || c->state == CALL_RESTING;
-}
-
 static void on_deadline(struct timer *t)
 {
 	struct forward *f = CONTAINER_OF(t, struct forward, timer);
 	/* With the server ready for more of it, the request itself is late. */
 	bool late = f->head_sent && !f->held && !sconn_body_done(f->client);
-	if (f->held_back && is_waiting(&f->call)) { /* for another attempt */
-		call_abandon(&f->call, f->x.route->upstream);
-		forward_give_held(f);
-		return;
-	}
 	forward_fail(f, late && !f->answering ? ERR_REQ_TIMEOUT : ERR_DEADLINE);
 }
 

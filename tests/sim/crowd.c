@@ -29,6 +29,12 @@ static unsigned whole_answer(struct crowd *c, struct slice in)
 	return (unsigned)strtoul(in.ptr + 9, NULL, 10);
 }
 
+static bool is_refusal(const struct raw *r)
+{
+	static const char words[] = "Server.Concurrency limit exceeded";
+	return memmem(r->in.ptr, r->in.len, words, sizeof(words) - 1) != NULL;
+}
+
 static void client_end(struct client *k)
 {
 	struct crowd *c = k->crowd;
@@ -47,6 +53,7 @@ static void on_bytes(struct raw *r)
 	unsigned status = r->in.len ? whole_answer(c, text_slice(&r->in)) : 0;
 	if (k->over)
 		return;
+	c->refusals += status >= 400 && is_refusal(r);
 	if (status == 200)
 		c->good++;
 	else if (status)

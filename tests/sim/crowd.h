@@ -30,6 +30,7 @@ struct crowd {
 	/* every arrival ends as one of these */
 	uint64_t good, left, broken; /* 200; hung up by itself; connection broken */
 	uint64_t errors[600];        /* whole answers but 200, by status */
+	uint64_t refusals;           /* of these: the server's, word for word */
 	uint64_t twice;              /* bytes behind a whole answer: must stay 0 */
 };
 

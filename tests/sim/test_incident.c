@@ -144,7 +144,8 @@ static void report(const struct scene *scene, uint64_t seed, const struct stage 
 	print_message(
 		"%s, seed %llu: %llu in, %llu good, %llu errors (503: %llu, 504: %llu), "
 		"%llu left, %llu broken; server: peak %u, %llu accepted, %llu refused, "
-		"%llu requests; weir: %llu abandoned, %llu hung up on, %llu drained, %llu replayed\n",
+		"%llu requests; weir: %llu abandoned, %llu hung up on, %llu drained, %llu replayed, "
+		"%llu requeued; %llu told of a refusal\n",
 		scene->name, (unsigned long long)seed, (unsigned long long)c->arrived,
 		(unsigned long long)c->good, (unsigned long long)crowd_errors(c),
 		(unsigned long long)c->errors[503], (unsigned long long)c->errors[504],
@@ -152,7 +153,8 @@ static void report(const struct scene *scene, uint64_t seed, const struct stage 
 		(unsigned long long)s->api.accepted, (unsigned long long)s->api.refused,
 		(unsigned long long)s->api.requests, (unsigned long long)u->abandoned,
 		(unsigned long long)u->hung_up, (unsigned long long)u->drained,
-		(unsigned long long)u->replayed);
+		(unsigned long long)u->replayed, (unsigned long long)u->requeued,
+		(unsigned long long)c->refusals);
 }
 
 static void fail_unless(bool ok, const char *what, const struct scene *scene,
@@ -186,7 +188,9 @@ static bool none_twice(const struct stage *s)
 	return true;
 }
 
-static void play(const struct scene *scene, uint64_t seed, bool cap_holds)
+enum play { CAP_HOLDS, CAP_FAILS, CAP_FOUND_OUT };
+
+static void play(const struct scene *scene, uint64_t seed, enum play how)
 {
 	struct stage *s = mem_alloc(sizeof(*s));
 	const ns_t for_ns = 60 * NS_S;
@@ -196,12 +200,14 @@ static void play(const struct scene *scene, uint64_t seed, bool cap_holds)
 	stage_run(s, for_ns + 180 * NS_S);
 	const struct crowd *c = &s->crowd;
 #define MUST(ok) fail_unless(ok, #ok, scene, seed, s)
-	if (!cap_holds) {
+	if (how != CAP_HOLDS)
 		MUST(s->api.refused > 0);
-	} else {
+	if (how != CAP_FAILS) {
 		MUST(s->api.refused <= scene->refused_max);
 		MUST(s->api.peak <= scene->api.limit);
 	}
+	if (how == CAP_FOUND_OUT)
+		MUST(c->refusals == 0);
 	MUST(c->arrived > for_ns / NS_S);
 	MUST(c->good + crowd_errors(c) + c->left + c->broken == c->arrived);
 	MUST(c->twice == 0);
@@ -225,7 +231,7 @@ static void test_the_cap_holds(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
 		for (uint64_t seed = 0; seed < 3; seed++)
-			play(&scenes[i], first_seed + 10 * seed, true);
+			play(&scenes[i], first_seed + 10 * seed, CAP_HOLDS);
 }
 
 /* --- hang-ups, by --abandon auto --- */
@@ -287,7 +293,7 @@ static void test_abandon_auto(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(hang_ups); i++)
 		for (uint64_t seed = 0; seed < 5; seed++)
-			play(&hang_ups[i], first_seed + 10 * seed, true);
+			play(&hang_ups[i], first_seed + 10 * seed, CAP_HOLDS);
 }
 
 /* --- what it is like without --- */
@@ -366,7 +372,8 @@ static void play_halved(const struct scene *scene, uint64_t seed)
 		assert_true(slots_limit(slots) >= 0.85 * 25);
 	}
 	refused = s->api.refused - refused;
-	print_message("%s: %llu refused\n", scene->name, (unsigned long long)refused);
+	print_message("%s: %llu refused, %llu told\n", scene->name,
+		(unsigned long long)refused, (unsigned long long)s->crowd.refusals);
 	assert_in_range(slots_limit(slots), 23, 27);
 	assert_true(slots_used(slots) <= slots_limit(slots));
 	assert_true(refused <= scene->refused_max);
@@ -401,6 +408,44 @@ static void test_limit_halved(void **state)
 			play_halved(&rows[i], first_seed + seed);
 }
 
+/* --- whom that costs his answer --- */
+
+/* The server refuses now and then, and no caller ever hears of it. */
+static void test_refusals_are_nobodys(void **state)
+{
+	(void)state;
+#define AUTO_LIMIT "--limit auto --timeout 500ms --client-idle-for 5s "
+	static const struct scene rows[] = {
+		{ .name = "auto, the wall",
+			.options = AUTO_LIMIT,
+			.api = { FIFTH },
+			.crowd = { .rate = 80 },
+			.refused_max = 30,
+			.good = 0.4 },
+		{ .name = "auto, the wall, far away",
+			.options = AUTO_LIMIT,
+			.api = { FIFTH },
+			.crowd = { .rate = 120 },
+			.sim = { .latency = 10 * NS_MS, .jitter = 5 * NS_MS },
+			.refused_max = 40,
+			.good = 0.3 },
+		{ .name = "auto, requests",
+			.options = AUTO_LIMIT "--limit-unit request",
+			.api = { FIFTH, .by_request = true },
+			.crowd = { .rate = 80 },
+			.refused_max = 30,
+			.good = 0.4 },
+		{ .name = "auto, batches",
+			.options = AUTO_LIMIT "--gather 3",
+			.api = { FIFTH },
+			.crowd = { .rate = 40 },
+			.refused_max = 30 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (uint64_t seed = 0; seed < 3; seed++)
+			play(&rows[i], first_seed + 10 * seed, CAP_FOUND_OUT);
+}
+
 /* --- the mutant --- */
 
 static int caught_len;
@@ -415,7 +460,7 @@ static void test_mutant_is_caught(void **state)
 			CHECK(++scene < scenes + ARRAY_LEN(scenes));
 		struct scene any_good = *scene;
 		any_good.good = 0;
-		play(&any_good, first_seed, false);
+		play(&any_good, first_seed, CAP_FAILS);
 	}
 }
 
@@ -455,6 +500,7 @@ int main(int argc, char **argv)
 		TEST(test_naive),
 		TEST(test_timeout_alone),
 		TEST(test_limit_halved),
+		TEST(test_refusals_are_nobodys),
 	};
 	const struct CMUnitTest mutant[] = { TEST(test_mutant_is_caught) };
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)

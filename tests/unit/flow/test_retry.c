@@ -380,17 +380,6 @@ static void test_refused_when_read(void **state)
 	assert_int_equal(ask_refused(q), RETRY_OFF);
 }
 
-static void test_refused_with_little_time_left(void **state)
-{
-	(void)state;
-	struct retry_ask q = { .status = 503, .left = 90 * NS_MS };
-	for (int i = 0; i < 100; i++)
-		retry_note_answer(&retry, 100 * NS_MS);
-	assert_int_equal(ask_refused(q), RETRY_TOO_LATE);
-	q.left = 200 * NS_MS;
-	assert_int_equal(ask_refused(q), RETRY_GO);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,7 +404,6 @@ int main(void)
 		cmocka_unit_test_setup(test_verdicts_are_told, setup),
 		cmocka_unit_test_setup(test_refused_unread, setup),
 		cmocka_unit_test_setup(test_refused_when_read, setup),
-		cmocka_unit_test_setup(test_refused_with_little_time_left, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
