@@ -121,15 +121,14 @@ struct retry_ask {
 	uint32_t again;   /* how often it was sent again already */
 	uint32_t refused; /* how often it went back already, refused for want of slots */
 	bool takes_none;  /* no call has a slot to wait for */
-	ns_t wait;      /* retry_wait */
-	ns_t left;      /* until its deadline; NS_NEVER: none */
+	ns_t wait;        /* retry_wait */
+	ns_t left;        /* until its deadline; NS_NEVER: none */
 };
 /* Draws nothing. */
 enum retry_verdict retry_ask(struct retry *r, const struct retry_ask *q, ns_t now);
 /* The same for a call that was refused, and would go back to the queue. Whether it has time for
  * that is the queue's to judge. */
-enum retry_verdict retry_ask_refused(
-	const struct retry *r, const struct retry_ask *q);
+enum retry_verdict retry_ask_refused(const struct retry *r, const struct retry_ask *q);
 /* The same for a hedge, of a request that may be sent twice. */
 enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now);
 /* How long to wait before it is sent for the nth time again (1: first); elsewhere: to another

@@ -2,6 +2,7 @@
 found while callers wait, and the admin endpoint says from what."""
 
 import contextlib
+import json
 import subprocess
 
 import pytest
@@ -46,6 +47,20 @@ def test_a_wall(tmp_path):
             auto, s = learned(proxy)
         assert 10 <= auto["wall"] <= 13 and auto["knee"] is None and auto["shown"] == []
         assert "refused" in auto["because"] and s["calls"]["refused"] >= 1
+        gauges_at_zero(proxy)
+
+
+def test_a_wall_costs_nobody_his_answer(tmp_path):
+    """It is found by being refused: whose call that was goes back to the queue."""
+    origin = ["--limit", "12", "--latency", "50ms", "--full", "fasthttp"]
+    with bench(tmp_path, origin) as (api, proxy):
+        p = subprocess.run([WEIR, "load", "--rate", "400/s", "--for", "6s", "--json", proxy.url],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=120, check=True)
+        calls = learned(proxy)[1]["calls"]
+        assert calls["refused"] >= 1 and calls["requeued"] == calls["refused"]
+        assert not [e for e in json.loads(p.stdout)["errors"] if e["refusal"]]
+        assert any(w["refusal"] for w in proxy.status()["words"])
         gauges_at_zero(proxy)
 
 

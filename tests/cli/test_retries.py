@@ -1,5 +1,6 @@
 """Calls sent again, on real sockets: which are, how often, and what is told about it."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 
 from rawhttp import Client, Peer
 from test_http_answers import GET, H, OK, OK2, bench, says  # noqa: F401 (bench: fixture)
-from verbs import WEIR, Verb, ask, eventually, gauges_at_zero
+from verbs import PATIENCE, WEIR, Verb, ask, eventually, gauges_at_zero
 
 NEVER = lambda peer, n: peer.request()  # closes each connection without a word  # noqa: E731
 
@@ -223,6 +224,75 @@ def test_never_into_a_server_that_refuses_for_want_of_slots(bench):
         m = c.answer()
         assert (m.status, m.body) == (503, full)
     assert len(seen) == 1 and explain(proxy, "full")["not_retried"] == "refusing"
+
+
+FULL = b"The connection cannot be served because Server.Concurrency limit exceeded"
+REFUSED = (b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %d\r\n%%s\r\n%s" %
+           (len(FULL), FULL))
+
+
+@contextlib.contextmanager
+def one_slot(bench, *options, says=b""):
+    """A proxy whose limit is found out, before a server whose one slot is taken: `free` gives it
+    back. More connections are refused, each with its request read."""
+    free = threading.Event()
+
+    def script(peer, n):
+        while (m := peer.request()) and n == 0:
+            assert m.target != b"/held" or free.wait(PATIENCE)
+            peer.send(OK2)
+        peer.send(REFUSED % says)
+    proxy, _ = bench(script, "--limit", "auto", *options)
+    try:
+        with Client(proxy.port, b"GET /held HTTP/1.1\r\n" + H + b"\r\n") as holder:
+            eventually(lambda: proxy.status()["calls"]["sent"] == 1)
+            yield proxy, free
+            free.set()
+            assert holder.answer().status == 200
+    finally:
+        free.set()
+
+
+def test_who_is_refused_while_the_limit_is_found_out_goes_back(bench):
+    """It was weir's choice to try with him: he waits for the slot that there is."""
+    with one_slot(bench) as (proxy, free), Client(proxy.port, get(b"tried")) as c:
+        eventually(lambda: proxy.status()["calls"]["requeued"] == 1)
+        s = proxy.status()
+        assert s["upstreams"][0]["limit"] == 1 and s["queue"]["waiting"] == 1
+        free.set()
+        assert c.answer().status == 200
+    calls = proxy.status()["calls"]
+    assert (calls["admitted"], calls["sent"], calls["refused"], calls["retried"]) == (2, 3, 1, 0)
+    e = explain(proxy, "tried")
+    assert [(t["status"], t["then"]) for t in e["earlier"]] == [(503, "requeued")]
+    assert e["not_retried"] is None and e["spent"]["queue_ms"] > 0
+    words = proxy.status()["words"]
+    assert [(w["status"], w["count"], w["refusal"]) for w in words] == [(503, 1, True)]
+
+
+@pytest.mark.parametrize("says, options, method", [
+    (b"", [], b"POST"),
+    (b"Retry-After: 1\r\n", [], b"GET"),
+    (b"", ["--retries", 0], b"GET"),
+    (b"", ["--retry-budget", "0%"], b"GET"),
+])
+def test_who_is_refused_and_may_not_go_back_is_told(bench, says, options, method):
+    with one_slot(bench, *options, says=says) as (proxy, _):
+        with Client(proxy.port, get(b"told", b"Content-Length: 0\r\n", method=method)) as c:
+            m = c.answer(method)
+            assert (m.status, m.body) == (503, FULL)
+        e = explain(proxy, "told")
+        assert e["decided_by"] == "upstream" and e["earlier"] == []
+        assert proxy.status()["calls"]["requeued"] == 0
+
+
+def test_who_went_back_and_waits_in_vain_is_told_by_weir(bench):
+    with one_slot(bench, "--timeout", "2s") as (proxy, _):
+        with Client(proxy.port, get(b"vain", b"Weir-Timeout: 200ms\r\n")) as c:
+            m = c.answer()
+            assert m.status in (503, 504) and m.one(b"weir-reason") in (b"late", b"deadline", b"queue-timeout")
+        e = explain(proxy, "vain")
+        assert [(t["status"], t["then"]) for t in e["earlier"]] == [(503, "requeued")]
 
 
 def test_as_often_as_retries_says(bench):

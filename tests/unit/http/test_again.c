@@ -375,9 +375,9 @@ static void full_init(struct full *f, bool found_out)
 	cfg.queue_for = 20 * NS_S;
 	raw_addr("unix:/near", &cfg.endpoints[0]);
 	scene_init(s, NULL, &cfg);
-	f->near = (struct raw_server){ .on_accept = s->server.on_accept,
-		.on_bytes = s->server.on_bytes,
-		.ctx = s };
+	f->near = (struct raw_server){
+		.on_accept = s->server.on_accept, .on_bytes = s->server.on_bytes, .ctx = s
+	};
 	raw_server_listen(&f->near, s->bed.far, "unix:/near");
 	s->answer_in = 100 * NS_MS;
 	job_begin(&f->at_work, s, "GET", NS_NEVER);
