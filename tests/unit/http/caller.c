@@ -119,7 +119,9 @@ static void on_flush(struct call *c)
 static void on_end(struct call *c, enum err why)
 {
 	struct job *j = job_of(c);
-	if (j->retries && why == ERR_OK && refusal_match(c->status, text_slice(&j->in)))
+	bool told = j->retries && why == ERR_OK &&
+		    refusal_match(c->status, text_slice(&j->in));
+	if (told || j->refused)
 		upstream_note_refusal(j->up);
 	if (j->retries && (why != ERR_OK || c->status >= 500) &&
 		call_again(c, j->up, why) == RETRY_GO) {
@@ -136,8 +138,6 @@ static void on_end(struct call *c, enum err why)
 	j->why = why;
 	if (j->abandons_other)
 		job_abandon(j->abandons_other);
-	if (j->refused)
-		upstream_note_refusal(j->up);
 	memset(&j->call, 0xa5, sizeof(j->call)); /* the app's again: nobody looks there */
 }
 
