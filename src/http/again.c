@@ -165,6 +165,7 @@ static enum retry_verdict go_back(struct upstream *u, struct call *c)
 	if (q.sent)
 		retry_draw(&u->retry);
 	u->stats.requeued++;
+	u->went_back = true;
 	again_note_past(u, c, ERR_OK, CALL_REQUEUED);
 	c->refused++;
 	c->again_for = ERR_OK;

@@ -24,7 +24,7 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 	const uint32_t at = c->at;
 	const bool kept = c->kept;
 	hold_call_over(u, c);
-	u->refused = false;
+	u->refused = u->went_back = false;
 	c->ops->on_end(c, why); /* its storage is the app's again */
 	u->refused_kept |= u->refused && kept;
 	tune_ended(u, &mark, u->refused ? LIMIT_REFUSED : how);

@@ -252,8 +252,10 @@ static void cconn_answer_done(struct cconn *cc)
 	cconn_release(cc);
 	if (!call)
 		return;
-	call->kept |= cc->state == CCONN_IDLE;
 	call_finish(call, u, ERR_OK);
+	/* A connection that a server keeps as it refuses is no slot to wait for. */
+	if (u->went_back && upstream_is_conn_unit(u) && cc->state == CCONN_IDLE)
+		cconn_close_idle(cc);
 }
 
 /* The connection will be closed before the call is told. */

@@ -239,7 +239,7 @@ struct call {
 	bool probe;            /* sent to see whether answers come in time again */
 	bool answered;         /* a final head was delivered */
 	bool reused;           /* its connection was there before it */
-	bool kept;             /* its connection had served before, or serves on */
+	bool kept;             /* its connection had served before */
 	uint16_t status;       /* of the final answer; 0: none */
 	struct batch *batch;   /* while QUEUED */
 	struct caller *caller; /* from submit to grant */

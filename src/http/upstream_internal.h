@@ -57,7 +57,8 @@ struct upstream {
 	ns_t tuner_doubles_in; /* NS_NEVER: the limit stands */
 	struct brake *brake;   /* NULL: pauses are not heeded */
 	bool refused;          /* the call that ends now */
-	bool refused_kept; /* once, on a connection that it took or kept: it counts requests */
+	bool went_back;        /* the same, and it is in the queue again */
+	bool refused_kept; /* once, on a connection that it had taken: it counts requests */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
 	uint32_t endpoint_count;                            /* 0: never set */
