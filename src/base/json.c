@@ -111,6 +111,14 @@ void json_str(struct json *j, const char *key, struct slice value)
 	add_quoted(j->out, value);
 }
 
+void json_base64(struct json *j, const char *key, struct slice bytes)
+{
+	begin_value(j, key);
+	text_add_char(j->out, '"');
+	text_add_base64(j->out, bytes);
+	text_add_char(j->out, '"');
+}
+
 void json_cstr(struct json *j, const char *key, const char *value)
 {
 	if (value)

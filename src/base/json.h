@@ -30,7 +30,8 @@ void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
 void json_end(struct json *j); /* the innermost object or array */
 void json_str(struct json *j, const char *key, struct slice value);
-void json_cstr(struct json *j, const char *key, const char *value); /* NULL: null */
+void json_base64(struct json *j, const char *key, struct slice bytes); /* a string */
+void json_cstr(struct json *j, const char *key, const char *value);    /* NULL: null */
 void json_int(struct json *j, const char *key, int64_t value);
 void json_real(
 	struct json *j, const char *key, double value); /* up to 6 significant decimals */

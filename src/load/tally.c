@@ -175,7 +175,7 @@ enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
 			hist_record(t->latency_good, latency);
 		if (how == TALLY_FAILED)
 			words_add(t->words, ERR_OK, status, body,
-				refusal_match(status, body) != NULL, now);
+				refusal_match(status, body) ? WORDS_REFUSAL : 0, now);
 	}
 	end_one(t, times, how);
 	return how;
@@ -188,7 +188,7 @@ void tally_failure(struct tally *t, const struct tally_times *times, enum err wh
 
 	CHECK(why != ERR_OK);
 	if (!is_warm_up(t, times))
-		words_add(t->words, why, status, body, refusal, now);
+		words_add(t->words, why, status, body, refusal ? WORDS_REFUSAL : 0, now);
 	end_one(t, times, TALLY_FAILED);
 }
 

@@ -1,4 +1,5 @@
 #include "obs/words.h"
+#include "obs/fold.h"
 
 #define ENTRIES 64
 
@@ -21,36 +22,28 @@ void words_free(struct words **w)
 	*w = NULL;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+/* What makes an entry. */
+struct key {
+	enum err kind;
+	uint16_t status;
+	bool coded;
+	struct slice text;
+	uint64_t signature;
+};
 
-/* The next byte of a text in which every run of digits is one '0'; false at its end. */
-static bool next_folded(struct slice s, size_t *at, char *out)
-{
-	if (*at >= s.len)
-		return false;
-	*out = s.ptr[(*at)++];
-	if (!is_digit(*out))
-		return true;
-	*out = '0';
-	while (*at < s.len && is_digit(s.ptr[*at]))
-		(*at)++;
-	return true;
-}
-
-/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. */
-static uint64_t signature_of(enum err kind, uint16_t status, struct slice text)
+/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. Two codings
+ * of one text need not be the same bytes: nothing of them counts. */
+static uint64_t signature_of(const struct key *k)
 {
 	const uint64_t prime = 0x100000001b3ULL;
 	uint64_t h = 0xcbf29ce484222325ULL;
 	size_t at = 0;
 	char c;
 
-	h = (h ^ (uint64_t)kind) * prime;
-	h = (h ^ status) * prime;
-	while (next_folded(text, &at, &c))
+	h = (h ^ (uint64_t)k->kind) * prime;
+	h = (h ^ k->status) * prime;
+	h = (h ^ k->coded) * prime;
+	while (!k->coded && fold_next(k->text, &at, &c))
 		h = (h ^ (unsigned char)c) * prime;
 	return h;
 }
@@ -61,8 +54,8 @@ static bool same_folded(struct slice a, struct slice b)
 	char x = 0, y = 0;
 
 	for (;;) {
-		bool more = next_folded(a, &i, &x);
-		if (more != next_folded(b, &j, &y))
+		bool more = fold_next(a, &i, &x);
+		if (more != fold_next(b, &j, &y))
 			return false;
 		if (!more)
 			return true;
@@ -76,15 +69,18 @@ static struct slice entry_text(const struct words_entry *e)
 	return (struct slice){ e->text, e->text_len };
 }
 
-static struct words_entry *find_entry(struct words *w, enum err kind, uint16_t status,
-	struct slice text, uint64_t signature)
+static bool is_of(const struct words_entry *e, const struct key *k)
 {
-	for (uint32_t i = 0; i < w->len; i++) {
-		struct words_entry *e = &w->rows[i];
-		if (e->signature == signature && e->kind == kind && e->status == status &&
-			same_folded(entry_text(e), text))
-			return e;
-	}
+	return e->signature == k->signature && e->kind == k->kind &&
+	       e->status == k->status && e->coded == k->coded &&
+	       (k->coded || same_folded(entry_text(e), k->text));
+}
+
+static struct words_entry *find_entry(struct words *w, const struct key *k)
+{
+	for (uint32_t i = 0; i < w->len; i++)
+		if (is_of(&w->rows[i], k))
+			return &w->rows[i];
 	return NULL;
 }
 
@@ -102,35 +98,38 @@ static struct words_entry *evict(struct words *w)
 	return worst;
 }
 
-/* That of the signature; a new one begins at `now`, with a count of 0 and no sample. */
-static struct words_entry *take_entry(
-	struct words *w, enum err kind, uint16_t status, struct slice text, ns_t now)
+/* That of the key; a new one begins at `now`, with a count of 0 and no sample. */
+static struct words_entry *take_entry(struct words *w, struct key *k, ns_t now)
 {
-	uint64_t signature = signature_of(kind, status, text);
-	struct words_entry *e = find_entry(w, kind, status, text, signature);
+	k->signature = signature_of(k);
+	struct words_entry *e = find_entry(w, k);
 
 	w->sorted = false;
 	if (e)
 		return e;
 	e = w->len < ENTRIES ? &w->rows[w->len++] : evict(w);
-	*e = (struct words_entry){ .signature = signature,
-		.kind = kind,
-		.status = status,
+	*e = (struct words_entry){ .signature = k->signature,
+		.kind = k->kind,
+		.status = k->status,
+		.coded = k->coded,
 		.first = now,
 		.last = now,
-		.text_len = (uint16_t)text.len };
-	if (text.len)
-		memcpy(e->text, text.ptr, text.len);
+		.text_len = (uint16_t)k->text.len };
+	if (k->text.len)
+		memcpy(e->text, k->text.ptr, k->text.len);
 	return e;
 }
 
 struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
-	struct slice text, bool refusal, ns_t now)
+	struct slice text, uint32_t marks, ns_t now)
 {
-	text = slice_cut(text, 0, WORDS_TEXT_BYTES);
-	struct words_entry *e = take_entry(w, kind, status, text, now);
+	struct key k = { .kind = kind,
+		.status = status,
+		.coded = (marks & WORDS_CODED) != 0,
+		.text = slice_cut(text, 0, WORDS_TEXT_BYTES) };
+	struct words_entry *e = take_entry(w, &k, now);
 	e->last = now;
-	e->refusal |= refusal;
+	e->refusal |= (marks & WORDS_REFUSAL) != 0;
 	return e->count++ == 0 ? &e->sample : NULL;
 }
 
@@ -138,8 +137,11 @@ void words_merge(struct words *w, const struct words *from)
 {
 	for (uint32_t i = 0; i < from->len; i++) {
 		const struct words_entry *f = &from->rows[i];
-		struct words_entry *e = take_entry(
-			w, f->kind, f->status, entry_text(f), f->first);
+		struct key k = { .kind = f->kind,
+			.status = f->status,
+			.coded = f->coded,
+			.text = entry_text(f) };
+		struct words_entry *e = take_entry(w, &k, f->first);
 		if (!e->sample.method[0] || f->first < e->first)
 			e->sample = f->sample;
 		e->count += f->count;
@@ -214,6 +216,48 @@ static void sample_json(struct json *j, const struct words_sample *s)
 	json_end(j);
 }
 
+/* UTF-8; the last sequence may be cut by our bound. */
+static bool is_utf8(const struct words_entry *e)
+{
+	struct slice rest = entry_text(e);
+	while (rest.len) {
+		size_t n = slice_utf8_len(rest);
+		if (!n)
+			return rest.len < 4 && e->text_len == WORDS_TEXT_BYTES;
+		rest = slice_cut(rest, n, SIZE_MAX);
+	}
+	return true;
+}
+
+/* As text, where that is what it is; what a string of JSON cannot tell is there as bytes. */
+static void text_json(struct json *j, const struct words_entry *e)
+{
+	if (e->text_len && !e->coded)
+		json_str(j, "text", entry_text(e));
+	else
+		json_null(j, "text");
+	if (e->coded ? e->text_len > 0 : !is_utf8(e))
+		json_base64(j, "base64", entry_text(e));
+	else
+		json_null(j, "base64");
+}
+
+static void entry_json(struct json *j, const struct words_entry *e, ns_t start)
+{
+	json_cstr(j, "kind", e->kind == ERR_OK ? "status" : err_label(e->kind));
+	if (e->status)
+		json_int(j, "status", e->status);
+	else
+		json_null(j, "status");
+	json_int(j, "count", (int64_t)e->count);
+	json_ms(j, "first_ms", e->first - start);
+	json_ms(j, "last_ms", e->last - start);
+	text_json(j, e);
+	json_bool(j, "refusal", e->refusal);
+	if (e->sample.method[0])
+		sample_json(j, &e->sample);
+}
+
 void words_json(struct json *j, const char *key, struct words *w, ns_t start)
 {
 	const struct words_entry *e;
@@ -221,21 +265,7 @@ void words_json(struct json *j, const char *key, struct words *w, ns_t start)
 	json_array(j, key);
 	for (uint32_t n = 0; (e = words_nth(w, n)); n++) {
 		json_object(j, NULL);
-		json_cstr(j, "kind", e->kind == ERR_OK ? "status" : err_label(e->kind));
-		if (e->status)
-			json_int(j, "status", e->status);
-		else
-			json_null(j, "status");
-		json_int(j, "count", (int64_t)e->count);
-		json_ms(j, "first_ms", e->first - start);
-		json_ms(j, "last_ms", e->last - start);
-		if (e->text_len)
-			json_str(j, "text", entry_text(e));
-		else
-			json_null(j, "text");
-		json_bool(j, "refusal", e->refusal);
-		if (e->sample.method[0])
-			sample_json(j, &e->sample);
+		entry_json(j, e, start);
 		json_end(j);
 	}
 	json_end(j);

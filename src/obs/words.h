@@ -2,8 +2,9 @@
  * words: the ledger of the server's own words: every error answer, verbatim, counted by
  * signature.
  *
- * MODEL   A signature is the status (or error label) and the text with digit runs folded, so
- *         that "request 17 failed" and "request 18 failed" are one entry with one sample.
+ * MODEL   A signature is the status (or error label) and the folded text (obs/fold.h), so that
+ *         "request 17 failed" and "request 18 failed" are one entry with one sample. Of texts
+ *         that came in a coding (gzip) the status alone, for nobody here reads them.
  *         The exchange in which it was first seen is kept beside it, if whoever adds it
  *         knows one: the sample.
  * RULES   1. Bounded: 64 entries, 1 KiB of text each; past that the least frequent entry that
@@ -40,8 +41,15 @@ struct words_entry {
 	ns_t first, last;
 	uint16_t text_len;
 	bool refusal; /* matched flow/refusal's table (told by the caller) */
+	bool coded;   /* WORDS_CODED */
 	char text[WORDS_TEXT_BYTES];
 	struct words_sample sample;
+};
+
+/* What is known of a text: bits. */
+enum words_mark {
+	WORDS_REFUSAL = 1, /* it is one for want of slots */
+	WORDS_CODED = 2,   /* it came with a Content-Encoding */
 };
 
 struct words;
@@ -49,19 +57,20 @@ struct words;
 struct words *words_new(void);
 void words_free(struct words **w);
 /* An error answer (kind ERR_OK), or a failure with no answer: status 0, and as text what is
- * known beyond the error's own, or nothing. Where its sample may be filled in (all ""), if
- * that is a new entry; else NULL. */
+ * known beyond the error's own, or nothing. marks: enum words_mark. Where its sample may be
+ * filled in (all ""), if that is a new entry; else NULL. */
 struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
-	struct slice text, bool refusal, ns_t now);
+	struct slice text, uint32_t marks, ns_t now);
 /* Adds what another ledger holds, as if it had been added here: counts, first, last. */
 void words_merge(struct words *w, const struct words *from);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */
 const struct words_entry *words_nth(struct words *w, uint32_t n);
 /* How many adds are no longer told by any entry (rule 1). */
 uint64_t words_dropped(const struct words *w);
-/* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. `kind`
- * is "status" for an answer, else the error's label; status and text are null where there is
- * none. With `sample` where there is one. */
+/* Array of {kind, status, count, first_ms, last_ms, text, base64, refusal}; times since `start`.
+ * `kind` is "status" for an answer, else the error's label; status and text are null where there
+ * is none. `base64` has the text's bytes where they are coded or no UTF-8. With `sample` where
+ * there is one. */
 void words_json(struct json *j, const char *key, struct words *w, ns_t start);
 
 #endif

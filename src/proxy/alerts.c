@@ -91,6 +91,10 @@ static void add_words(struct text *t, const struct words_entry *e)
 		text_add(t, err_text(e->kind));
 	if (!shown.len)
 		return;
+	if (e->coded) {
+		text_add(t, ", its text coded: see Content-Encoding");
+		return;
+	}
 	text_add(t, ": \"");
 	alert_escape(t, shown);
 	text_add(t, shown.len < all.len ? "...\"" : "\"");

@@ -164,6 +164,7 @@ static void part_over(struct part *part, enum err why)
 	struct capture c;
 	bool bad_status = part->cfg && (part->status < 200 || part->status >= 300);
 	capture_begin(&c, part->status);
+	c.coded = part->coding.len > 0;
 	capture_add(&c, text_slice(&part->body));
 	if (why != ERR_OK)
 		capture_detail(&c, part->call.detail);

@@ -126,13 +126,6 @@ static enum embed embed_of(const struct part *part)
 	return is_text(body) ? EMBED_TEXT : EMBED_BASE64;
 }
 
-static void put_base64(struct json *j, const char *key, struct slice body)
-{
-	json_raw(j, key, SLICE("\"")); /* the rest of that string follows */
-	text_add_base64(j->out, body);
-	text_add_char(j->out, '"');
-}
-
 static void put_value(struct json *j, const struct part *part, enum embed as)
 {
 	const char *name = part->cfg->name;
@@ -148,7 +141,7 @@ static void put_value(struct json *j, const struct part *part, enum embed as)
 		json_str(j, name, body);
 		return;
 	case EMBED_BASE64:
-		put_base64(j, name, body);
+		json_base64(j, name, body);
 		return;
 	}
 	NEVER_HERE();

@@ -6,6 +6,7 @@
 void capture_begin(struct capture *c, uint16_t status)
 {
 	c->status = status >= 400 ? status : 0;
+	c->coded = false;
 	c->len = 0;
 	c->endpoint[0] = c->fields[0] = '\0';
 }
@@ -60,12 +61,19 @@ static void put_fields(
 	close_text(&w);
 }
 
+static bool is_coded(const struct h1_head *head)
+{
+	const struct h1_field *coding = h1_field_named(head, SLICE("Content-Encoding"));
+	return coding && !slice_eq_nocase(coding->value, SLICE("identity"));
+}
+
 void capture_head(struct capture *c, const struct call *call, const struct h1_head *head,
 	const struct proxy_options *o)
 {
 	capture_begin(c, head->status);
 	if (LIKELY(!c->status))
 		return;
+	c->coded = is_coded(head);
 	put_text(c->endpoint, sizeof(c->endpoint), call_endpoint(call));
 	put_fields(c->fields, sizeof(c->fields), head, o);
 }
@@ -99,10 +107,12 @@ void proxy_note(const struct route *r, const struct sconn *client, enum err why,
 		bool refusal = refusal_match(c->status, text) != NULL;
 		if (refusal)
 			upstream_note_refusal(r->upstream);
+		uint32_t marks = (refusal ? WORDS_REFUSAL : 0U) |
+				 (c->coded ? WORDS_CODED : 0U);
 		sample = words_add(
-			p->words, ERR_OK, c->status, text, refusal, proxy_now(p));
+			p->words, ERR_OK, c->status, text, marks, proxy_now(p));
 	} else if (why != ERR_OK && err_fault(why) == FAULT_UPSTREAM) {
-		sample = words_add(p->words, why, 0, text, false, proxy_now(p));
+		sample = words_add(p->words, why, 0, text, 0, proxy_now(p));
 	}
 	if (sample)
 		fill_sample(sample, r, client, c);

@@ -70,6 +70,7 @@ extern const struct verb check_verb; /* check.c */
 /* The text of an error answer as it passes, or what is known of a failure, for the ledger. */
 struct capture {
 	uint16_t status; /* 0: no error answer */
+	bool coded;      /* its body, by Content-Encoding */
 	uint16_t len;
 	char text[WORDS_TEXT_BYTES];
 	char endpoint[96]; /* with a status: where it came from, and its fields, masked */

@@ -1,6 +1,9 @@
 """The server's own words: what is kept of an error answer, and what is not shown."""
 
+import base64
+import gzip
 import json
+import uuid
 
 import pytest
 
@@ -13,11 +16,11 @@ class Failing(Answering):
     """A server whose answers are all errors, with secrets in their fields."""
 
     def __init__(self):
-        self.status, self.body = 500, b"request 17 failed"
+        self.status, self.body, self.fields = 500, b"request 17 failed", {}
         super().__init__()
 
     def answer(self, request, body):
-        return self.status, {"Set-Cookie": "session=tops3cret", "X-Trace": "abc"}, self.body
+        return self.status, {"Set-Cookie": "session=tops3cret", "X-Trace": "abc", **self.fields}, self.body
 
 
 @pytest.fixture
@@ -48,6 +51,38 @@ def test_the_first_exchange_is_the_sample(failing, tmp_path, threads):
                 "User-Agent: me"} <= set(sample["request_fields"])
         assert {"Set-Cookie: ***", "X-Trace: abc"} <= set(sample["response_fields"])
         eventually(lambda: gauges_at_zero(p))
+
+
+def test_names_of_requests_make_no_new_entries(failing, tmp_path):
+    with Proxy(tmp_path, f"upstream: {failing.url}\n") as p:
+        for _ in range(100):
+            failing.body = b'{"error": "no", "request_id": "%s"}' % str(uuid.uuid4()).encode()
+            get(p, "/a")
+        entry, = p.status()["words"]
+        assert entry["count"] == 100 and entry["text"].startswith('{"error": "no", "request_id": "')
+
+
+def test_a_coded_text_is_kept_as_its_bytes(failing, tmp_path):
+    """One entry, though each coding has its own time in it."""
+    failing.fields = {"Content-Encoding": "gzip"}
+    with Proxy(tmp_path, f"upstream: {failing.url}\n") as p:
+        for when in range(5):
+            failing.body = gzip.compress(b"Server.Concurrency limit exceeded", mtime=when)
+            assert get(p, "/a", Accept_Encoding="gzip").body == failing.body
+        entry, = p.status()["words"]
+        assert (entry["count"], entry["text"]) == (5, None)
+        assert gzip.decompress(base64.b64decode(entry["base64"])) == b"Server.Concurrency limit exceeded"
+
+
+def test_a_text_in_another_charset_is_kept_as_its_bytes_too(failing, tmp_path):
+    failing.body = "서버가 가득 찼습니다".encode("euc-kr")
+    with Proxy(tmp_path, f"upstream: {failing.url}\n") as p:
+        get(p, "/a")
+        entry, = p.status()["words"]
+        assert base64.b64decode(entry["base64"]) == failing.body
+        failing.body = "서버가 가득 찼습니다".encode()
+        get(p, "/a")
+        assert [w["base64"] for w in p.status()["words"] if w["text"] == failing.body.decode()] == [None]
 
 
 def test_queries_are_kept_on_request(failing, tmp_path):

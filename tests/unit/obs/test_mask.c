@@ -14,7 +14,7 @@ static void test_names(void **state)
 	static const char *const secret[] = { "Authorization", "Proxy-Authorization",
 		"COOKIE", "set-cookie", "X-Api-Key", "x_api_key", "api%5Fkey", "%6bey",
 		"access_token", "client_secret", "Password", "X-Amz-Signature", "sig",
-		"X-Auth-Token", "code" };
+		"X-Auth-Token", "X-CSRF", "code" };
 	static const char *const plain[] = { "Content-Type", "page", "limit", "Server",
 		"Retry-After", "zipcode", "design", "q", "" };
 	(void)state;

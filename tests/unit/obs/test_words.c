@@ -24,7 +24,7 @@ static int teardown(void **state)
 
 static void answer(struct words *w, uint16_t status, const char *text, ns_t now)
 {
-	words_add(w, ERR_OK, status, slice_of(text), false, now);
+	words_add(w, ERR_OK, status, slice_of(text), 0, now);
 }
 
 static void assert_text(const struct words_entry *e, const char *text)
@@ -62,7 +62,7 @@ static void test_ledgers_are_merged(void **state)
 	answer(w, 502, "only here", 30);
 	answer(other, 500, "request 18 failed", 10);
 	answer(other, 500, "request 19 failed", 40);
-	words_add(other, ERR_OK, 503, SLICE("full"), true, 15);
+	words_add(other, ERR_OK, 503, SLICE("full"), WORDS_REFUSAL, 15);
 	words_merge(w, other);
 	const struct words_entry *e = words_nth(w, 0);
 	assert_text(e, "request 17 failed");
@@ -83,13 +83,13 @@ static void test_what_differs_is_kept_apart(void **state)
 {
 	struct words *w = *state;
 	answer(w, 500, "a1b", 1);
-	answer(w, 500, "ab", 2);   /* no digits at all */
-	answer(w, 500, "a1b ", 3); /* longer */
-	answer(w, 503, "a1b", 4);  /* another status */
-	answer(w, 500, "a1b2", 5); /* ends in digits */
-	answer(w, 500, "", 6);     /* no text */
-	words_add(w, ERR_RESET, 0, SLICE_NONE, false, 7);
-	words_add(w, ERR_PIPE, 0, SLICE_NONE, false, 8);
+	answer(w, 500, "ab", 2);    /* no digits at all */
+	answer(w, 500, "a1b ", 3);  /* longer */
+	answer(w, 503, "a1b", 4);   /* another status */
+	answer(w, 500, "a1.b2", 5); /* another word */
+	answer(w, 500, "", 6);      /* no text */
+	words_add(w, ERR_RESET, 0, SLICE_NONE, 0, 7);
+	words_add(w, ERR_PIPE, 0, SLICE_NONE, 0, 8);
 	for (uint32_t n = 0; n < 8; n++) {
 		const struct words_entry *e = words_nth(w, n);
 		assert_non_null(e);
@@ -121,10 +121,10 @@ static void test_text_is_cut_at_its_bound(void **state)
 	char long_text[WORDS_TEXT_BYTES + 100];
 	memset(long_text, 'x', sizeof(long_text));
 	struct slice s = { long_text, sizeof(long_text) };
-	words_add(w, ERR_OK, 500, s, false, 1);
+	words_add(w, ERR_OK, 500, s, 0, 1);
 	/* Past the bound nothing counts: the ledger never saw it. */
 	long_text[WORDS_TEXT_BYTES + 50] = 'y';
-	words_add(w, ERR_OK, 500, s, false, 2);
+	words_add(w, ERR_OK, 500, s, 0, 2);
 	const struct words_entry *e = words_nth(w, 0);
 	assert_int_equal(e->text_len, WORDS_TEXT_BYTES);
 	assert_memory_equal(e->text, long_text, WORDS_TEXT_BYTES);
@@ -135,7 +135,7 @@ static void test_bytes_are_verbatim(void **state)
 {
 	struct words *w = *state;
 	const char raw[] = "\0\xff\r\n\x1b[31m";
-	words_add(w, ERR_OK, 500, (struct slice){ raw, sizeof(raw) }, false, 1);
+	words_add(w, ERR_OK, 500, (struct slice){ raw, sizeof(raw) }, 0, 1);
 	const struct words_entry *e = words_nth(w, 0);
 	assert_int_equal(e->text_len, sizeof(raw));
 	assert_memory_equal(e->text, raw, sizeof(raw));
@@ -144,8 +144,8 @@ static void test_bytes_are_verbatim(void **state)
 static void test_the_refusal_mark_stays(void **state)
 {
 	struct words *w = *state;
-	words_add(w, ERR_OK, 503, SLICE("full"), true, 1);
-	words_add(w, ERR_OK, 503, SLICE("full"), false, 2);
+	words_add(w, ERR_OK, 503, SLICE("full"), WORDS_REFUSAL, 1);
+	words_add(w, ERR_OK, 503, SLICE("full"), 0, 2);
 	assert_true(words_nth(w, 0)->refusal);
 }
 
@@ -207,9 +207,9 @@ static void test_json(void **state)
 	struct words *w = *state;
 	struct text t;
 	struct json j;
-	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), true, 3 * NS_MS);
-	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), true, 5 * NS_MS);
-	words_add(w, ERR_RESET, 0, SLICE_NONE, false, 4 * NS_MS);
+	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), WORDS_REFUSAL, 3 * NS_MS);
+	words_add(w, ERR_OK, 503, SLICE("no \"slot\""), WORDS_REFUSAL, 5 * NS_MS);
+	words_add(w, ERR_RESET, 0, SLICE_NONE, 0, 4 * NS_MS);
 	text_init(&t);
 	json_init(&j, &t, false);
 	json_object(&j, NULL);
@@ -237,16 +237,73 @@ static void test_json(void **state)
 	text_fini(&t);
 }
 
+static void assert_said(struct words *w, const char *text, const char *base64)
+{
+	struct text t;
+	struct json j;
+	text_init(&t);
+	json_init(&j, &t, false);
+	json_object(&j, NULL);
+	words_json(&j, "words", w, 0);
+	json_end(&j);
+	json_t *doc = json_loadb(t.ptr, t.len, JSON_ALLOW_NUL, NULL);
+	assert_non_null(doc);
+	json_t *all = json_object_get(doc, "words");
+	assert_int_equal(json_array_size(all), 1);
+	json_t *one = json_array_get(all, 0), *bytes = json_object_get(one, "base64");
+	assert_int_equal(json_is_null(json_object_get(one, "text")), !text);
+	assert_int_equal(json_is_null(bytes), !base64);
+	if (base64)
+		assert_string_equal(json_string_value(bytes), base64);
+	json_decref(doc);
+	text_fini(&t);
+}
+
+/* Codings of one text differ in their bytes, such as gzip's time. */
+static void test_a_coded_text_is_one_whatever_its_bytes(void **state)
+{
+	struct words *w = *state;
+	words_add(w, ERR_OK, 503, SLICE("\x1f\x8b\x01"), WORDS_CODED, 1);
+	words_add(w, ERR_OK, 503, SLICE("\x1f\x8b\x02"), WORDS_CODED, 2);
+	assert_int_equal(words_nth(w, 0)->count, 2);
+	assert_said(w, NULL, "H4sB");
+	struct words *other = words_new();
+	words_merge(other, w);
+	words_add(other, ERR_OK, 503, SLICE("abc"), WORDS_CODED, 3);
+	assert_int_equal(words_nth(other, 0)->count, 3);
+	words_add(other, ERR_OK, 503, SLICE("abc"), 0, 3);
+	assert_int_equal(words_nth(other, 1)->count, 1);
+	words_free(&other);
+}
+
+static void test_bytes_that_are_no_text_are_told_as_bytes(void **state)
+{
+	struct words *w = *state;
+	words_add(w, ERR_OK, 500, SLICE("\xb0\xfa"), 0, 1);
+	assert_said(w, "", "sPo=");
+}
+
+/* The bound may cut a character. */
+static void test_a_long_text_is_text(void **state)
+{
+	struct words *w = *state;
+	char text[WORDS_TEXT_BYTES + 1] = "x";
+	for (size_t i = 1; i < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xbc", 2);
+	words_add(w, ERR_OK, 500, (struct slice){ text, sizeof(text) }, 0, 1);
+	assert_said(w, "", NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void test_the_first_exchange_is_the_sample(void **state)
 {
 	struct words *w = *state, *other = words_new(), *third = words_new();
-	struct words_sample *s = words_add(w, ERR_OK, 500, SLICE("no 1"), false, 20);
+	struct words_sample *s = words_add(w, ERR_OK, 500, SLICE("no 1"), 0, 20);
 	assert_non_null(s);
 	snprintf(s->method, sizeof(s->method), "GET");
-	assert_null(words_add(w, ERR_OK, 500, SLICE("no 2"), false, 30));
-	s = words_add(other, ERR_OK, 500, SLICE("no 3"), false, 10);
+	assert_null(words_add(w, ERR_OK, 500, SLICE("no 2"), 0, 30));
+	s = words_add(other, ERR_OK, 500, SLICE("no 3"), 0, 10);
 	snprintf(s->method, sizeof(s->method), "PUT");
 	words_merge(third, w);
 	assert_string_equal(words_nth(third, 0)->sample.method, "GET");
@@ -271,6 +328,9 @@ int main(void)
 		TEST(test_the_rarest_and_stalest_makes_room),
 		TEST(test_nothing_is_lost_from_the_count),
 		TEST(test_json),
+		TEST(test_a_coded_text_is_one_whatever_its_bytes),
+		TEST(test_bytes_that_are_no_text_are_told_as_bytes),
+		TEST(test_a_long_text_is_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
