@@ -44,8 +44,8 @@ static bool holds(struct slice s, struct slice word)
 bool mask_is_secret(struct slice name)
 {
 	static const char *const inside[] = { "auth", "cookie", "token", "secret",
-		"passw", "pwd", "key", "csrf", "xsrf", "signature",
-		"session", "credential", "jwt", "bearer" };
+		"passw", "pwd", "key", "csrf", "xsrf", "signature", "session",
+		"credential", "jwt", "bearer" };
 	static const char *const whole[] = { "sig", "pass", "pin", "otp", "code", "sid",
 		"assertion", "state", "nonce" };
 	char buf[NAME_BYTES];
