@@ -448,22 +448,18 @@ static char *target_key(const struct plan_upstream *u)
 	return text_take(&t);
 }
 
-static struct target *target_find(struct list *l, const char *key)
+struct target *plan_find_target(const struct proxy *p, const char *key)
 {
-	LIST_EACH (l, n, after) {
-		struct target *t = CONTAINER_OF(n, struct target, node);
-		if (strcmp(t->key, key) == 0)
-			return t;
-	}
-	return NULL;
+	struct map_node *n = map_get(&p->targets_by_key, key);
+	return n ? CONTAINER_OF(n, struct target, by_key) : NULL;
 }
 
 bool plan_has_target(struct proxy *p, const struct plan_upstream *u)
 {
 	char *key = target_key(u);
-	bool found = target_find(&p->targets, key) != NULL;
+	const struct target *t = plan_find_target(p, key);
 	mem_free(key);
-	return found;
+	return t && t->plans > 0;
 }
 
 static void on_told(void *ctx)
@@ -511,14 +507,14 @@ static void seat_upstream(struct target *t, struct upstream_cfg *up)
 	up->hangups = NULL;
 	up->vitals = NULL;
 	if (t->share) {
-		up->hangups = shares_hangups(t->proxy->seat.shares, t->share);
-		up->vitals = shares_vitals(t->proxy->seat.shares, t->share);
+		up->hangups = shares_hangups(t->proxy->seat.shares, t->key);
+		up->vitals = shares_vitals(t->proxy->seat.shares, t->key);
 	}
 	if (up->pause_max && t->share)
-		up->brake = shares_brake(t->proxy->seat.shares, t->share);
+		up->brake = shares_brake(t->proxy->seat.shares, t->key);
 	if (up->limit_auto && t->share)
 		up->tuner = shares_tuner(
-			t->proxy->seat.shares, t->share, up->limit, proxy_now(t->proxy));
+			t->proxy->seat.shares, t->key, up->limit, proxy_now(t->proxy));
 }
 
 /* Takes `key`, and the names that were found for it. */
@@ -542,6 +538,7 @@ static struct target *target_new(struct proxy *p, struct plan_upstream *u, char 
 			names_watch(t->names, on_told, t);
 	}
 	list_push_back(&p->targets, &t->node);
+	map_put(&p->targets_by_key, &t->by_key, key);
 	return t;
 }
 
@@ -561,8 +558,8 @@ static void target_go_on(struct target *t, struct plan_upstream *u)
 struct target *plan_take_target(struct proxy *p, struct plan_upstream *u)
 {
 	char *key = target_key(u);
-	struct target *t = target_find(&p->targets, key);
-	if (!t && (t = target_find(&p->retired, key))) {
+	struct target *t = plan_find_target(p, key);
+	if (t && t->plans == 0) {
 		list_remove(&p->retired, &t->node);
 		list_push_back(&p->targets, &t->node);
 	}
@@ -579,10 +576,11 @@ struct target *plan_take_target(struct proxy *p, struct plan_upstream *u)
 static void target_free(struct list *l, struct target *t)
 {
 	list_remove(l, &t->node);
+	map_remove(&t->proxy->targets_by_key, &t->by_key);
 	names_free(&t->names);
 	mem_free(t->guard);
 	upstream_free(&t->up);
-	shares_give(t->proxy->seat.shares, &t->share);
+	shares_give(t->proxy->seat.shares, t->key, &t->share);
 	mem_free(t->key);
 	mem_free(t->name);
 	mem_free(t);
@@ -618,6 +616,7 @@ void plan_free_targets(struct proxy *p)
 		target_free(&p->targets, CONTAINER_OF(n, struct target, node));
 	while ((n = list_front(&p->retired)))
 		target_free(&p->retired, CONTAINER_OF(n, struct target, node));
+	map_fini(&p->targets_by_key);
 }
 
 /* --- life --- */

@@ -19,6 +19,7 @@
 #ifndef WEIR_PROXY_PLAN_H
 #define WEIR_PROXY_PLAN_H
 
+#include "base/map.h"
 #include "http/names.h"
 #include "http/server.h"
 #include "io/addr.h"
@@ -32,7 +33,8 @@ struct egress_policy;
 #define PLAN_PLACES_MAX (2 * OPT_TEXTS_MAX)
 
 struct target {
-	struct list_node node; /* on the proxy's targets or retired */
+	struct list_node node;  /* on the proxy's targets or retired */
+	struct map_node by_key; /* on the proxy's, either way */
 	struct proxy *proxy;
 	char *name;
 	char *key; /* name, unit, URLs, and rules if there are any */
@@ -42,7 +44,7 @@ struct target {
 	/* What the URLs stand for; NULL: made without a config, or another thread looks it up. */
 	struct names *names;
 	void *guard;    /* of the names: who judges their addresses; or NULL */
-	uint32_t plans; /* that name it */
+	uint32_t plans; /* that name it; 0: it is retired */
 };
 
 struct plan_upstream;
@@ -136,6 +138,8 @@ void plan_fill_route(struct route *r, const struct proxy_options *o);
  * again, upon which it is retired if nobody else has it. */
 struct target *plan_take_target(struct proxy *p, struct plan_upstream *u);
 void plan_give_target(struct proxy *p, struct target *t);
+/* Retired or not; NULL: there is none. */
+struct target *plan_find_target(const struct proxy *p, const char *key);
 /* One that will be there when the plan is opened: a retired one may end before. */
 bool plan_has_target(struct proxy *p, const struct plan_upstream *u);
 

@@ -47,6 +47,7 @@ struct proxy {
 	struct plan *plan;            /* by which new requests are routed */
 	struct upstream *upstream;    /* of the plan's first route; NULL: it has none */
 	struct list targets, retired; /* upstreams: plan.h */
+	struct map targets_by_key;    /* both */
 	struct egress egress;
 	struct timer reap; /* looks after the retired */
 	struct words *words;

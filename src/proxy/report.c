@@ -4,20 +4,28 @@ struct report *report_new(void)
 {
 	struct report *r = mem_zalloc(sizeof(*r));
 	r->words = words_new();
+	list_init(&r->targets);
 	return r;
+}
+
+static void free_target(struct report *r, struct report_target *t)
+{
+	map_remove(&r->targets_by_key, &t->by_key);
+	mem_free(t->key);
+	mem_free(t->name);
+	share_unref(&t->share);
+	mem_free(t);
 }
 
 void report_free(struct report **handle)
 {
 	struct report *r = *handle;
+	struct list_node *n;
 	if (!r)
 		return;
-	for (uint32_t i = 0; i < r->target_count; i++) {
-		mem_free(r->targets[i].key);
-		mem_free(r->targets[i].name);
-		share_unref(&r->targets[i].share);
-	}
-	mem_free(r->targets);
+	while ((n = list_pop_front(&r->targets)))
+		free_target(r, CONTAINER_OF(n, struct report_target, node));
+	map_fini(&r->targets_by_key);
 	words_free(&r->words);
 	mem_free(r);
 	*handle = NULL;
@@ -69,31 +77,36 @@ static void fill_endpoints(struct report_target *t, const struct target *from)
 	}
 }
 
-static struct report_target *add_target(struct report *r)
+/* One like it, with texts and a hold of its own. */
+static struct report_target *add_target(
+	struct report *r, const struct report_target *like)
 {
-	size_t bytes = (r->target_count + 1) * sizeof(*r->targets);
-	r->targets = mem_realloc(r->targets, bytes);
-	struct report_target *t = &r->targets[r->target_count++];
-	*t = (struct report_target){ .key = NULL };
+	struct report_target *t = mem_alloc(sizeof(*t));
+	*t = *like;
+	t->key = mem_strdup(like->key);
+	t->name = mem_strdup(like->name);
+	if (t->share)
+		share_ref(t->share);
+	t->node = (struct list_node){ NULL, NULL };
+	list_push_back(&r->targets, &t->node);
+	map_put(&r->targets_by_key, &t->by_key, t->key);
 	return t;
 }
 
 static void fill_target(struct report *r, const struct target *from, bool retired)
 {
 	const struct tls_counts *tls = upstream_tls_counts(from->up);
-	struct report_target *t = add_target(r);
-	t->key = mem_strdup(from->key);
-	t->name = mem_strdup(from->name);
-	t->retired = retired;
-	t->on_demand = from->guard != NULL;
-	t->unit = upstream_slots(from->up)->unit;
-	t->share = from->share;
-	if (t->share)
-		share_ref(t->share);
+	const struct report_target plain = { .key = from->key,
+		.name = from->name,
+		.retired = retired,
+		.on_demand = from->guard != NULL,
+		.unit = upstream_slots(from->up)->unit,
+		.share = from->share,
+		.callers_paused = upstream_callers_paused(from->up),
+		.has_tls = tls != NULL };
+	struct report_target *t = add_target(r, &plain);
 	gauges_fill(&t->gauges, from->up);
 	fill_endpoints(t, from);
-	t->callers_paused = upstream_callers_paused(from->up);
-	t->has_tls = tls != NULL;
 	if (!tls)
 		return;
 	t->handshakes = tls->handshakes;
@@ -194,33 +207,21 @@ static void merge_endpoint(struct report_target *t, const struct report_endpoint
 		t->endpoints[t->endpoint_count++] = *from;
 }
 
-static struct report_target *find_target(struct report *r, const char *key)
-{
-	for (uint32_t i = 0; i < r->target_count; i++)
-		if (strcmp(r->targets[i].key, key) == 0)
-			return &r->targets[i];
-	return NULL;
-}
-
+/* TLS counts are one for all threads: those of the first. */
 static void merge_target(struct report *sum, const struct report_target *from)
 {
-	struct report_target *t = find_target(sum, from->key);
-	if (t) {
-		gauges_add(&t->gauges, &from->gauges);
-		t->callers_paused = from->callers_paused > t->callers_paused
-					    ? from->callers_paused
-					    : t->callers_paused;
-		for (uint32_t i = 0; i < from->endpoint_count; i++)
-			merge_endpoint(t, &from->endpoints[i]);
-		t->retired &= from->retired;
+	struct map_node *n = map_get(&sum->targets_by_key, from->key);
+	if (!n) {
+		(void)add_target(sum, from);
 		return;
 	}
-	t = add_target(sum);
-	*t = *from; /* TLS counts are one for all threads: those of the first */
-	t->key = mem_strdup(from->key);
-	t->name = mem_strdup(from->name);
-	if (t->share)
-		share_ref(t->share);
+	struct report_target *t = CONTAINER_OF(n, struct report_target, by_key);
+	gauges_add(&t->gauges, &from->gauges);
+	if (from->callers_paused > t->callers_paused)
+		t->callers_paused = from->callers_paused;
+	for (uint32_t i = 0; i < from->endpoint_count; i++)
+		merge_endpoint(t, &from->endpoints[i]);
+	t->retired &= from->retired;
 }
 
 void report_add(struct report *sum, const struct report *r)
@@ -239,14 +240,14 @@ void report_add(struct report *sum, const struct report *r)
 	sum->hosts_sockets += r->hosts_sockets;
 	sum->lag = ns_max(sum->lag, r->lag);
 	words_merge(sum->words, r->words);
-	for (uint32_t i = 0; i < r->target_count; i++)
-		merge_target(sum, &r->targets[i]);
+	LIST_EACH (&r->targets, n, after)
+		merge_target(sum, CONTAINER_OF(n, struct report_target, node));
 }
 
 void report_seal(struct report *sum)
 {
-	for (uint32_t i = 0; i < sum->target_count; i++) {
-		struct report_target *t = &sum->targets[i];
+	LIST_EACH (&sum->targets, n, after) {
+		struct report_target *t = CONTAINER_OF(n, struct report_target, node);
 		if (!t->share)
 			continue;
 		t->gauges.used = share_used(t->share);
@@ -260,8 +261,9 @@ void report_sum(const struct report *r, struct gauges *sum)
 {
 	uint32_t counted = 0;
 	*sum = (struct gauges){ .used = 0 };
-	for (uint32_t i = 0; i < r->target_count; i++) {
-		const struct report_target *t = &r->targets[i];
+	LIST_EACH (&r->targets, n, after) {
+		const struct report_target *t = CONTAINER_OF(
+			n, struct report_target, node);
 		gauges_add(sum, &t->gauges);
 		/* What they may hold is no promise. */
 		if (t->retired || t->on_demand)

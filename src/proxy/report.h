@@ -37,6 +37,8 @@ struct report_endpoint {
 };
 
 struct report_target {
+	struct list_node node;
+	struct map_node by_key;
 	char *key, *name;
 	bool retired;
 	bool on_demand; /* a host that a caller has named */
@@ -60,8 +62,8 @@ struct report {
 	uint64_t hosts_total;
 	ns_t lag; /* since the last report */
 	struct words *words;
-	struct report_target *targets; /* live ones first */
-	uint32_t target_count;
+	struct list targets; /* live ones first */
+	struct map targets_by_key;
 };
 
 struct report *report_new(void);

@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/list.h"
+#include "base/map.h"
 
 struct entry {
-	struct list_node node;
+	struct map_node node; /* by `key` */
 	char *key;
 	struct share *share;
 	struct tuner *tuner; /* NULL: not asked for yet */
@@ -18,7 +18,7 @@ struct entry {
 
 struct shares {
 	pthread_mutex_t lock;
-	struct list entries; /* under the lock */
+	struct map entries; /* under the lock */
 	uint32_t seats;
 	uint64_t made; /* entries, ever; under the lock */
 };
@@ -27,7 +27,6 @@ struct shares *shares_new(uint32_t seats)
 {
 	struct shares *s = mem_zalloc(sizeof(*s));
 	CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
-	list_init(&s->entries);
 	s->seats = seats;
 	return s;
 }
@@ -37,24 +36,26 @@ void shares_free(struct shares **handle)
 	struct shares *s = *handle;
 	if (!s)
 		return;
-	CHECK(s->entries.len == 0);
+	map_fini(&s->entries); /* all were given back */
 	pthread_mutex_destroy(&s->lock);
 	mem_free(s);
 	*handle = NULL;
 }
 
-/* By its key or its share. Locked. */
-static struct entry *find(struct shares *s, const char *key, const struct share *share)
+/* Locked, as all below. NULL: nobody has taken it. */
+static struct entry *find(const struct shares *s, const char *key)
 {
-	LIST_EACH (&s->entries, n, after) {
-		struct entry *e = CONTAINER_OF(n, struct entry, node);
-		if (key ? strcmp(e->key, key) == 0 : e->share == share)
-			return e;
-	}
-	return NULL;
+	struct map_node *n = map_get(&s->entries, key);
+	return n ? CONTAINER_OF(n, struct entry, node) : NULL;
 }
 
-/* Locked. */
+static struct entry *taken(const struct shares *s, const char *key)
+{
+	struct entry *e = find(s, key);
+	CHECK(e);
+	return e;
+}
+
 static struct entry *add(struct shares *s, const char *key)
 {
 	struct entry *e = mem_zalloc(sizeof(*e));
@@ -62,14 +63,14 @@ static struct entry *add(struct shares *s, const char *key)
 	e->share = share_new(s->seats);
 	e->hangups = hangups_new((uint64_t)s->made++);
 	e->vitals = vitals_new();
-	list_push_back(&s->entries, &e->node);
+	map_put(&s->entries, &e->node, e->key);
 	return e;
 }
 
 struct share *shares_take(struct shares *s, const char *key)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, key, NULL);
+	struct entry *e = find(s, key);
 	if (!e)
 		e = add(s, key);
 	e->takers++;
@@ -78,12 +79,10 @@ struct share *shares_take(struct shares *s, const char *key)
 	return share;
 }
 
-struct tuner *shares_tuner(
-	struct shares *s, const struct share *share, uint32_t max, ns_t now)
+struct tuner *shares_tuner(struct shares *s, const char *key, uint32_t max, ns_t now)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, NULL, share);
-	CHECK(e);
+	struct entry *e = taken(s, key);
 	if (!e->tuner)
 		e->tuner = tuner_new(max, now);
 	struct tuner *tuner = e->tuner;
@@ -91,11 +90,10 @@ struct tuner *shares_tuner(
 	return tuner;
 }
 
-struct brake *shares_brake(struct shares *s, const struct share *share)
+struct brake *shares_brake(struct shares *s, const char *key)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, NULL, share);
-	CHECK(e);
+	struct entry *e = taken(s, key);
 	if (!e->brake)
 		e->brake = brake_new();
 	struct brake *brake = e->brake;
@@ -103,35 +101,32 @@ struct brake *shares_brake(struct shares *s, const struct share *share)
 	return brake;
 }
 
-struct hangups *shares_hangups(struct shares *s, const struct share *share)
+struct hangups *shares_hangups(struct shares *s, const char *key)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, NULL, share);
-	CHECK(e);
+	struct entry *e = taken(s, key);
 	pthread_mutex_unlock(&s->lock);
 	return e->hangups;
 }
 
-struct vitals *shares_vitals(struct shares *s, const struct share *share)
+struct vitals *shares_vitals(struct shares *s, const char *key)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, NULL, share);
-	CHECK(e);
+	struct entry *e = taken(s, key);
 	pthread_mutex_unlock(&s->lock);
 	return e->vitals;
 }
 
-void shares_give(struct shares *s, struct share **handle)
+void shares_give(struct shares *s, const char *key, struct share **handle)
 {
 	struct share *share = *handle;
 	*handle = NULL;
 	if (!share)
 		return;
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = find(s, NULL, share);
-	CHECK(e);
+	struct entry *e = taken(s, key);
 	if (--e->takers == 0) {
-		list_remove(&s->entries, &e->node);
+		map_remove(&s->entries, &e->node);
 		share_unref(&e->share);
 		tuner_unref(&e->tuner);
 		brake_unref(&e->brake);

@@ -5,7 +5,7 @@
  *         the same key while somebody has it get the same share, on whatever thread and of
  *         whatever configuration: so a limit holds across threads and across reloads.
  * OWNS    the share is the takers': it goes with the last shares_give.
- * CONTEXT any thread. For what is rare: a lock is taken, and the keys are walked.
+ * CONTEXT any thread. For what is rare: a lock is taken.
  */
 #ifndef WEIR_PROXY_SHARES_H
 #define WEIR_PROXY_SHARES_H
@@ -23,13 +23,13 @@ void shares_free(struct shares **s); /* CHECKs that all were given back */
 MUST_USE struct share *shares_take(struct shares *s, const char *key);
 /* The one that finds the share's limit out, made if there is none; borrowed for as long as the
  * share. */
-struct tuner *shares_tuner(
-	struct shares *s, const struct share *share, uint32_t max, ns_t now);
+struct tuner *shares_tuner(struct shares *s, const char *key, uint32_t max, ns_t now);
 /* The same of the pauses that the server asks for. */
-struct brake *shares_brake(struct shares *s, const struct share *share);
+struct brake *shares_brake(struct shares *s, const char *key);
 /* Of what is learned of hang-ups, and of the places. */
-struct hangups *shares_hangups(struct shares *s, const struct share *share);
-struct vitals *shares_vitals(struct shares *s, const struct share *share);
-void shares_give(struct shares *s, struct share **share); /* fine with NULL */
+struct hangups *shares_hangups(struct shares *s, const char *key);
+struct vitals *shares_vitals(struct shares *s, const char *key);
+void shares_give(
+	struct shares *s, const char *key, struct share **share); /* fine with NULL */
 
 #endif

@@ -194,19 +194,6 @@ static void json_handshakes(
 	json_end(j);
 }
 
-/* What is looked up by hand 0 alone, or is one over all hands. */
-static const struct target *own_target(const struct proxy *p, const char *key)
-{
-	const struct list *const lists[] = { &p->targets, &p->retired };
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		LIST_EACH (lists[i], n, after) {
-			const struct target *t = CONTAINER_OF(n, struct target, node);
-			if (strcmp(t->key, key) == 0)
-				return t;
-		}
-	return NULL;
-}
-
 static void json_endpoints(struct json *j, const struct report_target *t)
 {
 	json_array(j, "endpoints");
@@ -229,8 +216,9 @@ static void json_endpoints(struct json *j, const struct report_target *t)
 static void json_upstreams(struct json *j, const struct proxy *p, const struct report *r)
 {
 	json_array(j, "upstreams");
-	for (uint32_t i = 0; i < r->target_count; i++) {
-		const struct report_target *t = &r->targets[i];
+	LIST_EACH (&r->targets, n, after) {
+		const struct report_target *t = CONTAINER_OF(
+			n, struct report_target, node);
 		json_object(j, NULL);
 		json_cstr(j, "name", t->name);
 		if (t->has_tls) {
@@ -240,7 +228,8 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 			json_null(j, "tls");
 		}
 		json_bool(j, "retired", t->retired);
-		const struct target *own = own_target(p, t->key);
+		/* What hand 0 alone looks up, or is one over all hands. */
+		const struct target *own = plan_find_target(p, t->key);
 		struct tuner *tuner = own ? upstream_tuner(own->up) : NULL;
 		names_json(j, "names", own ? own->names : NULL);
 		json_limit(j, &t->gauges, unit_text(t->unit));
@@ -266,10 +255,12 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 static const char *common_unit(const struct report *r)
 {
 	const char *unit = NULL;
-	for (uint32_t i = 0; i < r->target_count; i++) {
-		if (r->targets[i].retired || r->targets[i].on_demand)
+	LIST_EACH (&r->targets, n, after) {
+		const struct report_target *t = CONTAINER_OF(
+			n, struct report_target, node);
+		if (t->retired || t->on_demand)
 			continue;
-		const char *it = unit_text(r->targets[i].unit);
+		const char *it = unit_text(t->unit);
 		if (unit && unit != it)
 			return NULL;
 		unit = it;
