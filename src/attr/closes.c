@@ -254,10 +254,15 @@ struct close_verdict closes_death(struct closes *c, const struct diag_sock *reco
 	if (v.first == CLOSE_LOCAL || v.first == CLOSE_LOCAL_OR_BOTH) {
 		if (v.why == WHY_NO_ANSWER)
 			age_record(&c->no_answer[side], v.age);
-		if (v.why == WHY_IDLE && !found->program_ended)
+		if (v.why == WHY_IDLE)
 			age_record(&c->idle[side], v.age);
 	}
 	return v;
+}
+
+void closes_idle_back(struct closes *c, enum tally_side_id side, ns_t age)
+{
+	hist_take_back(c->idle[side], age);
 }
 
 /* Two dumps. */

@@ -73,7 +73,6 @@ struct close_found {
 	enum diag_state own;    /* under the same tuple; DIAG_UNKNOWN: nothing */
 	bool mirror_in_sight;   /* the other end's host was asked */
 	enum diag_state mirror; /* DIAG_UNKNOWN: nothing */
-	bool program_ended;     /* whose socket it was: all it held closed with it */
 };
 
 /* Pure. `record` is of a connection (closes_is_connection). */
@@ -88,8 +87,7 @@ struct closes {
 	uint64_t total;
 	uint64_t never_open; /* deaths of sockets that were no connection */
 	/* Ages of WHY_NO_ANSWER and WHY_IDLE by side, of closes by this side; NULL until
-	 * there is one. Clustered ages show a configured timeout. Idle ones whose program
-	 * ended are left out: they are alike because it ended. */
+	 * there is one. Clustered ages show a configured timeout. */
 	struct hist *no_answer[SIDE_COUNT], *idle[SIDE_COUNT];
 	bool has_counters;
 	struct diag_counters begin, last;
@@ -119,6 +117,10 @@ struct closes_span {
 	ns_t now;
 };
 void closes_between(struct closes *c, const struct closes_span *span);
+
+/* Takes an idle age back that closes_death has recorded: the close was the end of its
+ * program, and those are alike without a timeout. */
+void closes_idle_back(struct closes *c, enum tally_side_id side, ns_t age);
 
 /* The namespace's counters, at the beginning and whenever read again. */
 void closes_counters(struct closes *c, const struct diag_counters *now);

@@ -284,8 +284,8 @@ static void dests_finish(struct tally *t, const struct diag_ports *ports)
 	t->usable_first = minus(ports->usable_first, held_first);
 	for (uint32_t i = 0; i < t->n_dests; i++) {
 		struct tally_dest *d = &t->dests[i];
-		d->left = minus(t->usable, d->used);
-		d->cliff_left = minus(t->usable_first, d->used_first);
+		d->left = minus(t->usable, d->used - d->reusable);
+		d->cliff_left = minus(t->usable_first, d->used_first - d->reusable_first);
 	}
 	if (t->n_dests)
 		qsort(t->dests, t->n_dests, sizeof(*t->dests), by_use);
@@ -299,10 +299,30 @@ static bool is_fresh(const struct snap_sock *s)
 	       s->expires_ms > (TALLY_TIME_WAIT_S - TALLY_FRESH_S) * 1000;
 }
 
+static bool reuses(const struct snap_sock *s, const struct diag_ports *ports)
+{
+	switch (ports->reuse) {
+	case DIAG_REUSE_ALL:
+		return true;
+	case DIAG_REUSE_LOOPBACK:
+		return diag_ip_is_loopback(&s->local) || diag_ip_is_loopback(&s->remote);
+	case DIAG_REUSE_NONE:
+		break;
+	}
+	return false;
+}
+
+static bool has_waited(const struct snap_sock *s, uint32_t ms)
+{
+	return s->state == DIAG_TIME_WAIT &&
+	       s->expires_ms + (uint64_t)ms <= TALLY_TIME_WAIT_S * 1000;
+}
+
 static void count_out(struct tally *t, const struct snap_sock *s, enum tally_first first,
 	const struct diag_ports *ports)
 {
 	struct tally_dest *d = dest_of(t, s);
+	bool first_parity = s->local.port % 2 == ports->low % 2;
 
 	d->total++;
 	d->by_state[s->state]++;
@@ -310,9 +330,14 @@ static void count_out(struct tally *t, const struct snap_sock *s, enum tally_fir
 	d->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
 	d->fresh_time_wait += is_fresh(s);
 	d->unanswered += s->state == DIAG_SYN_SENT && s->resent > 0;
+	d->reuse = reuses(s, ports);
 	if (diag_ports_has(ports, s->local.port)) {
+		bool again = d->reuse && has_waited(s, ports->reuse_after_ms);
+
 		d->used++;
-		d->used_first += s->local.port % 2 == ports->low % 2;
+		d->used_first += first_parity;
+		d->reusable += again;
+		d->reusable_first += again && first_parity;
 	}
 }
 

@@ -16,7 +16,8 @@
  *         what ports are exhausted towards.
  * RULES   1. Sums agree: over sides, over destinations (out), over first closers.
  *         2. left = usable ports - distinct local ports in use towards the destination
- *            (those outside the range do not count) - ports of the range that listen.
+ *            (those outside the range do not count) - ports of the range that listen
+ *            + ports in TIME_WAIT that the kernel gives again (tcp_tw_reuse).
  * OWNS    its arrays, until tally_fini; refilled by every tally_make.
  */
 #ifndef WEIR_ATTR_TALLY_H
@@ -65,7 +66,10 @@ struct tally_dest {
 				first */
 	uint32_t used;       /* distinct local ports of the range */
 	uint32_t used_first; /* of these, of the parity that connect() walks first */
-	uint32_t left;       /* rule 2 */
+	bool reuse;          /* the kernel gives ports in TIME_WAIT again towards it */
+	uint32_t reusable;   /* of `used`: those it would give now */
+	uint32_t reusable_first; /* the same of used_first */
+	uint32_t left;           /* rule 2 */
 	uint32_t cliff_left; /* ports of the first parity left: at 0 each connect costs
 				milliseconds */
 };

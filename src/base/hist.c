@@ -81,6 +81,15 @@ void hist_record_n(struct hist *h, ns_t value, uint64_t n)
 		h->used = bucket + 1;
 }
 
+void hist_take_back(struct hist *h, ns_t value)
+{
+	value = ns_min(ns_max(value, 0), VALUE_MAX);
+	CHECK(h->buckets[bucket_of(value)] > 0);
+	h->buckets[bucket_of(value)]--;
+	h->count--;
+	h->sum -= (sum_t)(uint64_t)value;
+}
+
 void hist_merge(struct hist *into, const struct hist *from)
 {
 	if (from->count == 0)

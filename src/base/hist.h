@@ -19,6 +19,8 @@ void hist_reset(struct hist *h);
 void hist_record(struct hist *h, ns_t value); /* below 0 counts as 0; above 1 h as 1 h */
 /* n times the same value: reads hist_json_buckets back (value: bucket_low_us * NS_US). */
 void hist_record_n(struct hist *h, ns_t value, uint64_t n);
+/* Takes one recorded value back; hist_min and hist_max keep what they have seen. */
+void hist_take_back(struct hist *h, ns_t value);
 void hist_merge(struct hist *into, const struct hist *from);
 uint64_t hist_count(const struct hist *h);
 ns_t hist_min(const struct hist *h);  /* exact; 0 when empty */

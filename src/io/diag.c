@@ -69,6 +69,15 @@ bool diag_end_is_v4(const struct diag_end *e)
 	return memcmp(e->ip, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
+bool diag_ip_is_loopback(const struct diag_end *e)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	if (diag_end_is_v4(e))
+		return e->ip[12] == 127;
+	return memcmp(e->ip, loopback6, 16) == 0;
+}
+
 bool diag_ip_is_any(const struct diag_end *e)
 {
 	static const uint8_t zeros[16];

@@ -57,6 +57,7 @@ struct diag_end {
 bool diag_end_eq(const struct diag_end *a, const struct diag_end *b);
 bool diag_ip_eq(const struct diag_end *a, const struct diag_end *b);
 bool diag_end_is_v4(const struct diag_end *e);
+bool diag_ip_is_loopback(const struct diag_end *e); /* 127.0.0.0/8 or ::1 */
 /* 0.0.0.0 or ::, as listeners have it. */
 bool diag_ip_is_any(const struct diag_end *e);
 /* From text, "10.0.0.1" or "fe80::1"; false when it is neither. */
@@ -195,6 +196,10 @@ struct diag_counters {
 #undef X
 };
 
+/* Towards whom connect() takes a port in TIME_WAIT again (net.ipv4.tcp_tw_reuse, for
+ * connections with timestamps). */
+enum diag_reuse { DIAG_REUSE_NONE, DIAG_REUSE_ALL, DIAG_REUSE_LOOPBACK };
+
 /* The ports connect() may choose from, of this namespace, as they are now. */
 struct diag_ports {
 	uint16_t low, high;    /* ip_local_port_range, both included */
@@ -203,7 +208,8 @@ struct diag_ports {
 				       walks all of them before it tries the others, so
 				       when they are gone each connect costs
 				       milliseconds (the cliff) */
-	bool reused; /* tcp_tw_reuse = 1: connect() takes ports in TIME_WAIT after a second */
+	enum diag_reuse reuse;
+	uint32_t reuse_after_ms;     /* in TIME_WAIT for so long (tcp_tw_reuse_delay) */
 	uint8_t reserved[65536 / 8]; /* ip_local_reserved_ports as bits */
 };
 
@@ -215,9 +221,11 @@ MUST_USE bool diag_ports_parse(
 
 /* Descriptors on a namespace's /proc files, to be read again and again. */
 struct diag_net {
-	int snmp_fd, netstat_fd, sockstat_fd, range_fd, reserved_fd,
-		reuse_fd; /* -1: not there */
+	int snmp_fd, netstat_fd, sockstat_fd, range_fd, reserved_fd, reuse_fd,
+		reuse_delay_fd, timestamps_fd; /* -1: not there */
 };
+
+#define DIAG_NET_NONE ((struct diag_net){ -1, -1, -1, -1, -1, -1, -1, -1 })
 
 /* False and a problem when /proc is not mounted. Needs no privilege. */
 MUST_USE bool diag_net_open(struct diag_net *n, struct problem *p);
@@ -225,5 +233,7 @@ void diag_net_close(struct diag_net *n);
 /* Counters this kernel does not have stay 0. */
 MUST_USE enum err diag_net_counters(const struct diag_net *n, struct diag_counters *out);
 MUST_USE enum err diag_net_ports(const struct diag_net *n, struct diag_ports *out);
+/* Only what is reused; the ports stay as they are. */
+MUST_USE enum err diag_net_reuse(const struct diag_net *n, struct diag_ports *out);
 
 #endif

@@ -20,6 +20,10 @@ bool diag_net_open(struct diag_net *n, struct problem *p)
 		.reserved_fd = open("/proc/sys/net/ipv4/ip_local_reserved_ports",
 			O_RDONLY | O_CLOEXEC),
 		.reuse_fd = open("/proc/sys/net/ipv4/tcp_tw_reuse", O_RDONLY | O_CLOEXEC),
+		.reuse_delay_fd = open(
+			"/proc/sys/net/ipv4/tcp_tw_reuse_delay", O_RDONLY | O_CLOEXEC),
+		.timestamps_fd = open(
+			"/proc/sys/net/ipv4/tcp_timestamps", O_RDONLY | O_CLOEXEC),
 	};
 	if (n->snmp_fd >= 0 && n->netstat_fd >= 0 && n->range_fd >= 0)
 		return true;
@@ -34,7 +38,7 @@ bool diag_net_open(struct diag_net *n, struct problem *p)
 void diag_net_close(struct diag_net *n)
 {
 	int *const fds[] = { &n->snmp_fd, &n->netstat_fd, &n->sockstat_fd, &n->range_fd,
-		&n->reserved_fd, &n->reuse_fd };
+		&n->reserved_fd, &n->reuse_fd, &n->reuse_delay_fd, &n->timestamps_fd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		if (*fds[i] >= 0)
@@ -230,25 +234,60 @@ bool diag_ports_parse(struct slice range, struct slice reserved, struct diag_por
 	return true;
 }
 
+/* A sysctl of one number; `dflt` where this kernel does not have it. */
+static enum err sysctl_read(int fd, uint64_t dflt, uint64_t *out)
+{
+	struct text t;
+	struct slice rest;
+	enum err e;
+
+	*out = dflt;
+	if (fd < 0)
+		return ERR_OK;
+	text_init(&t);
+	e = file_read(fd, &t);
+	rest = text_slice(&t);
+	if (e == ERR_OK && !number(next_word(&rest), out))
+		e = ERR_SOCKET;
+	text_fini(&t);
+	return e;
+}
+
+enum err diag_net_reuse(const struct diag_net *n, struct diag_ports *out)
+{
+	uint64_t reuse, delay, stamps;
+	enum err e = sysctl_read(n->reuse_fd, 0, &reuse);
+
+	if (e == ERR_OK) /* a second, before there was a sysctl for it */
+		e = sysctl_read(n->reuse_delay_fd, 1000, &delay);
+	if (e == ERR_OK)
+		e = sysctl_read(n->timestamps_fd, 1, &stamps);
+	if (e != ERR_OK)
+		return e;
+	out->reuse = !stamps      ? DIAG_REUSE_NONE
+		     : reuse == 1 ? DIAG_REUSE_ALL
+		     : reuse == 2 ? DIAG_REUSE_LOOPBACK
+				  : DIAG_REUSE_NONE;
+	out->reuse_after_ms = (uint32_t)delay;
+	return ERR_OK;
+}
+
 enum err diag_net_ports(const struct diag_net *n, struct diag_ports *out)
 {
-	struct text range, reserved, reuse;
+	struct text range, reserved;
 	enum err e;
 
 	text_init(&range);
 	text_init(&reserved);
-	text_init(&reuse);
 	e = file_read(n->range_fd, &range);
 	if (e == ERR_OK && n->reserved_fd >= 0)
 		e = file_read(n->reserved_fd, &reserved);
 	if (e == ERR_OK &&
 		!diag_ports_parse(text_slice(&range), text_slice(&reserved), out))
 		e = ERR_SOCKET;
-	if (e == ERR_OK && n->reuse_fd >= 0)
-		e = file_read(n->reuse_fd, &reuse);
-	out->reused = e == ERR_OK && slice_starts(text_slice(&reuse), SLICE("1"));
+	if (e == ERR_OK)
+		e = diag_net_reuse(n, out);
 	text_fini(&range);
 	text_fini(&reserved);
-	text_fini(&reuse);
 	return e;
 }

@@ -91,7 +91,7 @@ static bool host_init(struct lab_hosts *all, enum lab_host_id id,
 	struct netns_visit v;
 	h->id = id;
 	h->net = NETNS_NONE;
-	h->files = (struct diag_net){ -1, -1, -1, -1, -1, -1 };
+	h->files = DIAG_NET_NONE;
 	snap_init(&h->snap);
 	tally_init(&h->tally);
 	if (all->one_host && id != LAB_MIDDLE)

@@ -101,7 +101,7 @@ struct ports *ports_of_host(void)
 	if (diag_net_open(&net, &ignored)) {
 		if (diag_net_ports(&net, found) == ERR_OK) {
 			cfg.range = found->usable;
-			if (found->reused)
+			if (found->reuse == DIAG_REUSE_ALL)
 				cfg.linger_for = NS_S;
 		}
 		diag_net_close(&net);

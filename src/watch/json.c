@@ -151,10 +151,12 @@ static void put_dest(struct json *j, const struct tally *t, const struct tally_d
 	json_int(j, "connects_unanswered", d->unanswered);
 	json_int(j, "ports_used", d->used);
 	json_int(j, "ports_left", d->left);
+	json_int(j, "ports_reusable", d->reusable);
 	json_real(j, "ports_used_percent", share(d->used, t->usable));
 	json_int(j, "cliff_used", d->used_first);
 	json_int(j, "cliff_left", d->cliff_left);
-	json_real(j, "cliff_percent", share(d->used_first, t->usable_first));
+	json_real(j, "cliff_percent",
+		share(t->usable_first - d->cliff_left, t->usable_first));
 	json_bool(j, "past_cliff", d->used > 0 && d->cliff_left == 0);
 	json_real(j, "time_wait_closes_per_s",
 		d->by_state[DIAG_TIME_WAIT] / (double)TALLY_TIME_WAIT_S);

@@ -251,7 +251,7 @@ static bool many_sources(const struct tally *t, uint32_t shown_dests)
 
 static void print_cliff(struct page *p, const struct tally_dest *d)
 {
-	uint32_t all = p->r->tally->usable_first;
+	uint32_t all = p->r->tally->usable_first, taken = all - d->cliff_left;
 
 	if (!all || !d->used) {
 		text_add(p->t, "   -");
@@ -262,8 +262,8 @@ static void print_cliff(struct page *p, const struct tally_dest *d)
 	else if (d->cliff_left == 0)
 		text_addf(p->t, "   %spast: connect() is slow%s", p->red, p->off);
 	else
-		text_addf(p->t, "   %.*f %%", d->used_first * 10 < all ? 1 : 0,
-			100.0 * d->used_first / all);
+		text_addf(p->t, "   %.*f %%", taken * 10 < all ? 1 : 0,
+			100.0 * taken / all);
 }
 
 static void print_dest(

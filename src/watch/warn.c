@@ -153,7 +153,7 @@ static void warn_dests(struct report *r)
 
 	for (uint32_t i = 0; i < tally->n_dests; i++) {
 		const struct tally_dest *d = &tally->dests[i];
-		uint64_t way = d->used_first * (uint64_t)100;
+		uint64_t way = (tally->usable_first - d->cliff_left) * (uint64_t)100;
 
 		if (d->unanswered)
 			dest_unanswered(r, d);
@@ -165,7 +165,7 @@ static void warn_dests(struct report *r)
 			dest_cliff(r, d);
 		else if (way >= tally->usable_first * (uint64_t)NEAR_PERCENT)
 			dest_near(r, d);
-		else if (report_settles_at(d) >= tally->usable_first)
+		else if (!d->reuse && report_settles_at(d) >= tally->usable_first)
 			dest_heading(r, d);
 	}
 }

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "watch/ends.h"
 #include "watch/report.h"
 #include "watch/screen.h"
 
@@ -58,6 +59,7 @@ struct watcher {
 	struct diag_deaths *deaths; /* NULL: --once */
 	struct diag_visitor on_death;
 	struct closes interval, since_start;
+	struct ends ends;
 	ns_t interval_begin, begin;
 	uint64_t looks;
 };
@@ -140,11 +142,10 @@ static bool look(struct watcher *w, struct problem *p)
 	e = diag_net_counters(&w->net, &w->counters);
 	if (e != ERR_OK)
 		return look_failed("the counters (/proc/net)", e, p);
-	if (!strcmp(w->opt->port_range, "auto")) {
-		e = diag_net_ports(&w->net, &w->ports);
-		if (e != ERR_OK)
-			return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
-	}
+	e = strcmp(w->opt->port_range, "auto") ? diag_net_reuse(&w->net, &w->ports)
+					       : diag_net_ports(&w->net, &w->ports);
+	if (e != ERR_OK)
+		return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
 	w->now = clock_now();
 	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
 	if (w->opt->processes) {
@@ -198,11 +199,7 @@ static void show(struct watcher *w, struct text *t, bool colour)
 
 static bool is_here(const struct watcher *w, const struct diag_end *e)
 {
-	static const uint8_t loopback6[16] = { [15] = 1 };
-
-	if (diag_end_is_v4(e) && e->ip[12] == 127)
-		return true;
-	return memcmp(e->ip, loopback6, 16) == 0 || snap_has_ip(&w->snap, e);
+	return diag_ip_is_loopback(e) || snap_has_ip(&w->snap, e);
 }
 
 static enum diag_state state_of(
@@ -214,14 +211,16 @@ static enum diag_state state_of(
 }
 
 /* The record of a death no longer names the program; the last look may. */
-static bool program_ended(const struct watcher *w, const struct diag_sock *s)
+static void may_be_an_end(struct watcher *w, const struct diag_sock *s,
+	enum tally_side_id side, const struct close_verdict *v)
 {
 	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
 	const struct owner *o = was && w->opt->processes
 					? owners_find(&w->owners, was->inode)
 					: NULL;
 
-	return o && owners_ended(o->pid);
+	if (o)
+		ends_put(&w->ends, o->pid, v, side);
 }
 
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)
@@ -229,16 +228,19 @@ static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
 	enum tally_side_id side = tally_side_of(&w->tally, &w->ports, &s->local, w->now);
 	struct close_found found = { .own = DIAG_UNKNOWN };
+	struct close_verdict told;
 
 	if (closes_is_connection(s, side) && s->remote.port) {
 		found.own = state_of(w, &s->local, &s->remote);
 		found.mirror_in_sight = is_here(w, &s->remote);
 		if (found.mirror_in_sight)
 			found.mirror = state_of(w, &s->remote, &s->local);
-		found.program_ended = program_ended(w, s);
 	}
 	(void)closes_death(&w->interval, s, side, &found);
-	(void)closes_death(&w->since_start, s, side, &found);
+	told = closes_death(&w->since_start, s, side, &found);
+	if (told.why == WHY_IDLE &&
+		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
+		may_be_an_end(w, s, side, &told);
 }
 
 /* Staying. */
@@ -290,6 +292,7 @@ static int stay(struct watcher *w, int signals, struct text *t, struct problem *
 		if (!look(w, p))
 			return complain(STATUS_FAILED, p);
 		closes_counters(&w->since_start, &w->counters);
+		ends_settle(&w->ends, &w->since_start);
 		show(w, t, screen.colour && !w->opt->json);
 		if (!(w->opt->json ? screen_write(&screen, text_slice(t))
 				   : screen_show(&screen, text_slice(t))))
@@ -356,9 +359,11 @@ static int run(struct watcher *w, struct problem *p)
 	owners_init(&w->owners);
 	closes_init(&w->interval);
 	closes_init(&w->since_start);
+	ends_init(&w->ends);
 	text_init(&t);
 	status = w->opt->once ? run_once(w, &t, p) : run_on(w, &t, p);
 	text_fini(&t);
+	ends_fini(&w->ends);
 	closes_fini(&w->since_start);
 	closes_fini(&w->interval);
 	owners_fini(&w->owners);

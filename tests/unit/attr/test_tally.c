@@ -179,6 +179,42 @@ static void a_full_range_leaves_nothing(void **state)
 	assert_int_equal(f->tally.dests[0].used, 10);
 }
 
+/* tcp_tw_reuse = 2, as kernels have it, gives ports towards loopback again after a second. */
+static void ports_that_are_given_again_are_left(void **state)
+{
+	static const uint32_t left_ms[] = { 60000, 59001, 59000, 30000 };
+	static const char *const hosts[] = { "127.0.0.1", "10.0.0.2" };
+	static const enum diag_reuse reuses[] = { DIAG_REUSE_NONE, DIAG_REUSE_LOOPBACK,
+		DIAG_REUSE_ALL };
+	static const uint32_t again[][2] = { { 0, 0 }, { 2, 0 }, { 2, 2 } };
+	struct fix *f = *state;
+
+	f->ports = range_of("40000 40009", "");
+	f->ports.reuse_after_ms = 1000;
+	for (size_t i = 0; i < ARRAY_LEN(left_ms) * 2; i++) {
+		struct diag_sock s = sock_of(end("10.0.0.1", (uint16_t)(40000 + i / 2)),
+			end(hosts[i % 2], 80), DIAG_TIME_WAIT);
+		s.expires_ms = left_ms[i / 2];
+		snap_add(&f->snap, &s);
+		s.local.port = (uint16_t)(s.local.port + 5);
+		s.state = DIAG_ESTABLISHED; /* of these none is */
+		snap_add(&f->snap, &s);
+	}
+	for (size_t r = 0; r < ARRAY_LEN(reuses); r++) {
+		f->ports.reuse = reuses[r];
+		make(f, (ns_t)(r + 1) * NS_S);
+		for (uint32_t i = 0; i < 2; i++) {
+			const struct tally_dest *d = &f->tally.dests[i];
+			uint32_t n = again[r][!diag_ip_is_loopback(&d->to)];
+
+			assert_int_equal(d->used, 8);
+			assert_int_equal(d->reusable, n);
+			assert_int_equal(d->left, 2 + n);
+			assert_int_equal(d->cliff_left, 1 + n / 2);
+		}
+	}
+}
+
 static void many_destinations_are_kept_apart_and_sorted(void **state)
 {
 	struct fix *f = *state;
@@ -314,6 +350,7 @@ int main(void)
 		T(a_full_range_leaves_nothing),
 		T(many_destinations_are_kept_apart_and_sorted),
 		T(fresh_time_wait_is_that_of_the_last_ten_seconds),
+		T(ports_that_are_given_again_are_left),
 		T(a_syn_that_went_again_is_unanswered),
 		T(time_wait_on_both_ends_is_both_at_once),
 		T(an_end_that_still_looks_open_decides_nothing),

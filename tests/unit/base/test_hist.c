@@ -229,6 +229,27 @@ static void test_json(void **state)
 	hist_free(&h);
 }
 
+static void test_take_back(void **state)
+{
+	struct hist *h = hist_new(), *same = hist_new();
+
+	(void)state;
+	for (ns_t v = NS_MS; v <= 10 * NS_MS; v += NS_MS) {
+		hist_record(h, v);
+		hist_record(h, 3 * v + 1);
+		hist_record(same, v);
+	}
+	for (ns_t v = NS_MS; v <= 10 * NS_MS; v += NS_MS)
+		hist_take_back(h, 3 * v + 1);
+	assert_int_equal(hist_count(h), hist_count(same));
+	assert_int_equal(hist_mean(h), hist_mean(same));
+	for (int q = 1; q < 10; q++)
+		assert_int_equal(
+			hist_quantile(h, q / 10.0), hist_quantile(same, q / 10.0));
+	hist_free(&h);
+	hist_free(&same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +259,7 @@ int main(void)
 		TEST(test_bucket_edges),
 		TEST(test_sum_is_wide),
 		TEST(test_merge),
+		TEST(test_take_back),
 		TEST(test_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
