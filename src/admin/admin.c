@@ -314,6 +314,7 @@ struct admin *admin_new(struct io_loop *loop, const struct addr *at,
 		.idle_for = ADMIN_IDLE_FOR,
 		.body_for = ADMIN_STALL_FOR,
 		.write_for = ADMIN_STALL_FOR,
+		.gives_way = true,
 		.add_date = true,
 		.server_name = SLICE("weir"),
 	};

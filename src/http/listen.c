@@ -38,7 +38,7 @@ static void on_accept_again(struct timer *t)
 }
 
 /* Full: the rest waits in the kernel's backlog until a connection ends. Of one that ends on
- * another thread nobody tells us. */
+ * another thread nobody tells us, nor of one that could give way by now. */
 static void server_stop_accepting(struct server *s)
 {
 	struct worker *w = s->worker;
@@ -46,11 +46,23 @@ static void server_stop_accepting(struct server *s)
 		list_push_back(&w->accept_waits, &s->accept_wait);
 	for (uint32_t i = 0; i < s->listener_count; i++)
 		io_want(&s->listeners[i]->io.sock, 0);
-	if (!w->sconns.quota)
+	if (!w->sconns.quota && !s->cfg.gives_way)
 		return;
 	w->accept_again.on_fire = on_accept_again;
 	io_timer_set(w->loop, &w->accept_again,
 		ns_add(worker_now(w), SERVER_ACCEPT_AGAIN_FOR));
+}
+
+/* Full, but not of requests: of those that do not ask for anything, the one that has not for
+ * longest makes room, once it is freed. */
+static void server_give_way(struct server *s)
+{
+	static const enum sconn_state order[] = { SCONN_LINGER, SCONN_HEAD, SCONN_IDLE };
+	struct list_node *oldest = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(order) && !oldest; i++)
+		oldest = list_front(&s->conns[order[i]]);
+	if (oldest)
+		sconn_close(CONTAINER_OF(oldest, struct sconn, node), IO_CLOSE_FIN);
 }
 
 /* --- accepting --- */
@@ -124,8 +136,12 @@ static void on_listener_ready(struct io_sock *sock, unsigned bits)
 	struct server_listener *l = CONTAINER_OF(io, struct server_listener, io);
 	enum err e = ERR_OK;
 	(void)bits;
-	for (int i = 0; i < SERVER_ACCEPTS_A_TURN && e == ERR_OK; i++)
+	for (int i = 0; i < SERVER_ACCEPTS_A_TURN && e == ERR_OK; i++) {
 		e = server_accept_one(l);
+		/* somebody does wait, and those who came before have had a turn to speak */
+		if (e == ERR_NO_MEMORY && i == 0 && l->server->cfg.gives_way)
+			server_give_way(l->server);
+	}
 	if (l->leaving)
 		server_leave(l, e);
 }

@@ -82,7 +82,8 @@ struct server_cfg {
 	ns_t close_after; /* pause between a last answer and its close (origin's fault) */
 	bool close_each;  /* say close and close after each answer */
 	bool abrupt_close; /* after a last answer close at once, no LINGER (as fasthttp) */
-	bool add_date;     /* put Date into answers that bring none */
+	bool gives_way; /* full: a connection without a whole request makes room for who comes */
+	bool add_date;            /* put Date into answers that bring none */
 	struct slice server_name; /* Server field; empty: none */
 };
 

@@ -62,6 +62,54 @@ static void site_fini(struct site *s)
 	sim_free(&s->sim);
 }
 
+/* All the room there is goes to clients that say so much at first, and a byte now and then. */
+static void others_are_served_at_once(const char *says)
+{
+	struct site s;
+	site_init(&s, 10);
+	for (int i = 0; i < CLIENTS; i++)
+		come(&s, i, says, false);
+	for (int i = 0; i < 3; i++) {
+		run(&s, NS_S);
+		for (int k = 0; k < CLIENTS; k++)
+			raw_say(&s.clients[k], *says ? "x" : "");
+	}
+	come(&s, CLIENTS, GET, false);
+	run(&s, 100 * NS_MS);
+	assert_true(s.clients[CLIENTS].in.len > 10);
+	/* who comes first goes first, and he alone */
+	for (int i = 0; i < CLIENTS; i++)
+		assert_int_equal(s.clients[i].end, i ? ERR_AGAIN : ERR_EOF);
+	site_fini(&s);
+}
+
+static void test_clients_that_are_slow(void **state)
+{
+	(void)state;
+	others_are_served_at_once("GET / HTTP/1.1\r\nX: ");
+	others_are_served_at_once("");
+}
+
+/* Two come while all are kept open after an answer: each is served. */
+static void test_clients_that_are_idle(void **state)
+{
+	(void)state;
+	struct site s;
+	site_init(&s, 10);
+	for (int i = 0; i < CLIENTS - 1; i++) {
+		come(&s, i, GET, false);
+		run(&s, 100 * NS_MS);
+	}
+	come(&s, CLIENTS - 1, GET, false);
+	come(&s, CLIENTS, GET, false);
+	run(&s, 100 * NS_MS);
+	for (int i = 0; i <= CLIENTS; i++)
+		assert_true(s.clients[i].in.len > 10);
+	assert_int_equal(s.clients[0].end, ERR_EOF);
+	assert_int_equal(s.clients[1].end, ERR_AGAIN);
+	site_fini(&s);
+}
+
 /* Who comes last is served all the same, before long. */
 static void others_are_served(size_t bytes, const char *says, bool deaf)
 {
@@ -87,7 +135,6 @@ static void test_clients_that_do_not_read(void **state)
 static void test_clients_that_do_not_go_on(void **state)
 {
 	(void)state;
-	others_are_served(10, "GET / HTTP/1.1\r\n", false);
 	others_are_served(10,
 		"POST /set?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", false);
 }
@@ -95,6 +142,8 @@ static void test_clients_that_do_not_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_clients_that_are_slow),
+		cmocka_unit_test(test_clients_that_are_idle),
 		cmocka_unit_test(test_clients_that_do_not_read),
 		cmocka_unit_test(test_clients_that_do_not_go_on),
 	};
