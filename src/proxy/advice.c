@@ -138,7 +138,9 @@ static void add_longest(struct text *t, const struct explain_record *r)
 		const char *text;
 	} parts[] = { { s->queue, "waiting for a slot" }, { s->connect, "connecting" },
 		{ s->tls, "in the TLS handshake" },
-		{ s->first_byte, "until the server began its answer" },
+		{ s->first_byte, s->body == NS_NEVER
+					 ? "waiting for an answer"
+					 : "until the server began its answer" },
 		{ s->body, "in the answer's body" } };
 	size_t most = 0;
 	for (size_t i = 1; i < ARRAY_LEN(parts); i++)
@@ -146,9 +148,9 @@ static void add_longest(struct text *t, const struct explain_record *r)
 			(parts[most].span == NS_NEVER ||
 				parts[i].span > parts[most].span))
 			most = i;
-	if (parts[most].span == NS_NEVER)
+	if (parts[most].span == NS_NEVER || parts[most].span == 0)
 		return;
-	text_add(t, "; of its time ");
+	text_add(t, r->past ? "; of its last attempt " : "; of its time ");
 	add_span(t, parts[most].span);
 	text_addf(t, " passed %s", parts[most].text);
 }

@@ -57,13 +57,21 @@ static ns_t span(ns_t from, ns_t to, ns_t now)
 	return (to ? to : now) - from;
 }
 
+/* Without TLS its handshake takes no time, once there is a connection. */
+static ns_t tls_span(const struct call *call, ns_t now)
+{
+	if (call->tls_at)
+		return span(call->tls_at, call->sent_at, now);
+	return call->sent_at ? 0 : NS_NEVER;
+}
+
 struct explain_spans explain_spans_of(const struct call *call, ns_t now)
 {
 	struct explain_spans s = {
 		.queue = span(call->queued_at, call->granted_at, now),
 		.connect = span(call->granted_at,
 			call->tls_at ? call->tls_at : call->sent_at, now),
-		.tls = call->tls_at ? span(call->tls_at, call->sent_at, now) : 0,
+		.tls = tls_span(call, now),
 		.first_byte = span(call->sent_at, call->first_byte_at, now),
 		.body = span(call->first_byte_at, 0, now),
 	};

@@ -59,11 +59,12 @@ def test_weirs_own_answers_name_themselves(api, tmp_path, threads):
         assert (e["status"], e["decided_by"], e["reason"]) == (503, "weir", "queue-timeout")
         assert "1 of 1 connection" in e["why"] and e["spent"]["queue_ms"] >= 50
         assert e["spent"]["first_byte_ms"] is None and "limit" in e["do"]
+        assert e["spent"]["tls_ms"] is None and e["why"].endswith("passed waiting for a slot")
         t.join()
         assert first[0].status == 504
         e = eventually(lambda: (lambda e: e["found"] and e)(explain(p, "slow")))
         assert e["weir_id"] == first[0].headers["Weir-Id"]
-        assert "of 600 ms" in e["why"] and "began its answer" in e["why"]
+        assert "of 600 ms" in e["why"] and e["why"].endswith("passed waiting for an answer")
         api.free.set()
         eventually(lambda: gauges_at_zero(p))
 

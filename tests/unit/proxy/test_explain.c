@@ -116,7 +116,7 @@ static void test_why(void **state)
 	r.spans = (struct explain_spans){ NS_MS, 2 * NS_MS, 0, 297 * NS_MS, NS_NEVER };
 	assert_why(&r,
 		"no answer within the deadline of 300 ms; of its time 297 ms passed "
-		"until the server began its answer");
+		"waiting for an answer");
 	r = (struct explain_record){ .status = 500 };
 	assert_why(&r, "the upstream answered 500");
 }
