@@ -6,11 +6,15 @@ enum {
 	NUM = 11, /* width of a column of counts */
 	STATE_WIDTH = 13,
 	END_MIN = 20, /* width of an address at least */
+	WIDE = 120,   /* columns that all of it takes */
+	WRAP = 96,
 };
 
 struct page {
 	struct text *t;
 	const struct report *r;
+	const struct report_style *style;
+	bool narrow; /* columns that can be spared are left out */
 	const char *bold, *dim, *red, *yellow, *off;
 };
 
@@ -135,7 +139,8 @@ static void print_head(struct page *p)
 	text_addf(
 		t, "\nports %u-%u: ", (unsigned)r->ports->low, (unsigned)r->ports->high);
 	text_add_count(t, r->tally->usable);
-	text_add(t, " for each destination; the connect cliff stands at ");
+	text_addf(t, " for each destination; the %s at ",
+		p->narrow ? "cliff" : "connect cliff stands");
 	text_add_count(t, r->tally->usable_first);
 	text_add_char(t, '\n');
 }
@@ -258,9 +263,11 @@ static void print_cliff(struct page *p, const struct tally_dest *d)
 		return;
 	}
 	if (d->left == 0)
-		text_addf(p->t, "   %snone left: connect() fails%s", p->red, p->off);
+		text_addf(p->t, "   %snone left%s%s", p->red,
+			p->narrow ? "" : ": connect() fails", p->off);
 	else if (d->cliff_left == 0)
-		text_addf(p->t, "   %spast: connect() is slow%s", p->red, p->off);
+		text_addf(p->t, "   %spast%s%s", p->red,
+			p->narrow ? "" : ": connect() is slow", p->off);
 	else
 		text_addf(p->t, "   %.*f %%", taken * 10 < all ? 1 : 0,
 			100.0 * taken / all);
@@ -277,10 +284,12 @@ static void print_dest(
 	cell_count(t, d->by_state[DIAG_ESTABLISHED], NUM + 1);
 	cell_count(t, d->by_state[DIAG_TIME_WAIT], NUM);
 	cell_count(t, d->by_state[DIAG_FIN_WAIT2], NUM);
-	cell_count(t, d->total - told, 7);
-	cell_rate(t, d->by_state[DIAG_TIME_WAIT] / (double)TALLY_TIME_WAIT_S, 10);
-	cell_count(t, d->used, NUM + 1);
-	cell_word(t, "", 1);
+	if (!p->narrow) {
+		cell_count(t, d->total - told, 7);
+		cell_rate(t, d->by_state[DIAG_TIME_WAIT] / (double)TALLY_TIME_WAIT_S, 10);
+		cell_count(t, d->used, NUM + 1);
+		cell_word(t, "", 1);
+	}
 	cell_count(t, d->left, NUM - 2);
 	print_cliff(p, d);
 	if (from) {
@@ -312,9 +321,8 @@ static void print_dests(struct page *p)
 	for (size_t i = 12; i < width; i++)
 		text_add_char(p->t, ' ');
 	text_addf(p->t,
-		"%s ESTABLISHED  TIME_WAIT  FIN_WAIT2  other  closes/s  ports used      "
-		"left   to the cliff%s\n",
-		p->bold, p->off);
+		"%s ESTABLISHED  TIME_WAIT  FIN_WAIT2%s     left   to the cliff%s\n",
+		p->bold, p->narrow ? "" : "  other  closes/s  ports used ", p->off);
 	for (uint32_t i = 0; i < n; i++)
 		print_dest(p, &tally->dests[i], width, from);
 	more(p, tally->n_dests, n);
@@ -480,7 +488,7 @@ static void print_close_row(
 		close_phrase(first));
 	cell_rate(p->t, seconds > 0 ? (double)now / seconds : 0, 10);
 	cell_count(p->t, all, NUM);
-	text_addf(p->t, "   %s", why_phrase(why));
+	text_addf(p->t, "   %s", p->narrow ? close_why_name(why) : why_phrase(why));
 	print_cluster(p, c->since_start, side, first, why);
 	text_add_char(p->t, '\n');
 }
@@ -536,22 +544,28 @@ static void print_wrapped(struct text *t, const char *words, size_t indent, size
 	text_add_char(t, '\n');
 }
 
-static void print_warnings(struct page *p)
+/* Those of the levels from `low` to `high`. */
+static void print_warnings(
+	struct page *p, enum warning_level low, enum warning_level high)
 {
 	const struct warnings *w = &p->r->warnings;
+	size_t columns = p->style->columns, told = 0;
 
-	if (w->n)
-		text_add_char(p->t, '\n');
 	for (uint32_t i = 0; i < w->n; i++) {
+		if (w->v[i].level < low || w->v[i].level > high)
+			continue;
+		if (!told++)
+			text_add_char(p->t, '\n');
 		const char *colour = w->v[i].level == LEVEL_CRITICAL  ? p->red
 				     : w->v[i].level == LEVEL_WARNING ? p->yellow
 								      : p->dim;
 
 		text_addf(p->t, "%s%-10s%s", colour, warning_level_name(w->v[i].level),
 			p->off);
-		print_wrapped(p->t, w->v[i].text, 10, 96);
+		print_wrapped(p->t, w->v[i].text, 10,
+			columns && columns < WRAP ? columns : WRAP);
 	}
-	if (w->left_out) {
+	if (w->left_out && high == LEVEL_CRITICAL) {
 		text_add_count(p->t, w->left_out);
 		text_add(p->t, " more warnings\n");
 	}
@@ -564,6 +578,8 @@ void watch_report_text(
 	struct page p = {
 		.t = t,
 		.r = r,
+		.style = style,
+		.narrow = style->columns && style->columns < WIDE,
 		.bold = c ? "\033[1m" : "",
 		.dim = c ? "\033[2m" : "",
 		.red = c ? "\033[31m" : "",
@@ -572,10 +588,13 @@ void watch_report_text(
 	};
 
 	print_head(&p);
+	if (style->warnings_first)
+		print_warnings(&p, LEVEL_WARNING, LEVEL_CRITICAL);
 	print_states(&p);
 	print_dests(&p);
 	print_listeners(&p);
 	print_closes(&p);
 	print_owners(&p);
-	print_warnings(&p);
+	print_warnings(
+		&p, LEVEL_NOTE, style->warnings_first ? LEVEL_NOTE : LEVEL_CRITICAL);
 }

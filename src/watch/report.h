@@ -56,6 +56,8 @@ void report_warn(struct report *r);
 
 struct report_style {
 	bool colour;
+	size_t columns;      /* of the terminal; 0: as wide as it gets */
+	bool warnings_first; /* where the end may be cut off */
 };
 
 void watch_report_text(

@@ -164,7 +164,7 @@ static uint32_t top_of(const struct watch_options *o)
 	return o->json ? UINT32_MAX : TOP_OF_TEXT;
 }
 
-static void show(struct watcher *w, struct text *t, bool colour)
+static void show(struct watcher *w, struct text *t, const struct screen *screen)
 {
 	const struct report_closes closes = {
 		.interval = &w->interval,
@@ -192,7 +192,10 @@ static void show(struct watcher *w, struct text *t, bool colour)
 	if (w->opt->json)
 		watch_report_json(t, &r, w->opt->once);
 	else
-		watch_report_text(t, &r, &(struct report_style){ .colour = colour });
+		watch_report_text(t, &r,
+			&(struct report_style){ .colour = screen->colour,
+				.columns = screen_columns(screen),
+				.warnings_first = screen->terminal && !w->opt->once });
 }
 
 /* Deaths. */
@@ -293,7 +296,7 @@ static int stay(struct watcher *w, int signals, struct text *t, struct problem *
 			return complain(STATUS_FAILED, p);
 		closes_counters(&w->since_start, &w->counters);
 		ends_settle(&w->ends, &w->since_start);
-		show(w, t, screen.colour && !w->opt->json);
+		show(w, t, &screen);
 		if (!(w->opt->json ? screen_write(&screen, text_slice(t))
 				   : screen_show(&screen, text_slice(t))))
 			return write_failed();
@@ -344,7 +347,7 @@ static int run_once(struct watcher *w, struct text *t, struct problem *p)
 	screen_init(&screen, STDOUT_FILENO);
 	if (!look(w, p))
 		return complain(STATUS_FAILED, p);
-	show(w, t, screen.colour);
+	show(w, t, &screen);
 	return screen_write(&screen, text_slice(t)) ? 0 : write_failed();
 }
 

@@ -2,6 +2,7 @@
 with that, and with what `ss` counts."""
 
 import errno
+import fcntl
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -606,10 +608,11 @@ def test_text_for_people(pair, weir):
     assert all(len(line) <= 120 for line in text.splitlines())
 
 
-def run_on_terminal(argv, seconds_of_output, **env):
+def run_on_terminal(argv, seconds_of_output, size=(50, 150), **env):
     """Output of a program on a terminal until it has shown something twice, and its status."""
     pid, fd = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         os.execvpe(argv[0], argv, {**os.environ, "TERM": "xterm", **env})
     out = b""
     until = time.monotonic() + seconds_of_output
@@ -646,6 +649,32 @@ def test_on_a_terminal_it_draws_in_place_until_ctrl_c(pair, weir):
     plain, status = run_on_terminal(argv, 10, NO_COLOR="1")
     assert status == 0
     assert "\033[1m" not in plain and plain.count("\033[H") >= 3
+
+
+@pytest.mark.parametrize("rows, columns", [(24, 80), (9, 80), (12, 40)])
+def test_a_small_terminal_shows_what_matters_and_marks_what_it_cuts(pair, weir, rows, columns):
+    p = Pair(pair)
+    p.client.sysctl("ipv4.ip_local_port_range", "40000 40009")
+    for _ in range(10):
+        close_in_order(*p.connect())
+    settle(p.client, {"TIME-WAIT": 10})
+    out, status = run_on_terminal([weir, "watch", "--every", "100ms", "--netns",
+                                   str(p.client.pid)], 10, (rows, columns), NO_COLOR="1")
+    assert status == 0
+    frame = out.split("\033[H")[1].replace("\033[K", "").replace("\033[J", "").split("\r\n")
+    assert len(frame) <= rows and all(len(line) <= columns for line in frame)
+    text = "\n".join(frame)
+    assert "critical  10 of 10 ports to" in text
+    if columns == 80:
+        assert "…" not in text.split("… ")[0]      # nothing is cut across
+        assert "10 for each destination; the cliff at 5\n" in text
+    else:
+        assert re.search(r"^ports 40000-40009: 10 for each .*…$", text, re.M)
+    if rows == 24:
+        assert re.search(r"10\.77\.1\.2:\d+ +- +10 +- +- +none left$", text, re.M)
+    else:
+        hidden = int(re.search(r"^… (\d+) more lines$", text, re.M)[1])
+        assert hidden > 5 and frame[rows - 2].startswith("… ")
 
 
 def test_on_a_pipe_one_block_each_interval_and_the_reader_may_leave(pair, weir):
