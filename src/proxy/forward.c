@@ -128,7 +128,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	capture_head(&f->capture, call, head, f->x.route->plan->opt);
 	if (f->held_back)
 		forward_drop_held(f);
-	if (head->status >= 429 && forward_hold_back(f, head))
+	if ((head->status >= 500 || head->status == 429) && forward_hold_back(f, head))
 		return;
 	/* What is left of the request is taken, but no other one after it. */
 	if (!sconn_body_done(f->client))

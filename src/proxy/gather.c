@@ -150,7 +150,7 @@ static void part_explain(struct part *part)
 /* What it was answered with is forgotten only then. */
 static bool part_again(struct part *part, enum err why)
 {
-	bool failed = why != ERR_OK || part->status >= 429;
+	bool failed = why != ERR_OK || part->status >= 500 || part->status == 429;
 	if (!failed || call_again(&part->call, part->route->upstream, why) != RETRY_GO)
 		return false;
 	part_forget(part);

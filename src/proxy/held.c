@@ -61,9 +61,21 @@ void forward_hold_more(struct forward *f, struct slice data)
 	h->body_len = (uint16_t)(h->body_len + data.len);
 }
 
+/* What an answer has that is passed on at once. */
+static void put_explained(struct forward *f, struct held *h)
+{
+	struct wire w;
+	if (!f->x.route->server_timing)
+		return;
+	wire_init(&w, h->fields + h->fields_len, sizeof(h->fields) - h->fields_len);
+	explain_put_fields(&w, f->proxy, &f->x);
+	h->fields_len = (uint16_t)(h->fields_len + (w.over ? 0 : w.len));
+}
+
 void forward_give_held(struct forward *f)
 {
-	const struct held *h = f->held_back;
+	struct held *h = f->held_back;
+	put_explained(f, h);
 	const struct answer a = { .status = h->status,
 		.reason = { h->reason, h->reason_len },
 		.fields = { h->fields, h->fields_len },

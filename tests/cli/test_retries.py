@@ -295,6 +295,17 @@ def test_who_went_back_and_waits_in_vain_is_told_by_weir(bench):
         assert [(t["status"], t["then"]) for t in e["earlier"]] == [(503, "requeued")]
 
 
+def test_an_answer_that_might_have_been_a_refusal_is_given_whole(bench):
+    """Its words tell that it is none: it comes as any answer does."""
+    proxy, _ = bench(says(BUSY), "--limit", "auto", "--server-timing")
+    with Client(proxy.port, get(b"busy")) as c:
+        m = c.answer()
+    assert (m.status, m.body, m.one(b"x-why")) == (503, b"busy", b"none")
+    assert m.one(b"weir-id") and b"queue;dur=" in m.one(b"server-timing")
+    calls = proxy.status()["calls"]
+    assert (calls["sent"], calls["refused"], calls["requeued"]) == (1, 0, 0)
+
+
 def test_as_often_as_retries_says(bench):
     for retries in (0, 1, 3):
         proxy, server = bench(NEVER, "--retries", retries)
