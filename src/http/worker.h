@@ -24,7 +24,7 @@ struct worker {
 	struct slab cconns; /* connections to servers */
 	struct slab slots;
 	struct list accept_waits;   /* servers that stopped accepting: no sconn is left */
-	struct timer accept_again;  /* it is other threads that have them all */
+	struct timer accept_again;  /* nobody tells when there is room */
 	struct h1_head answer_head; /* scratch: valid inside one on_head callback */
 	int64_t date_s;             /* what `date` shows */
 	char date[H1_DATE_BYTES];
