@@ -39,14 +39,34 @@ static void show(const char *what, const struct model *m, struct span s)
 			s.answer_rate, s.p50_ms, 100 * s.refused_share);
 }
 
-#define SHOWN(m, s) show(__func__, m, s)
-
-static void begin(struct model *m, uint64_t seed)
+static struct span shown(const char *what, struct model *m, double seconds)
 {
-	model_init(m, test_seed(seed));
+	const struct span s = span(m, seconds);
+	show(what, m, s);
+	return s;
 }
 
-#define EACH_SEED(seed) for (uint64_t seed = 1; seed <= SEEDS; seed++)
+#define SHOWN(m, seconds) shown(__func__, m, seconds)
+
+/* Played on a model of its own, with each seed and each row of its table. */
+struct scene {
+	void (*play)(struct model *m, size_t row);
+	size_t rows;
+	uint64_t seeds;
+};
+
+static void play(void **state)
+{
+	const struct scene *s = *state;
+	for (uint64_t seed = 1; seed <= s->seeds; seed++) {
+		for (size_t row = 0; row < s->rows; row++) {
+			struct model m;
+			model_init(&m, test_seed(seed));
+			s->play(&m, row);
+			model_fini(&m);
+		}
+	}
+}
 
 static void assert_near(const struct model *m, double limit)
 {
@@ -58,550 +78,416 @@ static void assert_near(const struct model *m, double limit)
 
 /* --- the wall --- */
 
-static void test_wall_of_slow_answers(void **state)
+static const double wall_rates[] = { 300, 1000, 5000 };
+
+static void test_wall_of_slow_answers(struct model *m, size_t row)
 {
-	(void)state;
-	static const double rates[] = { 300, 1000, 5000 };
-	EACH_SEED(seed)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-			struct model m;
-			begin(&m, seed);
-			m.service = "4s";
-			m.deadline = m.queue_for = 10 * NS_S;
-			m.rate = rates[i];
-			while (!m.wanted_more_at)
-				model_run(&m, m.now + 10 * NS_MS);
-			span(&m, 5);
-			assert_near(&m, 1000);
-			struct span s = span(&m, 60);
-			SHOWN(&m, s);
-			assert_near(&m, 1000);
-			assert_int_equal(limit_state(&m.limit), LIMIT_WALL);
-			assert_true(s.refused_share <= REFUSED_MAX);
-			assert_true(s.answer_rate >= 0.97 * 250);
-			model_fini(&m);
-		}
-	}
+	m->service = "4s";
+	m->deadline = m->queue_for = 10 * NS_S;
+	m->rate = wall_rates[row];
+	while (!m->wanted_more_at)
+		model_run(m, m->now + 10 * NS_MS);
+	span(m, 5);
+	assert_near(m, 1000);
+	struct span s = SHOWN(m, 60);
+	assert_near(m, 1000);
+	assert_int_equal(limit_state(&m->limit), LIMIT_WALL);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	assert_true(s.answer_rate >= 0.97 * 250);
 }
+
+static const struct {
+	const char *service;
+	uint32_t slots;
+	double rate;
+} mixes[] = {
+	{ "mix(80%: 50ms, 20%: 4s)", 50, 70 },
+	{ "mix(80%: 50ms, 20%: 4s)", 50, 200 },
+	{ "mix(80%: 50ms, 20%: 4s)", 1000, 2400 },
+	{ "mix(80%: exponential(50ms), 20%: exponential(4s))", 1000, 2400 },
+};
 
 /* One call in five takes 80 times as long: that is not a queue. */
-static void test_two_kinds_of_calls(void **state)
+static void test_two_kinds_of_calls(struct model *m, size_t row)
 {
-	(void)state;
-	static const struct {
-		const char *service;
-		uint32_t slots;
-		double rate;
-	} rows[] = {
-		{ "mix(80%: 50ms, 20%: 4s)", 50, 70 },
-		{ "mix(80%: 50ms, 20%: 4s)", 50, 200 },
-		{ "mix(80%: 50ms, 20%: 4s)", 1000, 2400 },
-		{ "mix(80%: exponential(50ms), 20%: exponential(4s))", 1000, 2400 },
-	};
-	EACH_SEED(seed)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			struct model m;
-			begin(&m, seed);
-			m.service = rows[i].service;
-			m.slots = rows[i].slots;
-			m.rate = rows[i].rate;
-			m.deadline = 500 * NS_MS;
-			span(&m, 10);
-			struct span s = span(&m, 110);
-			SHOWN(&m, s);
-			assert_near(&m, rows[i].slots);
-			assert_true(s.refused_share <= REFUSED_MAX);
-			model_fini(&m);
-		}
-	}
+	m->service = mixes[row].service;
+	m->slots = mixes[row].slots;
+	m->rate = mixes[row].rate;
+	m->deadline = 500 * NS_MS;
+	span(m, 10);
+	struct span s = SHOWN(m, 110);
+	assert_near(m, mixes[row].slots);
+	assert_true(s.refused_share <= REFUSED_MAX);
 }
 
+static const char *const wall_services[] = { "1s", "uniform(500ms, 2s)", "100ms" };
+
 /* Its slots are halved while it runs, and come back. */
-static void test_wall_that_moves(void **state)
+static void test_wall_that_moves(struct model *m, size_t row)
 {
-	(void)state;
-	static const char *const service[] = { "1s", "uniform(500ms, 2s)", "100ms" };
-	EACH_SEED(seed)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(service); i++) {
-			struct model m;
-			begin(&m, seed);
-			m.service = service[i];
-			m.deadline = 10 * NS_S;
-			m.rate = i == 2 ? 20000 : 2500;
-			span(&m, 10);
-			m.slots = 500;
-			span(&m, 5);
-			assert_near(&m, 500);
-			struct span s = span(&m, 20);
-			SHOWN(&m, s);
-			assert_true(s.refused_share <= REFUSED_MAX);
-			assert_near(&m, 500);
-			m.slots = 1000;
-			span(&m, 5);
-			assert_near(&m, 1000);
-			s = span(&m, 20);
-			assert_true(s.refused_share <= REFUSED_MAX);
-			model_fini(&m);
-		}
-	}
+	m->service = wall_services[row];
+	m->deadline = 10 * NS_S;
+	m->rate = row == 2 ? 20000 : 2500;
+	span(m, 10);
+	m->slots = 500;
+	span(m, 5);
+	assert_near(m, 500);
+	struct span s = SHOWN(m, 20);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	assert_near(m, 500);
+	m->slots = 1000;
+	span(m, 5);
+	assert_near(m, 1000);
+	s = span(m, 20);
+	assert_true(s.refused_share <= REFUSED_MAX);
 }
 
 /* Every fifth call is slow, and the limit is halved: calls from before fill the server for
  * seconds. Few more are refused, and the limit ends little below; and it comes back. */
-static void test_wall_halved_under_slow_calls(void **state)
+static void test_wall_halved_under_slow_calls(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "mix(80%: 50ms, 20%: 4s)";
-		m.slots = 50;
-		m.rate = 600;
-		m.deadline = 500 * NS_MS;
-		span(&m, 20);
-		assert_near(&m, 50);
-		uint64_t refused = m.count.refused;
-		m.slots = 25;
-		for (int i = 0; i < 50; i++) {
-			span(&m, 0.1);
-			assert_true(m.limit.stand >= 0.85 * 25);
-		}
-		assert_near(&m, 25);
-		assert_true(m.count.refused - refused <= 16);
-		struct span s = span(&m, 60);
-		SHOWN(&m, s);
-		assert_near(&m, 25);
-		assert_true(s.refused_share <= REFUSED_MAX);
-		m.slots = 50;
-		span(&m, 12); /* of 30 calls a second, a trial in 7.5 s: flow/wall.h */
-		assert_near(&m, 50);
-		model_fini(&m);
+	(void)row;
+	m->service = "mix(80%: 50ms, 20%: 4s)";
+	m->slots = 50;
+	m->rate = 600;
+	m->deadline = 500 * NS_MS;
+	span(m, 20);
+	assert_near(m, 50);
+	uint64_t refused = m->count.refused;
+	m->slots = 25;
+	for (int i = 0; i < 50; i++) {
+		span(m, 0.1);
+		assert_true(m->limit.stand >= 0.85 * 25);
 	}
+	assert_near(m, 25);
+	assert_true(m->count.refused - refused <= 16);
+	struct span s = SHOWN(m, 60);
+	assert_near(m, 25);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	m->slots = 50;
+	span(m, 12); /* of 30 calls a second, a trial in 7.5 s: flow/wall.h */
+	assert_near(m, 50);
 }
+
+static const struct {
+	const char *service;
+	double rate, answer_rate, refused_max;
+} followed[] = {
+	{ "mix(80%: 50ms, 20%: 4s)", 600, 59.5, 0.005 },
+	{ "125ms", 600, 397, 0.001 },
+	{ "50ms", 2000, 980, 0.001 },
+};
 
 /* What it costs to follow a wall within 5 s: one call in 220 of a server that does 60 a second,
  * and less than one in 1,000 of one that does 250 or more. */
-static void test_cost_of_following(void **state)
+static void test_cost_of_following(struct model *m, size_t row)
 {
-	(void)state;
-	static const struct {
-		const char *service;
-		double rate, answer_rate, refused_max;
-	} rows[] = {
-		{ "mix(80%: 50ms, 20%: 4s)", 600, 59.5, 0.005 },
-		{ "125ms", 600, 397, 0.001 },
-		{ "50ms", 2000, 980, 0.001 },
-	};
-	EACH_SEED(seed)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-			struct model m;
-			begin(&m, seed);
-			m.service = rows[i].service;
-			m.slots = 50;
-			m.rate = rows[i].rate;
-			span(&m, 10);
-			struct span s = span(&m, 120);
-			SHOWN(&m, s);
-			assert_near(&m, 50);
-			assert_true(s.answer_rate >= 0.94 * rows[i].answer_rate);
-			assert_true(s.refused_share <= rows[i].refused_max);
-			m.slots = 100;
-			span(&m, 5);
-			assert_near(&m, 100);
-			model_fini(&m);
-		}
-	}
+	m->service = followed[row].service;
+	m->slots = 50;
+	m->rate = followed[row].rate;
+	span(m, 10);
+	struct span s = SHOWN(m, 120);
+	assert_near(m, 50);
+	assert_true(s.answer_rate >= 0.94 * followed[row].answer_rate);
+	assert_true(s.refused_share <= followed[row].refused_max);
+	m->slots = 100;
+	span(m, 5);
+	assert_near(m, 100);
 }
 
 /* From nothing known: 50 slots of quick answers are found within 0.7 s. */
-static void test_cold_start(void **state)
+static void test_cold_start(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "mix(80%: 50ms, 20%: 4s)";
-		m.slots = 50;
-		m.rate = 600;
-		m.deadline = 500 * NS_MS;
-		span(&m, 0.7);
-		assert_near(&m, 50);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "mix(80%: 50ms, 20%: 4s)";
+	m->slots = 50;
+	m->rate = 600;
+	m->deadline = 500 * NS_MS;
+	span(m, 0.7);
+	assert_near(m, 50);
 }
 
 /* Others take half of the slots, and leave. */
-static void test_others(void **state)
+static void test_others(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "uniform(500ms, 1500ms)";
-		m.deadline = 10 * NS_S;
-		m.rate = 2000;
-		span(&m, 10);
-		m.others_want = 500;
-		span(&m, 5);
-		struct span s = span(&m, 20);
-		SHOWN(&m, s);
-		assert_near(&m, 500);
-		assert_true(s.refused_share <= REFUSED_MAX);
-		m.others_want = 0;
-		span(&m, 5);
-		assert_near(&m, 1000);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "uniform(500ms, 1500ms)";
+	m->deadline = 10 * NS_S;
+	m->rate = 2000;
+	span(m, 10);
+	m->others_want = 500;
+	span(m, 5);
+	struct span s = SHOWN(m, 20);
+	assert_near(m, 500);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	m->others_want = 0;
+	span(m, 5);
+	assert_near(m, 1000);
 }
 
 /* Others come and go all the time: the limit keeps to what is left for sure. */
-static void test_restless_others(void **state)
+static void test_restless_others(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		struct rng rng;
-		struct span s = { 0 };
-		uint64_t refused = 0, sent = 0;
-		begin(&m, seed);
-		rng_init(&rng, seed);
-		m.service = "exponential(200ms)";
-		m.slots = 200;
-		m.rate = 2000;
-		span(&m, 10);
-		for (int i = 0; i < 600; i++) {
-			struct model_count before = m.count;
-			m.others_want = (uint32_t)rng_below(&rng, 20);
-			s = span(&m, 0.1);
-			refused += m.count.refused - before.refused;
-			sent += m.count.sent - before.sent;
-		}
-		s.refused_share = (double)refused / (double)sent;
-		SHOWN(&m, s);
-		assert_true(s.refused_share <= REFUSED_MAX);
-		assert_true(m.limit.stand >= 150);
-		model_fini(&m);
+	(void)row;
+	struct rng rng = m->rng;
+	struct span s = { 0 };
+	uint64_t refused = 0, sent = 0;
+	m->service = "exponential(200ms)";
+	m->slots = 200;
+	m->rate = 2000;
+	span(m, 10);
+	for (int i = 0; i < 600; i++) {
+		struct model_count before = m->count;
+		m->others_want = (uint32_t)rng_below(&rng, 20);
+		s = span(m, 0.1);
+		refused += m->count.refused - before.refused;
+		sent += m->count.sent - before.sent;
 	}
+	s.refused_share = (double)refused / (double)sent;
+	show(__func__, m, s);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	assert_true(m->limit.stand >= 150);
 }
 
 /* Some closed connections keep their slot for long, as after a RST that was lost. */
-static void test_lost_resets(void **state)
+static void test_lost_resets(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.slots = 100;
-		m.rate = 2500;
-		m.lost = 0.0005;
-		m.lost_for = 20 * NS_S;
-		span(&m, 10);
-		struct span s = span(&m, 60);
-		SHOWN(&m, s);
-		assert_true(s.refused_share <= REFUSED_MAX);
-		assert_true(m.limit.stand + m.held - m.used >= 90);
-		m.lost = 0;
-		span(&m, 25);
-		assert_near(&m, 100);
-		model_fini(&m);
-	}
+	(void)row;
+	m->slots = 100;
+	m->rate = 2500;
+	m->lost = 0.0005;
+	m->lost_for = 20 * NS_S;
+	span(m, 10);
+	struct span s = SHOWN(m, 60);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	assert_true(m->limit.stand + m->held - m->used >= 90);
+	m->lost = 0;
+	span(m, 25);
+	assert_near(m, 100);
 }
 
 /* --- the knee --- */
 
-static void test_workers_behind_slots(void **state)
+static const char *const worker_services[] = { "48ms", "uniform(24ms, 72ms)",
+	"normal(48ms, 5ms)" };
+
+static void test_workers_behind_slots(struct model *m, size_t row)
 {
-	(void)state;
-	static const char *const service[] = { "48ms", "uniform(24ms, 72ms)",
-		"normal(48ms, 5ms)" };
-	EACH_SEED(seed)
-	{
-		for (size_t i = 0; i < ARRAY_LEN(service); i++) {
-			struct model m;
-			begin(&m, seed);
-			m.service = service[i];
-			m.workers = 12;
-			span(&m, 5);
-			struct span s = span(&m, 115);
-			SHOWN(&m, s);
-			assert_int_equal(limit_state(&m.limit), LIMIT_KNEE);
-			assert_true(s.answer_rate >= 0.97 * 250);
-			assert_true(s.p50_ms <= 2 * 48);
-			assert_true(s.refused_share <= REFUSED_MAX);
-			assert_true(s.good_rate >= 0.99 * s.answer_rate);
-			model_fini(&m);
-		}
-	}
+	m->service = worker_services[row];
+	m->workers = 12;
+	span(m, 5);
+	struct span s = SHOWN(m, 115);
+	assert_int_equal(limit_state(&m->limit), LIMIT_KNEE);
+	assert_true(s.answer_rate >= 0.97 * 250);
+	assert_true(s.p50_ms <= 2 * 48);
+	assert_true(s.refused_share <= REFUSED_MAX);
+	assert_true(s.good_rate >= 0.99 * s.answer_rate);
 }
 
 /* Whatever chance does to the times, for half an hour: it creeps neither up nor down. */
-static void test_knee_for_long(void **state)
+static void test_knee_for_long(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "exponential(48ms)";
-		m.workers = 12;
-		span(&m, 5);
-		struct span s = span(&m, 1800);
-		SHOWN(&m, s);
-		assert_true(s.answer_rate >= 0.93 * 250);
-		assert_true(s.p50_ms <= 2 * 48);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "exponential(48ms)";
+	m->workers = 12;
+	span(m, 5);
+	struct span s = SHOWN(m, 1800);
+	assert_true(s.answer_rate >= 0.93 * 250);
+	assert_true(s.p50_ms <= 2 * 48);
 }
 
 /* Four times the workers: found by stepping up. */
-static void test_knee_that_moves(void **state)
+static void test_knee_that_moves(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "normal(48ms, 5ms)";
-		m.workers = 12;
-		m.rate = 1500;
-		span(&m, 10);
-		m.workers = 48;
-		span(&m, 5);
-		assert_true(m.limit.stand >= 30);
-		span(&m, 10);
-		struct span s = span(&m, 30);
-		SHOWN(&m, s);
-		assert_true(s.answer_rate >= 0.9 * 1000);
-		assert_true(s.p50_ms <= 2 * 48);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "normal(48ms, 5ms)";
+	m->workers = 12;
+	m->rate = 1500;
+	span(m, 10);
+	m->workers = 48;
+	span(m, 5);
+	assert_true(m->limit.stand >= 30);
+	span(m, 10);
+	struct span s = SHOWN(m, 30);
+	assert_true(s.answer_rate >= 0.9 * 1000);
+	assert_true(s.p50_ms <= 2 * 48);
 }
 
 /* --- speed --- */
 
 /* Ten times as slow, and back, with a slot for each: that is no knee, and cuts nothing. */
-static void test_speed_is_no_knee(void **state)
+static void test_speed_is_no_knee(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "normal(100ms, 20ms)";
-		m.slots = 200;
-		m.rate = 3000;
-		span(&m, 8);
-		for (int i = 0; i < 2; i++) {
-			m.slowness = i ? 0.1 : 10;
-			span(&m, 5);
-			assert_near(&m, 200);
-			struct span s = span(&m, 20);
-			SHOWN(&m, s);
-			assert_near(&m, 200);
-			assert_int_equal(limit_state(&m.limit), LIMIT_WALL);
-		}
-		model_fini(&m);
+	(void)row;
+	m->service = "normal(100ms, 20ms)";
+	m->slots = 200;
+	m->rate = 3000;
+	span(m, 8);
+	for (int i = 0; i < 2; i++) {
+		m->slowness = i ? 0.1 : 10;
+		span(m, 5);
+		assert_near(m, 200);
+		SHOWN(m, 20);
+		assert_near(m, 200);
+		assert_int_equal(limit_state(&m->limit), LIMIT_WALL);
 	}
 }
 
 /* The same at a server that queues: its knee is where it was. */
-static void test_speed_at_the_knee(void **state)
+static void test_speed_at_the_knee(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "normal(48ms, 5ms)";
-		m.workers = 12;
-		span(&m, 10);
-		m.slowness = 10;
-		span(&m, 5);
-		struct span s = span(&m, 30);
-		SHOWN(&m, s);
-		assert_true(s.answer_rate >= 0.9 * 25);
-		assert_true(m.limit.stand <= 30);
-		m.slowness = 1;
-		span(&m, 5);
-		s = span(&m, 30);
-		SHOWN(&m, s);
-		assert_true(s.answer_rate >= 0.97 * 250);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "normal(48ms, 5ms)";
+	m->workers = 12;
+	span(m, 10);
+	m->slowness = 10;
+	span(m, 5);
+	struct span s = SHOWN(m, 30);
+	assert_true(s.answer_rate >= 0.9 * 25);
+	assert_true(m->limit.stand <= 30);
+	m->slowness = 1;
+	span(m, 5);
+	s = SHOWN(m, 30);
+	assert_true(s.answer_rate >= 0.97 * 250);
 }
 
 /* --- brown-outs --- */
 
 /* All calls are slow for ten seconds: when slots come free, they are used. */
-static void test_all_slow_and_back(void **state)
+static void test_all_slow_and_back(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "normal(48ms, 5ms)";
-		m.slots = 50;
-		m.rate = 1200;
-		m.deadline = 500 * NS_MS;
-		span(&m, 8);
-		m.service = "uniform(3s, 5s)";
-		span(&m, 10);
-		m.service = "normal(48ms, 5ms)";
-		while (m.count.good < 1 || m.held == m.slots)
-			model_run(&m, m.now + 10 * NS_MS); /* until a slot is free */
-		span(&m, 5);
-		struct span s = span(&m, 1);
-		SHOWN(&m, s);
-		assert_true(s.good_rate >= 0.9 * 1000);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "normal(48ms, 5ms)";
+	m->slots = 50;
+	m->rate = 1200;
+	m->deadline = 500 * NS_MS;
+	span(m, 8);
+	m->service = "uniform(3s, 5s)";
+	span(m, 10);
+	m->service = "normal(48ms, 5ms)";
+	while (m->count.good < 1 || m->held == m->slots)
+		model_run(m, m->now + 10 * NS_MS); /* until a slot is free */
+	span(m, 5);
+	struct span s = SHOWN(m, 1);
+	assert_true(s.good_rate >= 0.9 * 1000);
 }
 
 /* It refuses every call for ten seconds, as when it starts anew. */
-static void test_all_refused_and_back(void **state)
+static void test_all_refused_and_back(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "normal(100ms, 10ms)";
-		m.slots = 200;
-		m.rate = 3000;
-		span(&m, 8);
-		m.refuses_all = true;
-		span(&m, 5);
-		uint64_t refused = m.count.refused;
-		span(&m, 5);
-		assert_int_equal(limit_state(&m.limit), LIMIT_BROWN_OUT);
-		assert_true(m.count.refused - refused >= 5);
-		assert_true(m.count.refused - refused <= 30);
-		m.refuses_all = false;
-		span(&m, 1);
-		struct span s = span(&m, 1);
-		SHOWN(&m, s);
-		assert_true(s.good_rate >= 0.9 * 2000);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "normal(100ms, 10ms)";
+	m->slots = 200;
+	m->rate = 3000;
+	span(m, 8);
+	m->refuses_all = true;
+	span(m, 5);
+	uint64_t refused = m->count.refused;
+	span(m, 5);
+	assert_int_equal(limit_state(&m->limit), LIMIT_BROWN_OUT);
+	assert_true(m->count.refused - refused >= 5);
+	assert_true(m->count.refused - refused <= 30);
+	m->refuses_all = false;
+	span(m, 1);
+	struct span s = SHOWN(m, 1);
+	assert_true(s.good_rate >= 0.9 * 2000);
 }
 
 /* It takes every call and answers none: not ever more are sent. */
-static void test_silence(void **state)
+static void test_silence(struct model *m, size_t row)
 {
-	(void)state;
-	EACH_SEED(seed)
-	{
-		struct model m;
-		begin(&m, seed);
-		m.service = "1h";
-		m.slots = 1000000;
-		m.max = 1000000;
-		m.rate = 5000;
-		m.queue_for = 10 * NS_S;
-		span(&m, 8);
-		uint64_t sent = m.count.sent;
-		span(&m, 60);
-		assert_int_equal(m.count.sent, sent);
-		assert_int_equal(limit_state(&m.limit), LIMIT_BROWN_OUT);
-		model_fini(&m);
-	}
+	(void)row;
+	m->service = "1h";
+	m->slots = 1000000;
+	m->max = 1000000;
+	m->rate = 5000;
+	m->queue_for = 10 * NS_S;
+	span(m, 8);
+	uint64_t sent = m->count.sent;
+	span(m, 60);
+	assert_int_equal(m->count.sent, sent);
+	assert_int_equal(limit_state(&m->limit), LIMIT_BROWN_OUT);
 }
 
 /* --- bounds --- */
 
-static void test_max(void **state)
+static void test_max(struct model *m, size_t row)
 {
-	(void)state;
-	struct model m;
-	begin(&m, 1);
-	m.max = 40;
-	m.rate = 3000;
-	span(&m, 30);
-	assert_int_equal(m.held_peak, 40);
-	assert_int_equal(m.limit.cause, LIMIT_BY_MAX);
-	model_fini(&m);
+	(void)row;
+	m->max = 40;
+	m->rate = 3000;
+	span(m, 30);
+	assert_int_equal(m->held_peak, 40);
+	assert_int_equal(m->limit.cause, LIMIT_BY_MAX);
 }
 
 /* It grows only while it binds. */
-static void test_unused(void **state)
+static void test_unused(struct model *m, size_t row)
 {
-	(void)state;
-	struct model m;
-	begin(&m, 1);
-	m.rate = 20; /* one at a time, mostly */
-	span(&m, 60);
-	assert_true(m.limit.now < 20);
-	assert_int_equal(m.count.left, 0);
-	model_fini(&m);
+	(void)row;
+	m->rate = 20; /* one at a time, mostly */
+	span(m, 60);
+	assert_true(m->limit.now < 20);
+	assert_int_equal(m->count.left, 0);
 }
 
 /* --- mutants: wrong in one thing each, they fail --- */
 
-static void test_mutant_growth_by_answers(void **state)
+static void test_mutant_growth_by_answers(struct model *m, size_t row)
 {
-	(void)state;
-	struct model m;
-	begin(&m, 1);
-	m.grows_by_answer = true;
-	m.service = "4s";
-	m.deadline = m.queue_for = 10 * NS_S;
-	m.rate = 1000;
-	while (!m.wanted_more_at)
-		model_run(&m, m.now + 10 * NS_MS);
-	span(&m, 5);
-	assert_true(m.limit.stand < 900);
-	model_fini(&m);
+	(void)row;
+	m->grows_by_answer = true;
+	m->service = "4s";
+	m->deadline = m->queue_for = 10 * NS_S;
+	m->rate = 1000;
+	while (!m->wanted_more_at)
+		model_run(m, m->now + 10 * NS_MS);
+	span(m, 5);
+	assert_true(m->limit.stand < 900);
 }
 
-static void test_mutant_refusals_as_answers(void **state)
+static void test_mutant_refusals_as_answers(struct model *m, size_t row)
 {
-	(void)state;
-	struct model m;
-	begin(&m, 1);
-	m.reads_refusals_as_answers = true;
-	m.service = "1s";
-	m.rate = 2000;
-	span(&m, 10);
-	struct span s = span(&m, 20);
-	SHOWN(&m, s);
+	(void)row;
+	m->reads_refusals_as_answers = true;
+	m->service = "1s";
+	m->rate = 2000;
+	span(m, 10);
+	struct span s = SHOWN(m, 20);
 	assert_true(s.refused_share > 0.1);
-	model_fini(&m);
 }
+
+/* cmocka names a test by its function. */
+#define TEST_AS(name, fn, ...) ((struct CMUnitTest){ name, fn, NULL, NULL, __VA_ARGS__ })
+#define PLAYED(fn, rows, seeds) TEST_AS(#fn, play, &(struct scene){ fn, rows, seeds })
+#define SCENE(fn) PLAYED(fn, 1, SEEDS)
+#define SCENES(fn, table) PLAYED(fn, ARRAY_LEN(table), SEEDS)
+#define ONCE(fn) PLAYED(fn, 1, 1)
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_wall_of_slow_answers),
-		TEST(test_two_kinds_of_calls),
-		TEST(test_wall_that_moves),
-		TEST(test_wall_halved_under_slow_calls),
-		TEST(test_cost_of_following),
-		TEST(test_cold_start),
-		TEST(test_others),
-		TEST(test_restless_others),
-		TEST(test_lost_resets),
-		TEST(test_workers_behind_slots),
-		TEST(test_knee_for_long),
-		TEST(test_knee_that_moves),
-		TEST(test_speed_is_no_knee),
-		TEST(test_speed_at_the_knee),
-		TEST(test_all_slow_and_back),
-		TEST(test_all_refused_and_back),
-		TEST(test_silence),
-		TEST(test_max),
-		TEST(test_unused),
-		TEST(test_mutant_growth_by_answers),
-		TEST(test_mutant_refusals_as_answers),
+		SCENES(test_wall_of_slow_answers, wall_rates),
+		SCENES(test_two_kinds_of_calls, mixes),
+		SCENES(test_wall_that_moves, wall_services),
+		SCENE(test_wall_halved_under_slow_calls),
+		SCENES(test_cost_of_following, followed),
+		SCENE(test_cold_start),
+		SCENE(test_others),
+		SCENE(test_restless_others),
+		SCENE(test_lost_resets),
+		SCENES(test_workers_behind_slots, worker_services),
+		SCENE(test_knee_for_long),
+		SCENE(test_knee_that_moves),
+		SCENE(test_speed_is_no_knee),
+		SCENE(test_speed_at_the_knee),
+		SCENE(test_all_slow_and_back),
+		SCENE(test_all_refused_and_back),
+		SCENE(test_silence),
+		ONCE(test_max),
+		ONCE(test_unused),
+		ONCE(test_mutant_growth_by_answers),
+		ONCE(test_mutant_refusals_as_answers),
 	};
 	wants_table = argc > 1 && strcmp(argv[1], "table") == 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
