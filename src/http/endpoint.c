@@ -3,6 +3,8 @@
 
 /* So long an address that could not be reached comes last. */
 #define ENDPOINT_AVOID_FOR (10 * NS_S)
+/* And one that has no slot free. As long as no call is sent again after a refusal. */
+#define ENDPOINT_FULL_FOR RETRY_HOLD
 
 static void endpoint_set_tls(struct endpoint *e, struct tls_client *tls)
 {
@@ -63,9 +65,21 @@ void endpoint_give(struct cconn *cc)
 	endpoint_free_if_done(cc->up, e);
 }
 
+static void avoid_for(struct upstream *u, struct endpoint *e, ns_t span)
+{
+	ns_t until = ns_add(worker_now(u->worker), span);
+	if (until > vital_avoid_until(e->vital))
+		vital_avoid(e->vital, until);
+}
+
 void endpoint_avoid(struct upstream *u, struct endpoint *e)
 {
-	vital_avoid(e->vital, ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR));
+	avoid_for(u, e, ENDPOINT_AVOID_FOR);
+}
+
+void endpoint_is_full(struct upstream *u, struct endpoint *e)
+{
+	avoid_for(u, e, ENDPOINT_FULL_FOR);
 }
 
 /* Lower is better. */

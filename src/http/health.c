@@ -107,10 +107,13 @@ struct health_end health_end_of(
 	return end;
 }
 
-/* Who refuses for want of slots, or asks for time, is well. */
+/* Who refuses for want of slots, or asks for time, is well. But nobody answers as fast as who
+ * refuses: he would have the fewest connections, and so most of the calls. */
 void health_note_end(struct upstream *u, const struct health_end *end, bool refused)
 {
 	struct endpoint *e = end->at ? endpoint_of(u, end->at) : NULL;
+	if (e && end->bad && refused)
+		endpoint_is_full(u, e);
 	if (!e || (end->bad && (refused || end->told_to_wait)))
 		return;
 	note(u, e, end->bad ? HEALTH_BAD : HEALTH_GOOD, end->sent_at);

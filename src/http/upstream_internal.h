@@ -359,6 +359,8 @@ void endpoint_take(struct cconn *cc, struct endpoint *e);
 void endpoint_give(struct cconn *cc);
 /* It could not be reached: the others come first for a while. */
 void endpoint_avoid(struct upstream *u, struct endpoint *e);
+/* It refused a call for want of slots: the same, for a shorter while. */
+void endpoint_is_full(struct upstream *u, struct endpoint *e);
 /* One the call has not tried yet: one it is to try, else of those that do well; reachable as far
  * as known, then with the fewest connections; ties go round. NULL: all were tried. */
 struct endpoint *endpoint_pick(struct upstream *u, struct call *call);

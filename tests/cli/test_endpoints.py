@@ -1,6 +1,7 @@
 """Several endpoints of one API: one that does badly is left out, and comes back."""
 
 import threading
+import time
 
 import pytest
 
@@ -77,13 +78,22 @@ def test_bad_gateways(three, tmp_path):
 
 
 def test_a_refusal_for_want_of_slots_is_not_ill_health(three, tmp_path):
+    """But the others come first for a second, though the full one answers fastest."""
     full = three[0]
     full.words = b"The connection cannot be served because Server.Concurrency limit exceeded"
     with proxy_of(tmp_path, three, "connections: close") as proxy:
         full.script = [(503, {})] * 1000
-        eventually(lambda: at_once(proxy) and len(full.seen) > 20)
+
+        def others_serve():
+            began = time.monotonic()
+            if 503 not in at_once(proxy):
+                return False
+            seen = len(full.seen)
+            answers = [s for _ in range(5) for s in at_once(proxy)]
+            return time.monotonic() - began < 0.9 and set(answers) == {200} and len(full.seen) == seen
+        eventually(others_serve)
         assert {e["state"] for e in endpoints(proxy).values()} == {"in"}
-        assert proxy.status()["calls"]["refused"] > 10
+        assert proxy.status()["calls"]["refused"] >= 1
 
 
 def test_one_that_asks_for_it_alone_is_left_alone(three, tmp_path):
