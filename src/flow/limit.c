@@ -558,7 +558,7 @@ ns_t limit_next(const struct limit *l)
 void limit_sent(
 	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
 {
-	*mark = (struct limit_mark){ now, level, 0 };
+	*mark = (struct limit_mark){ .sent_at = now, .level = level };
 	if (level > l->level_peak)
 		l->level_peak = level;
 	if (!l->first_sent_at)
@@ -602,6 +602,7 @@ void limit_ended(
 		refused(l, now, mark);
 		break;
 	case LIMIT_FAILED:
+	case LIMIT_CUT_OFF:
 		l->recent_failed++;
 		if (s)
 			gain_withdrawn(s, mark->level);

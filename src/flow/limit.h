@@ -41,8 +41,9 @@ enum limit_end {
 	LIMIT_ANSWERED, /* by the server's own work; however late, and whoever still waited */
 	LIMIT_REFUSED, /* recognised (flow/refusal.h) */
 	LIMIT_FAILED,  /* no answer, or one that shows no work: connect, reset, 5xx */
-	LIMIT_UNSENT,  /* the server never had it */
-	LIMIT_LEFT,    /* we hung up: nobody will know how long it took */
+	LIMIT_CUT_OFF, /* the same, of a new connection that ended without a word; as FAILED */
+	LIMIT_UNSENT, /* the server never had it */
+	LIMIT_LEFT,   /* we hung up: nobody will know how long it took */
 };
 
 /* Why the limit is what it is. */
@@ -59,6 +60,7 @@ struct limit_mark {
 	ns_t sent_at;
 	uint32_t level; /* at the server as it was sent, itself included */
 	uint32_t step;  /* 0: of none */
+	bool is_new;    /* the app's: it went on a connection of its own */
 };
 
 #define LIMIT_STEPS 8 /* that have ended and whose time is still to come */

@@ -1,6 +1,18 @@
 /* What the app calls on its call. */
 #include "http/upstream_internal.h"
 
+/* Another attempt of a call that failed will probably fail, too: it shows nothing new. */
+static enum limit_end limit_end_of(const struct call *c, enum err why)
+{
+	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
+	bool heard = c->heard || c->first_byte_at, is_first = !c->again && !c->replayed;
+	if (why == ERR_OK && c->status < 500)
+		return LIMIT_ANSWERED;
+	if (gone && c->mark.is_new && !c->reused && is_first && !heard)
+		return LIMIT_CUT_OFF;
+	return LIMIT_FAILED;
+}
+
 void call_finish(struct call *c, struct upstream *u, enum err why)
 {
 	if (c->hedge && hedge_goes_on(c, u, why))
@@ -15,9 +27,8 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 	else if (c->granted_at)
 		u->stats.failed++;
 	struct limit_mark mark = c->mark;
-	enum limit_end how = LIMIT_FAILED;
-	if (why == ERR_OK && c->status < 500)
-		how = LIMIT_ANSWERED;
+	const enum limit_end how = limit_end_of(c, why);
+	mark.is_new &= !c->reused;
 	const struct brake_plea plea = c->plea;
 	c->mark.sent_at = 0;
 	const struct health_end end = health_end_of(u, c, why);

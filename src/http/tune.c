@@ -77,13 +77,13 @@ uint32_t tune_surplus(const struct upstream *u)
 	return taken > u->cfg.limit ? taken - u->cfg.limit : 0;
 }
 
-void tune_granted(struct upstream *u, struct call *call)
+void tune_granted(struct upstream *u, struct call *call, bool is_new)
 {
 	bool waiting = admission_is_wanted(u);
 	if (!u->tuner)
 		return;
 	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), upstream_used(u),
-			     waiting, &call->mark));
+			     waiting, is_new, &call->mark));
 	upstream_poke(u);
 }
 

@@ -3,10 +3,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "flow/cutoff.h"
+
 struct tuner {
 	pthread_mutex_t lock; /* over limit */
 	_Atomic uint32_t refs;
 	struct limit limit;
+	struct cutoff cutoff;
 };
 
 struct tuner *tuner_new(uint32_t max, ns_t now)
@@ -61,21 +64,38 @@ uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_
 	return limit;
 }
 
-uint32_t tuner_sent(
-	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
+uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
+	struct limit_mark *mark)
 {
+	const struct cutoff_call call = { now, level };
 	lock(t);
 	limit_sent(&t->limit, now, level, waiting, mark);
+	mark->is_new = is_new;
+	if (is_new)
+		cutoff_note_sent(&t->cutoff, &call);
 	uint32_t limit = t->limit.now;
 	unlock(t);
 	return limit;
+}
+
+static enum limit_end tell_cutoff(
+	struct cutoff *c, ns_t now, const struct limit_mark *mark, enum limit_end how)
+{
+	const struct cutoff_call call = { mark->sent_at, mark->level };
+	if (mark->is_new)
+		cutoff_note_ended(c, &call);
+	if (how == LIMIT_ANSWERED)
+		cutoff_note_answer(c, now, &call, mark->is_new);
+	if (how == LIMIT_CUT_OFF && cutoff_is_refusal(c, now, &call))
+		return LIMIT_REFUSED;
+	return how;
 }
 
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
 	lock(t);
-	limit_ended(&t->limit, now, mark, how);
+	limit_ended(&t->limit, now, mark, tell_cutoff(&t->cutoff, now, mark, how));
 	unlock(t);
 }
 

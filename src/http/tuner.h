@@ -20,9 +20,10 @@ void tuner_set_max(struct tuner *t, uint32_t max);
 /* As in flow/limit.h; *next: limit_next; *doubles_in: limit_doubles_in. */
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
 	ns_t *doubles_in);
-/* Returns the limit in force from now on. */
-uint32_t tuner_sent(
-	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
+/* is_new: on a connection of its own. Returns the limit in force from now on. */
+uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
+	struct limit_mark *mark);
+/* A CUT_OFF that is a refusal (flow/cutoff.h) is taken for REFUSED. */
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);
 bool tuner_is_cut(struct tuner *t, ns_t now);

@@ -287,7 +287,7 @@ static void upstream_grant(
 	if (!cc) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
 		admission_hold(u, slot, caller);
-		tune_granted(u, call);
+		tune_granted(u, call, true);
 		cconn_open(u, call, slot);
 		return;
 	}
@@ -297,7 +297,7 @@ static void upstream_grant(
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
 	admission_hold(u, cc->slot, caller);
 	u->stats.reused++;
-	tune_granted(u, call);
+	tune_granted(u, call, false);
 	cconn_assign(cc, call);
 }
 

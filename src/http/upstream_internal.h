@@ -154,7 +154,7 @@ uint32_t upstream_limit_max(const struct upstream *u);
 void tune_start(struct upstream *u);
 void tune_configure(struct upstream *u);
 void tune_look(struct upstream *u);
-void tune_granted(struct upstream *u, struct call *call);
+void tune_granted(struct upstream *u, struct call *call, bool is_new);
 /* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */
 uint32_t tune_surplus(const struct upstream *u);

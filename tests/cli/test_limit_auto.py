@@ -64,6 +64,19 @@ def test_a_wall_costs_nobody_his_answer(tmp_path):
         gauges_at_zero(proxy)
 
 
+def test_a_wall_that_says_nothing(tmp_path):
+    """Who comes above it is reset, as by a call that the server cannot bear."""
+    origin = ["--limit", "12", "--latency", "50ms", "--full", "reset"]
+    with bench(tmp_path, origin) as (api, proxy):
+        with callers(proxy, "400/s"):
+            eventually(lambda: learned(proxy)[0]["state"] == "wall")
+            eventually(lambda: api.status()["requests"] > 1000)
+            auto, _ = learned(proxy)
+        assert 10 <= auto["wall"] <= 13 and "refused" in auto["because"]
+        assert api.status()["refused"] < 50
+        gauges_at_zero(proxy)
+
+
 def test_a_knee(tmp_path):
     origin = ["--limit", "1000", "--workers", "12", "--latency", "48ms"]
     with bench(tmp_path, origin) as (_, proxy):

@@ -125,7 +125,7 @@ static void test_refusal_cuts_below(void **state)
 	ns_t now = crowd(&l, T0, T0 + 2 * NS_S, &level);
 	uint32_t wall = level - 3;
 	for (uint32_t i = 0; i < 3; i++) /* three were above the wall as they were sent */
-		burst[i] = (struct limit_mark){ now, wall + 1 + i, 0 };
+		burst[i] = (struct limit_mark){ now, wall + 1 + i, 0, false };
 	limit_ended(&l, now + 1, &burst[2], LIMIT_REFUSED);
 	limit_ended(&l, now + 1, &burst[0], LIMIT_REFUSED);
 	limit_ended(&l, now + 1, &burst[1], LIMIT_REFUSED);
