@@ -145,7 +145,7 @@ static void test_cuts_deepen(void **state)
 	double before = l.stand;
 	for (int i = 0; i < 6; i++) {
 		now += 2 * NS_MS;
-		struct limit_mark mark = { now - NS_MS, (uint32_t)l.stand, 0 };
+		struct limit_mark mark = { now - NS_MS, (uint32_t)l.stand, 0, false };
 		limit_ended(&l, now, &mark, LIMIT_REFUSED);
 	}
 	assert_true(l.stand <= before - 6 - (1 + 2 + 4 + 8 + 16));
@@ -173,7 +173,7 @@ static void test_brown_out_asks_one_by_one(void **state)
 {
 	(void)state;
 	struct limit l;
-	struct limit_mark mark = { T0, 1, 0 };
+	struct limit_mark mark = { T0, 1, 0, false };
 	uint32_t sent = 0;
 	limit_init(&l, 1000, T0);
 	limit_ended(&l, T0, &mark, LIMIT_REFUSED);
