@@ -22,9 +22,9 @@ static ns_t in(const struct scene *s, ns_t for_ns)
 	return sim_now(s->bed.sim) + for_ns;
 }
 
-static void start(struct scene *s, const struct upstream_cfg *cfg)
+static void start(struct scene *s, struct upstream_cfg cfg)
 {
-	scene_init(s, NULL, cfg);
+	scene_init(s, NULL, &cfg);
 	bed_run(&s->bed, NS_S); /* instants are above 0 */
 }
 
@@ -56,10 +56,9 @@ static void end(struct scene *s, int n)
 
 static void test_nothing_is_sent_for_so_long(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	draw(&s, TOO_MANY);
 	submit(&s, 0, 4 * NS_S, ERR_PAUSED);
 	submit(&s, 1, 8 * NS_S, ERR_OK);
@@ -79,10 +78,9 @@ static void test_nothing_is_sent_for_so_long(void **state)
 /* The caller's deadline ends before: those in the queue are told as soon as it is known. */
 static void test_who_waits_already(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(1);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(1));
 	s.answer = TOO_MANY;
 	s.answer_in = 100 * NS_MS;
 	submit(&s, 0, 20 * NS_S, ERR_OK);
@@ -102,10 +100,9 @@ static void test_who_waits_already(void **state)
 
 static void test_what_runs_goes_on(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	s.answer = NULL;
 	submit(&s, 0, 20 * NS_S, ERR_OK);
 	submit(&s, 1, 20 * NS_S, ERR_OK);
@@ -123,11 +120,10 @@ static void test_what_runs_goes_on(void **state)
 /* Those who waited do not come all at once: one, then more and more. */
 static void test_they_come_one_after_another(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	uint64_t before = 1;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	draw(&s, TOO_MANY);
 	for (int i = 0; i < JOBS; i++)
 		submit(&s, i, 20 * NS_S, ERR_OK);
@@ -146,10 +142,9 @@ static void test_they_come_one_after_another(void **state)
 
 static void test_it_asks_again(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	draw(&s, TOO_MANY);
 	s.answer = TOO_MANY;
 	submit(&s, 0, 20 * NS_S, ERR_OK);
@@ -198,7 +193,7 @@ static void test_what_asks_for_it(void **state)
 		struct scene s;
 		char answer[256];
 		cfg.pause_max = rows[i].most;
-		start(&s, &cfg);
+		start(&s, cfg);
 		snprintf(answer, sizeof(answer),
 			"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", rows[i].head);
 		draw(&s, answer);
@@ -218,10 +213,9 @@ static void test_what_asks_for_it(void **state)
 /* A zombie's answer counts as anybody's; and one that nobody waits for any more leaves. */
 static void test_nobody_waits_for_it(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	s.answer = TOO_MANY;
 	s.answer_in = 500 * NS_MS;
 	submit(&s, 0, NS_S, ERR_OK);
@@ -236,22 +230,27 @@ static void test_nobody_waits_for_it(void **state)
 	end(&s, 3);
 }
 
+/* The pause begins while a call that may be replayed is on a kept connection. */
+static void start_beside_a_kept_one(struct scene *s)
+{
+	start(s, cfg_of(4));
+	draw(s, ANSWER);
+	s->answer = NULL;
+	submit(s, 0, 20 * NS_S, ERR_OK);
+	submit(s, 1, 20 * NS_S, ERR_OK);
+	jobs[0].call.replayable = true;
+	bed_run(&s->bed, 5 * NS_MS);
+	assert_int_equal(s->requests, 3);
+	raw_say(raw_server_nth(&s->server, 1), TOO_MANY);
+	bed_run(&s->bed, 5 * NS_MS);
+}
+
 /* A kept connection that died: what is sent once more waits as well. */
 static void test_a_replay_waits(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
-	draw(&s, ANSWER);
-	s.answer = NULL;
-	submit(&s, 0, 20 * NS_S, ERR_OK); /* on the kept one */
-	submit(&s, 1, 20 * NS_S, ERR_OK);
-	jobs[0].call.replayable = true;
-	bed_run(&s.bed, 5 * NS_MS);
-	assert_int_equal(s.requests, 3);
-	raw_say(raw_server_nth(&s.server, 1), TOO_MANY);
-	bed_run(&s.bed, 5 * NS_MS);
+	start_beside_a_kept_one(&s);
 	raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_RESET);
 	s.answer = ANSWER;
 	bed_run(&s.bed, 4900 * NS_MS);
@@ -267,18 +266,9 @@ static void test_a_replay_waits(void **state)
 /* It is the probe then: nothing goes beside it. */
 static void test_a_replay_is_the_probe(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
-	draw(&s, ANSWER);
-	s.answer = NULL;
-	submit(&s, 0, 20 * NS_S, ERR_OK); /* on the kept one */
-	submit(&s, 1, 20 * NS_S, ERR_OK);
-	jobs[0].call.replayable = true;
-	bed_run(&s.bed, 5 * NS_MS);
-	raw_say(raw_server_nth(&s.server, 1), TOO_MANY);
-	bed_run(&s.bed, 5 * NS_MS);
+	start_beside_a_kept_one(&s);
 	submit(&s, 2, 20 * NS_S, ERR_OK);
 	raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_RESET);
 	bed_run(&s.bed, 5100 * NS_MS);
@@ -294,10 +284,9 @@ static void test_a_replay_is_the_probe(void **state)
 /* Calls that are admitted together wait together, and go as one. */
 static void test_a_gather_waits(void **state)
 {
-	const struct upstream_cfg cfg = cfg_of(4);
 	struct scene s;
 	(void)state;
-	start(&s, &cfg);
+	start(&s, cfg_of(4));
 	draw(&s, TOO_MANY);
 	for (int i = 0; i < 6; i++)
 		job_init(&jobs[i], s.up, "GET", "/");
@@ -320,7 +309,7 @@ static void test_a_refusal_is_the_limits(void **state)
 		struct upstream_cfg cfg = cfg_of(4);
 		struct scene s;
 		cfg.limit_auto = true;
-		start(&s, &cfg);
+		start(&s, cfg);
 		s.answer = TOO_MANY;
 		submit(&s, 0, NS_S, ERR_OK);
 		jobs[0].refused = known;
@@ -337,7 +326,7 @@ static void test_one_caller_waits_alone(void **state)
 	struct scene s;
 	(void)state;
 	cfg.pause_caller = true;
-	start(&s, &cfg);
+	start(&s, cfg);
 	draw(&s, TOO_MANY); /* of caller 0 */
 	submit(&s, 0, 3 * NS_S, ERR_PAUSED);
 	submit(&s, 1, 20 * NS_S, ERR_OK);
@@ -367,7 +356,7 @@ static void test_a_zombie_of_one_caller(void **state)
 	struct scene s;
 	(void)state;
 	cfg.pause_caller = true;
-	start(&s, &cfg);
+	start(&s, cfg);
 	s.answer = TOO_MANY;
 	s.answer_in = 100 * NS_MS;
 	job_init(&jobs[0], s.up, "GET", "/");
@@ -394,7 +383,7 @@ static void test_one_caller_floods(void **state)
 	struct scene s;
 	(void)state;
 	cfg.pause_caller = true;
-	start(&s, &cfg);
+	start(&s, cfg);
 	draw(&s, TOO_MANY);
 	for (int i = 0; i < 1000; i++) {
 		struct job j;

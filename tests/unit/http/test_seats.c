@@ -59,6 +59,13 @@ static void two_init(struct two *t, const struct upstream_cfg *cfg)
 	t->s.up = t->up[0];
 }
 
+static void two_start(struct two *t, uint32_t limit)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.limit = limit;
+	two_init(t, &cfg);
+}
+
 /* All that was taken was given back. */
 static void two_fini(struct two *t)
 {
@@ -95,11 +102,9 @@ static void submit(struct two *t, struct job *j, uint32_t seat, const char *path
 static void test_adopted_not_reopened(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job j[6];
-	cfg.limit = 1;
-	two_init(&t, &cfg);
+	two_start(&t, 1);
 	for (uint32_t i = 0; i < ARRAY_LEN(j); i++) {
 		submit(&t, &j[i], i % 2, "/x");
 		assert_int_equal(j[i].why, ERR_OK);
@@ -121,11 +126,9 @@ static void test_first_in_first_out(void **state)
 	static const char *const paths[] = { "/a", "/b", "/c", "/d", "/e", "/f", "/g",
 		"/h" };
 	static const uint8_t seats[] = { 0, 1, 1, 0, 1, 0, 0, 1 };
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job j[8];
-	cfg.limit = 1;
-	two_init(&t, &cfg);
+	two_start(&t, 1);
 	t.s.answer_in = 30 * NS_MS;
 	for (int i = 0; i < 8; i++)
 		submit(&t, &j[i], seats[i], paths[i]);
@@ -144,11 +147,9 @@ static void test_first_in_first_out_by_slots(void **state)
 {
 	(void)state;
 	static const char *const paths[] = { "/a", "/b", "/c", "/d", "/e", "/f" };
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job j[6];
-	cfg.limit = 1;
-	two_init(&t, &cfg);
+	two_start(&t, 1);
 	t.s.answer_in = 10 * NS_MS;
 	t.s.close_in = 0;
 	for (uint32_t i = 0; i < 6; i++)
@@ -167,11 +168,9 @@ static void test_first_in_first_out_by_slots(void **state)
 static void test_gather_all_or_none(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job one[3], all[3], late[2];
-	cfg.limit = 3;
-	two_init(&t, &cfg);
+	two_start(&t, 3);
 	t.s.answer_in = 50 * NS_MS;
 	submit(&t, &one[0], 0, "/1");
 	submit(&t, &one[1], 1, "/2");
@@ -203,11 +202,9 @@ static void test_gather_all_or_none(void **state)
 static void test_a_waiter_leaves(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job one[2], all[2], late;
-	cfg.limit = 2;
-	two_init(&t, &cfg);
+	two_start(&t, 2);
 	t.s.answer_in = 20 * NS_MS;
 	submit(&t, &one[0], 1, "/1");
 	bed_run(&t.s.bed, 10 * NS_MS);
@@ -297,11 +294,9 @@ static void test_request_units(void **state)
 static void test_it_dies_on_the_way(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job a, b;
-	cfg.limit = 1;
-	two_init(&t, &cfg);
+	two_start(&t, 1);
 	submit(&t, &a, 0, "/a");
 	job_init(&b, t.up[1], "GET", "/b");
 	scene_close_raws(&t.s); /* the FIN is under way as it is asked for */
@@ -344,11 +339,9 @@ static void test_not_welcome(void **state)
 static void test_the_asker_has_gone(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct two t;
 	struct job a, b;
-	cfg.limit = 1;
-	two_init(&t, &cfg);
+	two_start(&t, 1);
 	submit(&t, &a, 0, "/a");
 	job_init(&b, t.up[1], "GET", "/b");
 	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
@@ -398,11 +391,10 @@ static void test_a_seat_taken_again(void **state)
 static void test_last_words_of_another(void **state)
 {
 	(void)state;
-	struct upstream_cfg cfg = scene_upstream();
 	struct upstream_pool view;
 	struct two t;
 	struct job a;
-	two_init(&t, &cfg);
+	two_start(&t, 4);
 	submit(&t, &a, 1, "/a");
 	upstream_note_refusal(t.up[0]);
 	upstream_pool(t.up[0], &view);
