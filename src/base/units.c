@@ -375,6 +375,14 @@ void text_add_count(struct text *t, uint64_t n)
 	}
 }
 
+void text_add_number(struct text *t, double n)
+{
+	if (n >= 999.5) /* which %.3g would write as 1e+03 */
+		text_add_count(t, (uint64_t)(n + 0.5));
+	else
+		text_addf(t, "%.3g", n);
+}
+
 #define WORD_MAX 64
 
 static size_t min3(size_t a, size_t b, size_t c)

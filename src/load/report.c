@@ -17,10 +17,7 @@ const char *report_invalid_why(const struct load_result *r)
 /* 667/s, 6.67/s, 0.0667/s */
 static void add_rate(struct text *t, double per_second)
 {
-	if (per_second >= 1000)
-		text_add_count(t, (uint64_t)(per_second + 0.5));
-	else
-		text_addf(t, "%.3g", per_second);
+	text_add_number(t, per_second);
 	text_add(t, "/s");
 }
 

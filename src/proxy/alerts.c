@@ -123,9 +123,13 @@ static void tell(struct alerts *a, const struct words_entry *e, const struct sur
 		"weir: %s, upstream %s: ", surge ? "a surge of errors" : "a new error",
 		e->sample.upstream[0] ? e->sample.upstream : "unknown");
 	add_words(&t, e);
-	if (surge)
-		text_addf(&t, "\nRate: %.3g a second, lately %.3g.", surge_fast(surge),
-			surge_slow(surge));
+	if (surge) {
+		text_add(&t, "\nRate: ");
+		text_add_number(&t, surge_fast(surge));
+		text_add(&t, " a second, lately ");
+		text_add_number(&t, surge_slow(surge));
+		text_add_char(&t, '.');
+	}
 	text_add(&t, "\nCount: ");
 	text_add_count(&t, e->count);
 	text_add(&t, " since ");

@@ -296,6 +296,26 @@ static void test_add_count(void **state)
 	text_fini(&t);
 }
 
+static void test_add_number(void **state)
+{
+	static const struct {
+		double n;
+		const char *text;
+	} rows[] = { { 0, "0" }, { 0.06667, "0.0667" }, { 6.667, "6.67" }, { 700, "700" },
+		{ 999.4, "999" }, { 999.5, "1,000" }, { 999.9, "1,000" },
+		{ 1000, "1,000" }, { 12345.4, "12,345" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct text t;
+
+		text_init(&t);
+		text_add_number(&t, rows[i].n);
+		assert_text(&t, rows[i].text);
+		text_fini(&t);
+	}
+}
+
 static void test_nearest(void **state)
 {
 	(void)state;
@@ -343,6 +363,7 @@ int main(void)
 		TEST(test_add_duration),
 		TEST(test_add_size),
 		TEST(test_add_count),
+		TEST(test_add_number),
 		TEST(test_nearest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
