@@ -33,21 +33,49 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_hex(int c)
+static int hex_value(int c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	if (is_digit(c))
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* "uXXXX", behind its backslash. */
+static bool take_unit(struct scan *s, unsigned *unit)
+{
+	*unit = 0;
+	if (!take(s, 'u'))
+		return false;
+	for (int i = 0; i < 4; i++, s->at++) {
+		int value = hex_value(peek(s));
+		if (value < 0)
+			return false;
+		*unit = *unit * 16 + (unsigned)value;
+	}
+	return true;
+}
+
+/* Half of a pair is no character, and many parsers stop there (RFC 7493 2.1). */
+static bool take_character(struct scan *s)
+{
+	unsigned unit;
+	if (!take_unit(s, &unit))
+		return false;
+	if (unit < 0xd800 || unit > 0xdfff)
+		return true;
+	return unit < 0xdc00 && take(s, '\\') && take_unit(s, &unit) && unit >= 0xdc00 &&
+	       unit <= 0xdfff;
 }
 
 static bool take_escape(struct scan *s)
 {
 	int c = peek(s);
+	if (c == 'u')
+		return take_character(s);
 	s->at++;
-	if (c != 'u')
-		return c > 0 && strchr("\"\\/bfnrt", c);
-	for (int i = 0; i < 4; i++, s->at++)
-		if (!is_hex(peek(s)))
-			return false;
-	return true;
+	return c > 0 && strchr("\"\\/bfnrt", c);
 }
 
 static bool take_string(struct scan *s)
