@@ -1,5 +1,6 @@
 """Alerts: a webhook is told what the server says that is new; what fails is tried again."""
 
+import gzip
 import json
 import re
 import threading
@@ -77,6 +78,15 @@ def test_what_is_new_is_told_once(failing, hooks, tmp_path, threads):
         assert "something else" in hook.told[1][2]
         assert "tops3cret" not in json.dumps(p.status())
         eventually(lambda: gauges_at_zero(p))
+
+
+def test_a_text_that_nobody_can_read_is_not_told(failing, hooks, tmp_path):
+    hook = hooks()
+    failing.body, failing.fields = gzip.compress(b"full"), {"Content-Encoding": "gzip"}
+    with Proxy(tmp_path, f"upstream: {failing.url}\nalert-url: {hook.url}\n") as p:
+        get(p, "/a", Accept_Encoding="gzip")
+        sent(p, 1)
+    assert "a new error, upstream default: 500, its text coded: see Content-Encoding\n" in hook.told[0][2]
 
 
 def test_a_surge_is_told(failing, hooks, tmp_path):
