@@ -161,9 +161,8 @@ uint32_t tune_surplus(const struct upstream *u);
 /* The mark is over after this. */
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how);
 
-/* --- upstream.c --- */
-/* Something changed that may admit waiting calls: looked at when the turn ends. */
-void upstream_poke(struct upstream *u);
+/* --- room.c --- */
+bool upstream_is_conn_unit(const struct upstream *u);
 void upstream_slot_settle(struct upstream *u, struct cconn *cc);
 void upstream_slot_ghost(struct upstream *u, struct cconn *cc, ns_t until);
 /* The server has never heard of it: it is free at once. */
@@ -172,7 +171,34 @@ void upstream_slot_unused(struct upstream *u, struct cconn *cc);
 void upstream_slot_idle(struct upstream *u, struct cconn *cc);
 /* Request units: the call's slot is free. Connection units: nothing. */
 void upstream_slot_call_over(struct upstream *u, struct cconn *cc);
-bool upstream_is_conn_unit(const struct upstream *u);
+/* It is free: a ghost's caller is rid of it only now. */
+void upstream_slot_give(struct upstream *u, struct slot *slot);
+
+/* A connection comes, or is gone for good: of all bounds but the limit's. */
+void upstream_note_conn(struct upstream *u);
+void upstream_note_no_conn(struct upstream *u);
+struct slot *upstream_take_slot(struct upstream *u, enum slot_state state);
+/* Room for so many upstream_take_slot, and so many new connections; all or none. */
+MUST_USE bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns);
+/* The same for `n` calls that need not be on fresh connections. An idle connection has a slot in
+ * connection units; in request units it saves a connect, no more. */
+MUST_USE bool upstream_reserve_any(struct upstream *u, uint32_t n);
+/* The same for one connection that nobody waits for. */
+MUST_USE bool upstream_reserve_spare(struct upstream *u);
+void upstream_unreserve_spare(struct upstream *u);
+
+/* How many connections its first ticket lacks. */
+uint32_t upstream_missing(struct upstream *u);
+
+/* How many calls could be given a slot now. */
+uint32_t upstream_room(const struct upstream *u);
+/* Here or on another thread. */
+bool upstream_has_waiters(const struct upstream *u);
+bool upstream_is_group_full(const struct upstream *u);
+
+/* --- upstream.c --- */
+/* Something changed that may admit waiting calls: looked at when the turn ends. */
+void upstream_poke(struct upstream *u);
 /* The newest idle one; for a call that was let down, to another endpoint than before. NULL: none. */
 struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *call);
 /* A pooled connection will not do. Such a call waits alone. */
@@ -187,21 +213,6 @@ void upstream_go_back(struct upstream *u, struct call *call);
 /* Its whole batch leaves the queue. */
 void upstream_unqueue(struct upstream *u, struct call *call);
 
-/* A connection comes, or is gone for good: of all bounds but the limit's. */
-void upstream_note_conn(struct upstream *u);
-void upstream_note_no_conn(struct upstream *u);
-struct slot *upstream_take_slot(struct upstream *u, enum slot_state state);
-/* Room for so many upstream_take_slot, and so many new connections; all or none. */
-MUST_USE bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns);
-/* The same for one connection that nobody waits for. */
-MUST_USE bool upstream_reserve_spare(struct upstream *u);
-void upstream_unreserve_spare(struct upstream *u);
-
-/* How many connections its first ticket lacks. */
-uint32_t upstream_missing(struct upstream *u);
-
-/* How many calls could be given a slot now. */
-uint32_t upstream_room(const struct upstream *u);
 /* The ticket that is next; NULL: none, or none that may take what is there. */
 struct ticket *upstream_next(struct upstream *u);
 
