@@ -172,7 +172,7 @@ void explain_why(struct text *t, const struct explain_record *r)
 		add_span(t, r->queue_for);
 		text_add(t, "): ");
 		add_limit(t, r);
-	} else if (r->why == ERR_PAUSED) {
+	} else if (r->why == ERR_PAUSED && r->paused_for) {
 		text_add(t, ": ");
 		if (r->plea.by != RETRY_AFTER_NONE) {
 			text_add(t, "it answered ");

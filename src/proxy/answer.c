@@ -60,11 +60,12 @@ static ns_t paused_for(const struct route *r, const struct sconn *client)
 	return most;
 }
 
-/* In whole seconds, not 0: who asks again at once is refused again. */
-static void put_retry_after(struct wire *fields, ns_t in)
+/* Not 0: who asks again at once is refused again. */
+void proxy_put_retry_after(
+	struct wire *w, const struct route *r, const struct sconn *client)
 {
-	uint64_t s = (uint64_t)ns_max(1, (in + NS_S - 1) / NS_S);
-	h1_put_field_u64(fields, SLICE("Retry-After"), s);
+	uint64_t s = (uint64_t)ns_max(1, (paused_for(r, client) + NS_S - 1) / NS_S);
+	h1_put_field_u64(w, SLICE("Retry-After"), s);
 }
 
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
@@ -95,7 +96,7 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);
 	if (status == 503)
-		put_retry_after(&fields, paused_for(r, client));
+		proxy_put_retry_after(&fields, r, client);
 	CHECK(!fields.over);
 	p->reasons[why]++;
 	const struct answer a = { .status = status,

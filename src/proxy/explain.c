@@ -87,9 +87,10 @@ static void keep_text(char *out, size_t cap, struct slice s)
 }
 
 static void note_limits(
-	struct explain_record *r, const struct route *route, const struct h1_head *head)
+	struct explain_record *r, const struct exchange *x, const struct h1_head *head)
 {
-	const struct upstream *u = route->upstream;
+	const struct route *route = x->route;
+	const struct upstream *u = (x->blamed ? x->blamed : route)->upstream;
 	const struct slots *slots = upstream_slots(u);
 	const struct queue *queue = upstream_queue(u);
 	const struct share *share = slots->share;
@@ -142,7 +143,7 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	r->ended_at = proxy_now(p);
 	r->begun_at = x->begun_at ? x->begun_at : r->ended_at;
 	if (x->route && x->route->upstream)
-		note_limits(r, x->route, head);
+		note_limits(r, x, head);
 	if (!x->call)
 		return;
 	r->has_call = true;

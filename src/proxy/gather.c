@@ -87,6 +87,8 @@ static void put_fields(
 		h1_put_field(w, SLICE("Weir-Reason"), slice_of(err_label(v.why)));
 		explain_put_fields(w, g->proxy, &g->x);
 	}
+	if (v.status == 503)
+		proxy_put_retry_after(w, g->x.route, g->client);
 	text_fini(&missing);
 }
 
@@ -121,6 +123,7 @@ static void gather_answer(struct gather *g)
 		p->reasons[v.why]++;
 	g->x.status = v.status;
 	g->x.why = v.why;
+	g->x.blamed = v.blamed;
 	proxy_count_answer(p, v.status);
 	gather_write(g);
 }
@@ -397,8 +400,10 @@ static enum err gather_submit(struct gather *g)
 		if (g->parts[i].call.state != CALL_NEW || g->parts[i].over)
 			continue; /* with one before it */
 		enum err why = submit_from(g, i, &required);
-		if (why != ERR_OK && required)
+		if (why != ERR_OK && required) {
+			g->x.blamed = g->parts[i].route;
 			return why;
+		}
 		if (why != ERR_OK)
 			miss_from(g, i, why);
 	}

@@ -60,7 +60,8 @@ struct gather {
 /* What goes to the client when all parts are over, or given up. */
 struct gather_verdict {
 	uint16_t status;
-	enum err why; /* ERR_OK with 200 */
+	enum err why;               /* ERR_OK with 200 */
+	const struct route *blamed; /* of the part that it is for; NULL: with 200 */
 };
 struct gather_verdict gather_judge(const struct gather *g);
 /* Fills `merged`, and its Content-Type. The parts' bodies are let go. */

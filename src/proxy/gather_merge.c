@@ -38,7 +38,7 @@ static uint16_t part_verdict(const struct part *part)
 
 struct gather_verdict gather_judge(const struct gather *g)
 {
-	struct gather_verdict v = { 200, ERR_OK };
+	struct gather_verdict v = { .status = 200, .why = ERR_OK };
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct part *part = &g->parts[i];
 		/* Given up because another one had failed: that one counts. */
@@ -48,6 +48,7 @@ struct gather_verdict gather_judge(const struct gather *g)
 		if (v.status == 200)
 			continue;
 		v.why = is_missing(part) ? part->why : ERR_GATHER;
+		v.blamed = part->route;
 		return v;
 	}
 	return v;

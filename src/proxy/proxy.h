@@ -92,6 +92,8 @@ struct exchange {
 	uint32_t attempts;            /* requests to the server, of all its calls */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
+	const struct route
+		*blamed; /* of a gather's, whose upstream it is; NULL: its own */
 	/* for explain */
 	uint64_t weir_id; /* 0: none yet */
 	const struct call
@@ -158,6 +160,9 @@ void proxy_answer_reason(
 /* The same, and more than err_text says ("certificate of api.example.com: ..."); or empty. */
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
 	enum err why, struct slice detail);
+/* Of a 503: in whole seconds, when the servers of its calls may be asked again. */
+void proxy_put_retry_after(
+	struct wire *w, const struct route *r, const struct sconn *client);
 /* One that is no error, to a request that has no exchange. */
 void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a);
 /* Puts the head of the client's request onto the call, and what is left until its deadline. False: it does

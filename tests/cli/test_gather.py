@@ -12,6 +12,7 @@ import pytest
 from answering import Answering
 from test_config import Proxy
 from verbs import PATIENCE, eventually, gauges_at_zero
+from verbs import ask as admin
 
 PNG = b"\x89PNG\r\n\x1a\n--weir-\0\xff"
 
@@ -168,6 +169,41 @@ def test_a_required_part_that_fails(servers, tmp_path):
     entry = json.loads(line.splitlines()[0])
     assert entry["upstream"] == "api,other" and entry["status"] == 502
     assert entry["reason"] == "part-status" and entry["bytes_out"] == len(said)
+
+
+NARROW = """
+timeout: 20s
+queue: 1
+queue-for: {wait}
+upstreams:
+  api: {{ url: {0}, limit: 4 }}
+  other: {{ url: {1}, limit: 1 }}
+routes:
+  - path: /two
+    gather: {{ parts: {{ a: {{ path: /a, upstream: api }}, b: {{ path: /b, upstream: other }} }} }}
+  - {{ upstream: other }}
+"""
+
+
+@pytest.mark.parametrize("ahead, wait, reason", ((1, "50ms", "queue-timeout"), (2, "20s", "queue-full")))
+def test_an_upstream_without_a_slot_for_a_required_part(servers, tmp_path, ahead, wait, reason):
+    """What is told is about that upstream, whether it refused at the door or later."""
+    text = NARROW.format(servers[0].url, servers[1].url, wait=wait)
+    with Proxy(tmp_path, text) as p:
+        before = [threading.Thread(target=ask, args=(p, "/slow")) for _ in range(ahead)]
+        for t in before:
+            t.start()
+        eventually(lambda: servers[1].asked and p.status()["queue"]["waiting"] == ahead - 1)
+        r, said = ask(p, "/two")
+        assert (r.status, r.getheader("Weir-Reason"), r.getheader("Retry-After")) == (503, reason, "1")
+        assert len(servers[0].asked) == (1 if ahead == 1 else 0), said
+        e = eventually(lambda: (lambda e: e["found"] and e)(
+            admin(p.admin, f"/explain?id={r.getheader('Weir-Id')}")))
+        assert (e["limits"]["limit"], e["limits"]["queue"]) == (1, 1) and "1 of 1 connection" in e["why"]
+        servers[1].free.set()
+        for t in before:
+            t.join()
+        eventually(lambda: gauges_at_zero(p))
 
 
 @pytest.mark.parametrize("path", [
