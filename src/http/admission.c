@@ -362,8 +362,8 @@ void admission_call_over(struct upstream *u, struct call *call, bool answered)
 bool admission_is_wanted(const struct upstream *u)
 {
 	const struct admission *a = &u->admission;
-	bool waits = u->share ? share_waiting(u->share) > 0 : !queue_is_empty(&u->queue);
-	return waits || (a->short_at && worker_now(u->worker) - a->short_at < SHORT_FOR);
+	return upstream_has_waiters(u) ||
+	       (a->short_at && worker_now(u->worker) - a->short_at < SHORT_FOR);
 }
 
 ns_t admission_again_at(const struct upstream *u)

@@ -5,11 +5,6 @@
  */
 #include "http/upstream_internal.h"
 
-bool upstream_is_conn_unit(const struct upstream *u)
-{
-	return u->slots.unit == SLOT_UNIT_CONNECTION;
-}
-
 /* --- slots --- */
 
 struct slot *upstream_take_slot(struct upstream *u, enum slot_state state)
@@ -96,11 +91,6 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 static uint32_t room_under(uint32_t max, uint32_t used)
 {
 	return max > used ? max - used : 0;
-}
-
-bool upstream_has_waiters(const struct upstream *u)
-{
-	return u->share ? share_waiting(u->share) > 0 : !queue_is_empty(&u->queue);
 }
 
 bool upstream_is_group_full(const struct upstream *u)

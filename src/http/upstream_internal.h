@@ -162,7 +162,10 @@ uint32_t tune_surplus(const struct upstream *u);
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how);
 
 /* --- room.c --- */
-bool upstream_is_conn_unit(const struct upstream *u);
+static inline bool upstream_is_conn_unit(const struct upstream *u)
+{
+	return u->slots.unit == SLOT_UNIT_CONNECTION;
+}
 void upstream_slot_settle(struct upstream *u, struct cconn *cc);
 void upstream_slot_ghost(struct upstream *u, struct cconn *cc, ns_t until);
 /* The server has never heard of it: it is free at once. */
@@ -193,7 +196,10 @@ uint32_t upstream_missing(struct upstream *u);
 /* How many calls could be given a slot now. */
 uint32_t upstream_room(const struct upstream *u);
 /* Here or on another thread. */
-bool upstream_has_waiters(const struct upstream *u);
+static inline bool upstream_has_waiters(const struct upstream *u)
+{
+	return u->share ? share_waiting(u->share) > 0 : !queue_is_empty(&u->queue);
+}
 bool upstream_is_group_full(const struct upstream *u);
 
 /* --- upstream.c --- */
