@@ -174,6 +174,57 @@ static void judge_reset(
 		v->why = WHY_PEER_RESET;
 }
 
+/* A FIN of the peer's that nobody has read would stand in the queue. */
+static bool may_be_late(const struct diag_sock *r, const struct close_found *found)
+{
+	return !found->mirror_in_sight && r->rqueue == 0;
+}
+
+/* Both FINs are through, and nothing is left here. */
+static enum close_first first_gone(
+	const struct diag_sock *r, const struct close_found *found)
+{
+	/* No FIN of the peer's arrived, so this was FIN_WAIT: ended by a reset when data
+	 * came for a program that had closed. */
+	if (r->info.bytes_received == 0)
+		return CLOSE_LOCAL;
+	if (found->mirror_in_sight && found->mirror == DIAG_UNKNOWN)
+		return CLOSE_RESET; /* a peer that was first would stand */
+	if (!may_be_late(r, found))
+		return CLOSE_PEER;
+	switch (found->late) {
+	case LATE_NOT_ASKED:
+	case LATE_NONE:
+		return CLOSE_PEER;
+	case LATE_ALL:
+		return CLOSE_LOCAL;
+	case LATE_SOME:
+		break;
+	}
+	return CLOSE_UNKNOWN;
+}
+
+enum close_late_part closes_late_part(const struct diag_sock *record,
+	enum tally_side_id side, const struct close_found *found)
+{
+	if (was_aborted(record))
+		return LATE_PART_EXPLAINED;
+	if (stands_in(found->own) || fin_of(record, side) != FIN_ACKED)
+		return LATE_PART_NO;
+	switch (first_gone(record, found)) {
+	case CLOSE_LOCAL:
+	case CLOSE_RESET:
+		return LATE_PART_EXPLAINED;
+	case CLOSE_PEER:
+	case CLOSE_UNKNOWN:
+	case CLOSE_LOCAL_OR_BOTH:
+	case CLOSE_BOTH:
+	case CLOSE_FIRST_COUNT:
+		break;
+	}
+	return may_be_late(record, found) ? LATE_PART_OPEN : LATE_PART_NO;
+}
+
 struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id side,
 	const struct close_found *found)
 {
@@ -191,13 +242,7 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 	}
 	switch (fin_of(r, side)) {
 	case FIN_ACKED:
-		v.first = CLOSE_PEER;
-		/* No FIN of the peer's arrived, so this was FIN_WAIT: ended by a reset
-		 * when data came for a program that had closed. */
-		if (r->info.bytes_received == 0)
-			v.first = CLOSE_LOCAL;
-		else if (found->mirror_in_sight && found->mirror == DIAG_UNKNOWN)
-			v.first = CLOSE_RESET; /* a peer that was first would stand */
+		v.first = first_gone(r, found);
 		why_by_ages(&v, r, side, v.first);
 		break;
 	case FIN_NOT_ACKED:

@@ -15,7 +15,9 @@
  *           FIN acknowledged, none           the peer first (LAST_ACK ended); where nothing
  *                                            is left of the other end either: reset. A
  *                                            late word, such as TLS's goodbye, found the
- *                                            side that had closed first in FIN_WAIT2
+ *                                            side that had closed first in FIN_WAIT2.
+ *                                            Out of sight the kernel's count tells the
+ *                                            two apart (attr/late.h), as far as it does
  *         Our FIN is acknowledged when bytes_acked exceeds the data sent: by 1, or by 2
  *         on the side that connected, whose SYN counts too.
  *         Without death records, closes_between() counts from two dumps what they show.
@@ -68,12 +70,26 @@ struct close_verdict {
 		     answer; 0 when it says nothing */
 };
 
+/* Whether data came after this side had closed, and ended it by a reset (attr/late.h). */
+enum close_late { LATE_NOT_ASKED, LATE_NONE, LATE_SOME, LATE_ALL };
+
 /* What was found when the record came. */
 struct close_found {
 	enum diag_state own;    /* under the same tuple; DIAG_UNKNOWN: nothing */
 	bool mirror_in_sight;   /* the other end's host was asked */
 	enum diag_state mirror; /* DIAG_UNKNOWN: nothing */
+	enum close_late late;   /* of the records like this one */
 };
+
+/* What a record has to do with data that came late. */
+enum close_late_part {
+	LATE_PART_NO,
+	LATE_PART_EXPLAINED, /* the kernel has counted it so, and the record shows it */
+	LATE_PART_OPEN,      /* late, or closed by the peer: the record does not tell */
+};
+
+enum close_late_part closes_late_part(const struct diag_sock *record,
+	enum tally_side_id side, const struct close_found *found);
 
 /* Pure. `record` is of a connection (closes_is_connection). */
 struct close_verdict closes_judge(const struct diag_sock *record, enum tally_side_id side,

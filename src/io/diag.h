@@ -232,6 +232,8 @@ MUST_USE bool diag_net_open(struct diag_net *n, struct problem *p);
 void diag_net_close(struct diag_net *n);
 /* Counters this kernel does not have stay 0. */
 MUST_USE enum err diag_net_counters(const struct diag_net *n, struct diag_counters *out);
+/* One of them: of a crowd of sockets, each may ask. */
+MUST_USE enum err diag_net_aborts_on_data(const struct diag_net *n, uint64_t *out);
 MUST_USE enum err diag_net_ports(const struct diag_net *n, struct diag_ports *out);
 /* Only what is reused; the ports stay as they are. */
 MUST_USE enum err diag_net_reuse(const struct diag_net *n, struct diag_ports *out);

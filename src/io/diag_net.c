@@ -181,6 +181,21 @@ enum err diag_net_counters(const struct diag_net *n, struct diag_counters *out)
 	return e;
 }
 
+enum err diag_net_aborts_on_data(const struct diag_net *n, uint64_t *out)
+{
+	struct diag_counters c = { 0 };
+	struct text t;
+	enum err e;
+
+	text_init(&t);
+	e = file_read(n->netstat_fd, &t);
+	if (e == ERR_OK)
+		pairs_of_lines(&c, text_slice(&t));
+	text_fini(&t);
+	*out = c.abort_on_data;
+	return e;
+}
+
 /* Ports. */
 
 static void reserve(struct diag_ports *p, uint32_t from, uint32_t to)

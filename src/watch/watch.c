@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "attr/late.h"
 #include "watch/ends.h"
 #include "watch/report.h"
 #include "watch/screen.h"
@@ -43,6 +44,12 @@ const struct verb watch_verb = {
 	.main = watch_main,
 };
 
+struct death {
+	struct diag_sock record;
+	enum tally_side_id side;
+	struct close_found found;
+};
+
 struct watcher {
 	const struct watch_options *opt;
 	struct where where;
@@ -60,6 +67,9 @@ struct watcher {
 	struct diag_visitor on_death;
 	struct closes interval, since_start;
 	struct ends ends;
+	struct late late;
+	struct death batch[DEATHS_AT_ONCE];
+	uint32_t n_batch;
 	ns_t interval_begin, begin;
 	uint64_t looks;
 };
@@ -226,24 +236,56 @@ static void may_be_an_end(struct watcher *w, const struct diag_sock *s,
 		ends_put(&w->ends, o->pid, v, side);
 }
 
+static void look_up(struct watcher *w, struct death *d)
+{
+	const struct diag_sock *s = &d->record;
+
+	d->side = tally_side_of(&w->tally, &w->ports, &s->local, w->now);
+	d->found = (struct close_found){ .own = DIAG_UNKNOWN };
+	if (!closes_is_connection(s, d->side))
+		return;
+	if (s->remote.port) {
+		d->found.own = state_of(w, &s->local, &s->remote);
+		d->found.mirror_in_sight = is_here(w, &s->remote);
+		if (d->found.mirror_in_sight)
+			d->found.mirror = state_of(w, &s->remote, &s->local);
+	}
+	late_add(&w->late, closes_late_part(s, d->side, &d->found));
+}
+
+static void count_death(struct watcher *w, const struct death *d)
+{
+	struct close_verdict told;
+
+	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
+	told = closes_death(&w->since_start, &d->record, d->side, &d->found);
+	if (told.why == WHY_IDLE &&
+		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
+		may_be_an_end(w, &d->record, d->side, &told);
+}
+
+static void judge_batch(struct watcher *w)
+{
+	enum close_late late = LATE_NOT_ASKED;
+	uint64_t counted;
+
+	if (late_asks(&w->late) && diag_net_aborts_on_data(&w->net, &counted) == ERR_OK)
+		late = late_judge(&w->late, counted);
+	for (uint32_t i = 0; i < w->n_batch; i++) {
+		w->batch[i].found.late = late;
+		count_death(w, &w->batch[i]);
+	}
+	w->n_batch = 0;
+}
+
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 {
 	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
-	enum tally_side_id side = tally_side_of(&w->tally, &w->ports, &s->local, w->now);
-	struct close_found found = { .own = DIAG_UNKNOWN };
-	struct close_verdict told;
 
-	if (closes_is_connection(s, side) && s->remote.port) {
-		found.own = state_of(w, &s->local, &s->remote);
-		found.mirror_in_sight = is_here(w, &s->remote);
-		if (found.mirror_in_sight)
-			found.mirror = state_of(w, &s->remote, &s->local);
-	}
-	(void)closes_death(&w->interval, s, side, &found);
-	told = closes_death(&w->since_start, s, side, &found);
-	if (told.why == WHY_IDLE &&
-		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
-		may_be_an_end(w, s, side, &told);
+	if (w->n_batch == DEATHS_AT_ONCE)
+		judge_batch(w);
+	w->batch[w->n_batch].record = *s;
+	look_up(w, &w->batch[w->n_batch++]);
 }
 
 /* Staying. */
@@ -270,6 +312,7 @@ static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 			enum err e = diag_deaths_read(
 				w->deaths, &w->on_death, DEATHS_AT_ONCE);
 			(void)e;
+			judge_batch(w);
 		}
 	}
 }
@@ -296,6 +339,7 @@ static int stay(struct watcher *w, int signals, struct text *t, struct problem *
 			return complain(STATUS_FAILED, p);
 		closes_counters(&w->since_start, &w->counters);
 		ends_settle(&w->ends, &w->since_start);
+		late_forget(&w->late, w->counters.abort_on_data);
 		show(w, t, &screen);
 		if (!(w->opt->json ? screen_write(&screen, text_slice(t))
 				   : screen_show(&screen, text_slice(t))))

@@ -480,6 +480,28 @@ def test_a_caller_that_leaves_by_reset_was_not_refused(pair):
         assert (client.stop(), server.stop()) == (0, 0)
 
 
+def test_data_that_comes_after_the_close_does_not_make_the_peer_first(pair):
+    """TLS's goodbye does it, or an answer that was under way: it acknowledges our FIN, draws a
+    reset, and leaves as little behind as a peer that closed first."""
+    p = Pair(pair)
+    client = Watching(p.client)
+    try:
+        for _ in range(5):
+            c, s = p.exchange()
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            c.close()
+            assert s.recv(1) == b""
+            s.sendall(b"goodbye")
+            s.close()
+        client.until({("out", "local", "after-answer"): 5})
+        for _ in range(3):
+            c, s = p.exchange()
+            close_in_order(s, c)
+        client.until({("out", "local", "after-answer"): 5, ("out", "peer", "after-answer"): 3})
+    finally:
+        assert client.stop() == 0
+
+
 def test_a_refusal_that_the_request_meets_late_is_one(pair):
     p = Pair(pair)
     server = Watching(p.server)

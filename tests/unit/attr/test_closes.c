@@ -179,6 +179,40 @@ static void nobody_was_first_where_nothing_is_left_of_either(void **state)
 	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_PEER);
 }
 
+/* Out of sight, the record of a side that was first and got late data is like that of a side
+ * whose peer was first. */
+static void the_kernels_count_decides_where_nothing_is_in_sight(void **state)
+{
+	static const enum close_first firsts[] = { [LATE_NOT_ASKED] = CLOSE_PEER,
+		[LATE_NONE] = CLOSE_PEER,
+		[LATE_SOME] = CLOSE_UNKNOWN,
+		[LATE_ALL] = CLOSE_LOCAL };
+	struct diag_sock s = record_of(&rows[3]), aborted = s;
+	struct close_found found = { .own = DIAG_UNKNOWN };
+
+	(void)state;
+	assert_int_equal(closes_late_part(&s, SIDE_OUT, &found), LATE_PART_OPEN);
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
+		found.late = (enum close_late)i;
+		assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, firsts[i]);
+	}
+	s.rqueue = 1; /* the peer's FIN, unread */
+	assert_int_equal(closes_late_part(&s, SIDE_OUT, &found), LATE_PART_NO);
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).first, CLOSE_PEER);
+	s.rqueue = 0;
+	s.info.bytes_received = 0; /* no FIN at all */
+	assert_int_equal(closes_late_part(&s, SIDE_OUT, &found), LATE_PART_EXPLAINED);
+	found.own = DIAG_TIME_WAIT;
+	assert_int_equal(closes_late_part(&s, SIDE_OUT, &found), LATE_PART_NO);
+	found.own = DIAG_UNKNOWN;
+	s.info.bytes_acked--; /* our FIN was not acknowledged */
+	assert_int_equal(closes_late_part(&s, SIDE_OUT, &found), LATE_PART_NO);
+	aborted.info = (struct diag_info){ .last_recv_ms = 5 };
+	aborted.wqueue = 65538;
+	assert_int_equal(
+		closes_late_part(&aborted, SIDE_OUT, &found), LATE_PART_EXPLAINED);
+}
+
 static void each_connection_counts_once_and_others_not(void **state)
 {
 	const struct close_found found = { .own = DIAG_TIME_WAIT };
@@ -307,6 +341,7 @@ int main(void)
 		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),
 		cmocka_unit_test(nobody_was_first_where_nothing_is_left_of_either),
+		cmocka_unit_test(the_kernels_count_decides_where_nothing_is_in_sight),
 		cmocka_unit_test(each_connection_counts_once_and_others_not),
 		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
 		cmocka_unit_test(ages_that_cluster_show_the_timeout),

@@ -1,0 +1,53 @@
+#include "attr/late.h"
+
+void late_init(struct late *l, uint64_t counted)
+{
+	*l = (struct late){ .counted = counted };
+}
+
+void late_add(struct late *l, enum close_late_part part)
+{
+	switch (part) {
+	case LATE_PART_OPEN:
+		l->open++;
+		break;
+	case LATE_PART_EXPLAINED:
+		l->explained++;
+		break;
+	case LATE_PART_NO:
+		break;
+	}
+}
+
+bool late_asks(const struct late *l)
+{
+	return l->open > 0;
+}
+
+static uint64_t take(uint64_t *from, uint64_t n)
+{
+	uint64_t taken = n < *from ? n : *from;
+
+	*from -= taken;
+	return taken;
+}
+
+enum close_late late_judge(struct late *l, uint64_t counted)
+{
+	uint32_t open = l->open, explained = l->explained;
+	uint64_t late;
+
+	l->spare += counted > l->counted ? counted - l->counted : 0;
+	l->counted = counted;
+	l->open = l->explained = 0;
+	(void)take(&l->spare, explained);
+	late = take(&l->spare, open);
+	if (late == 0)
+		return LATE_NONE;
+	return late == open ? LATE_ALL : LATE_SOME;
+}
+
+void late_forget(struct late *l, uint64_t counted)
+{
+	late_init(l, counted);
+}

@@ -1,0 +1,60 @@
+#include "attr/late.h"
+#include "made.h"
+
+static enum close_late batch(
+	struct late *l, uint32_t open, uint32_t explained, uint64_t counted)
+{
+	for (uint32_t i = 0; i < open; i++)
+		late_add(l, LATE_PART_OPEN);
+	for (uint32_t i = 0; i < explained; i++)
+		late_add(l, LATE_PART_EXPLAINED);
+	late_add(l, LATE_PART_NO);
+	assert_int_equal(late_asks(l), open > 0);
+	return late_judge(l, counted);
+}
+
+static void the_count_tells_late_data_from_a_peer_that_was_first(void **state)
+{
+	struct late l;
+
+	(void)state;
+	late_init(&l, 100);
+	assert_int_equal(batch(&l, 3, 0, 100), LATE_NONE);
+	assert_int_equal(batch(&l, 3, 0, 103), LATE_ALL);
+	assert_int_equal(batch(&l, 3, 0, 104), LATE_SOME);
+	assert_int_equal(batch(&l, 3, 0, 104), LATE_NONE);
+}
+
+static void what_others_explain_is_taken_off(void **state)
+{
+	struct late l;
+
+	(void)state;
+	late_init(&l, 0);
+	assert_int_equal(batch(&l, 1, 2, 2), LATE_NONE);
+	assert_int_equal(batch(&l, 1, 2, 5), LATE_ALL);
+}
+
+static void a_count_ahead_of_its_record_waits_for_it_and_not_for_ever(void **state)
+{
+	struct late l;
+
+	(void)state;
+	late_init(&l, 0);
+	assert_int_equal(batch(&l, 1, 0, 2), LATE_ALL);
+	assert_int_equal(batch(&l, 1, 0, 2), LATE_ALL); /* the second */
+	assert_int_equal(batch(&l, 1, 0, 5), LATE_ALL);
+	late_forget(&l, 5);
+	assert_int_equal(batch(&l, 1, 0, 5), LATE_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_count_tells_late_data_from_a_peer_that_was_first),
+		cmocka_unit_test(what_others_explain_is_taken_off),
+		cmocka_unit_test(
+			a_count_ahead_of_its_record_waits_for_it_and_not_for_ever),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
