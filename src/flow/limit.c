@@ -555,10 +555,20 @@ ns_t limit_next(const struct limit *l)
 	return l->looked_at + ns_min(ns_max(in, LOOK_MIN), LOOK_MAX);
 }
 
+/* By growth, or alone. */
+static bool is_try(const struct limit *l, uint32_t level)
+{
+	if (l->state == LIMIT_SEARCH)
+		return l->bound && l->cause != LIMIT_BY_MAX && level > l->level_peak;
+	return l->state != LIMIT_KNEE && l->probing && (double)level > l->stand;
+}
+
 void limit_sent(
 	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
 {
-	*mark = (struct limit_mark){ .sent_at = now, .level = level };
+	*mark = (struct limit_mark){
+		.sent_at = now, .level = level, .tries = is_try(l, level)
+	};
 	if (level > l->level_peak)
 		l->level_peak = level;
 	if (!l->first_sent_at)

@@ -61,6 +61,7 @@ struct limit_mark {
 	uint32_t level; /* at the server as it was sent, itself included */
 	uint32_t step;  /* 0: of none */
 	bool is_new;    /* the app's: it went on a connection of its own */
+	bool tries;     /* more than the server is known to take: it may well refuse */
 };
 
 #define LIMIT_STEPS 8 /* that have ended and whose time is still to come */

@@ -1,6 +1,9 @@
 #include "http/internal.h"
 #include "http/upstream_internal.h"
 
+/* Longer than a round trip after the connection is there: a busy server's way to its refusal. One
+ * call in 220 waits so (flow/wall.h), and each new connection while the limit grows. */
+#define CCONN_HESITATES_FOR (5 * NS_MS)
 /* How long the server may take to close after an answer that said so. */
 #define CCONN_PARTING_FOR NS_S
 /* Each is passed on by itself: without an end they would cost the caller and us, and bring no
@@ -573,12 +576,31 @@ static void cconn_start_raw(struct cconn *cc)
 	cconn_tell_ready(cc);
 }
 
+/* A refusal may well be on its way, and nobody could ask again for a call that is written. */
+static bool cconn_hesitates(const struct cconn *cc)
+{
+	const struct call *call = cc->call;
+	return call->mark.tries && !cc->pooled && upstream_is_conn_unit(cc->up) &&
+	       !(call->replayable && h1_is_idempotent(call->method));
+}
+
+/* cconn_on_pace goes on. */
+static void cconn_hesitate(struct cconn *cc)
+{
+	struct worker *w = cconn_worker(cc);
+	ns_t for_ns = io_rtt(&cc->conn.sock) + CCONN_HESITATES_FOR;
+	io_timer_set(w->loop, &cc->timer, ns_add(worker_now(w), for_ns));
+	cconn_rearm(cc);
+}
+
 /* Whether the server has said something unasked, or has closed, is known before the first
  * write. */
 static void cconn_look_and_tell(struct cconn *cc)
 {
 	enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
-	if (e == ERR_AGAIN)
+	if (e == ERR_AGAIN && cconn_hesitates(cc))
+		cconn_hesitate(cc);
+	else if (e == ERR_AGAIN)
 		cconn_tell_ready(cc);
 	else if (e == ERR_OK)
 		cconn_on_unasked(cc);
@@ -689,6 +711,10 @@ static void cconn_on_pace(struct cconn *cc)
 	struct call *call = cc->call;
 	ns_t now = worker_now(u->worker);
 	enum err why;
+	if (!cc->told && !cc->unasked && !cc->pooled)
+		cconn_tell_ready(cc); /* it has hesitated */
+	if (cc->state != CCONN_BUSY || cc->tunnel)
+		return;
 	ns_t due = cconn_due(cc, &why);
 	if (now < due) {
 		if (hedge_due(cc) <= now)

@@ -14,7 +14,8 @@
  *            settles, a reset one under a running call is a ghost.
  *         2. Calls of one submit are admitted all or none.
  *         3. A new connection is read before its first write, and after a failed write: a
- *            refusal that was sent unasked is this call's answer.
+ *            refusal that was sent unasked is this call's answer. Where the call tries how many
+ *            the server takes, and could not be sent twice, the write waits for that read.
  *         4. A kept-alive connection that dies before any byte of the answer: the call is sent
  *            once more, on a fresh connection, if it is replayable and idempotent, or if no
  *            byte of it had reached the kernel (on_ready comes again). That is a replay: it

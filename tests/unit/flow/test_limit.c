@@ -202,6 +202,38 @@ static void test_failures_stop_growth(void **state)
 	assert_true(l.now < 12);
 }
 
+/* More than the server is known to take: by growth, then one alone. */
+static void test_who_tries_is_marked(void **state)
+{
+	(void)state;
+	struct limit l;
+	struct limit_mark mark;
+	uint32_t level = 0, wall;
+	limit_init(&l, 1000, T0);
+	limit_look(&l, T0, 7, false);
+	limit_sent(&l, T0, 8, false, &mark);
+	assert_false(mark.tries); /* nobody waits: so many there may have been before */
+	ns_t now = crowd(&l, T0, T0 + NS_S, &level);
+	limit_look(&l, now, level, true);
+	limit_sent(&l, now, level, true, &mark);
+	assert_false(mark.tries); /* another one has ended */
+	limit_sent(&l, now, level + 1, true, &mark);
+	assert_true(mark.tries);
+	limit_ended(&l, now + 1, &mark, LIMIT_REFUSED);
+	wall = limit_look(&l, now + 2, level, true);
+	assert_int_equal(limit_state(&l), LIMIT_WALL);
+	limit_sent(&l, now + 2, wall, true, &mark);
+	assert_false(mark.tries);
+	for (; limit_look(&l, now, wall, true) == wall; now += NS_MS) {
+		limit_sent(&l, now, wall, true, &mark);
+		limit_ended(&l, now, &mark, LIMIT_ANSWERED);
+	}
+	limit_sent(&l, now, wall + 1, true, &mark);
+	assert_true(mark.tries);
+	limit_sent(&l, now, wall + 1, true, &mark);
+	assert_true(mark.tries); /* not known yet */
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -226,6 +258,7 @@ int main(void)
 		TEST(test_refusals_are_no_answers),
 		TEST(test_brown_out_asks_one_by_one),
 		TEST(test_failures_stop_growth),
+		TEST(test_who_tries_is_marked),
 		TEST(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

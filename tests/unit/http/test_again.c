@@ -334,7 +334,7 @@ static void test_too_many_dead_connections_and_none_is_kept(void **state)
 #define GOES_BACK UNASKED " again:ok"
 #define ANSWERED "ready head:200 data:5 end:ok"
 
-/* A call is at work for 100 ms, and each further connection is refused: before the request is
+/* A call is at work, and each further connection is refused: before the request is
  * written, for a unix socket's server has it at once. */
 struct full {
 	struct scene s;
@@ -365,7 +365,7 @@ static void full_submit(struct full *f, struct job *jobs, uint32_t n, ns_t for_n
 	io_timer_set(f->s.bed.near, &f->submit, sim_now(f->s.bed.sim));
 }
 
-static void full_init(struct full *f, bool found_out)
+static void full_init(struct full *f, bool found_out, ns_t work_for)
 {
 	*f = (struct full){ 0 };
 	struct upstream_cfg cfg = with_retries(2);
@@ -379,7 +379,7 @@ static void full_init(struct full *f, bool found_out)
 		.on_accept = s->server.on_accept, .on_bytes = s->server.on_bytes, .ctx = s
 	};
 	raw_server_listen(&f->near, s->bed.far, "unix:/near");
-	s->answer_in = 100 * NS_MS;
+	s->answer_in = work_for;
 	job_begin(&f->at_work, s, "GET", NS_NEVER);
 	bed_run(&s->bed, 10 * NS_MS);
 	assert_int_equal(s->requests, 1);
@@ -407,7 +407,7 @@ static void test_refused_unasked(void **state)
 	struct full f;
 	struct scene *s = &f.s;
 	struct job b, behind;
-	full_init(&f, true);
+	full_init(&f, true, 100 * NS_MS);
 	full_submit(&f, &b, 1, NS_NEVER);
 	bed_run(&s->bed, 10 * NS_MS);
 	assert_text(&b.log, GOES_BACK);
@@ -436,7 +436,7 @@ static void test_refused_within_a_limit(void **state)
 	(void)state;
 	struct full f;
 	struct job b;
-	full_init(&f, false);
+	full_init(&f, false, 100 * NS_MS);
 	full_submit(&f, &b, 1, NS_NEVER);
 	bed_run(&f.s.bed, NS_S);
 	assert_text(&b.log, UNASKED " end:ok");
@@ -453,7 +453,7 @@ static void refused_when_asked(const char *method, const char *log, enum retry_v
 	struct scene *s = &f.s;
 	struct job b;
 	bool back = v == RETRY_GO;
-	full_init(&f, true);
+	full_init(&f, true, 100 * NS_MS);
 	s->refuses = false;
 	s->answer = REFUSAL;
 	s->answer_in = 0;
@@ -502,7 +502,7 @@ static void test_refused_and_no_slot_in_time(void **state)
 	(void)state;
 	struct full f;
 	struct job b;
-	full_init(&f, true);
+	full_init(&f, true, 100 * NS_MS);
 	full_submit(&f, &b, 1, 40 * NS_MS);
 	bed_run(&f.s.bed, 50 * NS_MS);
 	assert_text(&b.log, GOES_BACK " end:late");
@@ -516,7 +516,7 @@ static void test_refused_and_abandoned(void **state)
 	(void)state;
 	struct full f;
 	struct job b;
-	full_init(&f, true);
+	full_init(&f, true, 100 * NS_MS);
 	full_submit(&f, &b, 1, NS_NEVER);
 	bed_run(&f.s.bed, 10 * NS_MS);
 	assert_text(&b.log, GOES_BACK);
@@ -533,7 +533,7 @@ static void test_refused_of_a_batch(void **state)
 	(void)state;
 	struct full f;
 	struct job together[2];
-	full_init(&f, true);
+	full_init(&f, true, 100 * NS_MS);
 	full_submit(&f, together, 2, NS_NEVER);
 	bed_run(&f.s.bed, 5 * NS_S);
 	for (int i = 0; i < 2; i++) {
@@ -542,6 +542,38 @@ static void test_refused_of_a_batch(void **state)
 	}
 	assert_int_equal(upstream_stats(f.s.up)->requeued, 2);
 	full_fini(&f);
+}
+
+/* The next one that is tried with: its request could not be put again, so it is not written before
+ * the server has had time to refuse. */
+static void test_it_hesitates(void **state)
+{
+	(void)state;
+	for (int leaves = 0; leaves < 2; leaves++) {
+		struct full f;
+		struct job b, c;
+		full_init(&f, true, 2 * NS_S);
+		full_submit(&f, &b, 1, NS_NEVER);
+		bed_run(&f.s.bed, 10 * NS_MS);
+		assert_text(&b.log, GOES_BACK);
+		job_abandon(&b);
+		f.s.refuses = false;
+		f.s.answer_in = 0;
+		full_submit(&f, &c, 1, NS_NEVER);
+		while (f.near.accepted == 2)
+			bed_run(&f.s.bed, NS_MS);
+		bed_run(&f.s.bed, NS_MS);
+		assert_text(&c.log, "");
+		if (leaves)
+			job_abandon(&c);
+		bed_run(&f.s.bed, 10 * NS_MS);
+		assert_text(&c.log, leaves ? "" : ANSWERED);
+		assert_int_equal(scene_in(&f.s, SLOT_IDLE), 1);
+		bed_run(&f.s.bed, 3 * NS_S);
+		job_fini(&b);
+		job_fini(&c);
+		full_fini(&f);
+	}
 }
 
 int main(void)
@@ -566,6 +598,7 @@ int main(void)
 		cmocka_unit_test(test_refused_and_no_slot_in_time),
 		cmocka_unit_test(test_refused_and_abandoned),
 		cmocka_unit_test(test_refused_of_a_batch),
+		cmocka_unit_test(test_it_hesitates),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
