@@ -125,7 +125,7 @@ static void test_refusal_cuts_below(void **state)
 	ns_t now = crowd(&l, T0, T0 + 2 * NS_S, &level);
 	uint32_t wall = level - 3;
 	for (uint32_t i = 0; i < 3; i++) /* three were above the wall as they were sent */
-		burst[i] = (struct limit_mark){ now, wall + 1 + i, 0, false };
+		burst[i] = (struct limit_mark){ .sent_at = now, .level = wall + 1 + i };
 	limit_ended(&l, now + 1, &burst[2], LIMIT_REFUSED);
 	limit_ended(&l, now + 1, &burst[0], LIMIT_REFUSED);
 	limit_ended(&l, now + 1, &burst[1], LIMIT_REFUSED);
@@ -145,7 +145,8 @@ static void test_cuts_deepen(void **state)
 	double before = l.stand;
 	for (int i = 0; i < 6; i++) {
 		now += 2 * NS_MS;
-		struct limit_mark mark = { now - NS_MS, (uint32_t)l.stand, 0, false };
+		struct limit_mark mark = { .sent_at = now - NS_MS,
+			.level = (uint32_t)l.stand };
 		limit_ended(&l, now, &mark, LIMIT_REFUSED);
 	}
 	assert_true(l.stand <= before - 6 - (1 + 2 + 4 + 8 + 16));
@@ -173,7 +174,7 @@ static void test_brown_out_asks_one_by_one(void **state)
 {
 	(void)state;
 	struct limit l;
-	struct limit_mark mark = { T0, 1, 0, false };
+	struct limit_mark mark = { .sent_at = T0, .level = 1 };
 	uint32_t sent = 0;
 	limit_init(&l, 1000, T0);
 	limit_ended(&l, T0, &mark, LIMIT_REFUSED);
