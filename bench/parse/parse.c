@@ -1,5 +1,5 @@
-/* What a head costs: parse CASE ROUNDS. Prints ns a round. The rounds are the whole program, so that
- * an instruction counter over two runs tells what one round takes. */
+/* What a head costs: parse CASE ROUNDS. Prints ns a round. The rounds are the whole program,
+ * so that an instruction counter over two runs tells what one round takes. */
 #include "proto/h1.h"
 
 struct job {

@@ -1,6 +1,7 @@
 /*
  * A distribution is a small tree in an array: node 0 is the root, a mix (and what
- * goes by turns) names its first part, parts are chained. Parsing keeps its own stack of open mixes; sampling walks down.
+ * goes by turns) names its first part, parts are chained. Parsing keeps its own stack of open
+ * mixes; sampling walks down.
  */
 #include "base/dist.h"
 #include "base/units.h"

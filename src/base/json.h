@@ -41,8 +41,8 @@ void json_null(struct json *j, const char *key);
 void json_ms(struct json *j, const char *key, ns_t value);
 /* Already valid JSON, inserted as it is. */
 void json_raw(struct json *j, const char *key, struct slice value);
-/* Whether it is one JSON text and nothing else (RFC 8259, UTF-8, no half of a surrogate pair), with at
- * most 64 levels: fit for json_raw, whoever wrote it. */
+/* Whether it is one JSON text and nothing else (RFC 8259, UTF-8, no half of a surrogate pair),
+ * with at most 64 levels: fit for json_raw, whoever wrote it. */
 bool json_is_valid(struct slice text);
 
 #endif

@@ -6,8 +6,8 @@
 #define SUB_BITS 4    /* spans an octave: 2^4 */
 #define SUBS (1u << SUB_BITS)
 #define WEIGHT_MAX 1e9
-/* What is beyond all that was seen counts as a fiftieth of a call. By the simulation of test_hold.c,
- * 0.02 to 0.5 make no difference; without it three times as many wait for nothing. */
+/* What is beyond all that was seen counts as a fiftieth of a call. By the simulation of
+ * test_hold.c, 0.02 to 0.5 make no difference; without it three times as many wait for nothing. */
 #define GUESS 0.02
 /* Who has lasted long will last long: half of the calls last twice as long as they have (a Pareto
  * tail with an index of 1), which is 1 - 2^(-1/16) a span. */

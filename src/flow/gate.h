@@ -24,10 +24,10 @@
 
 #define GATE_FUTILE 0.04 /* a chance below it is none */
 #define GATE_WORTH 0.5   /* of the chance of a call with all its time */
-/* Until a server that has recovered is seen to, all that come are lost: half of this, on the average.
- * By test_hold.c's simulation of 36 s of which all calls are slow for ten, that is 1.7 % of the good
- * answers with half a second, 0.7 % with a fifth and 0.5 % with this. With a tenth probes of 4 s
- * hold 40 of 50 slots: too few are free as it recovers. */
+/* Until a server that has recovered is seen to, all that come are lost: half of this, on the
+ * average. By test_hold.c's simulation of 36 s of which all calls are slow for ten, that is
+ * 1.7 % of the good answers with half a second, 0.7 % with a fifth and 0.5 % with this. With a
+ * tenth probes of 4 s hold 40 of 50 slots: too few are free as it recovers. */
 #define GATE_PROBE_EVERY (150 * NS_MS)
 #define GATE_SHARE 50 /* of so many slots one is for probes */
 

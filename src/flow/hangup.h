@@ -1,7 +1,7 @@
 /*
- * hangup: whether a server frees the slot of a call whose caller hangs up, found out by trying it on
- * calls that nobody waits for any more; and for how long a server that works on for nobody may
- * hold a slot. Pure.
+ * hangup: whether a server frees the slot of a call whose caller hangs up, found out by trying
+ * it on calls that nobody waits for any more; and for how long a server that works on for
+ * nobody may hold a slot. Pure.
  *
  * WHY     Where hang-ups go unseen (fasthttp, a handler that ignores its context), hanging up
  *         gains nothing and costs a connection: such calls are drained. Where they are seen,

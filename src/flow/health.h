@@ -9,10 +9,10 @@
  *         It is put out when HEALTH_IN_A_ROW calls in a row have failed there; when nobody listens
  *         there, which one failed connect tells; or when its calls fail more often than those to
  *         the others by more than chance explains: the difference of the two shares is above
- *         HEALTH_WORSE, and four standard deviations of it (four, for each failure is an occasion to be
- *         wrong). And when it asks for it itself.
- * RULES   1. No more than a share of all are out at once, rounded down, but for those that have asked
- *            for it: the last one standing is never put out.
+ *         HEALTH_WORSE, and four standard deviations of it (four, for each failure is an
+ *         occasion to be wrong). And when it asks for it itself.
+ * RULES   1. No more than a share of all are out at once, rounded down, but for those that
+ *            have asked for it: the last one standing is never put out.
  *         2. None is put out unless another one that is in does better: what befalls all of
  *            them is no fault of one.
  *         3. What a call met that was sent before its endpoint was put out tells nothing new.

@@ -21,8 +21,8 @@
  *            sent, but for the 5 s after the wall moved.
  *         6. Below a limit that held before a cut, and not above what was refused since, growth
  *            is fast; above, and where nothing is known, it doubles in twice the time that an
- *            answer usually takes, from 100 ms to 300 ms: within the time of an answer (of up to 150 ms),
- *            which is more than a refusal takes, it grows by less than a half.
+ *            answer usually takes, from 100 ms to 300 ms: within the time of an answer (of up
+ *            to 150 ms), which is more than a refusal takes, it grows by less than a half.
  *         7. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.

@@ -15,8 +15,8 @@
 
 #include "base/base.h"
 
-/* Small enough that the estimate stays within a few percent of its place, large enough that a median
- * has followed a server that became ten times slower after a hundred answers. */
+/* Small enough that the estimate stays within a few percent of its place, large enough that a
+ * median has followed a server that became ten times slower after a hundred answers. */
 #define QUANTILE_STEP 0.05
 #define QUANTILE_KNOWN 20
 

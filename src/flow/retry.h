@@ -21,7 +21,8 @@
  *            first on, whatever the server does. Only replays may go beyond that, by the calls
  *            that were on kept connections at the instant the trust ended.
  *         3. Never into a server that refuses for want of slots, or said when to come again. A
- *            refused call goes back only while the server takes others, RETRY_REFUSED times at most.
+ *            refused call goes back only while the server takes others, RETRY_REFUSED times at
+ *            most.
  *         4. Not with less time left than half of the answers take.
  * COST    O(1).
  */

@@ -5,12 +5,12 @@
  * MODEL   A refusal says that the server takes no more than it has of us. While calls that it
  *         took before still fill it, each further one is refused: a series, which is one piece
  *         of news. It ends when the limit has been kept, and nothing refused, for a second, or
- *         a trial was taken. In a series each cut goes deeper by twice as much as the one before, but never by more
- *         than an eighth: so few are refused, and the limit ends little below the wall.
- *         What was refused last is a ceiling: below it the limit may climb fast, above it goes
- *         one call alone, the trial. A trial that is taken does away with the ceiling.
- *         The wall has MOVED when it is met for the first time, and when a call is refused that
- *         was no trial and the limit falls by more than a tenth.
+ *         a trial was taken. In a series each cut goes deeper by twice as much as the one
+ *         before, but never by more than an eighth: so few are refused, and the limit ends
+ *         little below the wall. What was refused last is a ceiling: below it the limit may
+ *         climb fast, above it goes one call alone, the trial. A trial that is taken does away
+ *         with the ceiling. The wall has MOVED when it is met for the first time, and when a
+ *         call is refused that was no trial and the limit falls by more than a tenth.
  * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, by a server
  *            that gets WALL_CALLS_A_TRY calls in that time or more; of others, by so many calls.
  *         2. Refusals by trial are at most one in WALL_CALLS_A_TRY of the calls sent, but for the

@@ -33,8 +33,8 @@ struct ports_view {
 };
 
 struct ports_cfg {
-	uint32_t
-		range; /* ports the kernel may choose from; 0: not known, nothing is refused */
+	/* Ports the kernel may choose from; 0: not known, nothing is refused */
+	uint32_t range;
 	ns_t linger_for; /* shorter where the kernel reuses them sooner */
 	/* Half of the range is taken now, and was not a minute before. Any thread, under the
 	 * lock. NULL: nobody is told. */

@@ -4,10 +4,10 @@
  *
  * MODEL   A connection is IDLE (between requests), HEAD (some bytes of a head), BUSY (the
  *         app has a request) or LINGER (answered for the last time; input is read and
- *         dropped so that no RST eats the answer); sconn.def has all of its states. The app gets on_request, then on_body*,
- *         on_body_end, and answers when it likes; on_end closes every exchange that began
- *         with on_request, exactly once. An app may answer by a tunnel (sconn_tunnel): what
- *         follows, both ways, is bytes with no HTTP in them.
+ *         dropped so that no RST eats the answer); sconn.def has all of its states. The app
+ *         gets on_request, then on_body*, on_body_end, and answers when it likes; on_end
+ *         closes every exchange that began with on_request, exactly once. An app may answer by
+ *         a tunnel (sconn_tunnel): what follows, both ways, is bytes with no HTTP in them.
  * RULES   1. on_request ... on_end come in pairs; after on_end the app forgets the sconn.
  *         2. Malformed input is answered here (status of err.def, Connection: close), the
  *            app never sees it.
@@ -168,10 +168,11 @@ MUST_USE bool sconn_head_end(
  * has a body. `protocol` is what 101 switches to (its Upgrade field; the engine puts that and
  * Connection), empty for CONNECT. The head goes out at once. From then on
  *   on_body, sconn_body_resume   the client's bytes, from the one behind its request on
- *   on_body_end                  its FIN (with TLS: behind close_notify); the other direction lives on
+ *   on_body_end                  its FIN (with TLS: behind close_notify); the other way lives on
  *   sconn_data, on_drain         bytes to the client
  *   sconn_end                    FIN to the client, behind them
- *   on_end                       ERR_OK: both have ended; ERR_CLIENT_GONE: it was reset, or cut (conn.cut)
+ *   on_end                       ERR_OK: both have ended; ERR_CLIENT_GONE: it was reset, or cut
+ *                                (conn.cut)
  * and there is no deadline, no on_hangup, and sconn_abort resets. The request's head is gone: an
  * idle tunnel holds no buffer. False as sconn_head_end.
  */

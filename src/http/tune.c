@@ -43,7 +43,8 @@ void tune_configure(struct upstream *u)
 	tune_look(u);
 }
 
-/* All that is free is kept for callers who are away. Who waits, waits for want of a higher limit. */
+/* All that is free is kept for callers who are away. Who waits, waits for want of a
+ * higher limit. */
 static bool is_all_kept(struct upstream *u)
 {
 	uint32_t kept = u->admission.callers.kept;

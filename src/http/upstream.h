@@ -4,12 +4,12 @@
  *
  * MODEL   A call is one request to the server and its answer. It is NEW, QUEUED (waits for a
  *         slot), CONNECTING (has a slot), SENDING (on a connection), RESTING (until it is sent
- *         again), and ends with on_end, or silently with call_abandon. A cconn is one connection with at most one call; its
- *         slot (flow/slots.h) says how it counts. What an abandoned call leaves behind is a
- *         zombie: it keeps its slot until the server answers or closes.
- *         A call becomes a tunnel when its Upgrade is answered by 101, or is one from the
- *         beginning (raw): bytes both ways, no HTTP in them, on a connection that serves
- *         nothing else after it.
+ *         again), and ends with on_end, or silently with call_abandon. A cconn is one
+ *         connection with at most one call; its slot (flow/slots.h) says how it counts. What
+ *         an abandoned call leaves behind is a zombie: it keeps its slot until the server
+ *         answers or closes. A call becomes a tunnel when its Upgrade is answered by 101, or
+ *         is one from the beginning (raw): bytes both ways, no HTTP in them, on a connection
+ *         that serves nothing else after it.
  * RULES   1. slots used <= limit at every instant, as the server counts: a closed connection
  *            settles, a reset one under a running call is a ghost.
  *         2. Calls of one submit are admitted all or none.
@@ -87,9 +87,8 @@ struct upstream_cfg {
 	struct tls_client *tls;  /* NULL: plain. The upstream holds it. */
 	uint32_t limit;          /* SLOTS_NO_LIMIT */
 	bool limit_auto;         /* found out by use (flow/limit.h): `limit` is its max */
-	struct tuner
-		*tuner; /* of the limit; with a share one for all its seats. Held. NULL:
-				its own */
+	/* Of the limit; with a share one for all its seats. Held. NULL: its own */
+	struct tuner *tuner;
 	/* So long at most a server is believed that wants no calls for a while; 0: it is not
 	 * heeded. And of the pause what `tuner` is of the limit. */
 	ns_t pause_max;
@@ -130,21 +129,21 @@ struct upstream_cfg {
 	/* Connects under way at once; calls beyond that wait for one to end, or for an idle
 	 * connection. With a share each seat has its part. 0: no bound */
 	uint32_t connects_max;
-	uint32_t
-		preconnect; /* so many idle connections are kept ready; with a share over all seats */
+	/* So many idle connections are kept ready; with a share over all seats */
+	uint32_t preconnect;
 	struct retry_cfg retry; /* all 0: call_again never does */
 	ns_t hedge_for; /* a second request after so long without an answer; 0: none */
 	bool hedge_p95; /* the same: after as long as 19 of 20 answers take to begin */
 	bool trusting;  /* connections are kept, however many of them turn out dead */
-	uint32_t
-		sockets_max; /* connections, over all states; 0: as many as the worker has */
+	/* Connections, over all states; 0: as many as the worker has */
+	uint32_t sockets_max;
 	/* Addresses of ours to connect from, by ports left; none: the kernel chooses. Ports 0. */
 	struct addr sources[UPSTREAM_SOURCES_MAX];
 	uint32_t source_count;
 	struct ports *
 		ports; /* where ports are counted; NULL: nowhere. Outlives the upstream. */
-	struct upstream_group
-		*group; /* NULL: none. Outlives the upstream; stays the same. */
+	/* NULL: none. Outlives the upstream; stays the same. */
+	struct upstream_group *group;
 	struct h1_limits limits;
 	/* One of several threads' upstreams, to which the limit, the queue's bound and
 	 * sockets_max are one: the share they have in common, this one's seat, and the thread's
@@ -171,7 +170,8 @@ struct call_ops {
 	void (*on_flush)(struct call *c);
 	/* A tunnel's: the server's FIN; the other direction lives on. NULL: there is none. */
 	void (*on_eof)(struct call *c);
-	/* ERR_OK: the answer is whole; of a tunnel: both directions have ended. Else why there is none, or none whole (see answered). */
+	/* ERR_OK: the answer is whole; of a tunnel: both directions have ended. Else
+	 * why there is none, or none whole (see answered). */
 	void (*on_end)(struct call *c, enum err why);
 };
 
@@ -203,8 +203,8 @@ struct call {
 	bool replayable; /* the same: on_ready can put the whole request again */
 	bool hedgeable; /* the same: on_ready puts the whole request at once, twice if need be */
 	uint8_t priority; /* the same: 0 is the highest, CALLERS_NORMAL, ... */
-	uint64_t
-		caller_key; /* the same: whose it is; slots are shared fairly between keys */
+	/* The same: whose it is; slots are shared fairly between keys */
+	uint64_t caller_key;
 	/*
 	 * The same: a connection of its own (never a pooled one) to the server's address, with
 	 * no HTTP on it. Submitted alone. It is a tunnel when on_ready comes: call_data and
@@ -251,8 +251,8 @@ struct call {
 	struct brake_plea plea;   /* of its answer, unless that is a refusal */
 	ns_t queued_at, granted_at, sent_at, first_byte_at; /* 0: not yet */
 	ns_t tls_at; /* its connection's handshake began; 0: none, or before its time */
-	struct slice
-		detail; /* in on_end: what there is to say beyond err_text; or empty */
+	/* In on_end: what there is to say beyond err_text; or empty */
+	struct slice detail;
 };
 
 struct upstream *upstream_new(struct worker *w, const struct upstream_cfg *cfg);
@@ -334,8 +334,8 @@ struct upstream_stats {
 	uint64_t sent, answered, failed, abandoned, drained, refused, replayed, retried;
 	uint64_t requeued; /* went back, refused for want of slots */
 	uint64_t hedged, hedges_won;
-	uint64_t
-		denied[RETRY_VERDICTS]; /* by why a call that failed was not sent again */
+	/* By why a call that failed was not sent again */
+	uint64_t denied[RETRY_VERDICTS];
 	uint64_t hung_up; /* of abandoned: the server was told, by abandon auto */
 	uint64_t connects, connects_failed, reused;
 	uint64_t adopted; /* connections that came from another thread's upstream */

@@ -69,14 +69,14 @@ struct upstream {
 	struct queue queue;
 	struct list pushed_out; /* of the queue, to be told so: struct batch */
 	struct retry retry;
-	struct quantile
-		first_bytes; /* p95 of the time to an answer's head; with hedge_p95 */
+	/* P95 of the time to an answer's head; with hedge_p95 */
+	struct quantile first_bytes;
 	struct list resting; /* struct call, by again_at */
 	struct admission admission;
 	struct hangups *hangups;
 	struct vitals *vitals;
-	uint64_t
-		vitals_seen; /* vitals_changes, when idle connections were last judged by it */
+	/* Vitals_changes, when idle connections were last judged by it */
+	uint64_t vitals_seen;
 	struct last_word last_word; /* with a share its own is in use */
 	/* pool.c's */
 	struct demand demand;
@@ -108,11 +108,11 @@ struct cconn {
 	struct conn conn;
 	struct upstream *up;
 	struct list_node node;
-	struct slot
-		*slot; /* connection units: for life; request units: while a call runs */
+	/* Connection units: for life; request units: while a call runs */
+	struct slot *slot;
 	struct call *call; /* NULL: nobody waits */
-	struct limit_mark
-		mark; /* of a call that nobody waits for any more; sent_at 0: none */
+	/* Of a call that nobody waits for any more; sent_at 0: none */
+	struct limit_mark mark;
 	struct inbound in;
 	struct outbound out;
 	struct timer timer;
@@ -205,7 +205,8 @@ bool upstream_is_group_full(const struct upstream *u);
 /* --- upstream.c --- */
 /* Something changed that may admit waiting calls: looked at when the turn ends. */
 void upstream_poke(struct upstream *u);
-/* The newest idle one; for a call that was let down, to another endpoint than before. NULL: none. */
+/* The newest idle one; for a call that was let down, to another endpoint than before.
+ * NULL: none. */
 struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *call);
 /* A pooled connection will not do. Such a call waits alone. */
 bool call_wants_fresh(const struct upstream *u, const struct call *call);

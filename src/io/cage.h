@@ -4,9 +4,10 @@
  * MODEL   A cage is a child of this very program that is init of a new PID namespace, in
  *         a mount and a network namespace of its own (the latter empty, and one it may
  *         come back to: a user namespace has no right to its parent's), and for an
- *         ordinary user also in a user namespace where it is root. When it ends, by whatever signal, the kernel kills
- *         everything in it; and it ends when its parent does. So one kill -9 of the
- *         parent leaves no process, and with the last process go the network namespaces.
+ *         ordinary user also in a user namespace where it is root. When it ends, by whatever
+ *         signal, the kernel kills everything in it; and it ends when its parent does. So one
+ *         kill -9 of the parent leaves no process, and with the last process go the network
+ *         namespaces.
  * RULES   1. A parent that dies before PDEATHSIG is armed is noticed: the cage ends.
  *         2. From cage_start to cage_wait the caller's SIGINT, SIGTERM, SIGHUP and
  *            SIGCHLD are blocked.

@@ -21,8 +21,8 @@
 struct io_loop;
 
 struct io_loop_cfg {
-	/* Its connects choose among all local ports at once (Linux 6.3): else the kernel tries those
-	 * of one parity first, milliseconds long when they are taken. */
+	/* Its connects choose among all local ports at once (Linux 6.3): else the kernel tries
+	 * those of one parity first, milliseconds long when they are taken. */
 	bool all_ports;
 	bool precise; /* timers to about 50 µs (timerfd) instead of 1 ms: for generators
 		       */

@@ -12,8 +12,8 @@
 struct io_turn {
 	struct list hooks, defers;
 	struct list_node *next_hook; /* of the round in progress; NULL: none */
-	struct list_node
-		round_end; /* among the defers while they run: the next turn's follow */
+	/* Among the defers while they run: the next turn's follow */
+	struct list_node round_end;
 };
 
 void turn_init(struct io_turn *t);

@@ -14,7 +14,8 @@
 #include "load/calllog.h"
 #include "load/report.h"
 
-/* A line goes to `log` for each request. *tally is the caller's from then on (tally_free); NULL when false: the run could not begin. */
+/* A line goes to `log` for each request. *tally is the caller's from then on
+ * (tally_free); NULL when false: the run could not begin. */
 MUST_USE bool run_load(const struct load_plan *plan, struct load_result *result,
 	struct tally **tally, struct calllog *log, struct problem *p);
 

@@ -31,8 +31,8 @@ struct key {
 	uint64_t signature;
 };
 
-/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. Two codings
- * of one text need not be the same bytes: nothing of them counts. */
+/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. Two
+ * codings of one text need not be the same bytes: nothing of them counts. */
 static uint64_t signature_of(const struct key *k)
 {
 	const uint64_t prime = 0x100000001b3ULL;

@@ -49,8 +49,8 @@ struct model {
 	uint64_t accepted, refused, requests, answered, hangups;
 	uint64_t over; /* instants at which used > limit */
 
-	struct phase
-		phases[MODEL_PHASES_MAX]; /* by time; those applied are behind next */
+	/* By time; those applied are behind next */
+	struct phase phases[MODEL_PHASES_MAX];
 	uint32_t phase_count, phase_next;
 };
 

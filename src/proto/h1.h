@@ -175,8 +175,8 @@ void h1_decoder_init(struct h1_decoder *d, enum h1_body body, uint64_t content_l
  * bytes consumed (framing and that payload). Call until *used is 0 or d->done. H1_DONE:
  * the message is complete. H1_BAD: malformed chunking (rule: strict; chunk extensions are
  * parsed, bounded at 256 bytes a line and in proportion to the payload, and dropped; trailers
- * are checked as fields, bounded at 8 KiB, and dropped). The caller may take fewer bytes of *data than given:
- * h1_decoder_untake gives back the rest.
+ * are checked as fields, bounded at 8 KiB, and dropped). The caller may take fewer bytes of
+ * *data than given: h1_decoder_untake gives back the rest.
  */
 MUST_USE enum h1_result h1_decode(
 	struct h1_decoder *d, struct slice in, size_t *used, struct slice *data);

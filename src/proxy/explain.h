@@ -75,7 +75,8 @@ struct explain_record *explain_next(struct explain_ring *e);
 /* The latest record with that X-Request-Id or Weir-Id; NULL: none. */
 const struct explain_record *explain_find(const struct explain_ring *e, struct slice id);
 
-/* The request is over, or a tunnel from now on; x has its status. Cheap when nothing asks for a record. */
+/* The request is over, or a tunnel from now on; x has its status. Cheap when nothing
+ * asks for a record. */
 void explain_note(struct proxy *p, const struct sconn *client, const struct exchange *x);
 /* Gives the exchange a Weir-Id, if it has none. */
 void explain_name(struct proxy *p, struct exchange *x);

@@ -23,8 +23,8 @@ struct forward {
 	bool answering;    /* the answer's head is on its way to the client */
 	bool finished; /* the client has been answered whole, by the upstream or by us */
 	bool tunnel;
-	struct capture
-		capture; /* last: of a new one only what is before its texts is zeroed */
+	/* Last: of a new one only what is before its texts is zeroed */
+	struct capture capture;
 };
 
 static inline struct forward *client_forward(struct sconn *client)

@@ -32,8 +32,8 @@ struct part {
 	const struct route *route;     /* with its upstream */
 	const struct config_part *cfg; /* NULL: one of N alike */
 	struct text path;
-	struct text
-		body; /* of its answer; or, when it is missing, what is known of that */
+	/* Of its answer; or, when it is missing, what is known of that */
+	struct text body;
 	struct text type, coding; /* Content-Type and -Encoding of a named part */
 	size_t sent;              /* of the request's body */
 	uint16_t status;

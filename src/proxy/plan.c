@@ -197,7 +197,8 @@ static void plan_free(struct plan *plan)
 	mem_free(plan);
 }
 
-/* No other plan has it, but for its copies. Where the kernel has nothing to draw from, the time will do. */
+/* No other plan has it, but for its copies. Where the kernel has nothing to draw from,
+ * the time will do. */
 static uint64_t draw_id(void)
 {
 	uint64_t id = 0;

@@ -39,8 +39,8 @@ struct target {
 	char *name;
 	char *key; /* name, unit, URLs, and rules if there are any */
 	struct upstream *up;
-	struct share
-		*share; /* with the targets of that key on other threads; NULL: alone */
+	/* With the targets of that key on other threads; NULL: alone */
+	struct share *share;
 	/* What the URLs stand for; NULL: made without a config, or another thread looks it up. */
 	struct names *names;
 	void *guard;    /* of the names: who judges their addresses; or NULL */
@@ -76,8 +76,8 @@ struct route {
 struct plan_upstream {
 	const struct config_upstream *cfg; /* NULL: made without a config */
 	const char *name;
-	uint32_t
-		rules; /* by which its addresses were judged: another number, another target */
+	/* By which its addresses were judged: another number, another target */
+	uint32_t rules;
 	struct upstream_cfg up;                              /* names point into cfg */
 	struct names_source sources[UPSTREAM_ENDPOINTS_MAX]; /* its URLs, inside cfg */
 	uint32_t source_count;

@@ -92,12 +92,12 @@ struct exchange {
 	uint32_t attempts;            /* requests to the server, of all its calls */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
-	const struct route
-		*blamed; /* of a gather's, whose upstream it is; NULL: its own */
+	/* Of a gather's, whose upstream it is; NULL: its own */
+	const struct route *blamed;
 	/* for explain */
 	uint64_t weir_id; /* 0: none yet */
-	const struct call
-		*call; /* lives as long as the exchange; NULL: none, or several */
+	/* Lives as long as the exchange; NULL: none, or several */
+	const struct call *call;
 };
 
 /* --- exchange.c --- */
@@ -165,8 +165,8 @@ void proxy_put_retry_after(
 	struct wire *w, const struct route *r, const struct sconn *client);
 /* One that is no error, to a request that has no exchange. */
 void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a);
-/* Puts the head of the client's request onto the call, and what is left until its deadline. False: it does
- * not fit. */
+/* Puts the head of the client's request onto the call, and what is left until its deadline.
+ * False: it does not fit. */
 MUST_USE bool proxy_put_request(const struct route *r, struct call *call,
 	const struct sconn *client, enum h1_body framing, uint64_t length, ns_t until);
 /* The same with a line and fields that are not quite the client's. */

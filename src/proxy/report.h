@@ -22,8 +22,8 @@ struct gauges {
 	uint64_t limit; /* UINT64_MAX: none */
 	enum upstream_abandon abandon;
 	struct hangup hangup; /* one over all threads */
-	struct upstream_pool
-		pool; /* of several: the least that was learned, the longest window */
+	/* Of several: the least that was learned, the longest window */
+	struct upstream_pool pool;
 };
 
 /* One place of a target; how it does is one over all threads. */

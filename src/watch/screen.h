@@ -20,8 +20,8 @@ void screen_init(struct screen *s, int fd);
 size_t screen_columns(const struct screen *s);
 /* As it is. False: errno says why. */
 MUST_USE bool screen_write(struct screen *s, struct slice text);
-/* On a terminal in place of what was shown, cut to its size, which shows; elsewhere appended with an
- * empty line before all but the first. */
+/* On a terminal in place of what was shown, cut to its size, which shows; elsewhere appended
+ * with an empty line before all but the first. */
 MUST_USE bool screen_show(struct screen *s, struct slice text);
 
 #endif

@@ -18,10 +18,10 @@
 struct served {
 	/* the script, set before */
 	uint64_t seed;
-	uint32_t
-		close_each; /* of so many answers one is the last of its connection; 0: none */
-	uint32_t
-		cut_each; /* of so many requests one gets a close and no answer; 0: none */
+	/* Of so many answers one is the last of its connection; 0: none */
+	uint32_t close_each;
+	/* Of so many requests one gets a close and no answer; 0: none */
+	uint32_t cut_each;
 	ns_t answer_in_max;
 	bool deaf; /* while a request runs, a hang-up goes unseen */
 	/* what happened, to be read after served_stop */

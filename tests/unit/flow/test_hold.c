@@ -372,8 +372,8 @@ static void test_brown_out(void **state)
 	}
 }
 
-/* The same beside a plain queue, which has somebody at hand for each slot that comes free at the end,
- * at the price that all whom it turns away have waited in vain. */
+/* The same beside a plain queue, which has somebody at hand for each slot that comes free at
+ * the end, at the price that all whom it turns away have waited in vain. */
 static void test_brown_out_beside_a_plain_queue(void **state)
 {
 	(void)state;

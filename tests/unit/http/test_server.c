@@ -657,8 +657,8 @@ static void test_refused_at_accept(void **state)
 	front_fini(&f);
 }
 
-/* Nothing listens any more; a head that is on its way, a connection idle for a moment, and, for longer,
- * one on which nothing was asked yet are served, each told that it was the last. */
+/* Nothing listens any more; a head that is on its way, a connection idle for a moment, and,
+ * for longer, one on which nothing was asked yet are served, each told that it was the last. */
 static void test_drain(void **state)
 {
 	(void)state;
