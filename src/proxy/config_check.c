@@ -27,6 +27,16 @@ static void check_bound(struct config *c, const struct config_level *at, const c
 			" 0: %s; write a duration above zero, or none", then);
 }
 
+/* A slot that is charged without an end is lost for good. */
+static void check_charge(
+	struct config *c, const struct config_level *at, const char *name, ns_t value)
+{
+	if (value == NS_NEVER)
+		config_complain(c, option(at, name),
+			" none: such slots would never be free again; write 0ms if they "
+			"are at once");
+}
+
 /* --- the process --- */
 
 static bool check_addr(const char *text, struct problem *p)
@@ -289,6 +299,8 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");
 	check_bound(c, at, "connection-age", o->connection_age,
 		"no connection would be used twice; see connections");
+	check_charge(c, at, "ghost-for", o->ghost_for);
+	check_charge(c, at, "settle-for", o->settle_for);
 	check_sources(c, at);
 	if (o->connecting == 0)
 		config_complain(c, option(at, "connecting"),

@@ -101,6 +101,8 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--limit", "0"], ["--limit", "let nothing through"]),
     (["--limit", "-5"], ["--limit"]),
     (["--limit", "2000001"], ["--limit", "1,000,000"]),
+    (["--ghost-for", "none"], ["--ghost-for none", "never be free", "0ms"]),
+    (["--settle-for", "none"], ["--settle-for none", "never be free", "0ms"]),
     (["--gather", "0"], ["--gather", "between 1 and 64"]),
     (["--gather", "65"], ["--gather", "between 1 and 64"]),
     (["--gather", "9", "--limit", "8"], ["--gather 9", "limit of 8", "never be admitted"]),
