@@ -817,6 +817,8 @@ void cconn_abandon(struct cconn *cc)
 		return;
 	}
 	admission_note_gone(cc);
+	if (!whole)
+		zombie_cut_short(cc);
 	upstream_slot_call_over(u, cc);
 	u->stats.closed_done++;
 	if (whole && u->cfg.abandon == ABANDON_CLOSE)

@@ -436,6 +436,9 @@ void zombie_closed(struct cconn *cc);
 /* It is closed, whatever became of it. */
 void zombie_over(struct cconn *cc);
 void zombie_on_timer(struct cconn *cc);
+/* Its request will never be whole. A server that reads it sees that; one that began at the head may be
+ * at work for as long as its calls take: so long the slot stays charged. */
+void zombie_cut_short(struct cconn *cc);
 /* Zombies hold their whole share: hangs up on them where that frees slots. False: on none. */
 bool zombies_hang_up(struct upstream *u);
 void zombie_note_refused(struct upstream *u);

@@ -130,6 +130,18 @@ void zombie_on_timer(struct cconn *cc)
 	cconn_break(cc);
 }
 
+void zombie_cut_short(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	bool frees = u->cfg.abandon == ABANDON_RESET || u->cfg.abandon == ABANDON_CLOSE ||
+		     (u->cfg.abandon == ABANDON_AUTO && hangups_frees(u->hangups));
+	ns_t settle = ns_max(2 * io_rtt(&cc->conn.sock), u->cfg.settle_for);
+	ns_t until = natural_end(cc);
+	if (!frees && (cc->out.sent_any || cc->out.tried) && !cc->write_failed &&
+		until > ns_add(zombie_now(cc), settle))
+		upstream_slot_ghost(u, cc, until);
+}
+
 bool zombies_hang_up(struct upstream *u)
 {
 	bool some = false;

@@ -108,6 +108,42 @@ static void test_zombie_becomes_a_ghost(void **state)
 	}
 }
 
+/* A caller leaves in the middle of its body; the server may have begun at the head. Until a call
+ * begun then would have ended, twice as long as any was seen to take, the slot is charged. */
+static void test_left_before_the_request_was_whole(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++)
+		for (int reset = 0; reset < 2; reset++) {
+			struct upstream_cfg cfg = scene_upstream();
+			struct scene s;
+			struct job j;
+			cfg.unit = (enum slot_unit)unit;
+			cfg.abandon = reset ? ABANDON_RESET : ABANDON_DRAIN;
+			scene_init(&s, NULL, &cfg);
+			s.answer_in = NS_S;
+			job_init(&j, s.up, "GET", "/");
+			assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+			bed_run(&s.bed, 1100 * NS_MS);
+			assert_int_equal(j.why, ERR_OK);
+			job_fini(&j);
+			job_init(&j, s.up, "POST", "/");
+			fill(&j.body, 8 << 20);
+			j.abandon_on = ON_DRAIN;
+			assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+			bed_run(&s.bed, 50 * NS_MS);
+			assert_true(j.abandoned && j.sent < j.body.len);
+			assert_int_equal(upstream_stats(s.up)->sockets, 0);
+			assert_int_equal(scene_in(&s, SLOT_GHOST), !reset);
+			bed_run(&s.bed, 1900 * NS_MS);
+			assert_int_equal(scene_used(&s), !reset);
+			bed_run(&s.bed, 100 * NS_MS);
+			assert_int_equal(scene_used(&s), 0);
+			job_fini(&j);
+			scene_fini(&s);
+		}
+}
+
 /* All places hold idle connections: in request units, too, calls go on. */
 static void test_request_units_reuse_when_the_slab_is_full(void **state)
 {
@@ -685,6 +721,7 @@ int main(void)
 		TEST(test_settling_by_round_trips),
 		TEST(test_zombie_drains_and_is_pooled),
 		TEST(test_zombie_becomes_a_ghost),
+		TEST(test_left_before_the_request_was_whole),
 		TEST(test_request_units_reuse_when_the_slab_is_full),
 		TEST(test_replay_at_the_limit),
 		TEST(test_queue),
