@@ -1,6 +1,8 @@
 #include "watch/screen.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -12,15 +14,35 @@ void screen_init(struct screen *s, int fd)
 	const char *term = getenv("TERM");
 	bool dumb = !term || !strcmp(term, "dumb");
 
-	*s = (struct screen){ .fd = fd, .terminal = isatty(fd) && !dumb };
+	*s = (struct screen){ .fd = fd, .terminal = isatty(fd) && !dumb, .stop_fd = -1 };
 	s->colour = s->terminal && !(no_color && *no_color);
+}
+
+/* False: told to stop. Room for PIPE_BUF bytes is what poll promises of a pipe. */
+static bool wait_for_room(const struct screen *s)
+{
+	struct pollfd fds[2] = { { .fd = s->stop_fd, .events = POLLIN },
+		{ .fd = s->fd, .events = POLLOUT } };
+
+	if (s->stop_fd < 0)
+		return true;
+	while (poll(fds, 2, -1) < 0)
+		continue;
+	if (fds[1].revents || !fds[0].revents)
+		return true;
+	errno = ECANCELED;
+	return false;
 }
 
 bool screen_write(struct screen *s, struct slice text)
 {
 	while (text.len) {
-		ssize_t n = write(s->fd, text.ptr, text.len);
+		size_t len = s->stop_fd >= 0 && text.len > PIPE_BUF ? PIPE_BUF : text.len;
+		ssize_t n;
 
+		if (!wait_for_room(s))
+			return false;
+		n = write(s->fd, text.ptr, len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -321,7 +321,7 @@ static int write_failed(void)
 {
 	struct problem p = { "" };
 
-	if (errno == EPIPE) /* the reader has seen enough */
+	if (errno == EPIPE || errno == ECANCELED) /* the reader has seen enough */
 		return 0;
 	problem_set(&p, "cannot write: %s", strerror(errno));
 	return complain(STATUS_FAILED, &p);
@@ -333,6 +333,7 @@ static int stay(struct watcher *w, int signals, struct text *t, struct problem *
 	ns_t at = clock_now();
 
 	screen_init(&screen, STDOUT_FILENO);
+	screen.stop_fd = signals;
 	w->begin = w->interval_begin = at;
 	do {
 		if (!look(w, p))

@@ -714,6 +714,29 @@ def test_on_a_pipe_one_block_each_interval_and_the_reader_may_leave(pair, weir):
     child.stderr.close()
 
 
+def test_it_ends_though_nobody_reads_what_it_writes(pair, weir):
+    client, _ = pair
+    child = subprocess.Popen([weir, "watch", "--json", "--every", "100ms", "--netns",
+                              str(client.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, 4096)
+
+        held = [0, time.monotonic()]           # bytes in the pipe, and since when
+
+        def full():
+            now = struct.unpack("i", fcntl.ioctl(child.stdout, termios.FIONREAD, bytes(4)))[0]
+            if now != held[0]:
+                held[:] = now, time.monotonic()
+            return held[0] and time.monotonic() > held[1] + 0.5
+        eventually(full)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=10) == 0
+        assert child.stderr.read() == b""
+    finally:
+        child.kill()
+        child.communicate()
+
+
 def test_json_line_by_line(pair):
     client, _ = pair
     watching = Watching(client)
