@@ -110,6 +110,7 @@ static void take_over(struct hedge *h, enum err why)
 	c->sent_at = own->sent_at;
 	c->tls_at = own->tls_at;
 	c->reused = own->reused;
+	c->kept = own->kept;
 	c->heard = false;
 	c->at = own->at;
 	c->tried = own->tried;

@@ -117,12 +117,37 @@ static void test_it_was_opened_ahead(void **state)
 	scene_fini(&s);
 }
 
+/* A hedge's answer came on the hedge's connection, whatever the first call's had served. */
+static void test_a_hedge_has_served_nobody(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	struct job j;
+	cfg.hedge_for = 20 * NS_MS;
+	cfg.retry.share = 1;
+	start(&s, &cfg, 1);
+	s.answer = NULL;
+	job_init(&j, s.up, "GET", "/");
+	j.hedges = j.refused = true;
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 30 * NS_MS);
+	assert_int_equal(s.open, 2);
+	raw_say(raw_server_nth(&s.server, MANY), ANSWER);
+	answered(&s, &j, 1);
+	assert_int_equal(upstream_stats(s.up)->hedges_won, 1);
+	assert_int_equal(limit_of(&s), 1);
+	assert_int_equal(s.open, 2);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_for_how_long_they_are_kept),
 		TEST(test_it_counts_requests),
 		TEST(test_it_was_opened_ahead),
+		TEST(test_a_hedge_has_served_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
