@@ -1,10 +1,11 @@
-#include "flow/callers.h"
+#include "flow/accounts.h"
 
 #include <math.h>
 
 #define SHARED_KEY UINT64_MAX /* of all callers past CALLERS_MAX */
 #define LEAST_NEED 0.5
-#define LEAST_AGE (100 * NS_MS) /* one call makes no rate */
+#define LEAST_AGE (100 * NS_MS)    /* one call makes no rate */
+#define REFRESH_LEAST (50 * NS_MS) /* between two, of several threads */
 
 #define CALLER(n) CONTAINER_OF(n, struct caller, node)
 
@@ -45,6 +46,39 @@ static void claim(struct callers *all, struct caller *c, double need)
 	set_kept(all, c);
 }
 
+/* --- over all threads --- */
+
+static bool nobody_waits(const struct accounts *a)
+{
+	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++)
+		if (a->active[p].len)
+			return false;
+	return true;
+}
+
+/* The account waits for more, or less. */
+static void note_waiting(struct accounts *a, struct caller *c, ns_t now)
+{
+	struct list *active = &a->active[c->priority];
+	if (c->waiting && !list_on(&c->active)) {
+		list_push_back(active, &c->active);
+	} else if (!c->waiting && list_on(&c->active)) {
+		list_remove(active, &c->active);
+		if (nobody_waits(a))
+			a->empty_since = now;
+	}
+}
+
+static void count_waiting(
+	struct callers *own, struct caller *front, struct caller *c, int64_t by, ns_t now)
+{
+	c->waiting += (uint32_t)by;
+	if (c == front)
+		return;
+	front->waiting += (uint32_t)by;
+	note_waiting(own->accounts, c, now);
+}
+
 /* --- slot-time --- */
 
 static bool is_idle(const struct caller *c)
@@ -67,40 +101,62 @@ static void touch(const struct callers *all, struct caller *c, ns_t now)
 	c->epoch = all->epoch;
 }
 
-ns_t caller_cost(const struct callers *all, const struct caller *c, ns_t now)
+static ns_t cost(const struct callers *all, const struct caller *c, ns_t now)
 {
 	ns_t used = is_behind(all, c) ? all->floor : c->used;
 	return used + (ns_t)c->held * (now - c->at + all->mean);
 }
 
-void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
+ns_t caller_cost(struct callers *own, const struct caller *c, ns_t now)
 {
+	const struct callers *all = callers_enter(own);
+	ns_t is = cost(all, c->account ? c->account : c, now);
+	callers_leave(own);
+	return is;
+}
+
+void caller_wait(struct callers *own, struct caller *front, uint32_t calls, ns_t now)
+{
+	struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
 	touch(all, c, now);
-	c->waiting += calls;
+	count_waiting(own, front, c, calls, now);
 	claim(all, c, (double)c->held + (double)c->waiting);
+	callers_leave(own);
 }
 
-void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
+void caller_leave(struct callers *own, struct caller *front, uint32_t calls, ns_t now)
 {
-	CHECK(c->waiting >= calls);
+	struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
+	CHECK(front->waiting >= calls);
 	touch(all, c, now);
-	c->waiting -= calls;
+	count_waiting(own, front, c, -(int64_t)calls, now);
+	callers_leave(own);
 }
 
-void caller_hold(struct callers *all, struct caller *c, ns_t now)
+void caller_hold(struct callers *own, struct caller *front, ns_t now)
 {
+	struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
+	front->held += c != front;
 	touch(all, c, now);
-	all->floor = ns_max(all->floor, caller_cost(all, c, now));
+	all->floor = ns_max(all->floor, cost(all, c, now));
 	c->held++;
 	claim(all, c, (double)c->held + (double)c->waiting);
+	callers_leave(own);
 }
 
-void caller_release(struct callers *all, struct caller *c, ns_t now)
+void caller_release(struct callers *own, struct caller *front, ns_t now)
 {
-	CHECK(c->held > 0);
+	struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
+	CHECK(front->held > 0);
+	front->held -= c != front;
 	touch(all, c, now);
 	c->held--;
 	set_kept(all, c);
+	callers_leave(own);
 }
 
 /* --- demand --- */
@@ -118,8 +174,10 @@ static void presume(struct callers *all, struct caller *c)
 	claim(all, c, (double)(all->limit / (others + 1)));
 }
 
-void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
+void caller_ask(struct callers *own, struct caller *front, uint32_t calls, ns_t now)
 {
+	struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
 	c->asked = faded_asked(c, now) + calls;
 	c->asked_at = now;
 	c->every = -1;
@@ -127,6 +185,7 @@ void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now)
 		c->asked_first = now;
 	if (!c->presumed && all->limit > 0 && c->asked >= CALLERS_COMES_AGAIN)
 		presume(all, c);
+	callers_leave(own);
 }
 
 /* Between two of its calls; of one that has not been here for long, by the time that it has. Asked
@@ -142,17 +201,51 @@ static double every(struct caller *c, ns_t now)
 	return c->every;
 }
 
-bool caller_is_modest(const struct callers *all, struct caller *c, ns_t now)
+static bool is_modest(const struct callers *all, struct caller *c, ns_t now)
 {
 	uint32_t share = all->claiming > 1 ? all->share : all->limit;
 	return (double)all->mean / every(c, now) <= share;
 }
 
-uint32_t caller_kept_from(const struct callers *all, struct caller *c, ns_t now)
+bool caller_is_modest(struct callers *own, struct caller *c, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	bool modest = is_modest(all, caller_account(c), now);
+	callers_leave(own);
+	return modest;
+}
+
+/* Steps of what a fair share is in the time of a call. */
+static uint32_t turn(const struct callers *all, struct caller *c, ns_t now)
+{
+	const ns_t step = (ns_t)all->share * all->mean;
+	if (!step || is_modest(all, c, now))
+		return 0;
+	ns_t behind = ns_max(all->floor - cost(all, c, now), 0) / step;
+	return CALLERS_TURNS - 1 - (uint32_t)ns_min(behind, CALLERS_TURNS - 2);
+}
+
+uint32_t caller_turn(struct callers *own, struct caller *c, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	uint32_t is = turn(all, caller_account(c), now);
+	callers_leave(own);
+	return is;
+}
+
+static uint32_t kept_from(const struct callers *all, struct caller *c, ns_t now)
 {
 	uint32_t others = all->kept - c->kept;
 	others = others > all->soon ? others - all->soon : 0;
-	return others > 0 && !caller_is_modest(all, c, now) ? others : 0;
+	return others > 0 && !is_modest(all, c, now) ? others : 0;
+}
+
+uint32_t caller_kept_from(struct callers *own, struct caller *c, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	uint32_t kept = kept_from(all, caller_account(c), now);
+	callers_leave(own);
+	return kept;
 }
 
 /* --- life --- */
@@ -161,6 +254,8 @@ static void free_caller(struct callers *all, struct list *bucket, struct caller 
 {
 	all->kept -= c->kept;
 	all->claiming -= has_claim(c);
+	if (c->account)
+		c->account->fronts--;
 	list_remove(bucket, &c->node);
 	all->count--;
 	mem_free(c);
@@ -168,7 +263,7 @@ static void free_caller(struct callers *all, struct list *bucket, struct caller 
 
 static bool is_over(const struct callers *all, const struct caller *c)
 {
-	return is_idle(c) && !has_claim(c) &&
+	return is_idle(c) && !c->fronts && !has_claim(c) &&
 	       (c->used <= all->floor || c->epoch != all->epoch);
 }
 
@@ -180,11 +275,10 @@ static void fade(struct callers *all, struct caller *c, double by)
 	set_kept(all, c);
 }
 
-void callers_refresh(struct callers *all, uint32_t limit, ns_t now)
+static void refresh(struct callers *all, ns_t now)
 {
 	double by = exp2(-(double)(now - all->refreshed_at) / (double)CALLERS_FADE_FOR);
 	all->refreshed_at = now;
-	all->limit = limit;
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
 		LIST_EACH (&all->buckets[b], n, after) {
 			fade(all, CALLER(n), by);
@@ -192,7 +286,28 @@ void callers_refresh(struct callers *all, uint32_t limit, ns_t now)
 				free_caller(all, &all->buckets[b], CALLER(n));
 		}
 	}
+}
+
+/* Fronts of which nothing is left here. */
+static void drop_fronts(struct callers *own)
+{
+	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++)
+		LIST_EACH (&own->buckets[b], n, after)
+			if (is_idle(CALLER(n)) && !has_claim(CALLER(n)->account))
+				free_caller(own, &own->buckets[b], CALLER(n));
+}
+
+void callers_refresh(struct callers *own, uint32_t limit, ns_t now)
+{
+	struct callers *all = callers_enter(own);
+	all->limit = limit;
+	if (own->accounts)
+		drop_fronts(own);
+	/* Of several threads one does it for all. */
+	if (!own->accounts || now - all->refreshed_at >= REFRESH_LEAST)
+		refresh(all, now);
 	set_share(all);
+	callers_leave(own);
 }
 
 static struct caller *bucket_find(
@@ -206,10 +321,9 @@ static struct caller *bucket_find(
 	return NULL;
 }
 
-struct caller *callers_find(
+static struct caller *find_or_make(
 	struct callers *all, uint64_t key, uint32_t priority, ns_t now)
 {
-	CHECK(priority < CALLERS_PRIORITIES);
 	struct list *bucket = &all->buckets[key % CALLERS_BUCKETS];
 	struct caller *c = bucket_find(bucket, key, priority);
 	if (!c && all->count >= CALLERS_MAX) {
@@ -232,9 +346,34 @@ struct caller *callers_find(
 	return c;
 }
 
-void callers_forget(struct callers *all)
+static void open_account(struct callers *own, struct caller *c, ns_t now)
 {
-	all->epoch++;
+	c->account = find_or_make(callers_enter(own), c->key, c->priority, now);
+	c->account->fronts++;
+	callers_leave(own);
+}
+
+struct caller *callers_find(
+	struct callers *own, uint64_t key, uint32_t priority, ns_t now)
+{
+	CHECK(priority < CALLERS_PRIORITIES);
+	struct caller *c = bucket_find(
+		&own->buckets[key % CALLERS_BUCKETS], key, priority);
+	if (LIKELY(c))
+		return c;
+	c = find_or_make(own, key, priority, now);
+	if (own->accounts && !c->account)
+		open_account(own, c, now);
+	return c;
+}
+
+void callers_forget(struct callers *own, ns_t now)
+{
+	struct callers *all = callers_enter(own);
+	const struct accounts *a = own->accounts;
+	if (!a || (nobody_waits(a) && now - a->empty_since >= CALLERS_FORGET_FOR))
+		all->epoch++;
+	callers_leave(own);
 }
 
 void callers_init(struct callers *all, uint32_t limit)
@@ -244,12 +383,15 @@ void callers_init(struct callers *all, uint32_t limit)
 		list_init(&all->buckets[b]);
 }
 
-void callers_fini(struct callers *all)
+void callers_fini(struct callers *own)
 {
+	own->soon = 0;
+	(void)callers_enter(own);
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
-		LIST_EACH (&all->buckets[b], n, after) {
-			CHECK(is_idle(CALLER(n)));
-			free_caller(all, &all->buckets[b], CALLER(n));
+		LIST_EACH (&own->buckets[b], n, after) {
+			CHECK(is_idle(CALLER(n)) && !CALLER(n)->fronts);
+			free_caller(own, &own->buckets[b], CALLER(n));
 		}
 	}
+	callers_leave(own);
 }

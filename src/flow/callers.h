@@ -20,6 +20,8 @@
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
  *         3. The need seen of late fades by half each CALLERS_FADE_FOR.
  *         4. Past CALLERS_MAX further callers share one place.
+ *         5. Of several threads each has its own; tied together (flow/accounts.h) all this holds over
+ *            all of them.
  * COST    O(1) a call; callers_refresh O(callers). Some 150 bytes a caller; one that holds nothing,
  *         waits for nothing and has no claim left is forgotten.
  */
@@ -37,10 +39,15 @@
 /* Calls of late, faded, from which on one is no passer-by (who calls every 10 s has 1.3). */
 #define CALLERS_COMES_AGAIN 1.9
 
+struct accounts;
+
 struct caller {
-	struct list_node node;   /* in its bucket */
-	struct list_node active; /* the queue's: while it has tickets */
-	struct list tickets;     /* the queue's */
+	struct list_node node;  /* in its bucket */
+	struct caller *account; /* over all threads; NULL: it is one itself */
+	uint32_t fronts;        /* of threads, whose account it is */
+	struct list_node
+		active;      /* the queue's: while it has tickets; the accounts': waits */
+	struct list tickets; /* the queue's */
 	uint64_t key;
 	uint32_t priority;
 	uint32_t waiting, held; /* calls, slots */
@@ -68,6 +75,10 @@ struct callers {
 	ns_t floor;
 	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */
 	ns_t refreshed_at;
+	/* Of one thread's of several; kept and share are then as it last saw them. */
+	struct accounts *accounts; /* NULL: alone */
+	uint32_t inside;           /* it has the lock, so many times */
+	uint32_t soon_told;        /* of soon, to the accounts */
 };
 
 void callers_init(struct callers *all, uint32_t limit);
@@ -77,8 +88,8 @@ struct caller *callers_find(
 	struct callers *all, uint64_t key, uint32_t priority, ns_t now);
 /* Once in a while (some 100 ms): needs fade, shares follow the limit. */
 void callers_refresh(struct callers *all, uint32_t limit, ns_t now);
-/* All are equal again. */
-void callers_forget(struct callers *all);
+/* All are equal again, if for so long nobody has waited anywhere. */
+void callers_forget(struct callers *all, ns_t now);
 
 /* So many calls are asked for: told before anything is decided about them. */
 void caller_ask(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
@@ -86,21 +97,26 @@ void caller_wait(struct callers *all, struct caller *c, uint32_t calls, ns_t now
 void caller_leave(struct callers *all, struct caller *c, uint32_t calls, ns_t now);
 void caller_hold(struct callers *all, struct caller *c, ns_t now);
 void caller_release(struct callers *all, struct caller *c, ns_t now);
-ns_t caller_cost(const struct callers *all, const struct caller *c, ns_t now);
+ns_t caller_cost(struct callers *all, const struct caller *c, ns_t now);
 /* It asks for no more than its fair share; alone, than the limit. */
-bool caller_is_modest(const struct callers *all, struct caller *c, ns_t now);
+bool caller_is_modest(struct callers *all, struct caller *c, ns_t now);
+/* Whose calls go first on whatever thread, coarsely, for calls of one age are in order by their
+ * age: 0, one that is modest, or alone; then 1, whose slot-time is furthest behind, up to
+ * CALLERS_TURNS - 1. */
+#define CALLERS_TURNS 5
+uint32_t caller_turn(struct callers *all, struct caller *c, ns_t now);
 /* It is not, and so many slots are kept from it, for others. */
-uint32_t caller_kept_from(const struct callers *all, struct caller *c, ns_t now);
+uint32_t caller_kept_from(struct callers *all, struct caller *c, ns_t now);
 /* Of `room` slots, those it may take. */
 static inline uint32_t caller_room(
-	const struct callers *all, struct caller *c, uint32_t room, ns_t now)
+	struct callers *all, struct caller *c, uint32_t room, ns_t now)
 {
 	uint32_t kept = caller_kept_from(all, c, now);
 	return room > kept ? room - kept : 0;
 }
 /* What is there is kept from it. */
 static inline bool caller_is_held_back(
-	const struct callers *all, struct caller *c, uint32_t room, ns_t now)
+	struct callers *all, struct caller *c, uint32_t room, ns_t now)
 {
 	uint32_t kept = caller_kept_from(all, c, now);
 	return kept > 0 && room <= kept;

@@ -1,5 +1,7 @@
 #include "flow/queue.h"
 
+#include "flow/accounts.h"
+
 #define TICKET(n) CONTAINER_OF(n, struct ticket, node)
 #define TICKET_IN_TIME(n) CONTAINER_OF(n, struct ticket, in_time)
 #define CALLER_ACTIVE(n) CONTAINER_OF(n, struct caller, active)
@@ -23,7 +25,7 @@ static void file(
 	struct queue *q, struct ticket *t, struct caller *c, uint32_t need, ns_t now)
 {
 	if (queue_is_empty(q) && now - q->empty_since >= CALLERS_FORGET_FOR)
-		callers_forget(q->callers);
+		callers_forget(q->callers, now);
 	if (c->tickets.len == 0)
 		list_push_back(&q->active[c->priority], &c->active);
 	t->caller = c;
@@ -119,6 +121,9 @@ static struct caller *cheapest(
 {
 	struct caller *best = NULL;
 	ns_t least = 0;
+	if (active->len == 0)
+		return NULL;
+	(void)callers_enter(q->callers);
 	LIST_EACH (active, n, after) {
 		struct caller *c = CALLER_ACTIVE(n);
 		ns_t cost = caller_cost(q->callers, c, now);
@@ -128,6 +133,7 @@ static struct caller *cheapest(
 		best = c;
 		least = cost;
 	}
+	callers_leave(q->callers);
 	return best;
 }
 
@@ -150,30 +156,33 @@ struct ticket *queue_next(struct queue *q, uint32_t room, ns_t now)
 }
 
 /* How many of o's calls come before one that starts at that cost. */
-static uint64_t ahead_of(
-	const struct queue *q, const struct caller *o, ns_t cost, ns_t now)
+static uint64_t ahead_of(struct callers *all, const struct caller *o, ns_t cost, ns_t now)
 {
-	ns_t before = cost - caller_cost(q->callers, o, now), mean = q->callers->mean;
+	ns_t before = cost - caller_cost(all, o, now), mean = all->mean;
 	if (before < 0)
 		return 0;
 	uint64_t turns = mean > 0 ? (uint64_t)(before / mean) + 1 : o->waiting;
 	return turns < o->waiting ? turns : o->waiting;
 }
 
-uint64_t queue_ahead(
-	const struct queue *q, const struct caller *c, uint32_t room, ns_t now)
+uint64_t queue_ahead(const struct queue *q, struct caller *front, uint32_t room, ns_t now)
 {
+	const struct accounts *accounts = q->callers->accounts;
+	const struct list *active = accounts ? accounts->active : q->active;
+	struct callers *all = callers_enter(q->callers);
+	const struct caller *c = caller_account(front);
 	uint64_t ahead = c->waiting;
-	ns_t cost = caller_cost(q->callers, c, now);
-	cost += (ns_t)c->waiting * q->callers->mean;
+	ns_t cost = caller_cost(all, c, now);
+	cost += (ns_t)c->waiting * all->mean;
 	for (uint32_t p = 0; p <= c->priority; p++) {
-		LIST_EACH (&q->active[p], n, after) {
+		LIST_EACH (&active[p], n, after) {
 			struct caller *o = CALLER_ACTIVE(n);
-			if (o != c && !caller_is_held_back(q->callers, o, room, now))
+			if (o != c && !caller_is_held_back(all, o, room, now))
 				ahead += p < c->priority ? o->waiting
-							 : ahead_of(q, o, cost, now);
+							 : ahead_of(all, o, cost, now);
 		}
 	}
+	callers_leave(q->callers);
 	return ahead;
 }
 

@@ -91,8 +91,8 @@ static inline ns_t queue_next_expiry(const struct queue *q)
 {
 	return q->next_expiry;
 }
-/* How many calls are likely to be served before one more of `c`. */
-uint64_t queue_ahead(
-	const struct queue *q, const struct caller *c, uint32_t room, ns_t now);
+/* How many calls are likely to be served before one more of `c`; of tied callers (flow/accounts.h)
+ * those of all threads. */
+uint64_t queue_ahead(const struct queue *q, struct caller *c, uint32_t room, ns_t now);
 
 #endif

@@ -7,6 +7,7 @@ struct seat {
 	_Atomic(struct share_bell *) bell;
 	_Atomic ns_t front;
 	_Atomic uint32_t idle;
+	_Atomic bool held;
 	_Atomic uint64_t post; /* wanted, and above POST_SENT on their way */
 	char apart[LINE_BYTES];
 	_Atomic uint64_t answered; /* rarely read, and written all the time */
@@ -185,6 +186,7 @@ void share_leave(struct share *s, uint32_t seat)
 {
 	share_set_front(s, seat, NS_NEVER);
 	share_set_idle(s, seat, 0);
+	share_set_held(s, seat, false);
 	(void)share_set_want(s, seat, 0);
 }
 
@@ -213,6 +215,18 @@ void share_set_idle(struct share *s, uint32_t seat, uint32_t n)
 	_Atomic uint32_t *idle = &s->seat[seat].idle;
 	if (atomic_load_explicit(idle, memory_order_relaxed) != n)
 		atomic_store(idle, n);
+}
+
+void share_set_held(struct share *s, uint32_t seat, bool held)
+{
+	_Atomic bool *is = &s->seat[seat].held;
+	if (atomic_load_explicit(is, memory_order_relaxed) != held)
+		atomic_store(is, held);
+}
+
+bool share_is_held(const struct share *s, uint32_t seat)
+{
+	return atomic_load(&s->seat[seat].held);
 }
 
 uint32_t share_idle(const struct share *s, uint32_t seat)

@@ -11,8 +11,8 @@
  *            met by taking none until used has fallen.
  *         2. n are taken all or none.
  *         3. What a seat takes it gives back, or another seat does that was handed it.
- *         4. Slots go to whoever has waited longest, over all seats. Fronts that began to wait
- *            within SHARE_EVEN_FOR are of one age: then each seat serves its own first, so
+ *         4. Slots go to whoever is first, over all seats: of those that the app puts on a level
+ *            whoever has waited longest. Fronts within SHARE_EVEN_FOR are of one age: then each seat serves its own first, so
  *            that no connection moves for nothing.
  *         5. No wake-up is lost: who gives something back looks for who waits afterwards;
  *            who waits says so first, then looks for something.
@@ -75,10 +75,14 @@ struct share_bell *share_bell_of(
 	const struct share *s, uint32_t seat); /* NULL: not yet */
 void share_ring(const struct share *s, uint32_t seat);
 
-/* By the seat itself; costs next to nothing when nothing changed. */
+/* By the seat itself; costs next to nothing when nothing changed. The front is since when the call
+ * waits that may go there next, and later by what is the app's for one that others go before. */
 void share_set_front(
-	struct share *s, uint32_t seat, ns_t since); /* NS_NEVER: none waits */
+	struct share *s, uint32_t seat, ns_t since); /* NS_NEVER: none may go */
 void share_set_idle(struct share *s, uint32_t seat, uint32_t idle);
+/* Calls wait there from whom all there is is kept: none of them is its front. */
+void share_set_held(struct share *s, uint32_t seat, bool held);
+bool share_is_held(const struct share *s, uint32_t seat);
 uint32_t share_idle(const struct share *s, uint32_t seat);
 /* So many connections are wanted; those on their way are subtracted. Returns what is left. */
 uint32_t share_set_want(struct share *s, uint32_t seat, uint32_t want);

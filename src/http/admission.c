@@ -28,12 +28,19 @@ struct outlook {
 
 void admission_init(struct upstream *u)
 {
-	callers_init(&u->admission.callers, 0);
+	struct admission *a = &u->admission;
+	callers_init(&a->callers, 0);
+	if (!u->cfg.books)
+		return;
+	a->books = u->cfg.books;
+	books_ref(a->books);
+	callers_tie(&a->callers, books_accounts(a->books));
 }
 
 void admission_fini(struct upstream *u)
 {
 	callers_fini(&u->admission.callers);
+	books_unref(&u->admission.books);
 	mem_free(u->admission.outlook);
 }
 
@@ -89,20 +96,25 @@ static uint32_t slots_elsewhere(const struct upstream *u)
 	return held > seen ? held - seen : 0;
 }
 
-/* In other threads' queues: who has waited longest goes first, over all of them. */
-static uint64_t waiting_elsewhere(const struct upstream *u)
+bool admission_has_several(const struct upstream *u)
 {
-	uint64_t all = u->share ? share_waiting(u->share) : 0;
-	return all > u->queue.waiting ? all - u->queue.waiting : 0;
+	return u->admission.callers.share > 0;
 }
 
-/* What fair shares are of: this thread's part. While the limit grows nothing is kept for anybody,
+bool admission_gave_back(struct upstream *u)
+{
+	bool gave = u->admission.gave_back;
+	u->admission.gave_back = false;
+	return gave;
+}
+
+/* What fair shares are of. While the limit grows nothing is kept for anybody,
  * for that would be in the way of growth; who asks for little is first in line for each new one. */
 static uint32_t limit_to_share(const struct upstream *u)
 {
 	if (u->tuner_doubles_in != NS_NEVER)
 		return 0;
-	return slots_limit(&u->slots) / (u->share ? share_seats(u->share) : 1);
+	return slots_limit(&u->slots);
 }
 
 /* Slots for which who needs them need not wait for long: none must stand free for those. */
@@ -194,6 +206,7 @@ void admission_release(struct upstream *u, struct slot *slot)
 	if (!slot->caller)
 		return;
 	caller_release(&a->callers, slot->caller, now);
+	a->gave_back = true;
 	if (a->outlook)
 		chance_done(&a->outlook->slots, now - slot->since, now);
 	slot->caller = NULL;
@@ -216,11 +229,25 @@ static enum err err_of(enum gate_verdict v)
 	NEVER_HERE();
 }
 
-uint32_t admission_room(const struct upstream *u, struct caller *c, uint32_t room)
+uint32_t admission_room(struct upstream *u, struct caller *c, uint32_t room)
 {
 	if (!is_limited(u))
 		return room;
 	return caller_room(&u->admission.callers, c, room, worker_now(u->worker));
+}
+
+/* Further apart than any two calls that wait. */
+#define RANK_APART ((ns_t)1 << 50)
+
+/* What was asked for last, or by a flood, is not to go first for being on another thread: the order
+ * is the queue's (flow/queue.h), as far as it matters. */
+ns_t admission_rank(struct upstream *u, struct caller *c, ns_t since)
+{
+	struct callers *callers = &u->admission.callers;
+	uint32_t turn = c->priority * CALLERS_TURNS;
+	if (u->admission.books && admission_has_several(u))
+		turn += caller_turn(callers, c, worker_now(u->worker));
+	return ns_add(since, RANK_APART * turn);
 }
 
 static enum gate_verdict ask(struct upstream *u, const struct gate_call *call, ns_t now)
@@ -261,7 +288,7 @@ static struct gate_call meets(
 		.budget = left,
 		.left = left,
 		.wait_max = u->queue.wait_for,
-		.ahead = queue_ahead(&u->queue, c, room, now) + waiting_elsewhere(u),
+		.ahead = queue_ahead(&u->queue, c, room, now),
 		.share = 1,
 		.room = room > kept ? room - kept : 0,
 		.doubles_in = u->tuner_doubles_in,
@@ -289,8 +316,10 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 		calls[0]->probe = false;
 		return ERR_OK;
 	}
+	(void)callers_enter(&a->callers);
 	caller_ask(&a->callers, c, n, now);
 	const struct gate_call asked = meets(u, c, n, room, deadline);
+	callers_leave(&a->callers);
 	note_budget(a, asked.left);
 	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
 	calls[0]->budget = asked.left;

@@ -42,7 +42,7 @@ ns_t hedge_due(const struct cconn *cc)
 
 static bool has_spare_slots(const struct upstream *u)
 {
-	return !admission_is_wanted(u) && upstream_room(u) > 0 && !hold_until(u);
+	return !admission_is_wanted(u) && upstream_room(u, 0) > 0 && !hold_until(u);
 }
 
 static bool is_on_its_way(const struct call *own)

@@ -183,9 +183,10 @@ bool upstream_reserve_any(struct upstream *u, uint32_t n)
 	return upstream_reserve(u, upstream_is_conn_unit(u) ? conns : n, conns);
 }
 
-uint32_t upstream_room(const struct upstream *u)
+uint32_t upstream_room(const struct upstream *u, uint32_t idle_elsewhere)
 {
-	uint32_t room = slots_room(&u->slots), idle = u->conns[CCONN_IDLE].len;
+	uint32_t room = slots_room(&u->slots);
+	uint32_t idle = u->conns[CCONN_IDLE].len + idle_elsewhere;
 	if (upstream_is_conn_unit(u))
 		return min_u32(room, upstream_fresh(u)) + idle;
 	return min_u32(room, upstream_fresh(u) + idle);

@@ -232,16 +232,37 @@ void seat_ring_others(const struct upstream *u)
 
 /* --- who goes first --- */
 
-bool seat_may_go(const struct upstream *u, const struct ticket *t)
+bool seat_may_go(struct upstream *u, const struct ticket *t)
 {
-	return !u->share || share_may_go(u->share, u->cfg.seat, t->since);
+	return !u->share || share_may_go(u->share, u->cfg.seat,
+				    admission_rank(u, t->caller, t->since));
+}
+
+bool seat_passes(struct upstream *u, struct caller *c)
+{
+	ns_t now = worker_now(u->worker);
+	return u->share && !upstream_next(u) &&
+	       share_may_go(u->share, u->cfg.seat, admission_rank(u, c, now));
+}
+
+uint32_t seat_room_over_all(const struct upstream *u)
+{
+	uint32_t idle = 0;
+	if (admission_has_several(u))
+		for (uint32_t i = 0; i < share_seats(u->share); i++)
+			if (i != u->cfg.seat)
+				idle += share_idle(u->share, i);
+	return upstream_room(u, idle);
 }
 
 void seat_tell_front(struct upstream *u)
 {
+	if (!u->share)
+		return;
 	struct ticket *t = upstream_next(u);
-	if (u->share)
-		share_set_front(u->share, u->cfg.seat, t ? t->since : NS_NEVER);
+	share_set_held(u->share, u->cfg.seat, !t && !queue_is_empty(&u->queue));
+	share_set_front(u->share, u->cfg.seat,
+		t ? admission_rank(u, t->caller, t->since) : NS_NEVER);
 }
 
 static uint32_t idle_to_give(const struct upstream *u)
@@ -282,6 +303,18 @@ static void seat_serve(struct upstream *u, uint32_t oldest)
 		share_ring(u->share, oldest);
 }
 
+/* What was given back here, and is not wanted, may be what those elsewhere wait for from whom all
+ * there was had been kept. */
+static void seat_wake_held(struct upstream *u)
+{
+	bool gave = admission_gave_back(u);
+	if (!gave || !share_has_something(u->share))
+		return;
+	for (uint32_t i = 0; i < share_seats(u->share); i++)
+		if (i != u->cfg.seat && share_is_held(u->share, i))
+			share_ring(u->share, i);
+}
+
 void seat_settle(struct upstream *u)
 {
 	if (!u->share)
@@ -296,6 +329,7 @@ void seat_settle(struct upstream *u)
 		seat_ask(u, want);
 	else if (oldest != SHARE_NOBODY)
 		seat_serve(u, oldest);
+	seat_wake_held(u);
 }
 
 ns_t seat_again_at(const struct upstream *u)

@@ -48,7 +48,7 @@ void tune_configure(struct upstream *u)
 static bool is_all_kept(struct upstream *u)
 {
 	uint32_t kept = u->admission.callers.kept;
-	return kept > 0 && upstream_room(u) <= kept;
+	return kept > 0 && seat_room(u) <= kept;
 }
 
 void tune_look(struct upstream *u)

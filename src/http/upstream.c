@@ -17,7 +17,7 @@ struct ticket *upstream_next(struct upstream *u)
 		return NULL;
 	if (!hold_lets_go(u)) /* nor must other threads be asked for anything */
 		return NULL;
-	return queue_next(&u->queue, upstream_room(u), worker_now(u->worker));
+	return queue_next(&u->queue, seat_room(u), worker_now(u->worker));
 }
 
 struct cconn *upstream_pick_idle(const struct upstream *u, const struct call *call)
@@ -269,7 +269,8 @@ static void call_reset(struct call *c, ns_t deadline)
 static bool upstream_can_start(struct upstream *u, const struct call *call, uint32_t n,
 	uint32_t room, bool fresh)
 {
-	return !upstream_has_waiters(u) && admission_room(u, call->caller, room) >= n &&
+	return (!upstream_has_waiters(u) || seat_passes(u, call->caller)) &&
+	       admission_room(u, call->caller, room) >= n &&
 	       upstream_can_admit(u, call, n, fresh);
 }
 
@@ -305,7 +306,7 @@ enum err upstream_ask(
 		again_wait(u, calls[0], turn);
 		return ERR_OK;
 	}
-	const uint32_t room = upstream_room(u);
+	const uint32_t room = seat_room(u);
 	if (e == ERR_OK)
 		e = admission_ask(u, calls, n, deadline, room);
 	if (e != ERR_OK)

@@ -48,6 +48,7 @@
 #include "flow/queue.h"
 #include "flow/retry.h"
 #include "flow/slots.h"
+#include "http/books.h"
 #include "http/brake.h"
 #include "http/hangups.h"
 #include "http/message.h"
@@ -105,6 +106,9 @@ struct upstream_cfg {
 	struct hangups *hangups;
 	/* How its places do; as `tuner`. */
 	struct vitals *vitals;
+	/* On whose account its slots are, with a share one for all its seats. Held. NULL: its
+	 * callers are this one's alone. */
+	struct books *books;
 	/* ABANDON_AUTO: it has come to another belief (upstream_hangup). NULL: nobody asks. */
 	void (*on_mind)(void *ctx);
 	/* It closes by FIN from now on, whatever idle_fin says (flow/last_word.h). The same. */

@@ -41,6 +41,8 @@ struct endpoint {
 /* --- admission.c --- */
 struct admission {
 	struct callers callers;
+	struct books *books;     /* NULL: they are alone */
+	bool gave_back;          /* a slot, since admission_gave_back */
 	struct outlook *outlook; /* NULL: no call has come under a limit yet */
 	uint32_t slots_seen;     /* held, at the last look */
 	ns_t looked_at, sifted_at, refreshed_at;
@@ -193,8 +195,8 @@ void upstream_unreserve_spare(struct upstream *u);
 /* How many connections its first ticket lacks. */
 uint32_t upstream_missing(struct upstream *u);
 
-/* How many calls could be given a slot now. */
-uint32_t upstream_room(const struct upstream *u);
+/* How many calls could be given a slot now, with so many idle connections of other threads. */
+uint32_t upstream_room(const struct upstream *u, uint32_t idle_elsewhere);
 /* Here or on another thread. */
 static inline bool upstream_has_waiters(const struct upstream *u)
 {
@@ -226,7 +228,7 @@ struct ticket *upstream_next(struct upstream *u);
 /* --- admission.c --- */
 void admission_init(struct upstream *u);
 void admission_fini(struct upstream *u);
-/* Whether they are worth their slots, which they may have to wait for: `room` is upstream_room.
+/* Whether they are worth their slots, which they may have to wait for: `room` is seat_room.
  * ERR_LATE, ERR_FUTILE. */
 MUST_USE enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n,
 	ns_t deadline, uint32_t room);
@@ -235,6 +237,13 @@ MUST_USE enum err admission_ask_again(
 	struct upstream *u, const struct call *call, ns_t deadline);
 /* Those that wait for nothing any more are pushed out of the queue. */
 void admission_sift(struct upstream *u);
+/* Where one that waits since then stands among those that wait on all threads: the lowest goes
+ * first. */
+ns_t admission_rank(struct upstream *u, struct caller *c, ns_t since);
+/* Slots are to be shared out between several callers. */
+bool admission_has_several(const struct upstream *u);
+/* A slot was given back since this was asked last. */
+bool admission_gave_back(struct upstream *u);
 /* It waited in vain. */
 void admission_note_expired(struct upstream *u);
 /* The whole answer is here, whoever waits for it. */
@@ -244,7 +253,7 @@ void admission_note_gone(struct cconn *cc);
 /* Nobody waits for it any more; answered: because it has its answer. */
 void admission_call_over(struct upstream *u, struct call *call, bool answered);
 /* Of so much room, what its caller may take. */
-uint32_t admission_room(const struct upstream *u, struct caller *c, uint32_t room);
+uint32_t admission_room(struct upstream *u, struct caller *c, uint32_t room);
 struct caller *admission_caller(struct upstream *u, const struct call *call);
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller);
 void admission_release(struct upstream *u, struct slot *slot);
@@ -341,7 +350,15 @@ void seat_leave(struct upstream *u);
 void seat_tell_front(struct upstream *u);
 /* They look again, soon. */
 void seat_ring_others(const struct upstream *u);
-bool seat_may_go(const struct upstream *u, const struct ticket *t);
+/* upstream_room, with what is idle on other threads if it is to be shared out. */
+uint32_t seat_room_over_all(const struct upstream *u);
+static inline uint32_t seat_room(const struct upstream *u)
+{
+	return u->share ? seat_room_over_all(u) : upstream_room(u, 0);
+}
+bool seat_may_go(struct upstream *u, const struct ticket *t);
+/* Those that wait, here and there, come after a call of this caller. */
+bool seat_passes(struct upstream *u, struct caller *c);
 /* After admitting: tells what is left, wakes whom it may concern, hands over what is wanted. */
 void seat_settle(struct upstream *u);
 ns_t seat_again_at(const struct upstream *u); /* when to look again unasked */

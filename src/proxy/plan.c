@@ -507,9 +507,11 @@ static void seat_upstream(struct target *t, struct upstream_cfg *up)
 	up->brake = NULL;
 	up->hangups = NULL;
 	up->vitals = NULL;
+	up->books = NULL;
 	if (t->share) {
 		up->hangups = shares_hangups(t->proxy->seat.shares, t->key);
 		up->vitals = shares_vitals(t->proxy->seat.shares, t->key);
+		up->books = shares_books(t->proxy->seat.shares, t->key);
 	}
 	if (up->pause_max && t->share)
 		up->brake = shares_brake(t->proxy->seat.shares, t->key);

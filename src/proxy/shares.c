@@ -13,6 +13,7 @@ struct entry {
 	struct brake *brake; /* the same */
 	struct hangups *hangups;
 	struct vitals *vitals;
+	struct books *books;
 	uint32_t takers;
 };
 
@@ -63,6 +64,7 @@ static struct entry *add(struct shares *s, const char *key)
 	e->share = share_new(s->seats);
 	e->hangups = hangups_new((uint64_t)s->made++);
 	e->vitals = vitals_new();
+	e->books = books_new();
 	map_put(&s->entries, &e->node, e->key);
 	return e;
 }
@@ -101,20 +103,28 @@ struct brake *shares_brake(struct shares *s, const char *key)
 	return brake;
 }
 
-struct hangups *shares_hangups(struct shares *s, const char *key)
+/* Its taker keeps it there. */
+static struct entry *entry_of(struct shares *s, const char *key)
 {
 	pthread_mutex_lock(&s->lock);
 	struct entry *e = taken(s, key);
 	pthread_mutex_unlock(&s->lock);
-	return e->hangups;
+	return e;
+}
+
+struct hangups *shares_hangups(struct shares *s, const char *key)
+{
+	return entry_of(s, key)->hangups;
 }
 
 struct vitals *shares_vitals(struct shares *s, const char *key)
 {
-	pthread_mutex_lock(&s->lock);
-	struct entry *e = taken(s, key);
-	pthread_mutex_unlock(&s->lock);
-	return e->vitals;
+	return entry_of(s, key)->vitals;
+}
+
+struct books *shares_books(struct shares *s, const char *key)
+{
+	return entry_of(s, key)->books;
 }
 
 void shares_give(struct shares *s, const char *key, struct share **handle)
@@ -132,6 +142,7 @@ void shares_give(struct shares *s, const char *key, struct share **handle)
 		brake_unref(&e->brake);
 		hangups_unref(&e->hangups);
 		vitals_unref(&e->vitals);
+		books_unref(&e->books);
 		mem_free(e->key);
 		mem_free(e);
 	}

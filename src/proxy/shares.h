@@ -10,6 +10,7 @@
 #ifndef WEIR_PROXY_SHARES_H
 #define WEIR_PROXY_SHARES_H
 
+#include "http/books.h"
 #include "http/brake.h"
 #include "http/hangups.h"
 #include "http/tuner.h"
@@ -29,6 +30,8 @@ struct brake *shares_brake(struct shares *s, const char *key);
 /* Of what is learned of hang-ups, and of the places. */
 struct hangups *shares_hangups(struct shares *s, const char *key);
 struct vitals *shares_vitals(struct shares *s, const char *key);
+/* And of the accounts that its slots are on. */
+struct books *shares_books(struct shares *s, const char *key);
 void shares_give(
 	struct shares *s, const char *key, struct share **share); /* fine with NULL */
 

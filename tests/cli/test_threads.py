@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -270,6 +271,47 @@ def test_what_hanging_up_does_is_found_out_once(tmp_path):
     assert "calls hung up on ended within 100 ms" in found["because"] or found["changes"] > 1
     # said by the thread that found it out, and by no other
     assert proxy.said.count("it frees the slots of calls that are hung up on") == (found["changes"] + 1) // 2
+
+
+# --- fair between callers ---
+
+def test_a_flood_over_all_threads_takes_nothing_from_a_modest_caller(tmp_path):
+    """The flood's connections are on both threads, the modest caller's is on one."""
+    limit, patience = 10, 2
+    with contextlib.ExitStack() as stack:
+        origin = stack.enter_context(Verb("origin", tmp_path, "--limit", limit, "--latency", "50ms"))
+        proxy = stack.enter_context(Verb(
+            "proxy", tmp_path, "--upstream", origin.url, "--limit", limit, "--threads", 2,
+            "--fair-by", "X-Caller", "--timeout", f"{patience}s"))
+        (modest,) = connections_of(proxy, 1)
+
+        def asks(n):
+            statuses = []
+            for _ in range(n):
+                modest.request("GET", "/", headers={"X-Caller": "modest"})
+                answer = modest.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+            return statuses
+
+        assert asks(10) == [200] * 10
+        argv = [WEIR, "load", "--rate", "600/s", "--for", "300s", "--header", "X-Caller: flood", proxy.url]
+        flood = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: proxy.status()["answers"].get("503", 0) > 100)
+            assert all(t["clients"] > 1 for t in proxy.status()["threads"])
+            began = time.monotonic()
+            statuses = asks(100)
+            took = time.monotonic() - began
+        finally:
+            flood.terminate()
+            flood.wait()
+        assert statuses.count(200) >= 97
+        assert took < 100 * patience / 8  # in turn, not at the end of the flood's queue
+        modest.close()
+        eventually(lambda: gauges_at_zero(proxy))
+        assert origin.status()["refused"] == 0
 
 
 # --- reload and end ---

@@ -87,12 +87,15 @@ static void task_begin(struct task *t)
 	}
 	t->n = how_many(h);
 	t->over = 0;
+	uint64_t caller = rng_below(&h->rng, CREW_CALLERS);
 	for (uint32_t i = 0; i < t->n; i++) {
 		t->calls[i] = (struct task_call){ .task = t };
 		calls[i] = &t->calls[i].call;
 		calls[i]->ops = &ops;
 		calls[i]->method = H1_GET;
 		calls[i]->replayable = true;
+		calls[i]->caller_key = caller;
+		calls[i]->priority = (uint8_t)(caller % CALLERS_PRIORITIES);
 	}
 	if (upstream_submit(h->up, calls, t->n, NS_NEVER) != ERR_OK) {
 		h->refused++;
@@ -171,6 +174,9 @@ static void *work(void *arg)
 	h->mail = io_mailbox_new(h->loop);
 	worker_init(&h->worker, h->loop, &cfg);
 	up.share = c->share;
+	up.books = c->books;
+	up.vitals = c->vitals;
+	up.hangups = c->hangups;
 	up.seat = h->seat;
 	up.mail = h->mail;
 	h->up = upstream_new(&h->worker, &up);
@@ -188,6 +194,9 @@ static void *work(void *arg)
 void crew_run(struct crew *c)
 {
 	c->share = share_new(c->hands_len);
+	c->books = books_new();
+	c->vitals = vitals_new();
+	c->hangups = hangups_new(c->seed);
 	quota_init(&c->servers, 1000);
 	c->hands = mem_zalloc(c->hands_len * sizeof(c->hands[0]));
 	atomic_init(&c->working, c->hands_len);
@@ -207,5 +216,8 @@ void crew_run(struct crew *c)
 void crew_fini(struct crew *c)
 {
 	share_unref(&c->share);
+	books_unref(&c->books);
+	vitals_unref(&c->vitals);
+	hangups_unref(&c->hangups);
 	mem_free(c->hands);
 }

@@ -1,6 +1,7 @@
 /*
  * crew: threads that make calls on one share, at random: alone and together, given up, with
- * pauses; each until it has made its number of them, and then for the others until all have.
+ * pauses, on several callers' accounts; each until it has made its number of them, and then for
+ * the others until all have.
  */
 #ifndef WEIR_TESTS_THREADS_CREW_H
 #define WEIR_TESTS_THREADS_CREW_H
@@ -13,6 +14,7 @@
 
 #define CREW_TASKS 12 /* at work at once on each thread */
 #define CREW_TOGETHER_MAX 4
+#define CREW_CALLERS 6
 
 struct crew;
 struct hand;
@@ -57,6 +59,9 @@ struct crew {
 	struct upstream_cfg cfg;
 	/* its own; to be read after crew_run */
 	struct share *share;
+	struct books *books;
+	struct vitals *vitals;
+	struct hangups *hangups;
 	struct quota servers;
 	struct hand *hands;
 	pthread_barrier_t barrier;

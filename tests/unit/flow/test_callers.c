@@ -72,7 +72,7 @@ static void test_who_comes_back_starts_where_the_others_are(void **state)
 	rare = find(2);
 	assert_int_equal(caller_cost(&all, rare, 10 * NS_S), all.floor);
 	assert_true(all.floor > 0 && all.floor <= caller_cost(&all, busy, 10 * NS_S));
-	callers_forget(&all);
+	callers_forget(&all, 10 * NS_S);
 	assert_int_equal(
 		caller_cost(&all, busy, 10 * NS_S), caller_cost(&all, rare, 10 * NS_S));
 }

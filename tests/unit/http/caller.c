@@ -173,6 +173,7 @@ static struct call *job_call(struct job *j)
 		.method = h1_method_of(slice_of(j->method)),
 		.replayable = !j->posts_bodies,
 		.caller_key = j->caller,
+		.priority = j->priority,
 		.hedgeable = j->hedges };
 	return &j->call;
 }

@@ -26,6 +26,7 @@ struct job {
 	bool posts_bodies; /* its request cannot be put again */
 	bool refused;      /* its answer is told to be the server's refusal */
 	uint64_t caller;   /* on whose account */
+	uint8_t priority;  /* 0 is the highest */
 	/* what happened */
 	struct text log, in;
 	uint32_t ends, readies, heads, interims;

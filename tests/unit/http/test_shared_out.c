@@ -1,0 +1,242 @@
+/* Slots shared out between callers whose connections are on two threads, played on two simulated
+ * loops: who floods over both takes nothing from who asks for little on one. */
+#include "caller.h"
+#include "sites.h"
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define SEATS 2
+#define JOBS 2000
+#define LIMIT 10
+#define TAKES (100 * NS_MS)
+#define BUDGET (500 * NS_MS)
+#define ROUNDS_FOR (20 * NS_S)
+#define WHO 3
+
+struct two {
+	struct bed bed; /* seat 0's worker, and the server */
+	struct worker worker;
+	struct io_mailbox *mail[SEATS];
+	struct share *share;
+	struct books *books;
+	struct sites sites;
+	struct upstream *up[SEATS];
+	struct rng rng;
+	struct job jobs[JOBS];
+	ns_t deadlines[JOBS]; /* 0: there is none */
+	uint64_t asked[WHO], good[WHO];
+};
+
+static void two_init(struct two *t, enum slot_unit unit)
+{
+	const struct worker_cfg few = { .clients = 1, .servers = 64 };
+	bed_init(&t->bed, &(struct sim_cfg){ .seed = 1 }, &few);
+	struct io_loop *loop = sim_host(t->bed.sim, "10.0.0.3");
+	worker_init(&t->worker, loop, &few);
+	rng_init(&t->rng, 1);
+	sites_init(&t->sites, &t->bed);
+	site_start(&t->sites, 0, "10.0.0.2:80", OK);
+	t->sites.site[0].answer_in = TAKES;
+	bed_run(&t->bed, NS_S); /* instants are above 0 */
+	t->share = share_new(SEATS);
+	t->books = books_new();
+	t->mail[0] = io_mailbox_new(t->bed.near);
+	t->mail[1] = io_mailbox_new(loop);
+	for (uint32_t i = 0; i < SEATS; i++) {
+		struct upstream_cfg cfg = caller_upstream(LIMIT);
+		raw_addr("10.0.0.2:80", &cfg.endpoints[cfg.endpoint_count++]);
+		cfg.unit = unit;
+		cfg.idle_for = 300 * NS_S;
+		cfg.share = t->share;
+		cfg.books = t->books;
+		cfg.seat = i;
+		cfg.mail = t->mail[i];
+		t->up[i] = upstream_new(i ? &t->worker : &t->bed.worker, &cfg);
+	}
+}
+
+static void two_fini(struct two *t)
+{
+	bed_run(&t->bed, 2 * NS_S);
+	assert_int_equal(share_waiting(t->share), 0);
+	for (uint32_t i = 0; i < SEATS; i++)
+		upstream_free(&t->up[i]);
+	bed_run(&t->bed, NS_S); /* letters */
+	for (uint32_t i = 0; i < SEATS; i++)
+		io_mailbox_free(&t->mail[i]);
+	share_unref(&t->share);
+	books_unref(&t->books);
+	site_stop(&t->sites, 0, IO_CLOSE_RESET);
+	worker_fini(&t->worker);
+	bed_fini(&t->bed);
+}
+
+static void submit(struct two *t, uint32_t seat, uint32_t who, uint8_t priority)
+{
+	uint32_t at = 0;
+	while (at < JOBS && t->deadlines[at])
+		at++;
+	assert_true(at < JOBS);
+	struct job *j = &t->jobs[at];
+	ns_t deadline = ns_add(sim_now(t->bed.sim), BUDGET);
+	t->asked[who]++;
+	job_init(j, t->up[seat], "GET", "/");
+	j->caller = who + 1;
+	j->priority = priority;
+	if (job_submit(j, deadline) == ERR_OK)
+		t->deadlines[at] = deadline;
+	else
+		job_fini(j);
+}
+
+static void reap(struct two *t, bool all)
+{
+	for (uint32_t i = 0; i < JOBS; i++) {
+		struct job *j = &t->jobs[i];
+		bool late = sim_now(t->bed.sim) >= t->deadlines[i] || all;
+		if (!t->deadlines[i] || !(j->ends || late))
+			continue;
+		if (!j->ends)
+			job_abandon(j);
+		else if (j->why == ERR_OK)
+			t->good[j->caller - 1]++;
+		job_fini(j);
+		t->deadlines[i] = 0;
+	}
+}
+
+/* Random arrivals, of a rate a second. */
+static bool comes(struct two *t, double rate)
+{
+	return rng_unit(&t->rng) < rate / 1000;
+}
+
+/* So many calls a second, over the seats from `first` on. */
+struct ask {
+	double rate;
+	uint32_t first, seats;
+	uint8_t priority;
+};
+
+static void run(struct two *t, const struct ask *asks, uint32_t n, ns_t for_ns)
+{
+	ns_t end = sim_now(t->bed.sim) + for_ns;
+	while (sim_now(t->bed.sim) < end) {
+		for (uint32_t i = 0; i < n; i++)
+			for (uint32_t k = 0; k < asks[i].seats; k++)
+				if (comes(t, asks[i].rate / asks[i].seats))
+					submit(t, asks[i].first + k, i, asks[i].priority);
+		bed_run(&t->bed, NS_MS);
+		reap(t, false);
+	}
+}
+
+/* What each of them got: of what it asked for, and a second. */
+struct got {
+	double part[WHO], rate[WHO];
+};
+
+/* The first alone for two seconds, so that it was seen of late. */
+static struct got play(enum slot_unit unit, const struct ask *asks, uint32_t n)
+{
+	struct two *t = mem_zalloc(sizeof(*t));
+	struct got got;
+	two_init(t, unit);
+	run(t, asks, 1, 2 * NS_S);
+	memset(t->asked, 0, sizeof(t->asked));
+	memset(t->good, 0, sizeof(t->good));
+	run(t, asks, n, ROUNDS_FOR);
+	reap(t, true);
+	for (uint32_t i = 0; i < n; i++) {
+		got.part[i] = (double)t->good[i] / (double)t->asked[i];
+		got.rate[i] = (double)t->good[i] * NS_S / ROUNDS_FOR;
+		print_message("by %s: %g/s on %u of them: %.3f answered, %.1f/s\n",
+			unit == SLOT_UNIT_CONNECTION ? "connection" : "request",
+			asks[i].rate, asks[i].seats, got.part[i], got.rate[i]);
+	}
+	two_fini(t);
+	mem_free(t);
+	return got;
+}
+
+static const enum slot_unit units[] = { SLOT_UNIT_CONNECTION, SLOT_UNIT_REQUEST };
+
+/* Who asks for a fifth of what the server can do, beside floods of a bit more than that, of twice
+ * and of ten times as much. */
+static void modest_beside(enum slot_unit unit, uint32_t modest_seats,
+	uint32_t flood_first, uint32_t flood_seats)
+{
+	static const double floods[] = { 120, 240, 1000 };
+	for (uint32_t i = 0; i < ARRAY_LEN(floods); i++) {
+		const struct ask asks[] = {
+			{ 20, 0, modest_seats, CALLERS_NORMAL },
+			{ floods[i], flood_first, flood_seats, CALLERS_NORMAL },
+		};
+		struct got got = play(unit, asks, 2);
+		assert_true(got.part[0] > 0.95);
+		assert_true(got.rate[1] > 60);
+	}
+}
+
+static void test_a_flood_over_both_threads(void **state)
+{
+	(void)state;
+	modest_beside(units[0], 1, 0, 2);
+	modest_beside(units[1], 1, 0, 2);
+}
+
+static void test_a_flood_on_the_other_thread(void **state)
+{
+	(void)state;
+	modest_beside(units[0], 1, 1, 1);
+	modest_beside(units[1], 1, 1, 1);
+}
+
+static void test_who_asks_for_little_on_both_threads(void **state)
+{
+	(void)state;
+	modest_beside(units[0], 2, 0, 2);
+	modest_beside(units[1], 2, 0, 2);
+}
+
+/* Connections on every thread do not make a caller two. */
+static void test_two_floods_get_the_same(void **state)
+{
+	(void)state;
+	const struct ask asks[] = { { 300, 0, 1, CALLERS_NORMAL },
+		{ 300, 0, 2, CALLERS_NORMAL } };
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++) {
+		struct got got = play(units[u], asks, 2);
+		assert_true(got.rate[0] + got.rate[1] > 80);
+		assert_true(got.rate[0] > 0.6 * got.rate[1]);
+		assert_true(got.rate[1] > 0.6 * got.rate[0]);
+	}
+}
+
+static void test_who_is_alone_has_all(void **state)
+{
+	(void)state;
+	const struct ask alone = { 300, 0, 2, CALLERS_NORMAL };
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
+		assert_true(play(units[u], &alone, 1).rate[0] > 90);
+}
+
+static void test_priority_holds_over_both_threads(void **state)
+{
+	(void)state;
+	const struct ask asks[] = { { 60, 0, 1, 0 }, { 400, 1, 1, CALLERS_NORMAL } };
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
+		assert_true(play(units[u], asks, 2).part[0] > 0.9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_flood_over_both_threads),
+		cmocka_unit_test(test_a_flood_on_the_other_thread),
+		cmocka_unit_test(test_who_asks_for_little_on_both_threads),
+		cmocka_unit_test(test_two_floods_get_the_same),
+		cmocka_unit_test(test_who_is_alone_has_all),
+		cmocka_unit_test(test_priority_holds_over_both_threads),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
