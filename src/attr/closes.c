@@ -4,6 +4,9 @@
  * and a round trip. */
 #define JUST_NOW (100 * NS_MS)
 
+/* Shorter ages are of one or two of the kernel's ticks: a caller that did not wait. */
+#define TIMEOUT_MIN (10 * NS_MS)
+
 static const char *const first_names[CLOSE_FIRST_COUNT] = {
 	[CLOSE_LOCAL] = "local",
 	[CLOSE_LOCAL_OR_BOTH] = "local-or-both",
@@ -422,5 +425,6 @@ bool closes_cluster(const struct hist *ages, ns_t *at)
 		return false;
 	low = hist_quantile(ages, 0.1);
 	*at = low;
-	return hist_quantile(ages, 0.8) <= low + ns_max(low / 10, 50 * NS_MS);
+	return low >= TIMEOUT_MIN &&
+	       hist_quantile(ages, 0.8) <= low + ns_max(low / 10, 50 * NS_MS);
 }

@@ -151,7 +151,8 @@ uint64_t closes_sum_why(
 
 /*
  * The timeout that ages cluster at: true when there are 5 or more, and seven tenths of
- * them lie within 10 % (or 50 ms) above their tenth percentile, which *at is.
+ * them lie within 10 % (or 50 ms) above their tenth percentile, which *at is; not when that
+ * is below 10 ms, where nobody waited.
  */
 bool closes_cluster(const struct hist *ages, ns_t *at);
 

@@ -260,6 +260,11 @@ static void ages_that_cluster_show_the_timeout(void **state)
 	(void)state;
 	closes_init(&c);
 	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	s.info.last_sent_ms = 4; /* asked, and gone at once */
+	for (int i = 0; i < 5; i++)
+		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	closes_reset(&c);
 	for (uint32_t i = 0; i < 20; i++) {
 		s.info.last_sent_ms = 500 + i * 2;
 		(void)closes_death(&c, &s, SIDE_OUT, &found);
