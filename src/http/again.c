@@ -8,7 +8,6 @@
  * nobody is overtaken, and a zombie stays charged. A refused call had its turn, but the slot was
  * one that the server does not have: it is next, past the bounds but not the judges.
  */
-#include "http/internal.h"
 #include "http/upstream_internal.h"
 
 void again_init(struct upstream *u)

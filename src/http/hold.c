@@ -2,7 +2,6 @@
  * A server that asks for a pause: which of its answers do, and what waits until it is over.
  * Binds http/brake.h and the queue to an upstream.
  */
-#include "http/internal.h"
 #include "http/upstream_internal.h"
 
 void hold_start(struct upstream *u)

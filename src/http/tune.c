@@ -1,5 +1,4 @@
 /* The limit that is found out by use: what an upstream tells its tuner, and obeys. */
-#include "http/internal.h"
 #include "http/upstream_internal.h"
 
 uint32_t upstream_used(const struct upstream *u)

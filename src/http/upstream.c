@@ -1,4 +1,3 @@
-#include "http/internal.h"
 #include "http/upstream_internal.h"
 
 #define TICKET_BATCH(t) CONTAINER_OF(t, struct batch, ticket)

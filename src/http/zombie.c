@@ -1,6 +1,5 @@
 /* Zombies: calls whose caller has been answered and whose server is still at work. Binds
  * http/hangups.h to an upstream. */
-#include "http/internal.h"
 #include "http/upstream_internal.h"
 
 /* The longest that a slot stays charged for what is not known, whatever was seen. */

@@ -1,5 +1,4 @@
 /* On whose account a request's calls are: slots are shared fairly between accounts. */
-#include "flow/callers.h"
 #include "proxy/proxy.h"
 
 /* A field's value; who sends none is known by his address. */

@@ -1,5 +1,4 @@
 /* `gather` of a route as a map: the parts its requests become. */
-#include "http/upstream.h"
 #include "proxy/config_internal.h"
 
 static const char *const as_words[] = {

@@ -1,6 +1,5 @@
 #include "proxy/explain.h"
 
-#include "base/units.h"
 #include "flow/share.h"
 #include "obs/mask.h"
 #include "proxy/proxy.h"

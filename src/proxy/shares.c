@@ -1,7 +1,6 @@
 #include "proxy/shares.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "base/map.h"
 
