@@ -238,8 +238,6 @@ static void text_json(struct json *j, const struct words_entry *e)
 		json_null(j, "text");
 	if (e->coded ? e->text_len > 0 : !is_utf8(e))
 		json_base64(j, "base64", entry_text(e));
-	else
-		json_null(j, "base64");
 }
 
 static void entry_json(struct json *j, const struct words_entry *e, ns_t start)

@@ -67,9 +67,9 @@ void words_merge(struct words *w, const struct words *from);
 const struct words_entry *words_nth(struct words *w, uint32_t n);
 /* How many adds are no longer told by any entry (rule 1). */
 uint64_t words_dropped(const struct words *w);
-/* Array of {kind, status, count, first_ms, last_ms, text, base64, refusal}; times since `start`.
- * `kind` is "status" for an answer, else the error's label; status and text are null where there
- * is none. `base64` has the text's bytes where they are coded or no UTF-8. With `sample` where
+/* Array of {kind, status, count, first_ms, last_ms, text, refusal}; times since `start`. `kind`
+ * is "status" for an answer, else the error's label; status and text are null where there is
+ * none. With `base64`, the text's bytes, where they are coded or no UTF-8, and `sample` where
  * there is one. */
 void words_json(struct json *j, const char *key, struct words *w, ns_t start);
 
