@@ -108,6 +108,34 @@ static void test_zombie_becomes_a_ghost(void **state)
 	}
 }
 
+/* Longer than it was told to, while the longest call seen would still run. */
+static void test_ghost_of_a_server_that_takes_long(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job j;
+	cfg.drain_for = NS_S;
+	cfg.ghost_for = NS_S;
+	scene_init(&s, NULL, &cfg);
+	for (int round = 0; round < 2; round++) {
+		s.answer_in = round == 0 ? 6 * NS_S : 60 * NS_S;
+		job_init(&j, s.up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, round == 0 ? 7 * NS_S : NS_S);
+		if (round == 1)
+			job_abandon(&j);
+		job_fini(&j);
+	}
+	bed_run(&s.bed, 1100 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_GHOST), 1);
+	bed_run(&s.bed, 3800 * NS_MS);
+	assert_int_equal(scene_used(&s), 1);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_int_equal(scene_used(&s), 0);
+	scene_fini(&s);
+}
+
 /* A caller leaves in the middle of its body; the server may have begun at the head. Until a call
  * begun then would have ended, twice as long as any was seen to take, the slot is charged. */
 static void test_left_before_the_request_was_whole(void **state)
@@ -721,6 +749,7 @@ int main(void)
 		TEST(test_settling_by_round_trips),
 		TEST(test_zombie_drains_and_is_pooled),
 		TEST(test_zombie_becomes_a_ghost),
+		TEST(test_ghost_of_a_server_that_takes_long),
 		TEST(test_left_before_the_request_was_whole),
 		TEST(test_request_units_reuse_when_the_slab_is_full),
 		TEST(test_replay_at_the_limit),
