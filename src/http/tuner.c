@@ -107,6 +107,14 @@ bool tuner_is_cut(struct tuner *t, ns_t now)
 	return cut;
 }
 
+struct tuner_view tuner_view(struct tuner *t)
+{
+	lock(t);
+	struct tuner_view v = { limit_because(&t->limit), t->limit.since };
+	unlock(t);
+	return v;
+}
+
 static void steps_json(struct json *j, const struct limit *l)
 {
 	json_array(j, "shown");

@@ -87,11 +87,31 @@ static const struct advice advices[] = {
 	{ ERR_REQ_DEADLINE, "write Weir-Timeout with a unit: 800ms" },
 };
 
-const char *explain_advice(enum err why)
+/* Where the limit is found out: nobody can raise it. */
+static const struct advice found_out_advices[] = {
+	{ ERR_QUEUE_FULL, "send less, or let more wait (queue)" },
+	{ ERR_QUEUE_TIMEOUT, "send less, or let calls wait longer (queue-for)" },
+	{ ERR_LATE, "send less, or give calls more time (timeout, queue-for)" },
+	{ ERR_SHED, "send less; if abandoned calls hold the slots, see drain-share" },
+};
+
+static const char *find(const struct advice *from, size_t n, enum err why)
 {
-	for (size_t i = 0; i < ARRAY_LEN(advices); i++)
-		if (advices[i].why == why)
-			return advices[i].text;
+	for (size_t i = 0; i < n; i++)
+		if (from[i].why == why)
+			return from[i].text;
+	return NULL;
+}
+
+const char *explain_advice(enum err why, bool found_out)
+{
+	const char *text = NULL;
+	if (found_out)
+		text = find(found_out_advices, ARRAY_LEN(found_out_advices), why);
+	if (!text)
+		text = find(advices, ARRAY_LEN(advices), why);
+	if (text)
+		return text;
 	switch (err_fault(why)) {
 	case FAULT_CLIENT:
 		return "correct the request";
@@ -117,8 +137,13 @@ static void add_limit(struct text *t, const struct explain_record *r)
 		return;
 	}
 	text_addf(t, "%u of %s%u %ss were in use", r->used,
-		r->limit_auto ? "a found-out limit of " : "", r->limit,
+		r->limit_because ? "a found-out limit of " : "", r->limit,
 		r->unit == SLOT_UNIT_CONNECTION ? "connection" : "request");
+	if (!r->limit_because)
+		return;
+	text_addf(t, " (%s, for ", r->limit_because);
+	text_add_duration(t, r->limit_for);
+	text_add(t, ")");
 }
 
 static void add_span(struct text *t, ns_t span)
@@ -224,7 +249,9 @@ static void limits_json(struct json *j, const struct explain_record *r)
 		json_null(j, "limit");
 	else
 		json_int(j, "limit", r->limit);
-	json_cstr(j, "limit_from", r->limit_auto ? "auto" : "configuration");
+	json_cstr(j, "limit_from", r->limit_because ? "auto" : "configuration");
+	json_cstr(j, "limit_because", r->limit_because);
+	json_ms(j, "limit_for_ms", r->limit_because ? r->limit_for : NS_NEVER);
 	json_int(j, "used", r->used);
 	json_int(j, "waiting", (int64_t)r->waiting);
 	json_int(j, "queue", (int64_t)r->queue_max);
@@ -287,7 +314,7 @@ void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 	json_cstr(j, "decided_by", r->ours ? "weir" : "upstream");
 	json_cstr(j, "reason", r->ours ? err_label(r->why) : NULL);
 	json_str(j, "why", text_slice(&why));
-	json_cstr(j, "do", r->ours ? explain_advice(r->why) : NULL);
+	json_cstr(j, "do", r->ours ? explain_advice(r->why, r->limit_because) : NULL);
 	spans_json(j, r);
 	if (r->upstream[0])
 		limits_json(j, r);

@@ -92,7 +92,9 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add_duration(&body, paused_for(r, client));
 		text_add(&body, " more");
 	}
-	text_addf(&body, " (%s)\nto do: %s\n", err_label(why), explain_advice(why));
+	bool found_out = r && r->upstream && upstream_tuner(r->upstream);
+	text_addf(&body, " (%s)\nto do: %s\n", err_label(why),
+		explain_advice(why, found_out));
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);
 	if (status == 503)

@@ -94,7 +94,11 @@ static void note_limits(
 	const struct queue *queue = upstream_queue(u);
 	const struct share *share = slots->share;
 	r->limit = slots_limit(slots);
-	r->limit_auto = upstream_tuner(u) != NULL;
+	if (upstream_tuner(u)) {
+		struct tuner_view v = tuner_view(upstream_tuner(u));
+		r->limit_because = v.because;
+		r->limit_for = r->ended_at - v.since;
+	}
 	r->unit = slots->unit;
 	r->abandon = upstream_abandon_label(
 		upstream_abandon(u), hangups_frees(upstream_hangups(u)));

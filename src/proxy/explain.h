@@ -60,9 +60,10 @@ struct explain_record {
 	struct brake_plea plea; /* the server's latest, while calls wait for its end */
 	ns_t paused_for;        /* so long they would have; 0: not at all */
 	uint32_t endpoints, endpoints_out; /* as it ended */
-	bool limit_auto;
-	const char *abandon; /* what becomes of calls that nobody waits for */
-	ns_t longest;        /* call; 0: none yet */
+	const char *limit_because; /* of one that is found out; NULL: it is configured */
+	ns_t limit_for;            /* the same: for so long that had been so */
+	const char *abandon;       /* what becomes of calls that nobody waits for */
+	ns_t longest;              /* call; 0: none yet */
 	enum slot_unit unit;
 };
 
@@ -83,8 +84,9 @@ void explain_name(struct proxy *p, struct exchange *x);
 /* "Weir-Id: ...\r\n" and, on the route's request, Server-Timing: of the exchange so far. */
 void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x);
 
-/* What a person can change so that weir need not answer so. Never NULL. */
-const char *explain_advice(enum err why);
+/* What a person can change so that weir need not answer so; found_out: the limit is. Never
+ * NULL. */
+const char *explain_advice(enum err why, bool found_out);
 /* What decided, in one sentence. */
 void explain_why(struct text *t, const struct explain_record *r);
 /* The members of weir.explain/1. */

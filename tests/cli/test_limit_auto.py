@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from verbs import WEIR, Verb, eventually, gauges_at_zero
+from verbs import WEIR, Verb, ask, eventually, gauges_at_zero, get
 
 
 @contextlib.contextmanager
@@ -45,6 +45,11 @@ def test_a_wall(tmp_path):
         with callers(proxy, "400/s"):
             eventually(lambda: learned(proxy)[0]["state"] == "wall")
             auto, s = learned(proxy)
+            refused = eventually(lambda: (lambda r: r.status == 503 and r)(get(proxy)))
+            e = ask(proxy.admin, f"/explain?id={refused.headers['Weir-Id']}")
+        assert "of a found-out limit of 1" in e["why"] and "the server refused" in e["why"]
+        assert "refused" in e["limits"]["limit_because"] and e["limits"]["limit_for_ms"] > 0
+        assert "raise limit" not in e["do"]
         assert 10 <= auto["wall"] <= 13 and auto["knee"] is None and auto["shown"] == []
         assert "refused" in auto["because"] and s["calls"]["refused"] >= 1
         gauges_at_zero(proxy)

@@ -119,6 +119,15 @@ static void test_why(void **state)
 		"waiting for an answer");
 	r = (struct explain_record){ .status = 500 };
 	assert_why(&r, "the upstream answered 500");
+	r = (struct explain_record){
+		.ours = true, .why = ERR_LATE, .limit = 12, .used = 12
+	};
+	r.limit_because = "the server refused a call above it";
+	r.limit_for = 3 * NS_S;
+	assert_why(&r,
+		"a slot would come too late for an answer in time: 12 of a found-out "
+		"limit of 12 connections were in use (the server refused a call "
+		"above it, for 3 s)");
 }
 
 static void test_every_reason_can_be_acted_on(void **state)
@@ -128,7 +137,9 @@ static void test_every_reason_can_be_acted_on(void **state)
 		enum err e = (enum err)i;
 		if (err_status(e) && err_fault(e) != FAULT_NOBODY)
 			assert_string_not_equal(
-				explain_advice(e), "nothing has to be changed");
+				explain_advice(e, false), "nothing has to be changed");
+		/* nobody can raise what is found out */
+		assert_null(strstr(explain_advice(e, true), "raise limit"));
 	}
 }
 
