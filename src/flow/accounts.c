@@ -4,6 +4,7 @@ void accounts_init(struct accounts *a)
 {
 	*a = (struct accounts){ .empty_since = 0 };
 	callers_init(&a->all, 0);
+	a->all.max = 0; /* of each that is tied its own */
 	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++)
 		list_init(&a->active[p]);
 }
@@ -17,6 +18,9 @@ void callers_tie(struct callers *own, struct accounts *a)
 {
 	CHECK(own->count == 0 && !own->accounts);
 	own->accounts = a;
+	a->lock(a);
+	a->all.max += own->max;
+	a->unlock(a);
 }
 
 /* What this thread has found out, it brings with it. */

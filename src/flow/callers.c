@@ -326,7 +326,7 @@ static struct caller *find_or_make(
 {
 	struct list *bucket = &all->buckets[key % CALLERS_BUCKETS];
 	struct caller *c = bucket_find(bucket, key, priority);
-	if (!c && all->count >= CALLERS_MAX) {
+	if (!c && all->count >= all->max) {
 		key = SHARED_KEY;
 		bucket = &all->buckets[key % CALLERS_BUCKETS];
 		c = bucket_find(bucket, key, priority);
@@ -378,7 +378,7 @@ void callers_forget(struct callers *own, ns_t now)
 
 void callers_init(struct callers *all, uint32_t limit)
 {
-	*all = (struct callers){ .limit = limit };
+	*all = (struct callers){ .limit = limit, .max = CALLERS_MAX };
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++)
 		list_init(&all->buckets[b]);
 }
@@ -386,12 +386,13 @@ void callers_init(struct callers *all, uint32_t limit)
 void callers_fini(struct callers *own)
 {
 	own->soon = 0;
-	(void)callers_enter(own);
+	struct callers *all = callers_enter(own);
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
 		LIST_EACH (&own->buckets[b], n, after) {
 			CHECK(is_idle(CALLER(n)) && !CALLER(n)->fronts);
 			free_caller(own, &own->buckets[b], CALLER(n));
 		}
 	}
+	all->max -= own->accounts ? CALLERS_MAX : 0;
 	callers_leave(own);
 }

@@ -19,7 +19,8 @@
  *            fair share may also take what is kept for others.
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
  *         3. The need seen of late fades by half each CALLERS_FADE_FOR.
- *         4. Past CALLERS_MAX further callers share one place.
+ *         4. Past CALLERS_MAX (over several threads, so many for each) further callers share one
+ *            place.
  *         5. Of several threads each has its own; tied together (flow/accounts.h) all this holds over
  *            all of them.
  * COST    O(1) a call; callers_refresh O(callers). Some 150 bytes a caller; one that holds nothing,
@@ -66,6 +67,7 @@ struct caller {
 struct callers {
 	struct list buckets[CALLERS_BUCKETS];
 	uint32_t count;    /* in the buckets */
+	uint32_t max;      /* of them */
 	uint32_t claiming; /* with a need of late */
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */

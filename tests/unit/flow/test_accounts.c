@@ -153,6 +153,18 @@ static void test_an_account_outlives_one_of_its_fronts(void **state)
 	assert_int_equal(accounts.all.count, 0);
 }
 
+/* A thread on which nothing happens any more keeps what it has, and takes no place of others. */
+static void test_each_thread_has_room_for_as_many(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < CALLERS_MAX; i++)
+		(void)find(0, i);
+	struct caller *a = find(1, CALLERS_MAX), *b = find(1, CALLERS_MAX + 1);
+	assert_ptr_not_equal(caller_account(a), caller_account(b));
+	assert_int_equal(accounts.all.count, CALLERS_MAX + 2);
+	assert_ptr_equal(find(0, CALLERS_MAX + 2), find(0, CALLERS_MAX + 3));
+}
+
 static void test_soon_is_of_all(void **state)
 {
 	(void)state;
@@ -308,6 +320,7 @@ int main(void)
 		WITH(test_demand_is_added_up),
 		WITH(test_nothing_is_forgotten_while_one_waits_elsewhere),
 		WITH(test_an_account_outlives_one_of_its_fronts),
+		WITH(test_each_thread_has_room_for_as_many),
 		WITH(test_soon_is_of_all),
 		WITH(test_ahead_is_over_all_threads),
 		WITH(test_turns),
