@@ -499,25 +499,11 @@ static void seat_upstream(struct target *t, struct upstream_cfg *up)
 	up->on_mind = on_mind;
 	up->on_fin = on_fin;
 	up->on_mind_ctx = t;
-	up->share = t->share;
 	up->seat = t->proxy->seat.nth;
 	up->mail = t->proxy->seat.mail;
 	up->ports = t->proxy->seat.ports;
-	up->tuner = NULL;
-	up->brake = NULL;
-	up->hangups = NULL;
-	up->vitals = NULL;
-	up->books = NULL;
-	if (t->share) {
-		up->hangups = shares_hangups(t->proxy->seat.shares, t->key);
-		up->vitals = shares_vitals(t->proxy->seat.shares, t->key);
-		up->books = shares_books(t->proxy->seat.shares, t->key);
-	}
-	if (up->pause_max && t->share)
-		up->brake = shares_brake(t->proxy->seat.shares, t->key);
-	if (up->limit_auto && t->share)
-		up->tuner = shares_tuner(
-			t->proxy->seat.shares, t->key, up->limit, proxy_now(t->proxy));
+	if (t->share)
+		shares_fill(t->proxy->seat.shares, t->key, up, proxy_now(t->proxy));
 }
 
 /* Takes `key`, and the names that were found for it. */

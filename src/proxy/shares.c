@@ -8,7 +8,7 @@ struct entry {
 	struct map_node node; /* by `key` */
 	char *key;
 	struct share *share;
-	struct tuner *tuner; /* NULL: not asked for yet */
+	struct tuner *tuner; /* NULL: not wanted yet */
 	struct brake *brake; /* the same */
 	struct hangups *hangups;
 	struct vitals *vitals;
@@ -42,18 +42,11 @@ void shares_free(struct shares **handle)
 	*handle = NULL;
 }
 
-/* Locked, as all below. NULL: nobody has taken it. */
+/* Locked. NULL: nobody has taken it. */
 static struct entry *find(const struct shares *s, const char *key)
 {
 	struct map_node *n = map_get(&s->entries, key);
 	return n ? CONTAINER_OF(n, struct entry, node) : NULL;
-}
-
-static struct entry *taken(const struct shares *s, const char *key)
-{
-	struct entry *e = find(s, key);
-	CHECK(e);
-	return e;
 }
 
 static struct entry *add(struct shares *s, const char *key)
@@ -80,50 +73,22 @@ struct share *shares_take(struct shares *s, const char *key)
 	return share;
 }
 
-struct tuner *shares_tuner(struct shares *s, const char *key, uint32_t max, ns_t now)
+void shares_fill(struct shares *s, const char *key, struct upstream_cfg *up, ns_t now)
 {
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = taken(s, key);
-	if (!e->tuner)
-		e->tuner = tuner_new(max, now);
-	struct tuner *tuner = e->tuner;
-	pthread_mutex_unlock(&s->lock);
-	return tuner;
-}
-
-struct brake *shares_brake(struct shares *s, const char *key)
-{
-	pthread_mutex_lock(&s->lock);
-	struct entry *e = taken(s, key);
-	if (!e->brake)
+	struct entry *e = find(s, key);
+	CHECK(e);
+	if (up->limit_auto && !e->tuner)
+		e->tuner = tuner_new(up->limit, now);
+	if (up->pause_max && !e->brake)
 		e->brake = brake_new();
-	struct brake *brake = e->brake;
+	up->share = e->share;
+	up->tuner = up->limit_auto ? e->tuner : NULL;
+	up->brake = up->pause_max ? e->brake : NULL;
+	up->hangups = e->hangups;
+	up->vitals = e->vitals;
+	up->books = e->books;
 	pthread_mutex_unlock(&s->lock);
-	return brake;
-}
-
-/* Its taker keeps it there. */
-static struct entry *entry_of(struct shares *s, const char *key)
-{
-	pthread_mutex_lock(&s->lock);
-	struct entry *e = taken(s, key);
-	pthread_mutex_unlock(&s->lock);
-	return e;
-}
-
-struct hangups *shares_hangups(struct shares *s, const char *key)
-{
-	return entry_of(s, key)->hangups;
-}
-
-struct vitals *shares_vitals(struct shares *s, const char *key)
-{
-	return entry_of(s, key)->vitals;
-}
-
-struct books *shares_books(struct shares *s, const char *key)
-{
-	return entry_of(s, key)->books;
 }
 
 void shares_give(struct shares *s, const char *key, struct share **handle)
@@ -133,7 +98,8 @@ void shares_give(struct shares *s, const char *key, struct share **handle)
 	if (!share)
 		return;
 	pthread_mutex_lock(&s->lock);
-	struct entry *e = taken(s, key);
+	struct entry *e = find(s, key);
+	CHECK(e);
 	if (--e->takers == 0) {
 		map_remove(&s->entries, &e->node);
 		share_unref(&e->share);

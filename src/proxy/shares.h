@@ -1,37 +1,26 @@
 /*
- * shares: the limits that the threads of a process have in common, by whose they are.
+ * shares: what the threads of a process have in common of each API: its limit (flow/share.h),
+ * and what they learn of it together (tuner, brake, hangups, vitals, books).
  *
- * MODEL   A key says whose limit it is (an upstream by its name, unit and URLs). All who take
- *         the same key while somebody has it get the same share, on whatever thread and of
- *         whatever configuration: so a limit holds across threads and across reloads.
- * OWNS    the share is the takers': it goes with the last shares_give.
+ * MODEL   A key says which API (an upstream by its name, unit and URLs). All who take the same
+ *         key while somebody has it get the same, on whatever thread and of whatever
+ *         configuration: so a limit holds across threads and across reloads.
+ * OWNS    all of it is the takers': it goes with the last shares_give.
  * CONTEXT any thread. For what is rare: a lock is taken.
  */
 #ifndef WEIR_PROXY_SHARES_H
 #define WEIR_PROXY_SHARES_H
 
-#include "http/books.h"
-#include "http/brake.h"
-#include "http/hangups.h"
-#include "http/tuner.h"
-#include "http/vitals.h"
-#include "flow/share.h"
+#include "http/upstream.h"
 
 struct shares;
 
 struct shares *shares_new(uint32_t seats);
 void shares_free(struct shares **s); /* CHECKs that all were given back */
 MUST_USE struct share *shares_take(struct shares *s, const char *key);
-/* The one that finds the share's limit out, made if there is none; borrowed for as long as the
- * share. */
-struct tuner *shares_tuner(struct shares *s, const char *key, uint32_t max, ns_t now);
-/* The same of the pauses that the server asks for. */
-struct brake *shares_brake(struct shares *s, const char *key);
-/* Of what is learned of hang-ups, and of the places. */
-struct hangups *shares_hangups(struct shares *s, const char *key);
-struct vitals *shares_vitals(struct shares *s, const char *key);
-/* And of the accounts that its slots are on. */
-struct books *shares_books(struct shares *s, const char *key);
+/* Of a key that is taken, into the cfg of one of its upstreams: the share, and what is learned in
+ * common; borrowed for as long as the share. The tuner and the brake are made when first wanted. */
+void shares_fill(struct shares *s, const char *key, struct upstream_cfg *up, ns_t now);
 void shares_give(
 	struct shares *s, const char *key, struct share **share); /* fine with NULL */
 
