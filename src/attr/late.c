@@ -24,6 +24,11 @@ bool late_asks(const struct late *l)
 	return l->open > 0;
 }
 
+bool late_is_ahead(const struct late *l, uint64_t counted)
+{
+	return l->spare + counted > l->counted + l->explained;
+}
+
 static uint64_t take(uint64_t *from, uint64_t n)
 {
 	uint64_t taken = n < *from ? n : *from;

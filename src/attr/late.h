@@ -27,6 +27,8 @@ void late_init(struct late *l, uint64_t counted);
 void late_add(struct late *l, enum close_late_part part);
 /* Whether the count is worth reading now: some record asks for it. */
 bool late_asks(const struct late *l);
+/* More was counted than records have explained: theirs may still be on the way. */
+bool late_is_ahead(const struct late *l, uint64_t counted);
 /* The end of a batch: `counted` is what the kernel says now. */
 enum close_late late_judge(struct late *l, uint64_t counted);
 /* Whatever no record has come for by now was lost. */

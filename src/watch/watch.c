@@ -11,7 +11,13 @@
 #include "watch/report.h"
 #include "watch/screen.h"
 
-enum { STATUS_FAILED = 1, STATUS_MISUSE = 2, DEATHS_AT_ONCE = 256, TOP_OF_TEXT = 10 };
+enum {
+	STATUS_FAILED = 1,
+	STATUS_MISUSE = 2,
+	DEATHS_AT_ONCE = 256,
+	RECORDS_BEHIND_MS = 5,
+	TOP_OF_TEXT = 10
+};
 
 #define EVERY_MIN (100 * NS_MS)
 
@@ -68,7 +74,7 @@ struct watcher {
 	struct closes interval, since_start;
 	struct ends ends;
 	struct late late;
-	struct death batch[DEATHS_AT_ONCE];
+	struct death batch[2 * DEATHS_AT_ONCE];
 	uint32_t n_batch;
 	ns_t interval_begin, begin;
 	uint64_t looks;
@@ -264,28 +270,52 @@ static void count_death(struct watcher *w, const struct death *d)
 		may_be_an_end(w, &d->record, d->side, &told);
 }
 
-static void judge_batch(struct watcher *w)
+static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 {
-	enum close_late late = LATE_NOT_ASKED;
+	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
+	struct death one,
+		*d = w->n_batch < ARRAY_LEN(w->batch) ? &w->batch[w->n_batch++] : &one;
+
+	d->record = *s;
+	look_up(w, d);
+	if (d == &one)
+		count_death(w, d);
+}
+
+static void read_records(struct watcher *w)
+{
+	/* An error is an overrun, and counted. */
+	enum err e = diag_deaths_read(w->deaths, &w->on_death, DEATHS_AT_ONCE);
+	(void)e;
+}
+
+/* The kernel counts at once, and sends its records from a queue of work. */
+static enum close_late judge_late(struct watcher *w)
+{
+	struct pollfd fd = { .fd = diag_deaths_fd(w->deaths), .events = POLLIN };
 	uint64_t counted;
 
-	if (late_asks(&w->late) && diag_net_aborts_on_data(&w->net, &counted) == ERR_OK)
-		late = late_judge(&w->late, counted);
+	if (!late_asks(&w->late) || diag_net_aborts_on_data(&w->net, &counted) != ERR_OK)
+		return LATE_NOT_ASKED;
+	for (int i = 0; i < 3 && late_is_ahead(&w->late, counted); i++) {
+		if (poll(&fd, 1, RECORDS_BEHIND_MS) <= 0)
+			break;
+		read_records(w);
+	}
+	return late_judge(&w->late, counted);
+}
+
+static void read_deaths(struct watcher *w)
+{
+	enum close_late late;
+
+	read_records(w);
+	late = judge_late(w);
 	for (uint32_t i = 0; i < w->n_batch; i++) {
 		w->batch[i].found.late = late;
 		count_death(w, &w->batch[i]);
 	}
 	w->n_batch = 0;
-}
-
-static void on_death(struct diag_visitor *v, const struct diag_sock *s)
-{
-	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
-
-	if (w->n_batch == DEATHS_AT_ONCE)
-		judge_batch(w);
-	w->batch[w->n_batch].record = *s;
-	look_up(w, &w->batch[w->n_batch++]);
 }
 
 /* Staying. */
@@ -307,13 +337,8 @@ static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 			continue;
 		if (fds[0].revents)
 			return WAIT_STOP;
-		if (fds[1].revents) {
-			/* An error is an overrun, and counted. */
-			enum err e = diag_deaths_read(
-				w->deaths, &w->on_death, DEATHS_AT_ONCE);
-			(void)e;
-			judge_batch(w);
-		}
+		if (fds[1].revents)
+			read_deaths(w);
 	}
 }
 

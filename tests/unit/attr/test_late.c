@@ -31,7 +31,10 @@ static void what_others_explain_is_taken_off(void **state)
 
 	(void)state;
 	late_init(&l, 0);
-	assert_int_equal(batch(&l, 1, 2, 2), LATE_NONE);
+	late_add(&l, LATE_PART_EXPLAINED);
+	assert_false(late_is_ahead(&l, 1));
+	assert_true(late_is_ahead(&l, 2));
+	assert_int_equal(batch(&l, 1, 1, 2), LATE_NONE);
 	assert_int_equal(batch(&l, 1, 2, 5), LATE_ALL);
 }
 
