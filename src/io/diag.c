@@ -145,6 +145,7 @@ static void info_read(struct diag_sock *out, const struct nlattr *attr)
 	out->info = (struct diag_info){
 		.last_sent_ms = k.tcpi_last_data_sent,
 		.last_recv_ms = k.tcpi_last_data_recv,
+		.last_ack_ms = k.tcpi_last_ack_recv,
 		.bytes_acked = k.tcpi_bytes_acked,
 		.bytes_received = k.tcpi_bytes_received,
 		.bytes_sent = k.tcpi_bytes_sent,

@@ -71,6 +71,8 @@ struct diag_info {
 	uint32_t last_sent_ms, last_recv_ms; /* since data was last sent, received; a
 						side that never did: since the
 						connection began */
+	uint32_t last_ack_ms;    /* since the last segment that was not out of place: the
+				 peer's FIN, when nothing was sent after it */
 	uint64_t bytes_acked;    /* of ours; counts FIN, and SYN on the side that
 				    connected */
 	uint64_t bytes_received; /* in order; counts the peer's FIN */

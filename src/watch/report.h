@@ -45,12 +45,17 @@ struct report {
 	const struct diag_counters *counters; /* since the namespace began */
 	const struct diag_counters *before;   /* one interval ago; NULL: a first look */
 	const struct diag_report *dump;
+	uint32_t
+		close_wait_old; /* of CLOSE_WAIT, where there are many: a second or more */
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
 	uint32_t top;
 	struct warnings warnings;
 };
 
+enum { REPORT_CLOSE_WAIT_MANY = 100 };
+
+uint32_t report_close_wait(const struct tally *t);
 /* Fills r->warnings from the rest. Only what the figures prove. */
 void report_warn(struct report *r);
 

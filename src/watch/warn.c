@@ -4,7 +4,6 @@
 #include "watch/report.h"
 
 enum {
-	CLOSE_WAIT_MANY = 100,
 	TIME_WAIT_MANY = 1000,
 	NEAR_PERCENT = 80, /* of the way to the cliff */
 };
@@ -196,22 +195,35 @@ static void warn_fin_wait2(struct report *r)
 	say(add(r, LEVEL_NOTE, "fin-wait2-counted-as-time-wait"), &t);
 }
 
-static void warn_close_wait(struct report *r)
+uint32_t report_close_wait(const struct tally *t)
 {
 	uint32_t n = 0;
-	struct text t;
 
 	for (int side = 0; side < SIDE_COUNT; side++)
-		n += r->tally->side[side].by_state[DIAG_CLOSE_WAIT];
-	if (n < CLOSE_WAIT_MANY)
+		n += t->side[side].by_state[DIAG_CLOSE_WAIT];
+	return n;
+}
+
+/* A busy program has some on their way to close at any moment. */
+static void warn_close_wait(struct report *r)
+{
+	uint32_t n = report_close_wait(r->tally);
+	bool old = r->close_wait_old >= REPORT_CLOSE_WAIT_MANY;
+	struct text t;
+
+	if (n < REPORT_CLOSE_WAIT_MANY)
 		return;
 	text_init(&t);
 	text_add_count(&t, n);
-	text_add(&t,
-		" sockets are in CLOSE_WAIT: the peer has hung up, the program here "
-		"has not closed. It works on answers nobody waits for, or forgets to "
-		"close.");
-	say(add(r, LEVEL_WARNING, "close-wait"), &t);
+	text_add(&t, " sockets are in CLOSE_WAIT: the peer has hung up, the program here "
+		     "has not closed. ");
+	if (old)
+		text_add(
+			&t, "It works on answers nobody waits for, or forgets to close.");
+	else
+		text_addf(&t, "All but %u have been so for less than a second.",
+			(unsigned)r->close_wait_old);
+	say(add(r, old ? LEVEL_WARNING : LEVEL_NOTE, "close-wait"), &t);
 }
 
 static void warn_listeners(struct report *r)

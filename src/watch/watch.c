@@ -63,6 +63,7 @@ struct watcher {
 	struct diag_net net;
 	struct diag_ports ports;
 	struct diag_report dump;
+	uint32_t close_wait_old;
 	struct diag_counters counters, before;
 	struct snap snap;
 	struct tally tally;
@@ -145,6 +146,36 @@ static bool look_failed(const char *what, enum err e, struct problem *p)
 	return problem_set(p, "cannot read %s: %s", what, err_text(e));
 }
 
+/* Ages cost a second dump: asked for only where they decide something. */
+struct ages {
+	struct diag_visitor visitor;
+	uint32_t old;
+};
+
+static void on_age(struct diag_visitor *v, const struct diag_sock *s)
+{
+	struct ages *a = CONTAINER_OF(v, struct ages, visitor);
+
+	a->old += s->has_info && s->info.last_ack_ms >= 1000;
+}
+
+static void on_ages_again(struct diag_visitor *v)
+{
+	CONTAINER_OF(v, struct ages, visitor)->old = 0;
+}
+
+static uint32_t close_wait_old(struct watcher *w)
+{
+	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_CLOSE_WAIT), .info = true };
+	struct ages a = { .visitor = { on_age, on_ages_again } };
+	struct diag_report dump;
+
+	if (report_close_wait(&w->tally) < REPORT_CLOSE_WAIT_MANY ||
+		diag_dump(w->diag, &ask, &a.visitor, &dump) != ERR_OK)
+		return 0;
+	return a.old;
+}
+
 static bool look(struct watcher *w, struct problem *p)
 {
 	const struct diag_ask ask = { .states = DIAG_ALL_STATES };
@@ -164,6 +195,7 @@ static bool look(struct watcher *w, struct problem *p)
 		return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
 	w->now = clock_now();
 	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
+	w->close_wait_old = close_wait_old(w);
 	if (w->opt->processes) {
 		const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports,
 			w->now };
@@ -198,6 +230,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.counters = &w->counters,
 		.before = w->looks > 1 ? &w->before : NULL,
 		.dump = &w->dump,
+		.close_wait_old = w->close_wait_old,
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
 		.top = top_of(w->opt),

@@ -331,6 +331,25 @@ def test_a_full_backlog_is_named(pair):
     assert report["warnings"][0]["destination"] == f"{address[0]}:{address[1]}"
 
 
+def test_a_crowd_in_close_wait_is_a_fault_only_when_it_stays(pair):
+    p = Pair(pair)
+    held = [p.connect() for _ in range(100)]
+    for c, _ in held:
+        c.close()
+    settle(p.server, {"CLOSE-WAIT": 100})
+    levels = []
+
+    def stays():
+        warnings = {w["id"]: w["level"] for w in p.server.watch()["warnings"]}
+        levels.append(warnings["close-wait"])
+        return levels[-1] == "warning"
+    eventually(stays)
+    assert set(levels[:-1]) <= {"note"}
+    held.pop()[1].close()
+    settle(p.server, {"CLOSE-WAIT": 99})
+    assert "close-wait" not in warning_ids(p.server.watch())
+
+
 # ---- programs ------------------------------------------------------------------------------
 
 def test_programs_are_named(pair):
