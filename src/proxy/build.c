@@ -62,7 +62,7 @@ void proxy_fill_server(const struct proxy_options *o, struct server_cfg *s)
 
 static void on_reap(struct timer *t)
 {
-	plan_reap(CONTAINER_OF(t, struct proxy, reap));
+	targets_reap(CONTAINER_OF(t, struct proxy, reap));
 }
 
 void proxy_start(
@@ -103,7 +103,7 @@ void proxy_unmake(struct proxy *p)
 	plan_unref(p->plan);
 	p->plan = NULL;
 	io_timer_stop(p->worker.loop, &p->reap);
-	plan_free_targets(p);
+	targets_free(p);
 	dns_free(&p->dns);
 	mem_free(p->dns_servers);
 	slab_fini(&p->forwards);

@@ -75,7 +75,7 @@ static void host_free(struct egress_host *h)
 {
 	CHECK(h->users == 0 && h->waits.len == 0);
 	if (h->up.target)
-		plan_give_target(h->proxy, h->up.target);
+		target_give(h->proxy, h->up.target);
 	names_free(&h->up.names);
 	mem_free(h->up.guard);
 	mem_free(h->name);
@@ -150,7 +150,7 @@ static void host_fill(struct egress_host *h, const struct plan *plan)
 
 static void host_ready(struct egress_host *h)
 {
-	h->up.target = plan_take_target(h->proxy, &h->up);
+	h->up.target = target_take(h->proxy, &h->up);
 	h->route.upstream = h->up.target->up;
 }
 
@@ -160,7 +160,7 @@ static void on_settled(void *ctx);
 static void host_look_up(struct egress_host *h)
 {
 	struct proxy *p = h->proxy;
-	if (!plan_has_target(p, &h->up)) {
+	if (!target_is_there(p, &h->up)) {
 		struct guard *g = mem_zalloc(sizeof(*g));
 		*g = (struct guard){ p, h->want };
 		h->up.guard = g;

@@ -43,7 +43,7 @@ bool plan_look_up(
 		return false;
 	for (uint32_t i = 0; i < plan->upstream_count; i++) {
 		struct plan_upstream *u = &plan->upstreams[i];
-		if (p->plan && plan_has_target(p, u))
+		if (p->plan && target_is_there(p, u))
 			continue; /* known already */
 		u->names = names_new(&(struct names_cfg){ .loop = loop,
 			.dns = plan->dns ? plan->dns : p->dns,

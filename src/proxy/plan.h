@@ -134,15 +134,6 @@ bool plan_path_is_clear(
 
 /* What the options say about requests. */
 void plan_fill_route(struct route *r, const struct proxy_options *o);
-/* The target for these URLs, made if there is none: it takes u's names then. To be given up
- * again, upon which it is retired if nobody else has it. */
-struct target *plan_take_target(struct proxy *p, struct plan_upstream *u);
-void plan_give_target(struct proxy *p, struct target *t);
-/* Retired or not; NULL: there is none. */
-struct target *plan_find_target(const struct proxy *p, const char *key);
-/* One that will be there when the plan is opened: a retired one may end before. */
-bool plan_has_target(struct proxy *p, const struct plan_upstream *u);
-
 /* --- lookup.c --- */
 /*
  * Looks up the names of those upstreams that are not there yet. plan.on_found comes when each
@@ -157,8 +148,17 @@ MUST_USE bool plan_check_names(struct plan *plan, struct text *warnings);
 /* Its resolver is the proxy's from now on. */
 void plan_open_dns(struct plan *plan, struct proxy *p);
 
-/* Retired targets that nothing is left of end here; true: there are others still. */
-bool plan_reap(struct proxy *p);
-void plan_free_targets(struct proxy *p);
+/* --- target.c --- */
+/* The target for these URLs, made if there is none: it takes u's names then. To be given up
+ * again, upon which it is retired if nobody else has it. */
+struct target *target_take(struct proxy *p, struct plan_upstream *u);
+void target_give(struct proxy *p, struct target *t);
+/* Retired or not; NULL: there is none. */
+struct target *target_find(const struct proxy *p, const char *key);
+/* One that will be there when the plan is opened: a retired one may end before. */
+bool target_is_there(const struct proxy *p, const struct plan_upstream *u);
+/* Retired targets that nothing is left of end here; others are looked at again later. */
+void targets_reap(struct proxy *p);
+void targets_free(struct proxy *p);
 
 #endif

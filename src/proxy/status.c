@@ -229,7 +229,7 @@ static void json_upstreams(struct json *j, const struct proxy *p, const struct r
 		}
 		json_bool(j, "retired", t->retired);
 		/* What hand 0 alone looks up, or is one over all hands. */
-		const struct target *own = plan_find_target(p, t->key);
+		const struct target *own = target_find(p, t->key);
 		struct tuner *tuner = own ? upstream_tuner(own->up) : NULL;
 		names_json(j, "names", own ? own->names : NULL);
 		json_limit(j, &t->gauges, unit_text(t->unit));
