@@ -10,23 +10,29 @@
  *         test: calls begun since the last one that has ended was, all of them still at work, are
  *         by it as unlikely as the product of their chances of lasting so long. Below
  *         CHANCE_REFUTED it is wrong by now, and counts for a hundredth.
+ *         How many come free is less sure the more calls differ, if each is drawn by itself. Where
+ *         they take turns (every fifth is a long one) it is surer by far. So it is tried: each
+ *         time that some calls have ended, how many did is set against what their chances, summed
+ *         over all that were at work, had said (the compensator of a counting process; Aalen,
+ *         1978). The mean square of the differences over their variance is `scatter`: 1 of calls
+ *         that are drawn, next to 0 of calls in turns.
  * RULES   1. Every call that was sent counts, whoever still waits for it: durations are not cut
  *            at anybody's deadline. Refusals and failures are no durations.
  *         2. With no evidence every chance is 1: what is not known is tried.
  *         3. chance_within never falls as the time grows.
  *         4. Answers are of the last chance_refresh; it is the app's to call it often enough.
  * COST    chance_done O(1); chance_refresh O(CHANCE_SPANS); chance_frees about 4 µs when first
- *         asked of a span after a refresh, then O(1); 20 KiB.
+ *         asked of a span after a refresh, then O(1); 100 KiB.
  */
 #ifndef WEIR_FLOW_CHANCE_H
 #define WEIR_FLOW_CHANCE_H
 
 #include "base/base.h"
 
-/* The first ends at 1.05 ms, then sixteen an octave; the last begins at 18 minutes. (With four the
- * moment at which a call of 4 s ends would be known to 0.7 s, and a call that waits for it would
- * be refused, or wait for nothing.) */
-#define CHANCE_SPANS 322
+/* The first ends at 1.05 ms, then 64 an octave; the last begins at 18 minutes. (With sixteen the
+ * moment at which a call of 4 s ends would be known to 0.13 s, of the half a second that another one
+ * may wait for it, and by test_hold.c's model 7 % more would be taken to come free than do.) */
+#define CHANCE_SPANS 1282
 #define CHANCE_STEPS 32 /* of a time within which slots come free */
 
 /* Where every fifth call is a long one, one in 1.6e6 runs of calls begins with nine of them: at a
@@ -50,6 +56,10 @@ struct chance {
 		     1]; /* mean ns at work until then, of all that are begun */
 	/* Within a time that ends where the span begins; mean below 0: not asked yet. */
 	struct chance_frees frees[CHANCE_SPANS + 1];
+	/* Since scatter was reckoned last: calls that ended in the span, and those that were in
+	 * it then, less those in it of whom nobody knows more. */
+	double ends[CHANCE_SPANS], were[CHANCE_SPANS];
+	double scatter_sum, scatter_weight; /* of trials, faded */
 	double evidence; /* calls, faded: those that ended, and those that run */
 	double ended;    /* of them, those that ended */
 	ns_t mean;
@@ -79,6 +89,9 @@ double chance_within(const struct chance *c, ns_t time);
 /* The least time within which the chance is at least p; NS_NEVER: there is none. 0 without
  * evidence. */
 ns_t chance_time_for(const struct chance *c, double p);
+/* Of how many come free, the variance over what it would be of calls drawn one by one: 1 until
+ * it is known to be less. */
+double chance_scatter(const struct chance *c);
 /*
  * How many slots are expected to come free within `time`, when each that does is taken at once by
  * a call like those before: from the ages of the calls that run (a renewal process; Cox, 1962).

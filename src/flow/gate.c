@@ -7,7 +7,7 @@
 
 void gate_init(struct gate *g, struct chance *calls, struct chance *slots)
 {
-	*g = (struct gate){ .calls = calls, .slots = slots, .margin = 1 };
+	*g = (struct gate){ .calls = calls, .slots = slots, .margin = GATE_MARGIN_FIRST };
 }
 
 static bool probe_is_due(const struct gate *g, uint32_t limit, ns_t now)
@@ -54,7 +54,9 @@ static bool comes_in_time(
 	struct chance_frees frees = all_frees(g, call, spare);
 	grow(&frees, limit, call->doubles_in, spare);
 	double sure = frees.mean - g->margin * sqrt(frees.variance);
-	if (call->ahead == 0 && call->share >= 1 && frees.none <= GATE_NEXT_FAILS)
+	if (frees.none > fmin(1.0 / limit, GATE_NEXT_FAILS))
+		return false;
+	if (call->ahead == 0 && call->share >= 1)
 		return true;
 	return (double)call->ahead + 1 <= sure * call->share;
 }

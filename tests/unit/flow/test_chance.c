@@ -241,7 +241,7 @@ static void test_the_unseen_is_not_near(void **state)
 	assert_true(soon.mean > 0.5 && soon.mean < 5);
 }
 
-/* Calls that all take 4 s end when they are 4 s old, and not a quarter of a second before. */
+/* Calls that all take 4 s end when they are 4 s old, and not a tenth of a second before. */
 static void test_ends_are_known_closely(void **state)
 {
 	(void)state;
@@ -253,8 +253,8 @@ static void test_ends_are_known_closely(void **state)
 	for (int i = 0; i < 50; i++)
 		chance_running(&c, 3500 * NS_MS);
 	chance_refresh(&c, now);
-	assert_true(chance_frees(&c, 200 * NS_MS).mean < 1);
-	assert_true(chance_frees(&c, 800 * NS_MS).mean > 45);
+	assert_true(chance_frees(&c, 440 * NS_MS).mean < 1);
+	assert_true(chance_frees(&c, 560 * NS_MS).mean > 45);
 }
 
 /* 50 slots, calls of 100 ms, ages spread evenly: 500 come free a second. */
@@ -289,6 +289,75 @@ static void test_slots_come_free(void **state)
 	assert_about(chance_frees(&c, NS_S).mean, 0, 0.5);
 }
 
+/* --- how sure it is --- */
+
+#define SLOTS 50
+
+struct served {
+	ns_t since[SLOTS], takes[SLOTS];
+	uint64_t begun;
+};
+
+/* 20 s of 50 slots that are never free: every fifth call is long, in turns or by draw. */
+static void serve(struct chance *c, struct served *s, bool in_turns)
+{
+	for (ns_t now = NS_S; now < 21 * NS_S; now += NS_MS) {
+		for (int i = 0; i < SLOTS; i++) {
+			if (s->since[i] && now - s->since[i] < s->takes[i])
+				continue;
+			if (s->since[i])
+				chance_done(c, now - s->since[i], now);
+			uint64_t n = s->begun++;
+			bool is_long = (in_turns ? n : rng_mix(5, n)) % 5 == 4;
+			s->since[i] = now;
+			s->takes[i] = is_long ? 2 * NS_S : 50 * NS_MS;
+		}
+		if (now % (20 * NS_MS))
+			continue;
+		chance_running_begin(c);
+		for (int i = 0; i < SLOTS; i++)
+			chance_running(c, now - s->since[i]);
+		chance_refresh(c, now);
+	}
+}
+
+static void test_calls_in_turns_are_surer(void **state)
+{
+	(void)state;
+	struct chance turns, drawn;
+	struct served s = { .begun = 0 }, t = { .begun = 0 };
+	chance_init(&turns, HALF_LIFE);
+	chance_init(&drawn, HALF_LIFE);
+	assert_about(chance_scatter(&turns), 1, 0);
+	serve(&turns, &s, true);
+	serve(&drawn, &t, false);
+	print_message("scatter: in turns %.3f, drawn %.3f\n", chance_scatter(&turns),
+		chance_scatter(&drawn));
+	assert_true(chance_scatter(&turns) < 0.4);
+	assert_true(chance_scatter(&drawn) > 0.6);
+	struct chance_frees a = chance_frees(&turns, NS_S),
+			    b = chance_frees(&drawn, NS_S);
+	assert_true(a.variance / a.mean < b.variance / b.mean / 2);
+}
+
+/* All of them last on, 2 s beyond the longest: what was learned is refuted, how sure it was too. */
+static void test_no_longer_sure(void **state)
+{
+	(void)state;
+	struct chance c;
+	struct served s = { .begun = 0 };
+	chance_init(&c, HALF_LIFE);
+	serve(&c, &s, true);
+	assert_true(chance_scatter(&c) < 0.4);
+	for (ns_t now = 21 * NS_S; now < 24 * NS_S; now += 20 * NS_MS) {
+		chance_running_begin(&c);
+		for (int i = 0; i < SLOTS; i++)
+			chance_running(&c, now - 21 * NS_S);
+		chance_refresh(&c, now);
+	}
+	assert_about(chance_scatter(&c), 1, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +374,8 @@ int main(void)
 		cmocka_unit_test(test_the_unseen_is_not_near),
 		cmocka_unit_test(test_ends_are_known_closely),
 		cmocka_unit_test(test_slots_come_free),
+		cmocka_unit_test(test_calls_in_turns_are_surer),
+		cmocka_unit_test(test_no_longer_sure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

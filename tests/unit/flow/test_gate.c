@@ -82,6 +82,37 @@ static void test_who_waits_must_come_in_time(void **state)
 	assert_int_equal(ask_to_wait(10, 0.1), GATE_LATE); /* of few of them */
 }
 
+/* So that none comes free in time is of that chance: 0.2 to the power of how many are near their
+ * end, of others that last. */
+static enum gate_verdict ask_as_next(int near, uint32_t limit)
+{
+	const struct gate_call call = { .budget = BUDGET,
+		.left = BUDGET,
+		.wait_max = 100 * NS_MS,
+		.share = 1,
+		.waits = true };
+	setup(NULL);
+	see(80, 50 * NS_MS);
+	see(20, 4 * NS_S);
+	chance_running_begin(&chance);
+	for (int i = 0; i < near; i++)
+		chance_running(&chance, 20 * NS_MS);
+	chance_refresh(&chance, 0);
+	return gate_ask(&gate, &call, limit, 0);
+}
+
+/* It may fail the more often the fewer slots there are, for the longer one stands idle if nobody
+ * waits for it. */
+static void test_the_next_one_is_let_in_if_one_is_next_to_sure(void **state)
+{
+	(void)state;
+	assert_int_equal(ask_as_next(1, 50), GATE_LATE);
+	assert_int_equal(ask_as_next(3, 50), GATE_GO);
+	assert_int_equal(ask_as_next(3, 1000), GATE_LATE);
+	assert_int_equal(ask_as_next(1, 2), GATE_GO);
+	assert_int_equal(ask_as_next(0, 2), GATE_LATE);
+}
+
 static void test_who_waits_is_asked_again(void **state)
 {
 	(void)state;
@@ -184,6 +215,7 @@ int main(void)
 		TEST(test_too_little_time),
 		TEST(test_a_small_chance_is_one),
 		TEST(test_who_waits_must_come_in_time),
+		TEST(test_the_next_one_is_let_in_if_one_is_next_to_sure),
 		TEST(test_who_waits_is_asked_again),
 		TEST(test_margin_learns),
 		TEST(test_probes_while_shut),

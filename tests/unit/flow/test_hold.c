@@ -26,6 +26,7 @@ struct model {
 	double rate, slow; /* calls/s; share of them that are slow */
 	uint32_t slots, callers;
 	ns_t for_ns;
+	bool in_turns;             /* slow are every so many-th, as bench/hold has it */
 	ns_t brown_from, brown_to; /* all are slow */
 	enum schedule schedule;
 	uint64_t seed;
@@ -79,6 +80,8 @@ static ns_t takes(const struct run *r)
 	const struct model *m = r->m;
 	bool brown = r->now >= BEGIN + m->brown_from && r->now < BEGIN + m->brown_to;
 	double draw = (double)(rng_mix(m->seed, r->n.sent) >> 11) * 0x1p-53;
+	if (m->in_turns)
+		draw = (r->n.sent + 1) % (uint64_t)lround(1 / m->slow) ? 1 : 0;
 	return brown || draw < m->slow ? SLOW : FAST;
 }
 
@@ -400,6 +403,35 @@ static void test_brown_out_beside_a_plain_queue(void **state)
 	assert_true(late <= told / 50);
 }
 
+/* As bench/hold has it: every fifth is slow, 18 s of arrivals, of which those that a plain queue has at
+ * hand as they end are a part. */
+static void test_no_fewer_than_a_plain_queue(void **state)
+{
+	(void)state;
+	static const double loads[] = { 1, 1.3, 2, 3 };
+	for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
+		uint64_t ours = 0, theirs = 0, late = 0, told = 0;
+		for (uint64_t seed = 1; seed <= 5; seed++) {
+			struct model m = mixed(loads[i], seed), other;
+			m.in_turns = true;
+			m.for_ns = 18 * NS_S;
+			other = m;
+			other.schedule = PLAIN;
+			struct counts n = simulate(&m), plain = simulate(&other);
+			ours += all_good(&n);
+			theirs += all_good(&plain);
+			late += n.told_late;
+			told += n.told_late + n.told_at_once;
+		}
+		print_message("in turns, load %g: good %llu, plain queue %llu; "
+			      "told late %llu of %llu\n",
+			loads[i], (unsigned long long)ours, (unsigned long long)theirs,
+			(unsigned long long)late, (unsigned long long)told);
+		assert_true((double)ours >= 0.996 * (double)theirs);
+		assert_true(late * 100 <= told);
+	}
+}
+
 /* Nothing is in time: nearly all are told so, and no more than probes are sent. */
 static void test_all_futile(void **state)
 {
@@ -448,6 +480,7 @@ int main(void)
 		TEST(test_no_slow_ones),
 		TEST(test_brown_out),
 		TEST(test_brown_out_beside_a_plain_queue),
+		TEST(test_no_fewer_than_a_plain_queue),
 		TEST(test_all_futile),
 		TEST(test_a_flood_takes_nothing_from_the_modest),
 	};
