@@ -107,10 +107,10 @@ static void draw(struct retry *r)
 	r->budget = r->budget - 1 > -RETRY_SAVED ? r->budget - 1 : -RETRY_SAVED;
 }
 
-void retry_draw(struct retry *r)
+void retry_draw(struct retry *r, bool sent)
 {
 	draw(r);
-	if (r->trust > r->budget) /* it was lent */
+	if (sent && r->trust > r->budget) /* it was lent */
 		r->trust = r->budget;
 }
 

@@ -9,12 +9,9 @@
  *           RETRY_LENT extras of all are lent, so that a program of few calls is helped too,
  *           and paid back by the calls to come.
  *         - trust in kept connections: each call pays in RETRY_SHARE, each replay draws 1, and
- *           so does what is lent to a retry. Replays are not refused (their calls did nothing
- *           wrong); when the trust is used up, nothing is kept and each call gets a fresh
- *           connection, which needs none.
- *         A limit that is found out is found by refusals, each of which is some call's: that
- *         goes back to the queue, and waits in front for a slot within what the server took.
- *         If the server got its request, the next one is an extra, too.
+ *           so does what is lent to a retry of what was sent. Replays are not refused (their
+ *           calls did nothing wrong); when the trust is used up, nothing is kept and each call
+ *           gets a fresh connection, which needs none.
  * RULES   1. What the server may have acted on is sent again only if its method is idempotent
  *            (RFC 9110 9.2.2), the whole request is at hand, and nothing of an answer came.
  *         2. Extras <= RETRY_SHARE of the calls, or RETRY_LENT while that is more, from the
@@ -135,8 +132,9 @@ enum retry_verdict retry_ask_hedge(struct retry *r, ns_t left, ns_t now);
 /* How long to wait before it is sent for the nth time again (1: first); elsewhere: to another
  * address, which has done nothing to be spared. */
 ns_t retry_wait(struct retry *r, uint32_t nth, bool elsewhere);
-/* A retry or a hedge is sent, or a call went back that the server had received. */
-void retry_draw(struct retry *r);
+/* A retry, a hedge, or a refused call that goes back, is sent; sent: the server may have seen a
+ * byte of the attempt before it, or beside it. */
+void retry_draw(struct retry *r, bool sent);
 /* A request was replayed of which the server may have seen a byte. */
 void retry_draw_replay(struct retry *r);
 

@@ -162,7 +162,7 @@ static enum retry_verdict go_back(struct upstream *u, struct call *c)
 		return c->verdict;
 	}
 	if (q.sent)
-		retry_draw(&u->retry);
+		retry_draw(&u->retry, true);
 	u->stats.requeued++;
 	u->went_back = true;
 	again_note_past(u, c, ERR_OK, CALL_REQUEUED);
@@ -197,7 +197,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
 		return c->verdict;
 	}
-	retry_draw(&u->retry);
+	retry_draw(&u->retry, q.sent);
 	u->stats.retried++;
 	again_note_past(u, c, why, CALL_RETRIED);
 	c->again++;

@@ -83,7 +83,7 @@ void hedge_try(struct cconn *cc)
 	struct call *own = &h->call;
 	enum err e = upstream_ask(u, &own, 1, c->deadline);
 	if (e == ERR_OK && is_on_its_way(own) && !own->probe) {
-		retry_draw(&u->retry);
+		retry_draw(&u->retry, true);
 		u->stats.hedged++;
 		c->hedge = h;
 		return;

@@ -191,7 +191,7 @@ static void test_waits(void **state)
 		assert_true(wait >= RETRY_WAIT && wait <= 2 * RETRY_WAIT);
 		wait = retry_wait(&retry, 30, false);
 		assert_true(wait >= RETRY_WAIT_MAX / 2 && wait <= RETRY_WAIT_MAX);
-		retry_draw(&retry);
+		retry_draw(&retry, true);
 	}
 	/* spread over all of it */
 	assert_true(least < RETRY_WAIT / 2 + RETRY_WAIT / 50);
@@ -208,7 +208,7 @@ static uint64_t extras_of(uint64_t calls)
 	for (uint64_t i = 0; i < calls; i++) {
 		retry_note_call(&retry);
 		for (q.again = 0; ask(q) == RETRY_GO; q.again++) {
-			retry_draw(&retry);
+			retry_draw(&retry, true);
 			extras++;
 		}
 	}
@@ -276,7 +276,7 @@ static void test_replays_draw_on_the_same(void **state)
 	/* 20 for 100 calls, of which 10 are gone, and what could have been lent is too */
 	uint64_t extras = 0;
 	for (; retry_ask_hedge(&retry, NS_NEVER, 0) == RETRY_GO; extras++)
-		retry_draw(&retry);
+		retry_draw(&retry, true);
 	assert_int_equal(extras, 10);
 }
 
@@ -296,6 +296,23 @@ static void test_trust_comes_back_slowly(void **state)
 	assert_true(replays >= 10000 / 6);
 }
 
+/* The server has seen none of them: they are no reason to keep no connections. */
+static void test_retries_of_what_was_not_sent(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		retry_note_call(&retry);
+		retry_draw(&retry, false);
+	}
+	assert_true(retry_trusts(&retry));
+	setup(NULL);
+	for (int i = 0; i < 10; i++) {
+		retry_note_call(&retry);
+		retry_draw(&retry, true);
+	}
+	assert_false(retry_trusts(&retry));
+}
+
 /* Retries and replays by turns, from each first mixture of them: they stay within one share. */
 static void test_replays_and_retries_together(void **state)
 {
@@ -313,7 +330,7 @@ static void test_replays_and_retries_together(void **state)
 			bool again = rng_below(&rng, 4) &&
 				     retry_ask_hedge(&retry, NS_NEVER, 0) == RETRY_GO;
 			if (again)
-				retry_draw(&retry);
+				retry_draw(&retry, true);
 			extras += dead + again;
 			retries += again;
 			assert_true(extras <= (calls > 50 ? calls / 5 : RETRY_LENT));
@@ -371,7 +388,7 @@ static void test_refused_when_read(void **state)
 	assert_int_equal(ask_refused(q), RETRY_UNSAFE);
 	q = a_reset();
 	for (uint32_t i = 0; i < RETRY_LENT; i++)
-		retry_draw(&retry);
+		retry_draw(&retry, true);
 	assert_int_equal(ask_refused(q), RETRY_NO_BUDGET);
 	q.sent = false;
 	assert_int_equal(ask_refused(q), RETRY_GO);
@@ -401,6 +418,7 @@ int main(void)
 		cmocka_unit_test_setup(test_replays_draw_on_the_same, setup),
 		cmocka_unit_test_setup(test_trust_comes_back_slowly, setup),
 		cmocka_unit_test_setup(test_replays_and_retries_together, setup),
+		cmocka_unit_test_setup(test_retries_of_what_was_not_sent, setup),
 		cmocka_unit_test_setup(test_verdicts_are_told, setup),
 		cmocka_unit_test_setup(test_refused_unread, setup),
 		cmocka_unit_test_setup(test_refused_when_read, setup),
