@@ -7,6 +7,7 @@
 #define DEBT_MAX 8
 #define CALM_FOR NS_S
 #define DEEPEST 8 /* a cut of one in so many: half of that is overshot on average */
+#define DEEP 4    /* so many times more was let in before: a brown-out */
 /* By then a series has mostly ended: the next of its refusals comes sooner. */
 #define TRY_FIRST (500 * NS_MS)
 #define TAKEN_AFTER (50 * NS_MS) /* while nothing was ever refused */
@@ -27,9 +28,19 @@ bool wall_is_regrown(const struct wall *w, double stand)
 	return stand >= REGROWN * w->former;
 }
 
+static bool is_deep(const struct wall *w, double stand)
+{
+	return DEEP * stand < w->former;
+}
+
+static ns_t moved_for(const struct wall *w, double stand)
+{
+	return is_deep(w, stand) ? WALL_DEEP_FOR : WALL_MOVED_FOR;
+}
+
 bool wall_may_return(const struct wall *w, double stand, ns_t now)
 {
-	return !wall_is_regrown(w, stand) && now - w->moved_at < WALL_MOVED_FOR;
+	return !wall_is_regrown(w, stand) && now - w->moved_at < moved_for(w, stand);
 }
 
 static bool is_calm(const struct wall *w, ns_t now)
@@ -72,7 +83,7 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 	w->ceiling = fmin(w->ceiling, (double)refusal->level - 1);
 	w->took = (uint32_t)w->ceiling;
 	w->refused_after = ns_max(now - refusal->sent_at, w->refused_after * 7 / 8);
-	if (now - w->moved_at >= WALL_MOVED_FOR)
+	if (now - w->moved_at >= moved_for(w, (double)refusal->level - 1))
 		w->tokens = fmax(w->tokens - 1, -DEBT_MAX);
 }
 
@@ -85,7 +96,7 @@ void wall_passed(struct wall *w, double level)
 
 ns_t wall_wait(struct wall *w, double stand, ns_t now)
 {
-	ns_t gap = w->gap;
+	ns_t gap = is_deep(w, stand) ? TRY_FIRST : w->gap;
 	w->gap = ns_min(2 * gap, WALL_TRY_EACH);
 	return wall_may_return(w, stand, now) ? gap : WALL_TRY_EACH;
 }

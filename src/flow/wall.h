@@ -14,7 +14,7 @@
  * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, by a server
  *            that gets WALL_CALLS_A_TRY calls in that time or more; of others, by so many calls.
  *         2. Refusals by trial are at most one in WALL_CALLS_A_TRY of the calls sent, but for the
- *            WALL_MOVED_FOR after it moved.
+ *            WALL_MOVED_FOR after it moved; the WALL_DEEP_FOR where it fell to less than a quarter.
  * COST    O(1).
  */
 #ifndef WEIR_FLOW_WALL_H
@@ -29,6 +29,9 @@
  * that does 55 or more it is one each WALL_TRY_EACH. */
 #define WALL_CALLS_A_TRY 220
 #define WALL_MOVED_FOR (5 * NS_S)
+/* A wall that fell to less than a quarter is a brown-out, which ends as it came: so it is tried
+ * twice a second, for so long, that good service is back within a second. */
+#define WALL_DEEP_FOR (60 * NS_S)
 #define WALL_NO_CEILING 1e18
 
 struct wall {

@@ -373,6 +373,30 @@ static void test_all_slow_and_back(struct model *m, size_t row)
 }
 
 /* It refuses every call for ten seconds, as when it starts anew. */
+/* All but a few slots are gone for longer than a wall that moved is asked often. */
+static const uint32_t left_slots[] = { 1, 5, 40 };
+
+static void test_nearly_all_refused_and_back(struct model *m, size_t row)
+{
+	m->service = "normal(100ms, 10ms)";
+	m->slots = 200;
+	m->rate = 3000;
+	span(m, 8);
+	m->slots = left_slots[row];
+	span(m, 5);
+	uint64_t refused = m->count.refused;
+	span(m, 20);
+	assert_true(m->count.refused - refused <= 2 * 20 + 1);
+	m->slots = 200;
+	span(m, 1);
+	struct span s = SHOWN(m, 1);
+	assert_true(s.good_rate >= 0.9 * 2000);
+	/* it has cost nothing that would be missed now */
+	m->slots = 400;
+	span(m, 5);
+	assert_true(m->limit.stand >= 0.9 * 300);
+}
+
 static void test_all_refused_and_back(struct model *m, size_t row)
 {
 	(void)row;
@@ -483,6 +507,7 @@ int main(int argc, char **argv)
 		SCENE(test_speed_at_the_knee),
 		SCENE(test_all_slow_and_back),
 		SCENE(test_all_refused_and_back),
+		SCENES(test_nearly_all_refused_and_back, left_slots),
 		SCENE(test_silence),
 		ONCE(test_max),
 		ONCE(test_unused),
