@@ -266,19 +266,20 @@ static void put_close_rows(struct json *j, const char *key, const struct closes 
 	json_end(j);
 }
 
-static void put_cluster(struct json *j, enum tally_side_id side, enum close_why why,
+static void put_clusters(struct json *j, enum tally_side_id side, enum close_why why,
 	const struct hist *ages)
 {
-	ns_t at;
+	struct cluster found[CLUSTERS_MAX];
+	uint32_t n = clusters_find(ages, found);
 
-	if (!closes_cluster(ages, &at))
-		return;
-	json_object(j, NULL);
-	json_cstr(j, "side", tally_side_name(side));
-	json_cstr(j, "why", close_why_name(why));
-	json_ms(j, "at_ms", at);
-	json_int(j, "count", (int64_t)hist_count(ages));
-	json_end(j);
+	for (uint32_t i = 0; i < n; i++) {
+		json_object(j, NULL);
+		json_cstr(j, "side", tally_side_name(side));
+		json_cstr(j, "why", close_why_name(why));
+		json_ms(j, "at_ms", found[i].at);
+		json_int(j, "count", (int64_t)found[i].count);
+		json_end(j);
+	}
 }
 
 static void put_closes(struct json *j, const struct report *r)
@@ -298,8 +299,8 @@ static void put_closes(struct json *j, const struct report *r)
 	for (int side = 0; side < SIDE_COUNT; side++) {
 		enum tally_side_id id = (enum tally_side_id)side;
 
-		put_cluster(j, id, WHY_NO_ANSWER, c->since_start->no_answer[side]);
-		put_cluster(j, id, WHY_IDLE, c->since_start->idle[side]);
+		put_clusters(j, id, WHY_NO_ANSWER, c->since_start->no_answer[side]);
+		put_clusters(j, id, WHY_IDLE, c->since_start->idle[side]);
 	}
 	json_end(j);
 	json_int(j, "lost", (int64_t)c->lost);

@@ -456,19 +456,23 @@ static const char *close_phrase(enum close_first f)
 	return "";
 }
 
-static void print_cluster(struct page *p, const struct closes *c, int side,
+static void print_clusters(struct page *p, const struct closes *c, int side,
 	enum close_first first, enum close_why why)
 {
 	const struct hist *ages = why == WHY_NO_ANSWER ? c->no_answer[side]
 						       : c->idle[side];
-	ns_t at;
+	struct cluster found[CLUSTERS_MAX];
+	uint32_t n;
 
 	if (first != CLOSE_LOCAL && first != CLOSE_LOCAL_OR_BOTH)
 		return;
-	if ((why != WHY_NO_ANSWER && why != WHY_IDLE) || !closes_cluster(ages, &at))
+	if (why != WHY_NO_ANSWER && why != WHY_IDLE)
 		return;
-	text_add(p->t, " after about ");
-	text_add_duration(p->t, at);
+	n = clusters_find(ages, found);
+	for (uint32_t i = 0; i < n; i++) {
+		text_add(p->t, i ? ", " : " after about ");
+		text_add_duration(p->t, found[i].at);
+	}
 }
 
 static void print_close_row(
@@ -489,7 +493,7 @@ static void print_close_row(
 	cell_rate(p->t, seconds > 0 ? (double)now / seconds : 0, 10);
 	cell_count(p->t, all, NUM);
 	text_addf(p->t, "   %s", p->narrow ? close_why_name(why) : why_phrase(why));
-	print_cluster(p, c->since_start, side, first, why);
+	print_clusters(p, c->since_start, side, first, why);
 	text_add_char(p->t, '\n');
 }
 

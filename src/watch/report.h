@@ -6,7 +6,7 @@
 #ifndef WEIR_WATCH_REPORT_H
 #define WEIR_WATCH_REPORT_H
 
-#include "attr/closes.h"
+#include "attr/clusters.h"
 #include "watch/owners.h"
 
 enum warning_level {
