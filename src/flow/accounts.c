@@ -46,5 +46,6 @@ void accounts_leave(struct callers *own)
 		return;
 	own->kept = a->all.kept;
 	own->share = a->all.share;
+	own->claiming = a->all.claiming;
 	a->unlock(a);
 }

@@ -101,6 +101,23 @@ bool admission_has_several(const struct upstream *u)
 	return u->admission.callers.share > 0;
 }
 
+/* As many places as are fair shares of the slots, for each of the other callers: up to this part of
+ * them all. By test_shared_out.c's simulation who asks for little then loses no more to a flood on
+ * another thread than to one on its own. */
+#define PLACES_PART 4
+
+bool admission_has_place(struct upstream *u, struct caller *c, uint32_t n)
+{
+	struct callers *callers = &u->admission.callers;
+	if (!u->admission.books || !admission_has_several(u) ||
+		caller_is_modest(callers, c, worker_now(u->worker)))
+		return true;
+	uint64_t most = u->queue.max / PLACES_PART;
+	uint64_t kept = (uint64_t)(callers->claiming - 1) * callers->share;
+	kept = kept < most ? kept : most;
+	return share_waiting(u->share) + n <= u->queue.max - kept;
+}
+
 bool admission_gave_back(struct upstream *u)
 {
 	bool gave = u->admission.gave_back;

@@ -219,16 +219,24 @@ static void call_prepare(struct call *c, ns_t now)
 	c->plea = (struct brake_plea){ 0 };
 }
 
+static enum err push(struct upstream *u, struct batch *b, struct caller *caller)
+{
+	if (!admission_has_place(u, caller, b->n))
+		return ERR_QUEUE_FULL;
+	return queue_push(
+		&u->queue, &b->ticket, caller, b->n, worker_now(u->worker), b->deadline);
+}
+
 /* Who floods the queue makes room for others: he is told at the end of the turn. */
 static enum err enqueue(struct upstream *u, struct batch *b, struct caller *caller)
 {
 	ns_t now = worker_now(u->worker);
-	enum err e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
+	enum err e = push(u, b, caller);
 	struct ticket *out;
 	while (e == ERR_QUEUE_FULL && (out = queue_push_out(&u->queue, caller, now))) {
 		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
 		list_push_back(&u->pushed_out, &out->node);
-		e = queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
+		e = push(u, b, caller);
 	}
 	return e;
 }

@@ -242,6 +242,9 @@ void admission_sift(struct upstream *u);
 ns_t admission_rank(struct upstream *u, struct caller *c, ns_t since);
 /* Slots are to be shared out between several callers. */
 bool admission_has_several(const struct upstream *u);
+/* `n` calls of `c` may take places in the queue that are not kept for callers on other threads, who
+ * can push nobody out there. */
+bool admission_has_place(struct upstream *u, struct caller *c, uint32_t n);
 /* A slot was given back since this was asked last. */
 bool admission_gave_back(struct upstream *u);
 /* It waited in vain. */

@@ -9,6 +9,7 @@
 #define LIMIT 10
 #define TAKES (100 * NS_MS)
 #define BUDGET (500 * NS_MS)
+#define LONG_QUEUE 100
 #define ROUNDS_FOR (20 * NS_S)
 #define WHO 3
 
@@ -26,7 +27,7 @@ struct two {
 	uint64_t asked[WHO], good[WHO];
 };
 
-static void two_init(struct two *t, enum slot_unit unit)
+static void two_init(struct two *t, enum slot_unit unit, uint64_t queue_max)
 {
 	const struct worker_cfg few = { .clients = 1, .servers = 64 };
 	bed_init(&t->bed, &(struct sim_cfg){ .seed = 1 }, &few);
@@ -45,6 +46,7 @@ static void two_init(struct two *t, enum slot_unit unit)
 		struct upstream_cfg cfg = caller_upstream(LIMIT);
 		raw_addr("10.0.0.2:80", &cfg.endpoints[cfg.endpoint_count++]);
 		cfg.unit = unit;
+		cfg.queue_max = queue_max;
 		cfg.idle_for = 300 * NS_S;
 		cfg.share = t->share;
 		cfg.books = t->books;
@@ -136,11 +138,12 @@ struct got {
 };
 
 /* The first alone for two seconds, so that it was seen of late. */
-static struct got play(enum slot_unit unit, const struct ask *asks, uint32_t n)
+static struct got play(
+	enum slot_unit unit, uint64_t queue_max, const struct ask *asks, uint32_t n)
 {
 	struct two *t = mem_zalloc(sizeof(*t));
 	struct got got;
-	two_init(t, unit);
+	two_init(t, unit, queue_max);
 	run(t, asks, 1, 2 * NS_S);
 	memset(t->asked, 0, sizeof(t->asked));
 	memset(t->good, 0, sizeof(t->good));
@@ -171,7 +174,7 @@ static void modest_beside(enum slot_unit unit, uint32_t modest_seats,
 			{ 20, 0, modest_seats, CALLERS_NORMAL },
 			{ floods[i], flood_first, flood_seats, CALLERS_NORMAL },
 		};
-		struct got got = play(unit, asks, 2);
+		struct got got = play(unit, LONG_QUEUE, asks, 2);
 		assert_true(got.part[0] > 0.95);
 		assert_true(got.rate[1] > 60);
 	}
@@ -198,6 +201,22 @@ static void test_who_asks_for_little_on_both_threads(void **state)
 	modest_beside(units[1], 2, 0, 2);
 }
 
+/* Those who flood on one thread leave places for those who come by another. */
+static void test_a_queue_that_is_full(void **state)
+{
+	(void)state;
+	static const uint32_t first[] = { 0, 1 };
+	for (uint32_t i = 0; i < ARRAY_LEN(first); i++) {
+		const struct ask asks[] = {
+			{ 20, 0, 1, CALLERS_NORMAL },
+			{ 240, first[i], 2 - first[i], CALLERS_NORMAL },
+		};
+		struct got got = play(SLOT_UNIT_CONNECTION, 20, asks, 2);
+		assert_true(got.part[0] > 0.95);
+		assert_true(got.rate[1] > 65);
+	}
+}
+
 /* Connections on every thread do not make a caller two. */
 static void test_two_floods_get_the_same(void **state)
 {
@@ -205,7 +224,7 @@ static void test_two_floods_get_the_same(void **state)
 	const struct ask asks[] = { { 300, 0, 1, CALLERS_NORMAL },
 		{ 300, 0, 2, CALLERS_NORMAL } };
 	for (uint32_t u = 0; u < ARRAY_LEN(units); u++) {
-		struct got got = play(units[u], asks, 2);
+		struct got got = play(units[u], LONG_QUEUE, asks, 2);
 		assert_true(got.rate[0] + got.rate[1] > 80);
 		assert_true(got.rate[0] > 0.6 * got.rate[1]);
 		assert_true(got.rate[1] > 0.6 * got.rate[0]);
@@ -217,7 +236,7 @@ static void test_who_is_alone_has_all(void **state)
 	(void)state;
 	const struct ask alone = { 300, 0, 2, CALLERS_NORMAL };
 	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
-		assert_true(play(units[u], &alone, 1).rate[0] > 90);
+		assert_true(play(units[u], LONG_QUEUE, &alone, 1).rate[0] > 90);
 }
 
 static void test_priority_holds_over_both_threads(void **state)
@@ -225,7 +244,7 @@ static void test_priority_holds_over_both_threads(void **state)
 	(void)state;
 	const struct ask asks[] = { { 60, 0, 1, 0 }, { 400, 1, 1, CALLERS_NORMAL } };
 	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
-		assert_true(play(units[u], asks, 2).part[0] > 0.9);
+		assert_true(play(units[u], LONG_QUEUE, asks, 2).part[0] > 0.9);
 }
 
 int main(void)
@@ -234,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_a_flood_over_both_threads),
 		cmocka_unit_test(test_a_flood_on_the_other_thread),
 		cmocka_unit_test(test_who_asks_for_little_on_both_threads),
+		cmocka_unit_test(test_a_queue_that_is_full),
 		cmocka_unit_test(test_two_floods_get_the_same),
 		cmocka_unit_test(test_who_is_alone_has_all),
 		cmocka_unit_test(test_priority_holds_over_both_threads),
