@@ -336,6 +336,26 @@ static bool cconn_is_active(const struct cconn *cc)
 	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;
 }
 
+/* What the final answer's head tells, whoever waits for it. */
+static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
+{
+	struct call *call = cc->call;
+	cc->head_seen = true;
+	cc->status = head->status;
+	cc->keep = head->keep_alive && head->status != 101;
+	pool_note_head(cc, head);
+	hold_note_head(cc, head);
+	if (cc->up->cfg.hedge_p95 && cc->told)
+		quantile_add(
+			&cc->up->first_bytes, worker_now(cconn_worker(cc)) - cc->sent_at);
+	if (!call)
+		return;
+	call->answered = true;
+	call->status = head->status;
+	call->told_to_wait = head->status >= 400 &&
+			     h1_field_named(head, SLICE("Retry-After"));
+}
+
 static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 {
 	struct call *call = cc->call;
@@ -359,22 +379,8 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		}
 		tunnel_begin(cc);
 	}
-	if (final) {
-		cc->head_seen = true;
-		cc->status = head->status;
-		cc->keep = head->keep_alive && head->status != 101;
-		pool_note_head(cc, head);
-		hold_note_head(cc, head);
-		if (cc->up->cfg.hedge_p95 && cc->told)
-			quantile_add(&cc->up->first_bytes,
-				worker_now(cconn_worker(cc)) - cc->sent_at);
-		if (call) {
-			call->answered = true;
-			call->status = head->status;
-			call->told_to_wait = head->status >= 400 &&
-					     h1_field_named(head, SLICE("Retry-After"));
-		}
-	}
+	if (final)
+		cconn_note_final(cc, head);
 	if (call)
 		call->ops->on_head(call, head);
 	if (cc->state == CCONN_CLOSED)
