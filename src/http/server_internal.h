@@ -1,4 +1,5 @@
-/* server and sconn: shared by server.c (connections, reading), answer.c (answering). */
+/* server and sconn: shared by server.c (connections, reading), answer.c (answering), pace.c and
+ * listen.c. */
 #ifndef WEIR_HTTP_SERVER_INTERNAL_H
 #define WEIR_HTTP_SERVER_INTERNAL_H
 

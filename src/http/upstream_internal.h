@@ -477,6 +477,15 @@ void cconn_close_idle(struct cconn *cc);
 void close_note_refused(struct upstream *u);
 
 /* --- cconn.c --- */
+static inline struct worker *cconn_worker(const struct cconn *cc)
+{
+	return cc->up->worker;
+}
+/* The server is at work on a call, whoever waits for it. */
+static inline bool cconn_is_active(const struct cconn *cc)
+{
+	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;
+}
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* An idle connection gets a call. */
@@ -504,7 +513,21 @@ void cconn_leave(struct cconn *cc);
 void cconn_do_later(struct cconn *cc);
 /* The connection failed or ended with an answer outstanding (or none). */
 void cconn_fail(struct cconn *cc, enum err why);
+/* The answer is whole: its call ends, and the connection is pooled or goes. */
+void cconn_answer_done(struct cconn *cc);
+/* The server has said FIN. */
+void cconn_on_eof(struct cconn *cc);
 /* The call ends now: detached, counted, on_end. */
 void call_finish(struct call *c, struct upstream *u, enum err why);
+
+/* --- reply.c: the answer, as it is read --- */
+/* Goes through the bytes at hand. */
+void cconn_process(struct cconn *cc);
+/* Bytes, and the request is not even written. */
+void cconn_on_unasked(struct cconn *cc);
+/* The socket has something. */
+void cconn_on_readable(struct cconn *cc);
+/* All that arrived before the end: that, or what is wrong, ends the call. */
+void cconn_read_out(struct cconn *cc);
 
 #endif
