@@ -29,24 +29,32 @@ bool late_is_ahead(const struct late *l, uint64_t counted)
 	return l->spare + counted > l->counted + l->explained;
 }
 
-static uint64_t take(uint64_t *from, uint64_t n)
+/* The oldest first. */
+static uint64_t take(struct late *l, uint64_t n)
 {
-	uint64_t taken = n < *from ? n : *from;
+	uint64_t taken = n < l->spare ? n : l->spare;
 
-	*from -= taken;
+	l->spare -= taken;
+	l->stale -= taken < l->stale ? taken : l->stale;
 	return taken;
+}
+
+static void settle(struct late *l, uint64_t counted)
+{
+	l->spare += counted > l->counted ? counted - l->counted : 0;
+	l->counted = counted;
+	(void)take(l, l->explained);
+	l->explained = 0;
 }
 
 enum close_late late_judge(struct late *l, uint64_t counted)
 {
-	uint32_t open = l->open, explained = l->explained;
+	uint32_t open = l->open;
 	uint64_t late;
 
-	l->spare += counted > l->counted ? counted - l->counted : 0;
-	l->counted = counted;
-	l->open = l->explained = 0;
-	(void)take(&l->spare, explained);
-	late = take(&l->spare, open);
+	settle(l, counted);
+	late = take(l, open);
+	l->open = 0;
 	if (late == 0)
 		return LATE_NONE;
 	return late == open ? LATE_ALL : LATE_SOME;
@@ -54,5 +62,7 @@ enum close_late late_judge(struct late *l, uint64_t counted)
 
 void late_forget(struct late *l, uint64_t counted)
 {
-	late_init(l, counted);
+	settle(l, counted);
+	(void)take(l, l->stale);
+	l->stale = l->spare;
 }

@@ -9,7 +9,7 @@
  * RULES   1. What others of the batch explain (aborts on purpose; connections that never
  *            got a FIN) is taken off first.
  *         2. A count may be ahead of its record; what is left over waits for the next
- *            batch, until late_forget.
+ *            batch. What two late_forget find left over has lost its record.
  */
 #ifndef WEIR_ATTR_LATE_H
 #define WEIR_ATTR_LATE_H
@@ -19,6 +19,7 @@
 struct late {
 	uint64_t counted; /* by the kernel, as last read */
 	uint64_t spare;   /* of these, those that no record has explained yet */
+	uint64_t stale;   /* of those, what the last late_forget found */
 	uint32_t explained, open;
 };
 
@@ -31,7 +32,7 @@ bool late_asks(const struct late *l);
 bool late_is_ahead(const struct late *l, uint64_t counted);
 /* The end of a batch: `counted` is what the kernel says now. */
 enum close_late late_judge(struct late *l, uint64_t counted);
-/* Whatever no record has come for by now was lost. */
+/* From time to time, between batches. */
 void late_forget(struct late *l, uint64_t counted);
 
 #endif

@@ -16,6 +16,7 @@ enum {
 	STATUS_MISUSE = 2,
 	DEATHS_AT_ONCE = 256,
 	RECORDS_BEHIND_MS = 5,
+	RECORDS_TRIES = 4,
 	TOP_OF_TEXT = 10
 };
 
@@ -322,18 +323,23 @@ static void read_records(struct watcher *w)
 	(void)e;
 }
 
-/* The kernel counts at once, and sends its records from a queue of work. */
+/* The kernel counts at once, and sends its records from a queue of work: a count that is
+ * ahead waits a little for them. */
 static enum close_late judge_late(struct watcher *w)
 {
 	struct pollfd fd = { .fd = diag_deaths_fd(w->deaths), .events = POLLIN };
 	uint64_t counted;
 
-	if (!late_asks(&w->late) || diag_net_aborts_on_data(&w->net, &counted) != ERR_OK)
+	if (!late_asks(&w->late))
 		return LATE_NOT_ASKED;
-	for (int i = 0; i < 3 && late_is_ahead(&w->late, counted); i++) {
-		if (poll(&fd, 1, RECORDS_BEHIND_MS) <= 0)
+	for (int i = 0; i < RECORDS_TRIES; i++) {
+		if (diag_net_aborts_on_data(&w->net, &counted) != ERR_OK)
+			return LATE_NOT_ASKED;
+		if (!late_is_ahead(&w->late, counted) ||
+			poll(&fd, 1, RECORDS_BEHIND_MS) <= 0)
 			break;
-		read_records(w);
+		if (i + 1 < RECORDS_TRIES)
+			read_records(w);
 	}
 	return late_judge(&w->late, counted);
 }

@@ -47,8 +47,11 @@ static void a_count_ahead_of_its_record_waits_for_it_and_not_for_ever(void **sta
 	assert_int_equal(batch(&l, 1, 0, 2), LATE_ALL);
 	assert_int_equal(batch(&l, 1, 0, 2), LATE_ALL); /* the second */
 	assert_int_equal(batch(&l, 1, 0, 5), LATE_ALL);
-	late_forget(&l, 5);
-	assert_int_equal(batch(&l, 1, 0, 5), LATE_NONE);
+	late_forget(&l, 6); /* three without a record */
+	assert_int_equal(batch(&l, 1, 0, 6), LATE_ALL);
+	late_forget(&l, 7); /* the two are gone, not the new one */
+	assert_int_equal(batch(&l, 1, 0, 7), LATE_ALL);
+	assert_int_equal(batch(&l, 1, 0, 7), LATE_NONE);
 }
 
 int main(void)
