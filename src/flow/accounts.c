@@ -47,5 +47,6 @@ void accounts_leave(struct callers *own)
 	own->kept = a->all.kept;
 	own->share = a->all.share;
 	own->claiming = a->all.claiming;
+	own->rate = a->all.rate;
 	a->unlock(a);
 }

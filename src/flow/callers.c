@@ -279,11 +279,14 @@ static void refresh(struct callers *all, ns_t now)
 {
 	double by = exp2(-(double)(now - all->refreshed_at) / (double)CALLERS_FADE_FOR);
 	all->refreshed_at = now;
+	all->rate = 0;
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
 		LIST_EACH (&all->buckets[b], n, after) {
 			fade(all, CALLER(n), by);
 			if (is_over(all, CALLER(n)))
 				free_caller(all, &all->buckets[b], CALLER(n));
+			else if (has_claim(CALLER(n)) && is_modest(all, CALLER(n), now))
+				all->rate += 1 / every(CALLER(n), now);
 		}
 	}
 }

@@ -14,7 +14,8 @@
  *         kept for it: what it lately needed at once, at most its fair share. What a new one will
  *         need is not known: when it comes again it is taken to need its fair share, and that
  *         fades.
- *         What will come free in good time need not stand free: so many are not kept (soon).
+ *         What will come free in good time need not stand free: so many are lent (soon;
+ *         flow/lend.h).
  * RULES   1. With one caller nothing is kept: all slots are its own. Who asks for no more than its
  *            fair share may also take what is kept for others.
  *         2. What a caller used while nobody waited is forgotten CALLERS_FORGET_FOR later.
@@ -71,13 +72,14 @@ struct callers {
 	uint32_t claiming; /* with a need of late */
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */
-	uint32_t soon;     /* of them, so many need no slot that is free now: the app's */
+	double rate;       /* calls a ns of those that have a need and are modest */
+	uint32_t soon;     /* of kept, so many need no slot that is free now: the app's */
 	uint32_t limit;    /* slots; what fair shares are of; 0: nothing is kept */
 	uint32_t epoch;    /* what was used in another one is forgotten */
 	ns_t floor;
 	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */
 	ns_t refreshed_at;
-	/* Of one thread's of several; kept and share are then as it last saw them. */
+	/* Of one thread's of several; kept, share and rate are then as it last saw them. */
 	struct accounts *accounts; /* NULL: alone */
 	uint32_t inside;           /* it has the lock, so many times */
 	uint32_t soon_told;        /* of soon, to the accounts */

@@ -21,6 +21,7 @@
 #define TRIALS_HALVE 32
 /* What is expected is itself in error, by a quarter of that deviation in test_hold.c's model. */
 #define SCATTER_MIN (1 / 16.0)
+#define TRACE 0.05 /* of a call that has ended: less of it is known no more */
 
 /* --- spans --- */
 
@@ -358,4 +359,40 @@ ns_t chance_time_for(const struct chance *c, double p)
 	double part = after > before ? (p - before) / (after - before) : 1;
 	ns_t from = span_begin(span), wide = span_begin(span + 1) - from;
 	return from + (ns_t)ceil(fmax(part, 0) * (double)wide);
+}
+
+ns_t chance_known(const struct chance *c)
+{
+	uint32_t span = CHANCE_SPANS;
+	while (span > 0 && c->running[span - 1] <= 0 &&
+		c->over[span - 1] / c->weight <= TRACE)
+		span--;
+	return span_begin(span);
+}
+
+double chance_lasts(const struct chance *c, ns_t age)
+{
+	return left_at(c, ns_min(age, chance_known(c)));
+}
+
+ns_t chance_spent(const struct chance *c, ns_t time)
+{
+	return (ns_t)between(c->spent, time);
+}
+
+struct chance_rest chance_rest(const struct chance *c, ns_t time)
+{
+	struct chance_rest rest = { 0 };
+	const ns_t known = chance_known(c);
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+		if (c->running[i] <= 0)
+			continue;
+		ns_t age = span_middle(i);
+		double now = left_at(c, ns_min(age, known));
+		double then = left_at(c, ns_min(ns_add(age, time), known));
+		double lasts = now > 0 ? then / now : 1;
+		rest.mean += c->running[i] * lasts;
+		rest.variance += c->running[i] * lasts * (1 - lasts);
+	}
+	return rest;
 }

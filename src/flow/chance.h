@@ -44,6 +44,11 @@ struct chance_frees {
 	double mean, variance, none;
 };
 
+/* How many calls are still at work. */
+struct chance_rest {
+	double mean, variance;
+};
+
 struct chance {
 	ns_t half_life, epoch;
 	ns_t begun; /* when the last one began of those that have ended, or was last refuted */
@@ -102,5 +107,14 @@ static inline ns_t chance_mean(const struct chance *c)
 {
 	return c->mean;
 }
+/* Up to which age calls have been seen; 0: nothing is known. */
+ns_t chance_known(const struct chance *c);
+/* Share of calls that last so long; past what is known none ends. */
+double chance_lasts(const struct chance *c, ns_t age);
+/* Of that time a call that begins with it is at work, on the average. */
+ns_t chance_spent(const struct chance *c, ns_t time);
+/* Of the calls that run, those that do so after that time still; past what is known none ends
+ * (NS_NEVER: then). */
+struct chance_rest chance_rest(const struct chance *c, ns_t time);
 
 #endif

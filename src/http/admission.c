@@ -3,20 +3,14 @@
  * flow/chance.h and flow/gate.h to an upstream. Only under a limit; without one there is nothing
  * to be fair about, and nobody is refused for anybody's sake.
  */
+#include "flow/lend.h"
 #include "http/upstream_internal.h"
-
-#include <math.h>
 
 /* How old what is known of the calls that run may be. */
 #define LOOK_EVERY (20 * NS_MS)
 #define REFRESH_EVERY (100 * NS_MS)
 /* How fast what a server did is forgotten. */
 #define HALF_LIFE (5 * NS_S)
-/* Of the time that calls have, a caller for whom slots are kept may wait this part. By the
- * simulation of test_hold.c such callers keep 97 % beside a flood, and less stands free for them
- * than with none; with a fifth they would keep 93 %. */
-#define SOON_PART 10
-#define BUDGET_SMOOTH 64
 /* For so long a refusal for want of slots shows that they are wanted. */
 #define SHORT_FOR (100 * NS_MS)
 
@@ -134,11 +128,17 @@ static uint32_t limit_to_share(const struct upstream *u)
 	return slots_limit(&u->slots);
 }
 
-/* Slots for which who needs them need not wait for long: none must stand free for those. */
-static uint32_t frees_soon(struct admission *a)
+/* Of the slots that are kept, those that need not stand free. */
+static uint32_t lent(const struct upstream *u)
 {
-	struct chance_frees f = chance_frees(&a->outlook->slots, a->budget / SOON_PART);
-	return (uint32_t)fmax(f.mean - sqrt(f.variance), 0);
+	const struct admission *a = &u->admission;
+	const struct lend l = {
+		.limit = slots_limit(&u->slots),
+		.elsewhere = slots_elsewhere(u),
+		.kept = a->callers.kept,
+		.rate = a->callers.rate,
+	};
+	return l.kept ? lend_slots(&a->outlook->slots, &l) : 0;
 }
 
 static void look(struct upstream *u, ns_t now)
@@ -159,7 +159,7 @@ static void look(struct upstream *u, ns_t now)
 	add_slots(u, now);
 	chance_refresh(&o->slots, now);
 	a->callers.mean = chance_mean(&o->slots);
-	a->callers.soon = a->callers.kept ? frees_soon(a) : 0;
+	a->callers.soon = lent(u);
 	if (now - a->refreshed_at < REFRESH_EVERY)
 		return;
 	a->refreshed_at = now;
@@ -285,13 +285,6 @@ static ns_t left_until(ns_t deadline, ns_t now)
 	return deadline == NS_NEVER ? NS_NEVER : deadline - now;
 }
 
-static void note_budget(struct admission *a, ns_t left)
-{
-	if (left == NS_NEVER || left <= 0)
-		return;
-	a->budget = a->budget ? a->budget + (left - a->budget) / BUDGET_SMOOTH : left;
-}
-
 /* What `n` calls of `c` meet that come now, with so many slots free. */
 static struct gate_call meets(
 	struct upstream *u, struct caller *c, uint32_t n, uint32_t room, ns_t deadline)
@@ -337,7 +330,6 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	caller_ask(&a->callers, c, n, now);
 	const struct gate_call asked = meets(u, c, n, room, deadline);
 	callers_leave(&a->callers);
-	note_budget(a, asked.left);
 	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
 	calls[0]->budget = asked.left;
 	calls[0]->probe = v == GATE_PROBE;

@@ -1,0 +1,37 @@
+/*
+ * lend: how many of the slots that are kept for some callers may be lent to one that floods, for
+ * they will be back, or not be missed, when they are needed. Pure.
+ *
+ * MODEL   What is let in now may hold its slot for long, and which call will nobody can tell. So
+ *         it is asked of every time to come, as far as durations are known, how many slots are
+ *         then still held by the calls that run, and how many those need for whom slots are
+ *         kept, if they go on asking as of late (a M/G/inf queue: calls a second times the time
+ *         that a call has spent by then). What is left over, less LEND_SURE standard deviations,
+ *         bounds what may be let in: each holds a slot then by its chance of lasting so long.
+ *         Beyond what is known no call ends, and all that is kept is needed.
+ *         Against lending what comes free within a tenth of the callers' time, by a simulation as
+ *         of test_hold.c: for the same that the modest keep 2 to 3 % more good answers in all
+ *         from a cold start, 4 to 5 % later.
+ * COST    Some 20 µs with 50 calls of different ages.
+ */
+#ifndef WEIR_FLOW_LEND_H
+#define WEIR_FLOW_LEND_H
+
+#include "flow/chance.h"
+
+/* By simulation of four callers, calls of random length, the modest keep 95.8 % from a cold start
+ * with 1.75, and 95 % later; with 2 it is 96.5 % of both, and with 1.5 it is 95 and 93 %. Each quarter
+ * costs 0.8 % of all good answers. */
+#define LEND_SURE 1.75
+
+struct lend {
+	uint32_t limit;     /* slots */
+	uint32_t elsewhere; /* of them, held where their ages are not known */
+	uint32_t kept;
+	double rate; /* calls a ns of those for whom they are kept */
+};
+
+/* Of those kept; with some held elsewhere, this one's part in it. `slots`: how long they are held. */
+uint32_t lend_slots(const struct chance *slots, const struct lend *l);
+
+#endif
