@@ -27,6 +27,7 @@ static void test_lowered(void **state)
 	assert_true(quota_take(&q, 4));
 	quota_set_max(&q, 2);
 	assert_int_equal(quota_room(&q), 0);
+	assert_false(quota_take(&q, 1)); /* more is taken than may be */
 	quota_give(&q, 2);
 	assert_false(quota_take(&q, 1));
 	quota_give(&q, 1);

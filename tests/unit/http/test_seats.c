@@ -334,6 +334,35 @@ static void test_not_welcome(void **state)
 	two_fini(&t);
 }
 
+/* Follows the asker's letter to the other loop, and lets the asker go when what it asked for
+ * is on its way. */
+struct farewell {
+	struct io_defer behind_asking, behind_sending;
+	struct io_letter letter;
+	struct two *two;
+};
+
+static void on_asked(struct io_defer *d)
+{
+	struct farewell *f = CONTAINER_OF(d, struct farewell, behind_asking);
+	io_mail(f->two->mail[0], &f->letter);
+}
+
+static void on_asked_for(struct io_letter *l)
+{
+	struct farewell *f = CONTAINER_OF(l, struct farewell, letter);
+	io_defer(f->two->s.bed.near, &f->behind_sending);
+}
+
+static void on_sent(struct io_defer *d)
+{
+	struct farewell *f = CONTAINER_OF(d, struct farewell, behind_sending);
+	assert_int_equal(share_idle(f->two->share, 0), 0);
+	assert_int_equal(upstream_stats(f->two->up[1])->adopted, 0);
+	assert_false(upstream_is_spent(f->two->up[1]));
+	upstream_free(&f->two->up[1]);
+}
+
 /* The asker goes before the connection comes: nothing is lost but the slot, which stays
  * charged. */
 static void test_the_asker_has_gone(void **state)
@@ -345,12 +374,14 @@ static void test_the_asker_has_gone(void **state)
 	submit(&t, &a, 0, "/a");
 	job_init(&b, t.up[1], "GET", "/b");
 	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
-	while (share_idle(t.share, 0) > 0)
-		bed_run(&t.s.bed, NS_US);
-	assert_false(upstream_is_spent(t.up[1]));
-	upstream_free(&t.up[1]);
-	assert_int_equal(b.why, ERR_STOPPING);
+	struct farewell f = { .two = &t };
+	f.behind_asking.fn = on_asked;
+	f.letter.on_read = on_asked_for;
+	f.behind_sending.fn = on_sent;
+	io_defer(t.worker.loop, &f.behind_asking);
 	bed_run(&t.s.bed, NS_S);
+	assert_null(t.up[1]);
+	assert_int_equal(b.why, ERR_STOPPING);
 	assert_int_equal(t.s.open, 0);
 	assert_int_equal(share_used(t.share), 1);
 	job_fini(&a);
