@@ -621,7 +621,8 @@ def test_a_crowd_of_closes_is_counted_whole(pair):
             s.close()
         told = watching.until_total(1000)
         assert told["lost"] == told["unseen_local"] == 0
-        assert {first for _, first, _ in watching.closes()} == {"local-or-both"}
+        # local: looked at before the server's FIN came
+        assert {first for _, first, _ in watching.closes()} <= {"local", "local-or-both"}
         check_agrees_with_ss(p.client, p.client.watch())
     finally:
         assert watching.stop() == 0
