@@ -377,6 +377,29 @@ static void test_a_server_that_does_not_shake_hands(void **state)
 	scene_fini(&s);
 }
 
+/* The server has accepted it, and may not have noticed the end yet. */
+static void test_what_shook_no_hands_settles(void **state)
+{
+	struct scene s;
+	struct raw_server mute = { .ctx = NULL };
+	struct job j;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
+	scene_upstream(&s, upstream_defaults());
+	raw_server_listen(&mute, s.bed.far, AT);
+	job_init(&j, s.up, "GET", "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	while (!j.ends)
+		bed_run(&s.bed, NS_MS);
+	assert_int_equal(j.why, ERR_TLS_TIMEOUT);
+	assert_int_equal(upstream_slots(s.up)->in[SLOT_SETTLING].len, 1);
+	bed_run(&s.bed, 30 * NS_MS);
+	assert_int_equal(slots_used(upstream_slots(s.up)), 0);
+	job_fini(&j);
+	raw_server_fini(&mute);
+	scene_fini(&s);
+}
+
 /* A caller that leaves during the handshake leaves a connection for the pool. */
 static void test_abandoned_during_the_handshake(void **state)
 {
@@ -534,6 +557,7 @@ int main(void)
 		TEST(test_turned_away_after_the_handshake),
 		TEST(test_a_certificate_that_does_not_verify),
 		TEST(test_a_server_that_does_not_shake_hands),
+		TEST(test_what_shook_no_hands_settles),
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
 		TEST(test_a_handshake_under_way_as_the_server_drains),
