@@ -62,20 +62,32 @@ static void presume_scatter(struct chance *c)
 	begin_trial(c);
 }
 
-/* Each call has met the hazards of the spans that it went through meanwhile: their sum is how many
- * ends were to be expected of it. */
+static double sum_of(const double *of, uint32_t from, uint32_t to)
+{
+	double all = 0;
+	for (uint32_t i = from; i < to; i++)
+		all += of[i];
+	return all;
+}
+
+/* Each call has met the hazards of the octaves that it went through meanwhile: their sum is how many
+ * ends were to be expected of it. (Of single spans it would be one that calls take a millisecond
+ * longer for a moment, all of them, which is nothing to those who wait.) */
 static void try_scatter(struct chance *c)
 {
 	double excess = 0, variance = 0, met = 0, met_variance = 0;
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
-		double more = c->running[i] - c->were[i];
-		double hazard = c->left[i] > 0 ? 1 - c->left[i + 1] / c->left[i] : 1;
+	for (uint32_t from = 0, to = 1; from < CHANCE_SPANS; from = to, to += SUBS) {
+		if (to > CHANCE_SPANS)
+			to = CHANCE_SPANS;
+		double more = sum_of(c->running, from, to) - sum_of(c->were, from, to);
+		double hazard = c->left[from] > 0 ? 1 - c->left[to] / c->left[from] : 1;
 		excess -= more * met;
 		variance += more * met_variance;
 		met += hazard;
 		met_variance += hazard * (1 - hazard);
-		excess += c->ends[i] * (1 - met);
-		variance += c->ends[i] * met_variance;
+		double ends = sum_of(c->ends, from, to);
+		excess += ends * (1 - met);
+		variance += ends * met_variance;
 	}
 	if (variance < TRIAL_VARIANCE)
 		return;
