@@ -174,7 +174,8 @@ static struct call *job_call(struct job *j)
 		.replayable = !j->posts_bodies,
 		.caller_key = j->caller,
 		.priority = j->priority,
-		.hedgeable = j->hedges };
+		.hedgeable = j->hedges,
+		.upgrade = j->upgrade };
 	return &j->call;
 }
 

@@ -21,12 +21,13 @@ struct job {
 	struct job *abandons_other; /* in its on_end */
 	size_t sip;                 /* takes so many bytes of an answer at once; 0: all */
 	bool stuck;                 /* takes none and never resumes by itself */
-	bool retries;      /* asks for another attempt when it fails, or was refused */
-	bool hedges;       /* a second request may go beside it */
-	bool posts_bodies; /* its request cannot be put again */
-	bool refused;      /* its answer is told to be the server's refusal */
-	uint64_t caller;   /* on whose account */
-	uint8_t priority;  /* 0 is the highest */
+	bool retries;         /* asks for another attempt when it fails, or was refused */
+	bool hedges;          /* a second request may go beside it */
+	bool posts_bodies;    /* its request cannot be put again */
+	bool refused;         /* its answer is told to be the server's refusal */
+	uint64_t caller;      /* on whose account */
+	struct slice upgrade; /* offered; none: empty */
+	uint8_t priority;     /* 0 is the highest */
 	/* what happened */
 	struct text log, in;
 	uint32_t ends, readies, heads, interims;

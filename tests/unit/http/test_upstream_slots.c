@@ -443,6 +443,29 @@ static void test_unasked_tunnel(void **state)
 }
 
 /* The same ends a trial of what becomes of those who are hung up on. */
+/* Left by its caller, it is closed at once; the server may not have noticed yet. */
+static void test_a_tunnel_settles(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job j;
+	scene_init(&s, NULL, NULL);
+	s.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
+		   "Connection: upgrade\r\n\r\n";
+	job_init(&j, s.up, "GET", "/");
+	j.upgrade = SLICE("x");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(j.why, ERR_AGAIN);
+	assert_int_equal(scene_in(&s, SLOT_BUSY), 1);
+	job_abandon(&j);
+	assert_int_equal(scene_in(&s, SLOT_SETTLING), 1);
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(scene_used(&s), 0);
+	job_fini(&j);
+	scene_fini(&s);
+}
+
 static void test_unasked_tunnel_ends_a_trial(void **state)
 {
 	(void)state;
@@ -758,6 +781,7 @@ int main(void)
 		TEST(test_batch_abandoned_while_it_ends),
 		TEST(test_abandon_at_every_instant_and_in_every_callback),
 		TEST(test_unasked_tunnel),
+		TEST(test_a_tunnel_settles),
 		TEST(test_unasked_tunnel_ends_a_trial),
 		TEST(test_unasked_answers_take_no_time),
 		TEST(test_unasked_interim_answer),
