@@ -276,7 +276,9 @@ static void test_a_replay_is_the_probe(void **state)
 	assert_int_equal(jobs[2].readies, 0);
 	assert_int_equal(s.requests, 4);
 	s.answer = ANSWER;
-	bed_run(&s.bed, NS_S); /* as long as a probe is waited for */
+	raw_say(raw_server_nth(&s.server, 2), ANSWER);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&jobs[0].log, "ready ready head:200 data:5 end:ok");
 	assert_text(&jobs[2].log, OK_LOG);
 	end(&s, 3);
 }
