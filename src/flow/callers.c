@@ -275,20 +275,29 @@ static void fade(struct callers *all, struct caller *c, double by)
 	set_kept(all, c);
 }
 
+/* Calls a ns that it asks for, at most those of its fair share. */
+static double fair_rate(const struct callers *all, struct caller *c, ns_t now)
+{
+	double rate = has_claim(c) ? 1 / every(c, now) : 0;
+	return all->mean > 0 ? fmin(rate, (double)all->share / (double)all->mean) : rate;
+}
+
 static void refresh(struct callers *all, ns_t now)
 {
 	double by = exp2(-(double)(now - all->refreshed_at) / (double)CALLERS_FADE_FOR);
 	all->refreshed_at = now;
-	all->rate = 0;
+	double rate = 0, most = 0;
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
 		LIST_EACH (&all->buckets[b], n, after) {
 			fade(all, CALLER(n), by);
+			double own = fair_rate(all, CALLER(n), now);
+			rate += own;
+			most = fmax(most, own);
 			if (is_over(all, CALLER(n)))
 				free_caller(all, &all->buckets[b], CALLER(n));
-			else if (has_claim(CALLER(n)) && is_modest(all, CALLER(n), now))
-				all->rate += 1 / every(CALLER(n), now);
 		}
 	}
+	all->rate = rate - most;
 }
 
 /* Fronts of which nothing is left here. */

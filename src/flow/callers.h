@@ -72,7 +72,7 @@ struct callers {
 	uint32_t claiming; /* with a need of late */
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */
-	double rate;       /* calls a ns of those that have a need and are modest */
+	double rate;       /* calls a ns in fair shares, of all but who asks for most */
 	uint32_t soon;     /* of kept, so many need no slot that is free now: the app's */
 	uint32_t limit;    /* slots; what fair shares are of; 0: nothing is kept */
 	uint32_t epoch;    /* what was used in another one is forgotten */
