@@ -11,13 +11,18 @@
 
 /* --- what is kept --- */
 
+static void keep(struct callers *all, struct caller *c, uint32_t kept)
+{
+	all->kept += kept - c->kept;
+	all->kept_by[c->priority] += kept - c->kept;
+	c->kept = kept;
+}
+
 static void set_kept(struct callers *all, struct caller *c)
 {
 	uint32_t need = (uint32_t)ceil(c->need);
 	uint32_t claim = need < all->share ? need : all->share;
-	all->kept -= c->kept;
-	c->kept = claim > c->held ? claim - c->held : 0;
-	all->kept += c->kept;
+	keep(all, c, claim > c->held ? claim - c->held : 0);
 }
 
 /* The number of those who claim, or the limit, may be another. */
@@ -235,7 +240,10 @@ uint32_t caller_turn(struct callers *own, struct caller *c, ns_t now)
 
 static uint32_t kept_from(const struct callers *all, struct caller *c, ns_t now)
 {
-	uint32_t others = all->kept - c->kept;
+	uint32_t others = 0;
+	for (uint32_t p = 0; p <= c->priority; p++)
+		others += all->kept_by[p];
+	others -= c->kept;
 	others = others > all->soon ? others - all->soon : 0;
 	return others > 0 && !is_modest(all, c, now) ? others : 0;
 }
@@ -252,7 +260,7 @@ uint32_t caller_kept_from(struct callers *own, struct caller *c, ns_t now)
 
 static void free_caller(struct callers *all, struct list *bucket, struct caller *c)
 {
-	all->kept -= c->kept;
+	keep(all, c, 0);
 	all->claiming -= has_claim(c);
 	if (c->account)
 		c->account->fronts--;

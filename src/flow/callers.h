@@ -13,7 +13,7 @@
  *         while the others are away for a moment. So each caller that was seen of late has room
  *         kept for it: what it lately needed at once, at most its fair share. What a new one will
  *         need is not known: when it comes again it is taken to need its fair share, and that
- *         fades.
+ *         fades. It is kept from callers of its own priority and of lower ones.
  *         What will come free in good time need not stand free: so many are lent (soon;
  *         flow/lend.h).
  * RULES   1. With one caller nothing is kept: all slots are its own. Who asks for no more than its
@@ -72,6 +72,7 @@ struct callers {
 	uint32_t claiming; /* with a need of late */
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */
+	uint32_t kept_by[CALLERS_PRIORITIES];
 	double rate;       /* calls a ns in fair shares, of all but who asks for most */
 	uint32_t soon;     /* of kept, so many need no slot that is free now: the app's */
 	uint32_t limit;    /* slots; what fair shares are of; 0: nothing is kept */

@@ -111,6 +111,27 @@ static void test_room_is_kept_for_who_needed_it(void **state)
 	release(flood, 30, 0);
 }
 
+/* What is kept for some is not kept from those who go before them. */
+static void test_nothing_is_kept_from_a_higher_priority(void **state)
+{
+	(void)state;
+	struct caller *other = find(1), *same = find(2);
+	struct caller *higher = callers_find(&all, 3, CALLERS_NORMAL - 1, 0);
+	struct caller *lower = callers_find(&all, 4, CALLERS_NORMAL + 1, 0);
+	hold(other, 8, 0);
+	release(other, 8, 0);
+	for (int i = 0; i < 1000; i++) {
+		caller_ask(&all, higher, 1, 0);
+		caller_ask(&all, same, 1, 0);
+		caller_ask(&all, lower, 1, 0);
+	}
+	assert_int_equal(all.claiming, 4); /* 10 each; of two it is presumed */
+	assert_int_equal(all.kept, 8 + 3 * 10);
+	assert_int_equal(caller_kept_from(&all, higher, 0), 0);
+	assert_int_equal(caller_kept_from(&all, same, 0), 10 + 8);
+	assert_int_equal(caller_kept_from(&all, lower, 0), 10 + 8 + 10);
+}
+
 static void test_no_more_than_a_fair_share_is_kept(void **state)
 {
 	(void)state;
@@ -234,6 +255,7 @@ int main(void)
 		TEST(test_who_comes_back_starts_where_the_others_are),
 		TEST(test_alone_all_is_its_own),
 		TEST(test_room_is_kept_for_who_needed_it),
+		TEST(test_nothing_is_kept_from_a_higher_priority),
 		TEST(test_no_more_than_a_fair_share_is_kept),
 		TEST(test_a_claim_fades),
 		TEST(test_a_new_one_is_taken_to_need_its_share),
