@@ -737,26 +737,24 @@ static void test_limit_grows_while_slots_are_kept(void **state)
 	(void)state;
 	struct upstream_cfg cfg = scene_upstream();
 	struct scene s;
-	struct job away[4], here[40];
+	struct job away[2], here[40];
 	cfg.limit_auto = true;
 	cfg.queue_for = 30 * NS_S;
 	scene_init(&s, NULL, &cfg);
-	s.answer_in = NS_S;
-	for (int i = 0; i < 40; i++) { /* one asks for much, the other now and then */
-		if (i % 10 == 0)
-			ask_as(&s, &away[i / 10], 1, 1);
-		ask_as(&s, &here[i], 1, 2);
-		bed_run(&s.bed, 50 * NS_MS);
-	}
-	bed_run(&s.bed, 900 * NS_MS);
-	assert_true(scene_in(&s, SLOT_BUSY) < 4);
+	s.answer_in = NS_S; /* two slots come free of who is away then */
+	ask_as(&s, away, 2, 1);
+	bed_run(&s.bed, 10 * NS_MS);
+	s.answer_in = 2 * NS_S;
+	ask_as(&s, here, 40, 2);
+	bed_run(&s.bed, 1200 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_BUSY), 2);
 	cfg.limit = 8;
 	upstream_reconfigure(s.up, &cfg);
 	bed_run(&s.bed, 2 * NS_S);
 	assert_int_equal(slots_limit(upstream_slots(s.up)), 8);
 	assert_true(scene_in(&s, SLOT_BUSY) >= 4);
 	bed_run(&s.bed, 20 * NS_S);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 2; i++)
 		job_fini(&away[i]);
 	for (int i = 0; i < 40; i++) {
 		assert_int_equal(here[i].why, ERR_OK);
