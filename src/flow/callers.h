@@ -73,10 +73,10 @@ struct callers {
 	uint32_t share;    /* a fair one; 0 with one caller */
 	uint32_t kept;     /* over all */
 	uint32_t kept_by[CALLERS_PRIORITIES];
-	double rate;       /* calls a ns in fair shares, of all but who asks for most */
-	uint32_t soon;     /* of kept, so many need no slot that is free now: the app's */
-	uint32_t limit;    /* slots; what fair shares are of; 0: nothing is kept */
-	uint32_t epoch;    /* what was used in another one is forgotten */
+	double rate;    /* calls a ns in fair shares, of all but who asks for most */
+	uint32_t soon;  /* of kept, so many need no slot that is free now: the app's */
+	uint32_t limit; /* slots; what fair shares are of; 0: nothing is kept */
+	uint32_t epoch; /* what was used in another one is forgotten */
 	ns_t floor;
 	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */
 	ns_t refreshed_at;
