@@ -50,10 +50,23 @@ static ns_t span_middle(uint32_t span)
 
 /* --- how sure --- */
 
+/* The first span is one by itself. */
+static uint32_t octave_of(uint32_t span)
+{
+	return (span + SUBS - 1) / SUBS;
+}
+
+static void running_by_octave(const struct chance *c, double *of_octave)
+{
+	memset(of_octave, 0, CHANCE_OCTAVES * sizeof(*of_octave));
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++)
+		of_octave[octave_of(i)] += c->running[i];
+}
+
 static void begin_trial(struct chance *c)
 {
 	memset(c->ends, 0, sizeof(c->ends));
-	memcpy(c->were, c->running, sizeof(c->were));
+	running_by_octave(c, c->were);
 }
 
 static void presume_scatter(struct chance *c)
@@ -62,32 +75,25 @@ static void presume_scatter(struct chance *c)
 	begin_trial(c);
 }
 
-static double sum_of(const double *of, uint32_t from, uint32_t to)
-{
-	double all = 0;
-	for (uint32_t i = from; i < to; i++)
-		all += of[i];
-	return all;
-}
-
 /* Each call has met the hazards of the octaves that it went through meanwhile: their sum is how many
  * ends were to be expected of it. (Of single spans it would be one that calls take a millisecond
  * longer for a moment, all of them, which is nothing to those who wait.) */
 static void try_scatter(struct chance *c)
 {
 	double excess = 0, variance = 0, met = 0, met_variance = 0;
-	for (uint32_t from = 0, to = 1; from < CHANCE_SPANS; from = to, to += SUBS) {
-		if (to > CHANCE_SPANS)
-			to = CHANCE_SPANS;
-		double more = sum_of(c->running, from, to) - sum_of(c->were, from, to);
+	double are[CHANCE_OCTAVES];
+	running_by_octave(c, are);
+	for (uint32_t i = 0, from = 0, to = 1; i < CHANCE_OCTAVES; i++) {
+		double more = are[i] - c->were[i];
 		double hazard = c->left[from] > 0 ? 1 - c->left[to] / c->left[from] : 1;
 		excess -= more * met;
 		variance += more * met_variance;
 		met += hazard;
 		met_variance += hazard * (1 - hazard);
-		double ends = sum_of(c->ends, from, to);
-		excess += ends * (1 - met);
-		variance += ends * met_variance;
+		excess += c->ends[i] * (1 - met);
+		variance += c->ends[i] * met_variance;
+		from = to;
+		to = to + SUBS < CHANCE_SPANS ? to + SUBS : CHANCE_SPANS;
 	}
 	if (variance < TRIAL_VARIANCE)
 		return;
@@ -141,7 +147,7 @@ void chance_done(struct chance *c, ns_t duration, ns_t now)
 {
 	set_weight(c, now);
 	c->over[span_of(duration)] += c->weight * fading(c, duration);
-	c->ends[span_of(duration)]++;
+	c->ends[octave_of(span_of(duration))]++;
 	c->begun = ns_max(c->begun, now - duration);
 }
 
@@ -149,7 +155,7 @@ void chance_gone(struct chance *c, ns_t age, ns_t now)
 {
 	set_weight(c, now);
 	c->gone[span_of(age)] += c->weight * fading(c, age);
-	c->were[span_of(age)]--;
+	c->were[octave_of(span_of(age))]--;
 }
 
 void chance_running_begin(struct chance *c)
@@ -240,8 +246,7 @@ void chance_refresh(struct chance *c, ns_t now)
 	}
 	c->mean = (ns_t)c->spent[known];
 	try_scatter(c);
-	for (uint32_t i = 0; i <= CHANCE_SPANS; i++)
-		c->frees[i].mean = -1;
+	memset(c->until, 0, sizeof(c->until));
 }
 
 /* Mean and mean square of how many times one slot, taken anew now, comes free within k steps: each
@@ -316,11 +321,12 @@ static struct chance_frees frees_of(
 static struct chance_frees frees_until(struct chance *c, uint32_t span)
 {
 	struct renewal anew;
-	struct chance_frees *sum = &c->frees[span];
+	struct chance_until *asked = &c->until[span % CHANCE_ASKED];
+	struct chance_frees *sum = &asked->frees;
 	ns_t step = span_begin(span) / CHANCE_STEPS;
-	if (sum->mean >= 0)
-		return *sum;
-	*sum = (struct chance_frees){ .none = 1 };
+	if (span == 0 || asked->span == span)
+		return span ? *sum : (struct chance_frees){ .none = 1 };
+	*asked = (struct chance_until){ .span = span, .frees = { .none = 1 } };
 	renewal_fill(&anew, c, step);
 	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
 		if (c->running[i] <= 0)

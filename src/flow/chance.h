@@ -22,7 +22,7 @@
  *         3. chance_within never falls as the time grows.
  *         4. Answers are of the last chance_refresh; it is the app's to call it often enough.
  * COST    chance_done O(1); chance_refresh O(CHANCE_SPANS); chance_frees about 4 µs when first
- *         asked of a span after a refresh, then O(1); 100 KiB.
+ *         asked of a span after a refresh, then O(1); 50 KiB.
  */
 #ifndef WEIR_FLOW_CHANCE_H
 #define WEIR_FLOW_CHANCE_H
@@ -33,7 +33,9 @@
  * moment at which a call of 4 s ends would be known to 0.13 s, of the half a second that another one
  * may wait for it, and by test_hold.c's model 7 % more would be taken to come free than do.) */
 #define CHANCE_SPANS 1282
-#define CHANCE_STEPS 32 /* of a time within which slots come free */
+#define CHANCE_OCTAVES 22 /* the first is of one span */
+#define CHANCE_ASKED 16   /* times that are asked for again before the next refresh */
+#define CHANCE_STEPS 32   /* of a time within which slots come free */
 
 /* Where every fifth call is a long one, one in 1.6e6 runs of calls begins with nine of them: at a
  * hundred calls a second twice a day, and then what is lost is learned again within a second. */
@@ -42,6 +44,12 @@
 /* How many slots come free: what is expected, how sure that is, and the chance of none. */
 struct chance_frees {
 	double mean, variance, none;
+};
+
+/* Within a time that ends where that span begins. */
+struct chance_until {
+	uint32_t span; /* 0: none */
+	struct chance_frees frees;
 };
 
 /* How many calls are still at work. */
@@ -59,11 +67,10 @@ struct chance {
 	double left[CHANCE_SPANS + 1]; /* share of calls not over at the span's begin */
 	double spent[CHANCE_SPANS +
 		     1]; /* mean ns at work until then, of all that are begun */
-	/* Within a time that ends where the span begins; mean below 0: not asked yet. */
-	struct chance_frees frees[CHANCE_SPANS + 1];
-	/* Since scatter was reckoned last: calls that ended in the span, and those that were in
-	 * it then, less those in it of whom nobody knows more. */
-	double ends[CHANCE_SPANS], were[CHANCE_SPANS];
+	struct chance_until until[CHANCE_ASKED];
+	/* Since scatter was reckoned last, of an octave: calls that ended in it, and those that
+	 * were in it then, less those in it of whom nobody knows more. */
+	double ends[CHANCE_OCTAVES], were[CHANCE_OCTAVES];
 	double scatter_sum, scatter_weight; /* of trials, faded */
 	double evidence; /* calls, faded: those that ended, and those that run */
 	double ended;    /* of them, those that ended */
