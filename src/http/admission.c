@@ -6,17 +6,11 @@
 #include "flow/lend.h"
 #include "http/upstream_internal.h"
 
-#include <math.h>
-
 /* How old what is known of the calls that run may be. */
 #define LOOK_EVERY (20 * NS_MS)
 #define REFRESH_EVERY (100 * NS_MS)
 /* How fast what a server did is forgotten. */
 #define HALF_LIFE (5 * NS_S)
-/* Of the time that calls have, a caller for whom slots are kept may wait this part, where slots are
- * held by other threads, too: how long, no one of them knows, and a forecast needs. */
-#define SOON_PART 10
-#define BUDGET_SMOOTH 64
 /* For so long a refusal for want of slots shows that they are wanted. */
 #define SHORT_FOR (100 * NS_MS)
 
@@ -135,14 +129,9 @@ static uint32_t limit_to_share(const struct upstream *u)
 }
 
 /* Of the slots that are kept, those that need not stand free. */
-static uint32_t lent(struct upstream *u)
+static uint32_t lent(const struct upstream *u)
 {
 	const struct admission *a = &u->admission;
-	if (u->share) {
-		struct chance_frees f = chance_frees(
-			&a->outlook->slots, a->budget / SOON_PART);
-		return a->callers.kept ? (uint32_t)fmax(f.mean - sqrt(f.variance), 0) : 0;
-	}
 	const struct lend l = {
 		.limit = slots_limit(&u->slots),
 		.elsewhere = slots_elsewhere(u),
@@ -296,13 +285,6 @@ static ns_t left_until(ns_t deadline, ns_t now)
 	return deadline == NS_NEVER ? NS_NEVER : deadline - now;
 }
 
-static void note_budget(struct admission *a, ns_t left)
-{
-	if (left == NS_NEVER || left <= 0)
-		return;
-	a->budget = a->budget ? a->budget + (left - a->budget) / BUDGET_SMOOTH : left;
-}
-
 /* What `n` calls of `c` meet that come now, with so many slots free. */
 static struct gate_call meets(
 	struct upstream *u, struct caller *c, uint32_t n, uint32_t room, ns_t deadline)
@@ -348,7 +330,6 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	caller_ask(&a->callers, c, n, now);
 	const struct gate_call asked = meets(u, c, n, room, deadline);
 	callers_leave(&a->callers);
-	note_budget(a, asked.left);
 	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
 	calls[0]->budget = asked.left;
 	calls[0]->probe = v == GATE_PROBE;

@@ -46,7 +46,6 @@ struct admission {
 	struct outlook *outlook; /* NULL: no call has come under a limit yet */
 	uint32_t slots_seen;     /* held, at the last look */
 	ns_t looked_at, sifted_at, refreshed_at;
-	ns_t budget;   /* that calls have, about; 0: no deadline yet */
 	ns_t short_at; /* a call was last refused for want of slots; 0: never */
 };
 
