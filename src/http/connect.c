@@ -288,7 +288,7 @@ void attempt_won(struct cconn *cc)
 {
 	struct cconn *holder = race_holder(cc);
 	cc->up->stats.connects++;
-	vital_avoid(cc->endpoint->vital, 0);
+	vital_note_reached(cc->endpoint->vital);
 	if (holder && holder != cc)
 		race_pass(holder, cc);
 	race_end(cc);

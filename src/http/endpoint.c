@@ -65,21 +65,14 @@ void endpoint_give(struct cconn *cc)
 	endpoint_free_if_done(cc->up, e);
 }
 
-static void avoid_for(struct upstream *u, struct endpoint *e, ns_t span)
-{
-	ns_t until = ns_add(worker_now(u->worker), span);
-	if (until > vital_avoid_until(e->vital))
-		vital_avoid(e->vital, until);
-}
-
 void endpoint_avoid(struct upstream *u, struct endpoint *e)
 {
-	avoid_for(u, e, ENDPOINT_AVOID_FOR);
+	vital_note_away(e->vital, ns_add(worker_now(u->worker), ENDPOINT_AVOID_FOR));
 }
 
 void endpoint_is_full(struct upstream *u, struct endpoint *e)
 {
-	avoid_for(u, e, ENDPOINT_FULL_FOR);
+	vital_note_full(e->vital, ns_add(worker_now(u->worker), ENDPOINT_FULL_FOR));
 }
 
 /* Lower is better. */
@@ -91,7 +84,7 @@ static int rank(const struct endpoint *e, const struct call *call, ns_t now)
 		  : health_is_due(&h, now) ? 1
 		  : health_is_asked(&h)    ? 3
 					   : 2;
-	return 2 * out + (vital_avoid_until(e->vital) > now || e->id == call->shun);
+	return 2 * out + (vital_is_avoided(e->vital, now) || e->id == call->shun);
 }
 
 static bool comes_before(const struct endpoint *a, const struct endpoint *b,
@@ -138,7 +131,7 @@ struct endpoint *endpoint_pick_well(const struct upstream *u)
 	for (uint32_t i = 0; i < u->endpoint_count; i++) {
 		struct endpoint *e = u->endpoints[i];
 		bool well = vital_state(e->vital) == HEALTH_IN &&
-			    vital_avoid_until(e->vital) <= now;
+			    !vital_is_avoided(e->vital, now);
 		if (well && (!best || e->conns < best->conns))
 			best = e;
 	}

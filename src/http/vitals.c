@@ -168,8 +168,34 @@ struct health vital_view(struct vitals *all, const struct vital *v)
 	return view;
 }
 
-void vital_avoid(struct vital *v, ns_t until)
+static ns_t peek(const _Atomic ns_t *at)
 {
-	if (vital_avoid_until(v) != until)
-		atomic_store_explicit(&v->avoid_until, until, memory_order_relaxed);
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static void extend(_Atomic ns_t *at, ns_t until)
+{
+	if (until > peek(at))
+		atomic_store_explicit(at, until, memory_order_relaxed);
+}
+
+void vital_note_away(struct vital *v, ns_t until)
+{
+	extend(&v->away_until, until);
+}
+
+void vital_note_full(struct vital *v, ns_t until)
+{
+	extend(&v->full_until, until);
+}
+
+void vital_note_reached(struct vital *v)
+{
+	if (peek(&v->away_until) != 0)
+		atomic_store_explicit(&v->away_until, 0, memory_order_relaxed);
+}
+
+bool vital_is_avoided(const struct vital *v, ns_t now)
+{
+	return peek(&v->away_until) > now || peek(&v->full_until) > now;
 }

@@ -33,7 +33,8 @@ struct vital {                 /* its own */
 	/* Of it, what is published. */
 	_Atomic int state, why;
 	_Atomic ns_t since, until;
-	_Atomic ns_t avoid_until; /* could not be reached: the others come first */
+	/* Until then the others come first: it could not be reached; it refused. */
+	_Atomic ns_t away_until, full_until;
 };
 
 struct vitals;
@@ -62,10 +63,12 @@ static inline enum health_state vital_state(const struct vital *v)
 /* What is published: state, why, since and until, and nothing else. */
 struct health vital_verdict(const struct vital *v);
 struct health vital_view(struct vitals *all, const struct vital *v); /* all of it */
-static inline ns_t vital_avoid_until(const struct vital *v)
-{
-	return atomic_load_explicit(&v->avoid_until, memory_order_relaxed);
-}
-void vital_avoid(struct vital *v, ns_t until); /* 0: no more */
+/* It could not be reached, or has no slot free: the others come first, until the latest time told
+ * of either. */
+void vital_note_away(struct vital *v, ns_t until);
+void vital_note_full(struct vital *v, ns_t until);
+/* It was: whether it has a slot free is another matter, for a full server may well accept. */
+void vital_note_reached(struct vital *v);
+bool vital_is_avoided(const struct vital *v, ns_t now);
 
 #endif

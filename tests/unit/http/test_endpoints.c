@@ -6,6 +6,7 @@
 #define BAD "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 #define REST \
 	"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"
+#define FULL "HTTP/1.1 503 Full\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 #define SITES SITES_MAX
 #define WAVE 6
 
@@ -303,6 +304,48 @@ static void test_all_rest(void **state)
 	scene_end(&s);
 }
 
+static void begin(struct scene *s, struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+}
+
+/* One that has no slot free accepts all the same: what was on its way there shows nothing. */
+static void test_one_that_is_full_can_be_reached(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct job jobs[SITES], late, more[SITES];
+	struct site *full = &s.sites.site[0];
+	scene_with(&s, 3 * WAVE, 0);
+	full->answer = FULL;
+	s.sites.site[1].answer_in = s.sites.site[2].answer_in = NS_S;
+	begin(&s, jobs, SITES); /* one each */
+	jobs[0].refused = true;
+	while (!full->requests)
+		bed_run(&s.bed, 10 * NS_US);
+	full->answer_in = NS_S; /* to whom comes after the first */
+	bed_run(&s.bed, 5 * NS_MS - 50 * NS_US);
+	begin(&s, &late, 1);
+	assert_int_equal(upstream_endpoint(s.up, 0).conns, 2);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(jobs[0].ends, 1);
+	assert_int_equal(full->requests, 2);
+	begin(&s, more, SITES); /* it would be the third one's turn */
+	assert_int_equal(upstream_endpoint(s.up, 0).conns, 2);
+	bed_run(&s.bed, 3 * NS_S);
+	for (uint32_t i = 0; i < SITES; i++) {
+		assert_int_equal(jobs[i].ends, 1);
+		assert_int_equal(more[i].ends, 1);
+		job_fini(&jobs[i]);
+		job_fini(&more[i]);
+	}
+	job_fini(&late);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_one_rests),
 		cmocka_unit_test(test_one_rests_and_the_others_die),
 		cmocka_unit_test(test_all_rest),
+		cmocka_unit_test(test_one_that_is_full_can_be_reached),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
