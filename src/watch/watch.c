@@ -142,6 +142,8 @@ static bool options_check(
 
 /* Looking. */
 
+static const char the_counters[] = "the counters (/proc/net)";
+
 static bool look_failed(const char *what, enum err e, struct problem *p)
 {
 	return problem_set(p, "cannot read %s: %s", what, err_text(e));
@@ -189,7 +191,7 @@ static bool look(struct watcher *w, struct problem *p)
 	w->before = w->counters;
 	e = diag_net_counters(&w->net, &w->counters);
 	if (e != ERR_OK)
-		return look_failed("the counters (/proc/net)", e, p);
+		return look_failed(the_counters, e, p);
 	e = strcmp(w->opt->port_range, "auto") ? diag_net_reuse(&w->net, &w->ports)
 					       : diag_net_ports(&w->net, &w->ports);
 	if (e != ERR_OK)
@@ -436,14 +438,26 @@ static int signals_open(struct problem *p)
 	return fd;
 }
 
+/* What was counted before the first record can come has none. */
+static bool deaths_begin(struct watcher *w, struct problem *p)
+{
+	uint64_t counted;
+	enum err e = diag_net_aborts_on_data(&w->net, &counted);
+
+	if (e != ERR_OK)
+		return look_failed(the_counters, e, p);
+	late_init(&w->late, counted);
+	w->deaths = diag_deaths_open(p);
+	return w->deaths != NULL;
+}
+
 static int run_on(struct watcher *w, struct text *t, struct problem *p)
 {
 	int status, signals = signals_open(p);
 
 	if (signals < 0)
 		return complain(STATUS_FAILED, p);
-	w->deaths = diag_deaths_open(p);
-	status = w->deaths ? stay(w, signals, t, p) : complain(STATUS_FAILED, p);
+	status = deaths_begin(w, p) ? stay(w, signals, t, p) : complain(STATUS_FAILED, p);
 	diag_deaths_free(&w->deaths);
 	close(signals);
 	return status;

@@ -117,6 +117,24 @@ def test_data_that_comes_after_the_close_does_not_make_the_peer_first(pair):
         assert client.stop() == 0
 
 
+def test_what_the_kernel_counted_before_the_start_explains_no_close(pair):
+    p = Pair(pair)
+    for _ in range(10):
+        c, s = p.exchange()
+        reset(c)                               # counted as data that came late, too
+        s.close()
+    assert p.client.watch()["counters"]["abort_on_data"] == 10
+    client = Watching(p.client, every="1s")
+    try:
+        for _ in range(3):                     # before the second look
+            c, s = p.exchange()
+            close_in_order(s, c)
+        client.until_total(3)
+        assert client.closes() == {("out", "peer", "after-answer"): 3}
+    finally:
+        assert client.stop() == 0
+
+
 def test_a_refusal_that_the_request_meets_late_is_one(pair):
     p = Pair(pair)
     server = Watching(p.server)
