@@ -476,6 +476,8 @@ uint64_t diag_deaths_lost(const struct diag_deaths *d)
 enum err diag_deaths_read(struct diag_deaths *d, struct diag_visitor *v, uint32_t max)
 {
 	while (max > 0) {
+		/* One datagram is one record (sock_diag_broadcast_destroy_work in the
+		 * kernel's net/core/sock_diag.c). */
 		ssize_t n = recv(
 			mnl_socket_get_fd(d->nl), d->buf, sizeof(d->buf), MSG_DONTWAIT);
 		int len = (int)n;
@@ -490,10 +492,9 @@ enum err diag_deaths_read(struct diag_deaths *d, struct diag_visitor *v, uint32_
 		}
 		if (n < 0)
 			return err_from_errno(errno);
-		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
-			if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY && record_read(&s, h))
-				v->on_sock(v, &s);
-		}
+		if (mnl_nlmsg_ok(h, len) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+			record_read(&s, h))
+			v->on_sock(v, &s);
 		max--;
 	}
 	return ERR_OK;

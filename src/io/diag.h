@@ -158,7 +158,7 @@ struct diag_deaths;
 struct diag_deaths *diag_deaths_open(struct problem *p);
 void diag_deaths_free(struct diag_deaths **d);
 int diag_deaths_fd(const struct diag_deaths *d); /* readable when there is something */
-/* Up to `max` datagrams, never blocks. ERR_OK: perhaps more; ERR_AGAIN: drained. */
+/* Up to `max` records, never blocks. ERR_OK: perhaps more; ERR_AGAIN: drained. */
 MUST_USE enum err diag_deaths_read(
 	struct diag_deaths *d, struct diag_visitor *v, uint32_t max);
 /* How often the kernel dropped records because we were slow (each drop loses one record

@@ -76,7 +76,7 @@ struct watcher {
 	struct closes interval, since_start;
 	struct ends ends;
 	struct late late;
-	struct death batch[2 * DEATHS_AT_ONCE];
+	struct death batch[RECORDS_TRIES * DEATHS_AT_ONCE]; /* all of one judgement */
 	uint32_t n_batch;
 	ns_t interval_begin, begin;
 	uint64_t looks;
@@ -309,13 +309,12 @@ static void count_death(struct watcher *w, const struct death *d)
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 {
 	struct watcher *w = CONTAINER_OF(v, struct watcher, on_death);
-	struct death one,
-		*d = w->n_batch < ARRAY_LEN(w->batch) ? &w->batch[w->n_batch++] : &one;
+	struct death *d;
 
+	CHECK(w->n_batch < ARRAY_LEN(w->batch));
+	d = &w->batch[w->n_batch++];
 	d->record = *s;
 	look_up(w, d);
-	if (d == &one)
-		count_death(w, d);
 }
 
 static void read_records(struct watcher *w)

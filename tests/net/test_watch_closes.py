@@ -135,6 +135,30 @@ def test_what_the_kernel_counted_before_the_start_explains_no_close(pair):
         assert client.stop() == 0
 
 
+def test_a_crowd_of_closes_is_judged_as_one(pair):
+    """More records than one read takes have come before the count is looked at: what it says holds
+    for the last of them as for the first."""
+    p = Pair(pair)
+    client = Watching(p.client, every="1s")
+    try:
+        client.child.send_signal(signal.SIGSTOP)
+        for crowd in (600, 0):
+            for _ in range(5):
+                close_before_goodbye(p)
+            for _ in range(crowd):
+                c, s = p.exchange()
+                reset(c)
+                s.close()
+        client.child.send_signal(signal.SIGCONT)
+        told = client.until_total(610)
+        assert told["lost"] == 0
+        assert client.closes() == {("out", "reset", "abort"): 600,
+                                   ("out", "local", "after-answer"): 10}
+    finally:
+        client.child.send_signal(signal.SIGCONT)
+        assert client.stop() == 0
+
+
 def test_a_refusal_that_the_request_meets_late_is_one(pair):
     p = Pair(pair)
     server = Watching(p.server)
