@@ -60,6 +60,11 @@ enum close_late late_judge(struct late *l, uint64_t counted)
 	return late == open ? LATE_ALL : LATE_SOME;
 }
 
+void late_skip(struct late *l)
+{
+	l->open = 0;
+}
+
 void late_forget(struct late *l, uint64_t counted)
 {
 	settle(l, counted);

@@ -32,6 +32,9 @@ bool late_asks(const struct late *l);
 bool late_is_ahead(const struct late *l, uint64_t counted);
 /* The end of a batch: `counted` is what the kernel says now. */
 enum close_late late_judge(struct late *l, uint64_t counted);
+/* The end of a batch when the kernel's count cannot be read: its records stay unjudged,
+ * and are none of the next. */
+void late_skip(struct late *l);
 /* From time to time, between batches. */
 void late_forget(struct late *l, uint64_t counted);
 

@@ -334,8 +334,10 @@ static enum close_late judge_late(struct watcher *w)
 	if (!late_asks(&w->late))
 		return LATE_NOT_ASKED;
 	for (int i = 0; i < RECORDS_TRIES; i++) {
-		if (diag_net_aborts_on_data(&w->net, &counted) != ERR_OK)
+		if (diag_net_aborts_on_data(&w->net, &counted) != ERR_OK) {
+			late_skip(&w->late);
 			return LATE_NOT_ASKED;
+		}
 		if (!late_is_ahead(&w->late, counted) ||
 			poll(&fd, 1, RECORDS_BEHIND_MS) <= 0)
 			break;

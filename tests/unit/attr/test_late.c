@@ -54,6 +54,18 @@ static void a_count_ahead_of_its_record_waits_for_it_and_not_for_ever(void **sta
 	assert_int_equal(batch(&l, 1, 0, 7), LATE_NONE);
 }
 
+static void a_batch_whose_count_cannot_be_read_leaves_nothing_to_the_next(void **state)
+{
+	struct late l;
+
+	(void)state;
+	late_init(&l, 0);
+	late_add(&l, LATE_PART_OPEN);
+	late_skip(&l);
+	assert_false(late_asks(&l));
+	assert_int_equal(batch(&l, 2, 0, 2), LATE_ALL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -61,6 +73,8 @@ int main(void)
 		cmocka_unit_test(what_others_explain_is_taken_off),
 		cmocka_unit_test(
 			a_count_ahead_of_its_record_waits_for_it_and_not_for_ever),
+		cmocka_unit_test(
+			a_batch_whose_count_cannot_be_read_leaves_nothing_to_the_next),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
