@@ -45,8 +45,9 @@ struct report {
 	const struct diag_counters *counters; /* since the namespace began */
 	const struct diag_counters *before;   /* one interval ago; NULL: a first look */
 	const struct diag_report *dump;
-	uint32_t
-		close_wait_old; /* of CLOSE_WAIT, where there are many: a second or more */
+	/* Of CLOSE_WAIT, how many for a second or more. NULL: not known; asked only where
+	 * they are many. */
+	const uint32_t *close_wait_old;
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
 	uint32_t top;

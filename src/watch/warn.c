@@ -208,7 +208,8 @@ uint32_t report_close_wait(const struct tally *t)
 static void warn_close_wait(struct report *r)
 {
 	uint32_t n = report_close_wait(r->tally);
-	bool old = r->close_wait_old >= REPORT_CLOSE_WAIT_MANY;
+	const uint32_t *of_old = r->close_wait_old;
+	bool old = of_old && *of_old >= REPORT_CLOSE_WAIT_MANY;
 	struct text t;
 
 	if (n < REPORT_CLOSE_WAIT_MANY)
@@ -216,13 +217,13 @@ static void warn_close_wait(struct report *r)
 	text_init(&t);
 	text_add_count(&t, n);
 	text_add(&t, " sockets are in CLOSE_WAIT: the peer has hung up, the program here "
-		     "has not closed. ");
+		     "has not closed.");
 	if (old)
-		text_add(
-			&t, "It works on answers nobody waits for, or forgets to close.");
-	else
-		text_addf(&t, "All but %u have been so for less than a second.",
-			(unsigned)r->close_wait_old);
+		text_add(&t,
+			" It works on answers nobody waits for, or forgets to close.");
+	else if (of_old)
+		text_addf(&t, " All but %u have been so for less than a second.",
+			(unsigned)*of_old);
 	say(add(r, old ? LEVEL_WARNING : LEVEL_NOTE, "close-wait"), &t);
 }
 

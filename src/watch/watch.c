@@ -65,6 +65,7 @@ struct watcher {
 	struct diag_ports ports;
 	struct diag_report dump;
 	uint32_t close_wait_old;
+	bool close_wait_aged; /* close_wait_old is known */
 	struct diag_counters counters, before;
 	struct snap snap;
 	struct tally tally;
@@ -167,7 +168,7 @@ static void on_ages_again(struct diag_visitor *v)
 	CONTAINER_OF(v, struct ages, visitor)->old = 0;
 }
 
-static uint32_t close_wait_old(struct watcher *w)
+static bool read_close_wait_ages(struct watcher *w)
 {
 	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_CLOSE_WAIT), .info = true };
 	struct ages a = { .visitor = { on_age, on_ages_again } };
@@ -175,8 +176,9 @@ static uint32_t close_wait_old(struct watcher *w)
 
 	if (report_close_wait(&w->tally) < REPORT_CLOSE_WAIT_MANY ||
 		diag_dump(w->diag, &ask, &a.visitor, &dump) != ERR_OK)
-		return 0;
-	return a.old;
+		return false;
+	w->close_wait_old = a.old;
+	return true;
 }
 
 static bool look(struct watcher *w, struct problem *p)
@@ -198,7 +200,7 @@ static bool look(struct watcher *w, struct problem *p)
 		return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
 	w->now = clock_now();
 	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
-	w->close_wait_old = close_wait_old(w);
+	w->close_wait_aged = read_close_wait_ages(w);
 	if (w->opt->processes) {
 		const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports,
 			w->now };
@@ -233,7 +235,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.counters = &w->counters,
 		.before = w->looks > 1 ? &w->before : NULL,
 		.dump = &w->dump,
-		.close_wait_old = w->close_wait_old,
+		.close_wait_old = w->close_wait_aged ? &w->close_wait_old : NULL,
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
 		.top = top_of(w->opt),
