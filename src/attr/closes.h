@@ -49,7 +49,8 @@ enum close_why {
 	WHY_UNKNOWN,
 	WHY_AFTER_ANSWER, /* bytes went both ways and the last just now: no keep-alive, or
 			     a pool without room */
-	WHY_IDLE,         /* bytes went both ways, the last long ago: reaped */
+	WHY_IDLE,         /* bytes went both ways, the last long ago: reaped, or its
+			     program ended */
 	WHY_NO_ANSWER,    /* the last word was a question, without reply until the close:
 			     the asking side's timeout, or the answering side's drop */
 	WHY_REFUSED,      /* the server spoke, and had not read a byte: a full server */

@@ -417,6 +417,19 @@ def test_a_small_terminal_shows_what_matters_and_marks_what_it_cuts(pair, weir, 
         assert hidden > 5 and frame[rows - 2].startswith("… ")
 
 
+def test_one_look_on_a_small_terminal_is_whole_and_ends_with_its_warnings(pair, weir):
+    p = Pair(pair)
+    p.client.sysctl("ipv4.ip_local_port_range", "40000 40009")
+    for _ in range(10):
+        close_in_order(*p.connect())
+    settle(p.client, {"TIME-WAIT": 10})
+    out, status = run_on_terminal([weir, "watch", "--once", "--netns", str(p.client.pid)], 10,
+                                  (9, 80), NO_COLOR="1")
+    assert status == 0
+    assert "\033" not in out and "…" not in out
+    assert out.index("none left") < out.index("critical  10 of 10 ports to")
+
+
 def test_on_a_pipe_one_block_each_interval_and_the_reader_may_leave(pair, weir):
     client, _ = pair
     child = subprocess.Popen([weir, "watch", "--every", "100ms", "--netns", str(client.pid)],
