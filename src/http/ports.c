@@ -4,7 +4,7 @@
 
 #include "base/list.h"
 
-#define BUCKETS 64 /* of a second each; more than PORTS_LINGER_FOR has */
+#define BUCKETS 64 /* of a second each; at least two more than PORTS_LINGER_FOR has */
 #define CHAINS 256
 #define HALF_AGAIN_FOR (60 * NS_S)
 
@@ -12,7 +12,7 @@ struct ports_way {
 	struct list_node node;
 	char *name;
 	uint32_t holders, open, lingering;
-	bool brief;
+	bool near;
 	bool was_half; /* told so, at half_at */
 	ns_t half_at, none_until;
 	int64_t second;           /* up to which buckets are settled */
@@ -29,7 +29,8 @@ struct ports *ports_new(const struct ports_cfg *cfg)
 {
 	struct ports *p = mem_zalloc(sizeof(*p));
 	p->cfg = *cfg;
-	CHECK(p->cfg.linger_for >= 0 && p->cfg.linger_for < (BUCKETS - 2) * NS_S);
+	CHECK(p->cfg.linger_for >= 0 && p->cfg.linger_for <= PORTS_LINGER_FOR);
+	CHECK(p->cfg.linger_near_for >= 0 && p->cfg.linger_near_for <= PORTS_LINGER_FOR);
 	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
 	for (int i = 0; i < CHAINS; i++)
 		list_init(&p->chains[i]);
@@ -105,7 +106,7 @@ static void look_at_half(struct ports *p, struct ports_way *w, ns_t now)
 		p->cfg.on_half(p->cfg.ctx, &v);
 }
 
-struct ports_way *ports_hold(struct ports *p, struct slice name, bool brief)
+struct ports_way *ports_hold(struct ports *p, struct slice name, bool near)
 {
 	struct ports_way *found = NULL;
 	pthread_mutex_lock(&p->lock);
@@ -120,7 +121,7 @@ struct ports_way *ports_hold(struct ports *p, struct slice name, bool brief)
 	if (!found) {
 		found = mem_zalloc(sizeof(*found));
 		found->name = slice_dup(name);
-		found->brief = brief;
+		found->near = near;
 		list_push_back(chain, &found->node);
 	}
 	found->holders++;
@@ -157,7 +158,7 @@ bool ports_take(struct ports *p, struct ports_way *w, ns_t now)
 /* How long it stays taken, to the end of the second it ends in: rather too long. */
 static void linger(const struct ports *p, struct ports_way *w, ns_t now)
 {
-	ns_t for_ns = w->brief ? ns_min(NS_S, p->cfg.linger_for) : p->cfg.linger_for;
+	ns_t for_ns = w->near ? p->cfg.linger_near_for : p->cfg.linger_for;
 	int64_t end = now / NS_S < w->second ? w->second : (now + for_ns) / NS_S;
 	w->ending[end % BUCKETS]++;
 	w->lingering++;

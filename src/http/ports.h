@@ -4,7 +4,7 @@
  * (9 ms of CPU a try), and somebody is told while there is time. No clock, no descriptor.
  *
  * WHY     A port is taken by a connection, and for 60 s more (TIME_WAIT, or FIN_WAIT2 without
- *         an owner) by one that we closed first. From half of the range on, connects by the
+ *         an owner) by one that we closed first, where the kernel does not reuse it sooner. From half of the range on, connects by the
  *         kernel's usual search cost milliseconds each.
  * MODEL   A way is one (source, destination); who connects there holds it. Other processes'
  *         ports are not known: when the kernel has none although some seem to be left, it
@@ -35,7 +35,9 @@ struct ports_view {
 struct ports_cfg {
 	/* Ports the kernel may choose from; 0: not known, nothing is refused */
 	uint32_t range;
-	ns_t linger_for; /* shorter where the kernel reuses them sooner */
+	/* Until a closed one may be had again, over a wire and over loopback; at most
+	 * PORTS_LINGER_FOR. */
+	ns_t linger_for, linger_near_for;
 	/* Half of the range is taken now, and was not a minute before. Any thread, under the
 	 * lock. NULL: nobody is told. */
 	void (*on_half)(void *ctx, const struct ports_view *v);
@@ -45,9 +47,9 @@ struct ports_cfg {
 struct ports *ports_new(const struct ports_cfg *cfg);
 void ports_free(struct ports **p); /* CHECKs that nobody holds a way */
 
-/* "10.0.0.1 to 10.0.0.2:443" or the like: who gives the same name has the same way. `brief`: its
- * ports linger for a second at most (loopback). */
-struct ports_way *ports_hold(struct ports *p, struct slice name, bool brief);
+/* "10.0.0.1 to 10.0.0.2:443" or the like: who gives the same name has the same way. `near`: it
+ * goes over loopback. */
+struct ports_way *ports_hold(struct ports *p, struct slice name, bool near);
 void ports_unhold(struct ports *p, struct ports_way **way); /* fine with NULL */
 
 /* False: none is left. */

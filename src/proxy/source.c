@@ -92,17 +92,25 @@ static void on_half(void *ctx, const struct ports_view *v)
 	text_fini(&t);
 }
 
+void ports_linger_as(struct ports_cfg *cfg, const struct diag_ports *host)
+{
+	ns_t again = ns_min(host->reuse_after_ms * NS_MS, PORTS_LINGER_FOR);
+	cfg->linger_for = host->reuse == DIAG_REUSE_ALL ? again : PORTS_LINGER_FOR;
+	cfg->linger_near_for = host->reuse == DIAG_REUSE_NONE ? PORTS_LINGER_FOR : again;
+}
+
 struct ports *ports_of_host(void)
 {
-	struct ports_cfg cfg = { .linger_for = PORTS_LINGER_FOR, .on_half = on_half };
+	struct ports_cfg cfg = { .linger_for = PORTS_LINGER_FOR,
+		.linger_near_for = PORTS_LINGER_FOR,
+		.on_half = on_half };
 	struct problem ignored = { "" };
 	struct diag_net net;
 	struct diag_ports *found = mem_zalloc(sizeof(*found));
 	if (diag_net_open(&net, &ignored)) {
 		if (diag_net_ports(&net, found) == ERR_OK) {
 			cfg.range = found->usable;
-			if (found->reuse == DIAG_REUSE_ALL)
-				cfg.linger_for = NS_S;
+			ports_linger_as(&cfg, found);
 		}
 		diag_net_close(&net);
 	}
