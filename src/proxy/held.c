@@ -3,28 +3,39 @@
  * refusal for want of slots, whose call goes back to the queue. The client gets it, if there
  * will be no other: with the status, fields and body it came with.
  *
- * What is held is small: answers whose Content-Length is up to HELD_BODY_BYTES, as error answers
- * of servers and proxies are. Any other is passed on at once, and its call is not sent again.
+ * What is held is small: answers whose Content-Length is up to HELD_BODY_BYTES, and that with
+ * their fields fit into one buffer, as error answers of servers and proxies do. Any other is
+ * passed on at once, and its call is not sent again.
  */
 #include "proxy/forward.h"
 
 #define HELD_BODY_BYTES 12288 /* sconn_answer's bound */
+/* Fields and body: beside what else a head has they fit into the client's buffer, should its
+ * socket take nothing. */
+#define HELD_BYTES (WORKER_BUF_BYTES - 1024)
 #define HELD_FIELDS_BYTES 8192
-#define HELD_REASON_BYTES 128 /* of a longer one the rest is left out */
+#define HELD_EXPLAINED_BYTES 512 /* what is added at the end */
+#define HELD_REASON_BYTES 128    /* of a longer one the rest is left out */
 
 struct held {
 	uint16_t status;
 	uint16_t fields_len, body_len, reason_len;
 	char reason[HELD_REASON_BYTES];
-	char fields[HELD_FIELDS_BYTES];
+	char fields[HELD_FIELDS_BYTES + HELD_EXPLAINED_BYTES];
 	char body[HELD_BODY_BYTES];
 };
 
+/* Known before it comes; else more than may be held. */
+static uint64_t body_len(const struct h1_head *head)
+{
+	if (head->body == H1_BODY_NONE)
+		return 0;
+	return head->body == H1_BODY_LENGTH ? head->content_length : UINT64_MAX;
+}
+
 static bool may_hold(struct forward *f, const struct h1_head *head)
 {
-	bool small = head->body == H1_BODY_NONE ||
-		     (head->body == H1_BODY_LENGTH &&
-			     head->content_length <= HELD_BODY_BYTES);
+	bool small = body_len(head) <= HELD_BODY_BYTES;
 	bool whole = sconn_body_done(f->client) || !f->head_sent;
 	return small && f->call.method != H1_HEAD && whole &&
 	       call_may_go_again(&f->call, f->x.route->upstream);
@@ -36,9 +47,9 @@ bool forward_hold_back(struct forward *f, const struct h1_head *head)
 	if (LIKELY(!may_hold(f, head)))
 		return false;
 	struct held *h = mem_alloc(sizeof(*h));
-	wire_init(&w, h->fields, sizeof(h->fields));
+	wire_init(&w, h->fields, HELD_FIELDS_BYTES);
 	proxy_put_answer_fields(&w, f->x.route, head);
-	if (w.over) {
+	if (w.over || w.len + body_len(head) > HELD_BYTES) {
 		mem_free(h);
 		return false;
 	}
@@ -69,7 +80,8 @@ static void put_explained(struct forward *f, struct held *h)
 		return;
 	wire_init(&w, h->fields + h->fields_len, sizeof(h->fields) - h->fields_len);
 	explain_put_fields(&w, f->proxy, &f->x);
-	h->fields_len = (uint16_t)(h->fields_len + (w.over ? 0 : w.len));
+	CHECK(!w.over);
+	h->fields_len = (uint16_t)(h->fields_len + w.len);
 }
 
 void forward_give_held(struct forward *f)
