@@ -107,10 +107,16 @@ bool tuner_is_cut(struct tuner *t, ns_t now)
 	return cut;
 }
 
-struct tuner_view tuner_view(struct tuner *t)
+/* By another thread's clock it may have begun a moment from now. */
+static ns_t held_for(const struct limit *l, ns_t now)
+{
+	return ns_max(0, now - l->since);
+}
+
+struct tuner_view tuner_view(struct tuner *t, ns_t now)
 {
 	lock(t);
-	struct tuner_view v = { limit_because(&t->limit), t->limit.since };
+	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now) };
 	unlock(t);
 	return v;
 }
@@ -136,7 +142,7 @@ void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 	json_object(j, key);
 	json_cstr(j, "state", limit_state_label(limit_state(&l)));
 	json_cstr(j, "because", limit_because(&l));
-	json_int(j, "since_ms", (now - l.since) / NS_MS);
+	json_int(j, "since_ms", held_for(&l, now) / NS_MS);
 	json_int(j, "max", l.max);
 	if (l.wall.took)
 		json_int(j, "wall", l.wall.took);

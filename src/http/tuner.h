@@ -27,12 +27,12 @@ uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, boo
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);
 bool tuner_is_cut(struct tuner *t, ns_t now);
-/* Why the limit is what it is, and since when. */
+/* Why the limit is what it is, and for how long. */
 struct tuner_view {
 	const char *because;
-	ns_t since;
+	ns_t for_ns;
 };
-struct tuner_view tuner_view(struct tuner *t);
+struct tuner_view tuner_view(struct tuner *t, ns_t now);
 /* {state, because, since_ms, wall, knee, max, refused, shown: [{level, ms, rate}, ...]} */
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now);
 

@@ -95,9 +95,9 @@ static void note_limits(
 	const struct share *share = slots->share;
 	r->limit = slots_limit(slots);
 	if (upstream_tuner(u)) {
-		struct tuner_view v = tuner_view(upstream_tuner(u));
+		struct tuner_view v = tuner_view(upstream_tuner(u), r->ended_at);
 		r->limit_because = v.because;
-		r->limit_for = r->ended_at - v.since;
+		r->limit_for = v.for_ns;
 	}
 	r->unit = slots->unit;
 	r->abandon = upstream_abandon_label(

@@ -176,7 +176,7 @@ static void json_abandon(struct json *j, const struct gauges *g, ns_t now)
 	if (g->abandon == ABANDON_AUTO) {
 		hangup_because(h, &why);
 		json_str(j, "because", text_slice(&why));
-		json_ms(j, "since_ms", h->since ? now - h->since : NS_NEVER);
+		json_ms(j, "since_ms", h->since ? ns_max(0, now - h->since) : NS_NEVER);
 		json_int(j, "changes", h->changes);
 		json_trials(j, "hung_up", &h->tried);
 		json_trials(j, "left", &h->left);

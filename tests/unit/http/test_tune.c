@@ -141,6 +141,29 @@ static void test_a_hedge_has_served_nobody(void **state)
 	scene_fini(&s);
 }
 
+/* What another thread has learned may be a moment ahead of one's own clock. */
+static void test_it_was_learned_a_moment_ahead(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct upstream_cfg cfg = cfg_of();
+	struct text t;
+	struct json j;
+	scene_init(&s, NULL, &cfg);
+	ns_t begun = worker_now(&s.bed.worker);
+	struct tuner *tuner = upstream_tuner(s.up);
+	assert_int_equal(tuner_view(tuner, begun + NS_S).for_ns, NS_S);
+	assert_int_equal(tuner_view(tuner, begun - 3 * NS_MS).for_ns, 0);
+	text_init(&t);
+	json_init(&j, &t, false);
+	json_object(&j, NULL);
+	tuner_json(&j, "limit", tuner, begun - 3 * NS_MS);
+	json_end(&j);
+	assert_non_null(strstr(t.ptr, "\"since_ms\":0,"));
+	text_fini(&t);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +171,7 @@ int main(void)
 		TEST(test_it_counts_requests),
 		TEST(test_it_was_opened_ahead),
 		TEST(test_a_hedge_has_served_nobody),
+		TEST(test_it_was_learned_a_moment_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
