@@ -167,7 +167,7 @@ static void part_over(struct part *part, enum err why)
 	struct capture c;
 	bool bad_status = part->cfg && (part->status < 200 || part->status >= 300);
 	capture_begin(&c, part->status);
-	c.coded = part->coding.len > 0;
+	c.coded = part->coded;
 	capture_add(&c, text_slice(&part->body));
 	if (why != ERR_OK)
 		capture_detail(&c, part->call.detail);
@@ -278,11 +278,13 @@ static void on_part_head(struct call *call, const struct h1_head *head)
 	if (head->status < 200)
 		return;
 	part->status = head->status;
+	part->coded = capture_is_coded(head);
 	part_forget(part);
 	if (!part->cfg)
 		return;
 	note_field(&part->type, h1_field_find(head, H1_FIELD_CONTENT_TYPE));
-	note_field(&part->coding, h1_field_named(head, SLICE("Content-Encoding")));
+	note_field(&part->coding,
+		part->coded ? h1_field_named(head, SLICE("Content-Encoding")) : NULL);
 }
 
 static enum err gather_hold(struct part *part, size_t bytes)

@@ -37,6 +37,7 @@ struct part {
 	struct text type, coding; /* Content-Type and -Encoding of a named part */
 	size_t sent;              /* of the request's body */
 	uint16_t status;
+	bool coded; /* the answer's body, by Content-Encoding */
 	bool over;
 	enum err why;
 };

@@ -120,7 +120,7 @@ static enum embed embed_of(const struct part *part)
 	struct slice body = text_slice(&part->body);
 	if (body.len == 0)
 		return EMBED_NULL;
-	if (part->coding.len)
+	if (part->coded)
 		return EMBED_BASE64;
 	if (says_json(text_slice(&part->type)) && json_is_valid(body))
 		return EMBED_JSON;

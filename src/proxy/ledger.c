@@ -61,7 +61,7 @@ static void put_fields(
 	close_text(&w);
 }
 
-static bool is_coded(const struct h1_head *head)
+bool capture_is_coded(const struct h1_head *head)
 {
 	const struct h1_field *coding = h1_field_named(head, SLICE("Content-Encoding"));
 	return coding && !slice_eq_nocase(coding->value, SLICE("identity"));
@@ -73,7 +73,7 @@ void capture_head(struct capture *c, const struct call *call, const struct h1_he
 	capture_begin(c, head->status);
 	if (LIKELY(!c->status))
 		return;
-	c->coded = is_coded(head);
+	c->coded = capture_is_coded(head);
 	put_text(c->endpoint, sizeof(c->endpoint), call_endpoint(call));
 	put_fields(c->fields, sizeof(c->fields), head, o);
 }

@@ -194,6 +194,8 @@ void capture_begin(struct capture *c, uint16_t status);
 /* The same, and of an error answer where it came from and its fields. */
 void capture_head(struct capture *c, const struct call *call, const struct h1_head *head,
 	const struct proxy_options *o);
+/* Its body is not to be read as it is: Content-Encoding. */
+bool capture_is_coded(const struct h1_head *head);
 void capture_add(struct capture *c, struct slice data);
 /* What is known of a failure that is no answer. */
 void capture_detail(struct capture *c, struct slice detail);

@@ -74,6 +74,16 @@ def test_a_coded_text_is_kept_as_its_bytes(failing, tmp_path):
         assert gzip.decompress(base64.b64decode(entry["base64"])) == b"Server.Concurrency limit exceeded"
 
 
+@pytest.mark.parametrize("coding, text", [("x-rot", None), ("identity", "request 17 failed")])
+def test_a_coded_text_of_a_gather_too(failing, tmp_path, coding, text):
+    failing.fields = {"Content-Encoding": coding}
+    with Proxy(tmp_path, f"upstream: {failing.url}\ngather: 2\n") as p:
+        get(p, "/a")
+        entry, = p.status()["words"]
+        assert (entry["count"], entry["text"]) == (2, text)
+        assert ("base64" in entry) == (text is None)
+
+
 def test_a_text_in_another_charset_is_kept_as_its_bytes_too(failing, tmp_path):
     failing.body = "서버가 가득 찼습니다".encode("euc-kr")
     with Proxy(tmp_path, f"upstream: {failing.url}\n") as p:

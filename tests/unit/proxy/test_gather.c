@@ -77,6 +77,28 @@ static void test_all_there(void **state)
 	end(&s, &r);
 }
 
+/* Nothing else is known of a coded body; `identity` says it is none. */
+static void test_coded(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct raw r;
+	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
+	scene_client(&s, &r, GET("/p/7?x"));
+	scene_run(&s, 20 * NS_MS);
+	say_to(&s, "/stall?7",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: x\r\nContent-Length: 2\r\n\r\nhi");
+	say_to(&s, "/stall?news",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\nhi");
+	scene_run(&s, 20 * NS_MS);
+	assert_true(scene_got(&r,
+		"\r\n\r\n{\"parts\":{\"user\":\"ok\",\"orders\":\"aGk=\",\"news\":\"hi\"},"));
+	assert_true(scene_got(&r,
+		"\"orders\":{\"status\":200,\"as\":\"base64\",\"coding\":\"x\"},"
+		"\"news\":{\"status\":200,\"as\":\"text\"}}}\n"));
+	end(&s, &r);
+}
+
 static void test_partial_at_the_deadline(void **state)
 {
 	(void)state;
@@ -321,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_there),
+		TEST(test_coded),
 		TEST(test_partial_at_the_deadline),
 		TEST(test_a_required_part_is_late),
 		TEST(test_a_required_part_fails_the_whole),
