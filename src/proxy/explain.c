@@ -85,11 +85,16 @@ static void keep_text(char *out, size_t cap, struct slice s)
 	out[s.len] = '\0';
 }
 
+/* Of a gather, the part's that all ended by, if one did. */
+static const struct route *decided(const struct exchange *x)
+{
+	return x->blamed ? x->blamed : x->route;
+}
+
 static void note_limits(
 	struct explain_record *r, const struct exchange *x, const struct h1_head *head)
 {
-	const struct route *route = x->route;
-	const struct upstream *u = (x->blamed ? x->blamed : route)->upstream;
+	const struct upstream *u = decided(x)->upstream;
 	const struct slots *slots = upstream_slots(u);
 	const struct queue *queue = upstream_queue(u);
 	const struct share *share = slots->share;
@@ -113,8 +118,8 @@ static void note_limits(
 	r->paused_for = upstream_paused_for(u);
 	if (r->paused_for)
 		r->plea = brake_view(upstream_brake(u), r->ended_at).plea;
-	if (proxy_budget(route, head, &r->timeout) != ERR_OK)
-		r->timeout = route->timeout;
+	if (proxy_budget(x->route, head, &r->timeout) != ERR_OK)
+		r->timeout = x->route->timeout;
 }
 
 static void put_weir_id(struct wire *w, const struct proxy *p, const struct exchange *x)
@@ -134,7 +139,7 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	keep_text(r->id, sizeof(r->id), id ? id->value : SLICE_NONE);
 	keep_text(r->method, sizeof(r->method), head->method_text);
 	keep_text(r->upstream, sizeof(r->upstream),
-		slice_of(x->route ? x->route->name : NULL));
+		slice_of(x->route ? decided(x)->name : NULL));
 	wire_init(&w, r->target, sizeof(r->target) - 1);
 	mask_target(&w, head->target, p->opt->ledger_query == LEDGER_KEEP);
 	wire_init(&w, r->weir_id, sizeof(r->weir_id) - 1);

@@ -194,6 +194,14 @@ static void test_a_batch_waits_in_vain(void **state)
 	end(&s, &r);
 }
 
+/* What explain tells of the request "r". */
+static const struct explain_record *explained(const struct scene *s)
+{
+	const struct explain_record *r = explain_find(s->proxy.explain, SLICE("r"));
+	assert_non_null(r);
+	return r;
+}
+
 #define FULL(b) \
 	HEAD TWO("", ", limit: 1, queue: 0") ROUTE(PART( \
 		"a", "path: \"/ok?a\", upstream: api") PART("b", "path: \"/ok?b\", " \
@@ -208,11 +216,14 @@ static void test_refused_at_the_door(void **state)
 	scene_init_file(&s, FULL(""));
 	scene_client(&s, &busy, GET("/other/stall"));
 	scene_run(&s, 10 * NS_MS);
-	scene_client(&s, &r, GET("/p/7"));
+	scene_client(&s, &r, "GET /p/7 HTTP/1.1\r\nHost: h\r\nX-Request-Id: r\r\n\r\n");
 	scene_run(&s, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 503 "));
 	assert_true(scene_got(&r, "Weir-Reason: queue-full\r\n"));
 	assert_true(scene_got(&r, "Retry-After: 1\r\n"));
+	/* explained by who refused, and his limit */
+	assert_string_equal(explained(&s)->upstream, "other");
+	assert_int_equal(explained(&s)->limit, 1);
 	assert_int_equal(scene_count(&s, "/ok?"), 0);
 	raw_fini(&busy);
 	end(&s, &r);
@@ -226,11 +237,12 @@ static void test_an_optional_part_refused_at_the_door(void **state)
 	scene_init_file(&s, FULL(", optional: true"));
 	scene_client(&s, &busy, GET("/other/stall"));
 	scene_run(&s, 10 * NS_MS);
-	scene_client(&s, &r, GET("/p/7"));
+	scene_client(&s, &r, "GET /p/7 HTTP/1.1\r\nHost: h\r\nX-Request-Id: r\r\n\r\n");
 	scene_run(&s, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 200 "));
 	assert_true(scene_got(&r, "{\"parts\":{\"a\":\"ok\"}"));
 	assert_true(scene_got(&r, "\"b\":{\"missing\":\"queue-full\","));
+	assert_string_equal(explained(&s)->upstream, "api,other");
 	raw_fini(&busy);
 	end(&s, &r);
 }
