@@ -41,8 +41,8 @@
 #define HANGUP_CHANCE 1e-4
 #define HANGUP_PAUSE (10 * NS_S) /* the first */
 #define HANGUP_PAUSE_MAX (3600 * NS_S)
-#define HANGUP_LONGEST_FOR \
-	(3600 * NS_S) /* what was the longest is, for once or twice that */
+/* What was the longest call is, for once or twice that. */
+#define HANGUP_LONGEST_FOR (3600 * NS_S)
 /* The longest call seen may be far from the longest there is. */
 #define HANGUP_MARGIN 2
 #define HANGUP_TRUST_MAX 16 /* so many and more: without bound */
@@ -93,9 +93,8 @@ struct hangup {
 void hangup_init(struct hangup *h, uint64_t seed);
 /*
  * What to do with a call that nobody waits for any more. Unless OUT, hangup_ended or hangup_forget
- * follows. Let
- * alone, it would end by `until`; 0: nobody knows. A TRIED one's slot stays charged till then if
- * the server closes without an answer; a TRUSTED one's is free.
+ * follows. Let alone, it would end by `until`; 0: nobody knows. A TRIED one's slot stays charged
+ * till then if the server closes without an answer; a TRUSTED one's is free.
  */
 MUST_USE enum hangup_arm hangup_ask(
 	struct hangup *h, uint32_t limit, ns_t until, ns_t now);

@@ -134,6 +134,7 @@ bool plan_path_is_clear(
 
 /* What the options say about requests. */
 void plan_fill_route(struct route *r, const struct proxy_options *o);
+
 /* --- lookup.c --- */
 /*
  * Looks up the names of those upstreams that are not there yet. plan.on_found comes when each
