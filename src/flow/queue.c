@@ -30,6 +30,7 @@ static void file(
 		list_push_back(&q->active[c->priority], &c->active);
 	t->caller = c;
 	t->need = need;
+	t->came_back = false;
 	t->since = now;
 	q->waiting += need;
 	caller_wait(q->callers, c, need, now);
@@ -73,9 +74,9 @@ void queue_push_front(struct queue *q, struct ticket *t, struct caller *c, uint3
 	file(q, t, c, need, now);
 	list_push_front(&c->tickets, &t->node);
 	list_push_front(&q->tickets, &t->in_time);
+	t->came_back = true;
 	t->until = t->deadline = deadline;
 	q->next_expiry = ns_min(q->next_expiry, deadline);
-	q->next = t;
 }
 
 void queue_remove(struct queue *q, struct ticket *t, ns_t now)
@@ -90,8 +91,8 @@ void queue_remove(struct queue *q, struct ticket *t, ns_t now)
 		share_wait_over(q->share, t->need);
 	if (c->tickets.len == 0)
 		list_remove(&q->active[c->priority], &c->active);
-	if (q->next == t)
-		q->next = NULL;
+	if (q->collects == t)
+		q->collects = NULL;
 	if (queue_is_empty(q))
 		q->empty_since = now;
 }
@@ -137,22 +138,28 @@ static struct caller *cheapest(
 	return best;
 }
 
-struct ticket *queue_next(struct queue *q, uint32_t room, ns_t now)
+struct ticket *queue_next(const struct queue *q, uint32_t room, ns_t now)
 {
-	if (q->next)
-		return q->next;
+	struct ticket *front = queue_front(q);
+	if (front && front->came_back) /* those that did stand before the others */
+		return front;
+	if (q->collects)
+		return q->collects;
 	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++) {
 		struct caller *c = cheapest(q, &q->active[p], room, now);
 		if (!c)
 			continue;
 		struct list_node *oldest = list_front(&c->tickets);
 		CHECK(oldest);
-		struct ticket *t = TICKET(oldest);
-		if (t->need > 1)
-			q->next = t;
-		return t;
+		return TICKET(oldest);
 	}
 	return NULL;
+}
+
+void queue_collect(struct queue *q, struct ticket *t)
+{
+	if (t->need > 1 && !t->came_back)
+		q->collects = t;
 }
 
 /* How many of o's calls come before one that starts at that cost. */
@@ -218,7 +225,7 @@ void queue_hold(struct queue *q, ns_t until, ns_t slow_for)
 	q->next_expiry = NS_NEVER;
 	LIST_EACH (&q->tickets, n, after) {
 		struct ticket *t = TICKET_IN_TIME(n);
-		if (t->until != NS_NEVER)
+		if (!t->came_back)
 			t->until = until_of(q, t->deadline, t->since);
 		q->next_expiry = ns_min(q->next_expiry, t->until);
 	}

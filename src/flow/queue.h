@@ -8,8 +8,8 @@
  *         2. The highest priority first; of its callers the one with the least slot-time that
  *            may take what is there; of its tickets the oldest. (The oldest first is right
  *            because who would come too late was refused when he came: flow/gate.h.)
- *         3. A ticket that was next and needs more than one slot stays next until it leaves:
- *            nobody takes what it collects.
+ *         3. A ticket whose turn it is and that needs more than one slot stays next until it
+ *            leaves: nobody takes what it collects. But one that comes back goes before it.
  *         4. A ticket leaves once: granted, expired, pushed out, or cancelled.
  *         5. While the queue is held nobody waits for a slot, nor as long as its owner lets
  *            them go but slowly after it: the bound on that waiting begins then. That nothing
@@ -28,6 +28,7 @@ struct ticket {
 	struct list_node in_time; /* of all: by arrival */
 	struct caller *caller;
 	uint32_t need;
+	bool came_back; /* queue_push_front */
 	ns_t deadline;
 	ns_t since, until; /* until: the earlier of its deadline and the queue's bound */
 };
@@ -37,7 +38,7 @@ struct queue {
 	struct list active[CALLERS_PRIORITIES]; /* callers with tickets */
 	struct callers *callers;                /* borrowed */
 	struct share *share;                    /* NULL: alone. Borrowed. */
-	struct ticket *next;                    /* rule 3; NULL: to be chosen */
+	struct ticket *collects;                /* rule 3; NULL: nobody does */
 	uint64_t waiting;                       /* calls */
 	uint64_t max;                           /* calls; UINT64_MAX: no bound */
 	uint64_t peak;
@@ -53,7 +54,8 @@ void queue_init(struct queue *q, struct callers *callers, uint64_t max, ns_t wai
 /* ERR_OK: waits. ERR_QUEUE_FULL; ERR_SHED: its deadline has passed already. */
 MUST_USE enum err queue_push(struct queue *q, struct ticket *t, struct caller *c,
 	uint32_t need, ns_t now, ns_t deadline);
-/* A ticket that had been granted comes back: it is next, past every bound but that deadline. */
+/* A ticket that had been granted comes back: it is next, past every bound but that deadline. Of
+ * several the last. */
 void queue_push_front(struct queue *q, struct ticket *t, struct caller *c, uint32_t need,
 	ns_t now, ns_t deadline);
 static inline bool queue_is_empty(const struct queue *q)
@@ -63,7 +65,14 @@ static inline bool queue_is_empty(const struct queue *q)
 struct ticket *queue_front(const struct queue *q); /* who came first; NULL: empty */
 /* Who may have what comes free next, with so much free now; NULL: nobody waits, but callers from
  * whom it is kept. */
-struct ticket *queue_next(struct queue *q, uint32_t room, ns_t now);
+struct ticket *queue_next(const struct queue *q, uint32_t room, ns_t now);
+/* It is next, and its turn has come, over several threads too: from here on rule 3 holds for it. */
+void queue_collect(struct queue *q, struct ticket *t);
+/* No other is next before it has left, but one that comes back. */
+static inline bool queue_stays_next(const struct queue *q, const struct ticket *t)
+{
+	return t->came_back || q->collects == t;
+}
 void queue_remove(struct queue *q, struct ticket *t, ns_t now); /* granted or cancelled */
 static inline bool ticket_is_waiting(const struct ticket *t)
 {

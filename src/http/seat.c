@@ -232,10 +232,18 @@ void seat_ring_others(const struct upstream *u)
 
 /* --- who goes first --- */
 
+/* Who stays next whatever comes after it, goes by its age alone: behind it stands its whole thread,
+ * those of high priority too. */
+static ns_t rank_of(struct upstream *u, const struct ticket *t)
+{
+	if (queue_stays_next(&u->queue, t))
+		return t->since;
+	return admission_rank(u, t->caller, t->since);
+}
+
 bool seat_may_go(struct upstream *u, const struct ticket *t)
 {
-	return !u->share || share_may_go(u->share, u->cfg.seat,
-				    admission_rank(u, t->caller, t->since));
+	return !u->share || share_may_go(u->share, u->cfg.seat, rank_of(u, t));
 }
 
 bool seat_passes(struct upstream *u, struct caller *c)
@@ -261,8 +269,7 @@ void seat_tell_front(struct upstream *u)
 		return;
 	struct ticket *t = upstream_next(u);
 	share_set_held(u->share, u->cfg.seat, !t && !queue_is_empty(&u->queue));
-	share_set_front(u->share, u->cfg.seat,
-		t ? admission_rank(u, t->caller, t->since) : NS_NEVER);
+	share_set_front(u->share, u->cfg.seat, t ? rank_of(u, t) : NS_NEVER);
 }
 
 static uint32_t idle_to_give(const struct upstream *u)

@@ -112,6 +112,14 @@ static bool upstream_can_admit(
 	return false;
 }
 
+static bool is_its_turn(struct upstream *u, struct ticket *t)
+{
+	if (!seat_may_go(u, t))
+		return false;
+	queue_collect(&u->queue, t);
+	return true;
+}
+
 static void upstream_admit(struct upstream *u)
 {
 	struct ticket *t;
@@ -121,7 +129,7 @@ static void upstream_admit(struct upstream *u)
 		enum err why = never ? ERR_SHED
 				     : admission_ask_again(u, b->calls[0], b->deadline);
 		bool fresh = batch_wants_fresh(u, b);
-		bool may = why == ERR_OK && seat_may_go(u, t) &&
+		bool may = why == ERR_OK && is_its_turn(u, t) &&
 			   upstream_can_admit(u, b->calls[0], b->n, fresh);
 		if (why == ERR_OK && !may) {
 			if (upstream_is_group_full(u) && !list_on(&u->group_wait))

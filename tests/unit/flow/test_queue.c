@@ -310,7 +310,7 @@ static void test_priority_is_before_all(void **state)
 	assert_ptr_equal(front(&q), &low);
 }
 
-/* What a gather collects is not taken by who comes with less behind him. */
+/* What a gather collects is not taken by who comes with less behind him, once its turn has come. */
 static void test_who_collects_stays_next(void **state)
 {
 	(void)state;
@@ -322,9 +322,38 @@ static void test_who_collects_stays_next(void **state)
 	assert_int_equal(
 		queue_push(&q, &one, callers_find(&all, 2, 0, 0), 1, 0, NS_NEVER),
 		ERR_OK);
+	assert_ptr_equal(front(&q), &one);
+	queue_collect(&q, &gather);
 	assert_ptr_equal(front(&q), &gather);
 	queue_remove(&q, &gather, 0);
 	assert_ptr_equal(front(&q), &one);
+}
+
+/* Nor by who came back meanwhile, and has left: and of those that did each is next in turn. */
+static void test_who_comes_back_leaves_it_so(void **state)
+{
+	(void)state;
+	struct queue q;
+	struct ticket gather = { 0 }, one = { 0 }, back[2] = { 0 };
+	queue_init(&q, &all, 10, NS_NEVER);
+	assert_int_equal(queue_push(&q, &gather, find(1), 4, 0, NS_NEVER), ERR_OK);
+	queue_collect(&q, &gather);
+	assert_int_equal(
+		queue_push(&q, &one, callers_find(&all, 2, 0, 0), 1, 0, NS_NEVER),
+		ERR_OK);
+	for (uint32_t i = 0; i < 2; i++) {
+		queue_push_front(&q, &back[i], find(3 + i), 1, 0, NS_NEVER);
+		assert_ptr_equal(front(&q), &back[i]);
+		assert_true(queue_stays_next(&q, &back[i]));
+	}
+	queue_remove(&q, &back[1], 0);
+	assert_ptr_equal(front(&q), &back[0]);
+	queue_remove(&q, &back[0], 0);
+	assert_ptr_equal(front(&q), &gather);
+	assert_true(queue_stays_next(&q, &gather));
+	queue_remove(&q, &gather, 0);
+	assert_ptr_equal(front(&q), &one);
+	assert_false(queue_stays_next(&q, &one));
 }
 
 static void test_a_flood_is_pushed_out(void **state)
@@ -386,6 +415,20 @@ static void test_held(void **state)
 	assert_int_equal(q.waiting, 0);
 }
 
+static void test_who_came_back_is_held_without_a_bound(void **state)
+{
+	(void)state;
+	struct queue q;
+	struct ticket t[2] = { 0 };
+	queue_init(&q, &all, 10, 100);
+	queue_push_front(&q, &t[0], find(1), 1, 0, 1000);
+	queue_push_front(&q, &t[1], find(1), 1, 0, NS_NEVER);
+	queue_hold(&q, 500, 50);
+	assert_null(queue_expire(&q, 999));
+	assert_ptr_equal(queue_expire(&q, 1000), &t[0]);
+	assert_null(queue_expire(&q, NS_NEVER - 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -399,11 +442,13 @@ int main(void)
 		TEST(test_expiry_is_the_earlier_bound),
 		TEST(test_front_of_queue_never_expires),
 		TEST(test_held),
+		TEST(test_who_came_back_is_held_without_a_bound),
 		TEST(test_walk),
 		TEST(test_callers_take_turns),
 		TEST(test_who_holds_much_comes_later),
 		TEST(test_priority_is_before_all),
 		TEST(test_who_collects_stays_next),
+		TEST(test_who_comes_back_leaves_it_so),
 		TEST(test_a_flood_is_pushed_out),
 		TEST(test_how_many_come_before),
 	};

@@ -91,12 +91,19 @@ static void two_fini(struct two *t)
 	scene_fini(&t->s);
 }
 
+static void submit_as(
+	struct two *t, struct job *j, uint32_t seat, const char *path, uint8_t priority)
+{
+	job_init(j, t->up[seat], "GET", path);
+	j->priority = priority;
+	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
+	bed_run(&t->s.bed, 3 * NS_MS);
+}
+
 /* In the order given, 3 ms apart. */
 static void submit(struct two *t, struct job *j, uint32_t seat, const char *path)
 {
-	job_init(j, t->up[seat], "GET", path);
-	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
-	bed_run(&t->s.bed, 3 * NS_MS);
+	submit_as(t, j, seat, path, 0);
 }
 
 static void test_adopted_not_reopened(void **state)
@@ -195,6 +202,95 @@ static void test_gather_all_or_none(void **state)
 	assert_string_equal(t.order, "123ggglm");
 	assert_int_equal(t.s.server.accepted, 3);
 	assert_int_equal(t.s.peak, 3);
+	two_fini(&t);
+}
+
+static void init_all(
+	struct two *t, struct job *all, uint32_t seat, const char *path, uint8_t priority)
+{
+	for (int i = 0; i < 2; i++) {
+		job_init(&all[i], t->up[seat], "GET", path);
+		all[i].priority = priority;
+	}
+	assert_int_equal(jobs_submit(all, 2, NS_NEVER), ERR_OK);
+	bed_run(&t->s.bed, 3 * NS_MS);
+}
+
+static void end_all(struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, ERR_OK);
+		job_fini(&jobs[i]);
+	}
+}
+
+/* What two of low priority collect is not taken by who comes later, by another thread. */
+static void test_a_gather_stays_next(void **state)
+{
+	(void)state;
+	struct two t;
+	struct job one[2], all[2], late[8];
+	two_start(&t, 2);
+	t.s.answer_in = 20 * NS_MS;
+	submit(&t, &one[0], 1, "/1");
+	bed_run(&t.s.bed, 7 * NS_MS);
+	submit(&t, &one[1], 0, "/2");
+	init_all(&t, all, 0, "/g", 2);
+	for (uint32_t i = 0; i < ARRAY_LEN(late); i++)
+		submit(&t, &late[i], 1, "/l");
+	bed_run(&t.s.bed, NS_S);
+	assert_string_equal(t.order, "12ggllllllll");
+	end_all(one, 2);
+	end_all(all, 2);
+	end_all(late, ARRAY_LEN(late));
+	two_fini(&t);
+}
+
+/* But before its turn has come it is in nobody's way, neither there nor here. */
+static void test_a_gather_of_low_priority_waits(void **state)
+{
+	(void)state;
+	struct two t;
+	struct job one[2], before, all[2], high, normal;
+	two_start(&t, 2);
+	t.s.answer_in = 30 * NS_MS;
+	submit(&t, &one[0], 1, "/1");
+	submit(&t, &one[1], 0, "/2");
+	submit_as(&t, &before, 1, "/b", 1);
+	init_all(&t, all, 0, "/g", 2);
+	submit(&t, &high, 0, "/h");
+	submit_as(&t, &normal, 1, "/n", 1);
+	bed_run(&t.s.bed, NS_S);
+	assert_string_equal(t.order, "12hbngg");
+	end_all(one, 2);
+	end_all(&before, 1);
+	end_all(all, 2);
+	end_all(&high, 1);
+	end_all(&normal, 1);
+	two_fini(&t);
+}
+
+/* Nor is who has to be sent again, whatever its priority: its thread admits nobody else. */
+static void test_a_replay_stays_next(void **state)
+{
+	(void)state;
+	struct two t;
+	struct job warm, again, late[8];
+	two_start(&t, 1);
+	submit(&t, &warm, 0, "/w");
+	scene_close_raws(&t.s); /* the FIN is under way as it is sent */
+	t.s.answer_in = 5 * NS_MS;
+	job_init(&again, t.up[0], "GET", "/a");
+	again.priority = 2;
+	assert_int_equal(job_submit(&again, NS_NEVER), ERR_OK);
+	for (uint32_t i = 0; i < ARRAY_LEN(late); i++)
+		submit(&t, &late[i], 1, "/l");
+	bed_run(&t.s.bed, NS_S);
+	assert_int_equal(upstream_stats(t.up[0])->replayed, 1);
+	assert_string_equal(t.order, "wallllllll");
+	end_all(&warm, 1);
+	end_all(&again, 1);
+	end_all(late, ARRAY_LEN(late));
 	two_fini(&t);
 }
 
@@ -579,6 +675,9 @@ int main(void)
 		cmocka_unit_test(test_first_in_first_out),
 		cmocka_unit_test(test_first_in_first_out_by_slots),
 		cmocka_unit_test(test_gather_all_or_none),
+		cmocka_unit_test(test_a_gather_stays_next),
+		cmocka_unit_test(test_a_gather_of_low_priority_waits),
+		cmocka_unit_test(test_a_replay_stays_next),
 		cmocka_unit_test(test_a_waiter_leaves),
 		cmocka_unit_test(test_limit_lowered),
 		cmocka_unit_test(test_request_units),
