@@ -82,12 +82,19 @@ static void add_slots(struct upstream *u, ns_t now)
 	}
 }
 
+/* Slots that no call holds. */
+static uint32_t slots_idle(const struct upstream *u)
+{
+	uint32_t own = u->slots.in[SLOT_IDLE].len;
+	return upstream_is_conn_unit(u) ? own + seat_idle_elsewhere(u) : own;
+}
+
 /* Held by other threads, or since the last look: how long, this one does not know. */
 static uint32_t slots_elsewhere(const struct upstream *u)
 {
-	uint32_t held = upstream_used(u) - u->slots.in[SLOT_IDLE].len;
-	uint32_t seen = u->admission.slots_seen;
-	return held > seen ? held - seen : 0;
+	uint32_t known = slots_idle(u) + u->admission.slots_seen;
+	uint32_t used = upstream_used(u);
+	return used > known ? used - known : 0;
 }
 
 bool admission_has_several(const struct upstream *u)

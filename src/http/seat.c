@@ -253,14 +253,18 @@ bool seat_passes(struct upstream *u, struct caller *c)
 	       share_may_go(u->share, u->cfg.seat, admission_rank(u, c, now));
 }
 
+uint32_t seat_idle_elsewhere(const struct upstream *u)
+{
+	uint32_t seats = u->share ? share_seats(u->share) : 0, idle = 0;
+	for (uint32_t i = 0; i < seats; i++)
+		if (i != u->cfg.seat)
+			idle += share_idle(u->share, i);
+	return idle;
+}
+
 uint32_t seat_room_over_all(const struct upstream *u)
 {
-	uint32_t idle = 0;
-	if (admission_has_several(u))
-		for (uint32_t i = 0; i < share_seats(u->share); i++)
-			if (i != u->cfg.seat)
-				idle += share_idle(u->share, i);
-	return upstream_room(u, idle);
+	return upstream_room(u, admission_has_several(u) ? seat_idle_elsewhere(u) : 0);
 }
 
 void seat_tell_front(struct upstream *u)

@@ -352,6 +352,8 @@ void seat_leave(struct upstream *u);
 void seat_tell_front(struct upstream *u);
 /* They look again, soon. */
 void seat_ring_others(const struct upstream *u);
+/* Idle connections of other threads, about now. */
+uint32_t seat_idle_elsewhere(const struct upstream *u);
 /* upstream_room, with what is idle on other threads if it is to be shared out. */
 uint32_t seat_room_over_all(const struct upstream *u);
 static inline uint32_t seat_room(const struct upstream *u)

@@ -247,6 +247,61 @@ static void test_priority_holds_over_both_threads(void **state)
 		assert_true(play(units[u], LONG_QUEUE, asks, 2).part[0] > 0.9);
 }
 
+/* --- what each thread tells the others --- */
+
+static struct two *two_new(enum slot_unit unit)
+{
+	struct two *t = mem_zalloc(sizeof(*t));
+	two_init(t, unit, LONG_QUEUE);
+	return t;
+}
+
+static void two_free(struct two *t)
+{
+	reap(t, true);
+	two_fini(t);
+	mem_free(t);
+}
+
+static const struct callers *over_all(const struct two *t)
+{
+	return &books_accounts(t->books)->all;
+}
+
+static void submit_some(struct two *t, uint32_t seat, uint32_t who, uint32_t n)
+{
+	while (n-- > 0)
+		submit(t, seat, who, CALLERS_NORMAL);
+}
+
+/* Lent by seat 0 while some calls of a flood run there; those of another caller on seat 1, for whom
+ * slots are kept, are over. */
+static uint32_t lent_beside_idle(enum slot_unit unit)
+{
+	struct two *t = two_new(unit);
+	for (uint32_t i = 0; i < 10; i++) {
+		submit_some(t, 0, 1, 5);
+		submit_some(t, 1, 0, 4);
+		run(t, NULL, 0, 2 * TAKES);
+	}
+	submit_some(t, 0, 1, 5);
+	run(t, NULL, 0, TAKES / 2);
+	submit_some(t, 0, 1, 1); /* it looks */
+	uint32_t lent = over_all(t)->soon;
+	print_message("%u lent of %u\n", lent, over_all(t)->kept);
+	two_free(t);
+	return lent;
+}
+
+/* The idle connections of another thread are no calls that run there. */
+static void test_idle_elsewhere_is_free(void **state)
+{
+	(void)state;
+	uint32_t lent = lent_beside_idle(SLOT_UNIT_REQUEST);
+	assert_true(lent > 0);
+	assert_int_equal(lent_beside_idle(SLOT_UNIT_CONNECTION), lent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_two_floods_get_the_same),
 		cmocka_unit_test(test_who_is_alone_has_all),
 		cmocka_unit_test(test_priority_holds_over_both_threads),
+		cmocka_unit_test(test_idle_elsewhere_is_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
