@@ -372,14 +372,26 @@ static bool may_wait(void *ctx, struct ticket *t)
 	return b->why == ERR_OK;
 }
 
+static bool awaits_slots(const struct upstream *u)
+{
+	return !queue_is_empty(&u->queue) && is_limited(u) &&
+	       u->queue.held_until <= worker_now(u->worker);
+}
+
+/* The other threads go by what comes free here, whether calls still come here or not. */
+static bool is_lending(const struct upstream *u)
+{
+	return u->admission.callers.soon_told > 0 && is_limited(u);
+}
+
 void admission_sift(struct upstream *u)
 {
 	struct admission *a = &u->admission;
 	ns_t now = worker_now(u->worker);
-	if (queue_is_empty(&u->queue) || !is_limited(u) || u->queue.held_until > now)
-		return;
-	look(u, now);
-	if (a->sifted_at == a->looked_at)
+	const bool waits = awaits_slots(u);
+	if (waits || is_lending(u))
+		look(u, now);
+	if (!waits || a->sifted_at == a->looked_at)
 		return;
 	a->sifted_at = a->looked_at;
 	queue_sift(&u->queue, may_wait, u, &u->pushed_out, now);
@@ -416,7 +428,7 @@ ns_t admission_again_at(const struct upstream *u)
 	/* What keeps a caller waiting with room there, needs of others, fades unheard; and so does
 	 * the hope of those that wait. */
 	ns_t now = worker_now(u->worker);
-	if (queue_is_empty(&u->queue) || !is_limited(u) || u->queue.held_until > now)
-		return NS_NEVER;
-	return ns_add(now, LOOK_EVERY);
+	if (awaits_slots(u))
+		return ns_add(now, LOOK_EVERY);
+	return is_lending(u) ? ns_add(now, REFRESH_EVERY) : NS_NEVER;
 }

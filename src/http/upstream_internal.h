@@ -234,7 +234,8 @@ MUST_USE enum err admission_ask(struct upstream *u, struct call *const *calls, u
 /* The same when it is their turn; `call` is the first of them. */
 MUST_USE enum err admission_ask_again(
 	struct upstream *u, const struct call *call, ns_t deadline);
-/* Those that wait for nothing any more are pushed out of the queue. */
+/* Once a turn: those that wait for nothing any more are pushed out of the queue; what it lends to
+ * other threads is looked at again. */
 void admission_sift(struct upstream *u);
 /* Where one that waits since then stands among those that wait on all threads: the lowest goes
  * first. */

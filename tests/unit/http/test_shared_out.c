@@ -268,6 +268,21 @@ static const struct callers *over_all(const struct two *t)
 	return &books_accounts(t->books)->all;
 }
 
+/* A thread to which no call comes any more takes back what it said would come free. */
+static void test_a_quiet_thread_lends_nothing(void **state)
+{
+	(void)state;
+	const struct ask asks[] = { { 20, 0, 1, CALLERS_NORMAL },
+		{ 240, 1, 1, CALLERS_NORMAL } };
+	struct two *t = two_new(SLOT_UNIT_REQUEST);
+	for (uint32_t i = 0; i < 5000 && !over_all(t)->soon; i++)
+		run(t, asks, 2, NS_MS);
+	assert_true(over_all(t)->soon > 0);
+	run(t, NULL, 0, NS_S);
+	assert_int_equal(over_all(t)->soon, 0);
+	two_free(t);
+}
+
 static void submit_some(struct two *t, uint32_t seat, uint32_t who, uint32_t n)
 {
 	while (n-- > 0)
@@ -312,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_two_floods_get_the_same),
 		cmocka_unit_test(test_who_is_alone_has_all),
 		cmocka_unit_test(test_priority_holds_over_both_threads),
+		cmocka_unit_test(test_a_quiet_thread_lends_nothing),
 		cmocka_unit_test(test_idle_elsewhere_is_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
