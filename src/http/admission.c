@@ -157,6 +157,7 @@ static void look(struct upstream *u, ns_t now)
 		return;
 	struct outlook *o = a->outlook;
 	a->looked_at = now;
+	tune_hear(u);
 	chance_running_begin(&o->calls);
 	add_calls(u, CCONN_BUSY, now);
 	add_calls(u, CCONN_DRAINING, now);

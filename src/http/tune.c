@@ -67,6 +67,12 @@ void tune_look(struct upstream *u)
 			     &u->tuner_doubles_in));
 }
 
+void tune_hear(struct upstream *u)
+{
+	if (u->tuner)
+		u->tuner_doubles_in = tuner_doubles_in(u->tuner);
+}
+
 uint32_t tune_surplus(const struct upstream *u)
 {
 	uint32_t surplus = slots_surplus(&u->slots);

@@ -64,6 +64,14 @@ uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_
 	return limit;
 }
 
+ns_t tuner_doubles_in(struct tuner *t)
+{
+	lock(t);
+	ns_t doubles_in = limit_doubles_in(&t->limit);
+	unlock(t);
+	return doubles_in;
+}
+
 uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
 	struct limit_mark *mark)
 {

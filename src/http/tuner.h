@@ -20,6 +20,8 @@ void tuner_set_max(struct tuner *t, uint32_t max);
 /* As in flow/limit.h; *next: limit_next; *doubles_in: limit_doubles_in. */
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
 	ns_t *doubles_in);
+/* The same, as the last look of whatever thread left it. */
+ns_t tuner_doubles_in(struct tuner *t);
 /* is_new: on a connection of its own. Returns the limit in force from now on. */
 uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
 	struct limit_mark *mark);

@@ -155,6 +155,8 @@ uint32_t upstream_limit_max(const struct upstream *u);
 void tune_start(struct upstream *u);
 void tune_configure(struct upstream *u);
 void tune_look(struct upstream *u);
+/* Whether the limit grows, by what other threads' looks have found: this one may have slept. */
+void tune_hear(struct upstream *u);
 void tune_granted(struct upstream *u, struct call *call, bool is_new);
 /* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */

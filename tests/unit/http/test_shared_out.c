@@ -19,6 +19,7 @@ struct two {
 	struct io_mailbox *mail[SEATS];
 	struct share *share;
 	struct books *books;
+	struct tuner *tuner; /* NULL: the limit is fixed */
 	struct sites sites;
 	struct upstream *up[SEATS];
 	struct rng rng;
@@ -50,6 +51,8 @@ static void two_init(struct two *t, enum slot_unit unit, uint64_t queue_max)
 		cfg.idle_for = 300 * NS_S;
 		cfg.share = t->share;
 		cfg.books = t->books;
+		cfg.tuner = t->tuner;
+		cfg.limit_auto = t->tuner != NULL;
 		cfg.seat = i;
 		cfg.mail = t->mail[i];
 		t->up[i] = upstream_new(i ? &t->worker : &t->bed.worker, &cfg);
@@ -317,6 +320,29 @@ static void test_idle_elsewhere_is_free(void **state)
 	assert_int_equal(lent_beside_idle(SLOT_UNIT_CONNECTION), lent);
 }
 
+/* A thread that wakes up has heard that the limit stands by now: it takes nobody's share away. */
+static void test_shares_outlast_a_thread_that_slept(void **state)
+{
+	(void)state;
+	struct two *t = mem_zalloc(sizeof(*t));
+	struct limit_mark marks[6];
+	t->tuner = tuner_new(LIMIT, NS_S);
+	two_init(t, SLOT_UNIT_REQUEST, LONG_QUEUE);
+	submit_some(t, 0, 0, 1);
+	run(t, NULL, 0, NS_S);
+	assert_int_equal(over_all(t)->limit, 0); /* it grows */
+	ns_t now = sim_now(t->bed.sim);
+	for (uint32_t i = 0; i < ARRAY_LEN(marks); i++)
+		(void)tuner_sent(t->tuner, now, i + 1, true, true, &marks[i]);
+	for (uint32_t i = 0; i < ARRAY_LEN(marks); i++)
+		tuner_ended(
+			t->tuner, now, &marks[i], i < 4 ? LIMIT_ANSWERED : LIMIT_REFUSED);
+	submit_some(t, 0, 0, 1);
+	assert_true(over_all(t)->limit > 0);
+	tuner_unref(&t->tuner); /* the upstreams hold it */
+	two_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_priority_holds_over_both_threads),
 		cmocka_unit_test(test_a_quiet_thread_lends_nothing),
 		cmocka_unit_test(test_idle_elsewhere_is_free),
+		cmocka_unit_test(test_shares_outlast_a_thread_that_slept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
