@@ -15,8 +15,10 @@ static enum limit_end limit_end_of(const struct call *c, enum err why)
 
 void call_finish(struct call *c, struct upstream *u, enum err why)
 {
-	if (c->hedge && hedge_goes_on(c, u, why))
+	if (c->hedge) {
+		hedge_go_on(c, u, why);
 		return;
+	}
 	why = again_end_as(c, why);
 	c->state = CALL_OVER;
 	c->conn = NULL;

@@ -144,14 +144,8 @@ struct call *hedge_settle(struct cconn *cc, const struct h1_head *head)
 	return c;
 }
 
-bool hedge_goes_on(struct call *c, struct upstream *u, enum err why)
+void hedge_go_on(struct call *c, struct upstream *u, enum err why)
 {
-	if (u->stopping) {
-		cconn_detach(c->hedge->call.conn);
-		mem_free(c->hedge);
-		c->hedge = NULL;
-		return false;
-	}
 	const struct health_end end = health_end_of(u, c, why);
 	u->stats.failed++;
 	admission_call_over(u, c, false);
@@ -159,7 +153,6 @@ bool hedge_goes_on(struct call *c, struct upstream *u, enum err why)
 	hold_call_over(u, c);
 	health_note_end(u, &end, false);
 	take_over(c->hedge, why);
-	return true;
 }
 
 void hedge_drop(struct call *c)

@@ -322,8 +322,8 @@ ns_t hedge_due(const struct cconn *cc); /* when, for the call on it; NS_NEVER */
 void hedge_try(struct cconn *cc);       /* once for a call */
 /* A head for a call that has a hedge, or is one's own: what call it is to from now on. */
 struct call *hedge_settle(struct cconn *cc, const struct h1_head *head);
-/* The call failed, and goes on with its hedge. False: it ends. */
-bool hedge_goes_on(struct call *c, struct upstream *u, enum err why);
+/* The call failed, and goes on with its hedge. */
+void hedge_go_on(struct call *c, struct upstream *u, enum err why);
 void hedge_drop(struct call *c); /* its hedge is abandoned */
 
 /* --- again.c: calls that are sent once more --- */

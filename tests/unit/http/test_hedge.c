@@ -1,4 +1,6 @@
 /* A second request beside one that keeps its caller waiting. */
+#include "flow/cutoff.h"
+#include "http/tuner.h"
 #include "scene.h"
 
 #define AFTER (50 * NS_MS)
@@ -190,6 +192,46 @@ static void test_abandoned_and_stopped(void **state)
 	}
 }
 
+/* The server ends new connections as it refuses: so often that it is seen, if none was taken. */
+static void cut_off(struct tuner *t, ns_t now, uint32_t level)
+{
+	struct limit_mark mark;
+	for (int i = 0; i < CUTOFF_SURE; i++) {
+		(void)tuner_sent(t, now, level, true, true, &mark);
+		tuner_ended(t, now + NS_MS, &mark, LIMIT_CUT_OFF);
+	}
+}
+
+/* Other threads go on: what they have learned knows that both have ended. */
+static void test_stopped_under_a_limit_of_many_threads(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_hedges(8);
+	struct tuner *tuner = tuner_new(8, 0);
+	struct scene s;
+	struct job j, first;
+	cfg.limit_auto = true;
+	cfg.tuner = tuner;
+	scene_init(&s, NULL, &cfg);
+	bed_run(&s.bed, NS_MS);
+	job_init(&first, s.up, "GET", "/");
+	assert_int_equal(job_submit(&first, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 5 * NS_MS);
+	assert_int_equal(first.why, ERR_OK);
+	job_fini(&first);
+	s.requests = 0;
+	begin(&s, &j);
+	assert_int_equal(s.requests, 2);
+	upstream_free(&s.up);
+	assert_text(&j.log, "ready ready end:stopping");
+	assert_int_equal(j.attempts, 2);
+	ns_t later = sim_now(s.bed.sim) + 100 * NS_MS;
+	cut_off(tuner, later, 2);
+	assert_true(tuner_is_cut(tuner, later));
+	tuner_unref(&tuner);
+	scene_end(&s, &j);
+}
+
 /* It abandons itself in the second on_ready. */
 static void test_abandoned_while_it_is_put(void **state)
 {
@@ -353,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_both_die),
 		cmocka_unit_test(test_when_there_is_none),
 		cmocka_unit_test(test_abandoned_and_stopped),
+		cmocka_unit_test(test_stopped_under_a_limit_of_many_threads),
 		cmocka_unit_test(test_abandoned_while_it_is_put),
 		cmocka_unit_test(test_not_for_a_caller_who_is_to_wait),
 		cmocka_unit_test(test_the_second_is_told_to_wait),
