@@ -5,18 +5,18 @@
 #define TAKEN_TIMES 3 /* as long as one that ended so */
 #define TAKEN_MIN (10 * NS_MS)
 
-void cutoff_note_sent(struct cutoff *c, const struct cutoff_call *call)
+void cutoff_note_opened(struct cutoff *c, const struct cutoff_call *call)
 {
-	c->sent[c->next] = *call;
-	c->next = (c->next + 1) % CUTOFF_SENT;
+	c->opened[c->next] = *call;
+	c->next = (c->next + 1) % CUTOFF_OPENED;
 }
 
 void cutoff_note_ended(struct cutoff *c, const struct cutoff_call *call)
 {
-	for (size_t i = 0; i < CUTOFF_SENT; i++) {
-		struct cutoff_call *sent = &c->sent[i];
-		if (sent->sent_at == call->sent_at && sent->level == call->level) {
-			sent->sent_at = 0;
+	for (size_t i = 0; i < CUTOFF_OPENED; i++) {
+		struct cutoff_call *other = &c->opened[i];
+		if (other->opened_at == call->opened_at && other->level == call->level) {
+			other->opened_at = 0;
 			return;
 		}
 	}
@@ -26,7 +26,7 @@ void cutoff_note_answer(
 	struct cutoff *c, ns_t now, const struct cutoff_call *call, bool is_new)
 {
 	c->answered_at = now;
-	c->took = now - call->sent_at;
+	c->took = now - call->opened_at;
 	if (is_new && call->level >= c->lowest)
 		c->row = 0;
 }
@@ -40,10 +40,10 @@ static bool is_up(const struct cutoff *c, ns_t now)
 /* One as high as the lowest has not ended for so long. */
 static bool some_was_taken(const struct cutoff *c, ns_t now, ns_t after)
 {
-	for (size_t i = 0; i < CUTOFF_SENT; i++) {
-		const struct cutoff_call *sent = &c->sent[i];
-		if (sent->sent_at && sent->level >= c->lowest &&
-			now - sent->sent_at >= after)
+	for (size_t i = 0; i < CUTOFF_OPENED; i++) {
+		const struct cutoff_call *other = &c->opened[i];
+		if (other->opened_at && other->level >= c->lowest &&
+			now - other->opened_at >= after)
 			return true;
 	}
 	return false;
@@ -51,7 +51,7 @@ static bool some_was_taken(const struct cutoff *c, ns_t now, ns_t after)
 
 bool cutoff_is_refusal(struct cutoff *c, ns_t now, const struct cutoff_call *call)
 {
-	ns_t took = now - call->sent_at;
+	ns_t took = now - call->opened_at;
 	if (took > CUTOFF_SOON)
 		return false;
 	if (c->row == 0 || call->level < c->lowest)

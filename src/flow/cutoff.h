@@ -20,26 +20,27 @@
 
 /* Where three in ten new connections end by chance, six in a row do once in 1,400. */
 #define CUTOFF_SURE 6
-#define CUTOFF_SOON (500 * NS_MS) /* the handshakes of a server far away included */
-#define CUTOFF_SENT 16
+#define CUTOFF_SOON (500 * NS_MS) /* a round trip to a server far away included */
+#define CUTOFF_OPENED 16
 
-/* A call on a new connection. */
+/* A call on a new connection. As long as that is not there, it may as well be refused. */
 struct cutoff_call {
-	ns_t sent_at;   /* 0: ended */
+	ns_t opened_at; /* when that was there; 0: the call has ended */
 	uint32_t level; /* at the server as it was sent, itself included */
 };
 
 struct cutoff {
-	struct cutoff_call sent[CUTOFF_SENT]; /* the last ones */
+	struct cutoff_call opened[CUTOFF_OPENED]; /* the last ones */
 	uint32_t next;
 	uint32_t row, lowest; /* so many ended; level of the lowest */
 	ns_t answered_at;     /* by whatever connection; 0: never */
 	ns_t took;            /* that answer */
 };
 
-void cutoff_note_sent(struct cutoff *c, const struct cutoff_call *call);
+void cutoff_note_opened(struct cutoff *c, const struct cutoff_call *call);
 /* However it ended; before what follows. */
 void cutoff_note_ended(struct cutoff *c, const struct cutoff_call *call);
+/* On a connection that was there (is_new: false), opened_at is when it was sent. */
 void cutoff_note_answer(
 	struct cutoff *c, ns_t now, const struct cutoff_call *call, bool is_new);
 /* Its connection, a new one, ended before a byte of an answer. */

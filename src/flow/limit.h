@@ -61,8 +61,9 @@ struct limit_mark {
 	ns_t sent_at;
 	uint32_t level; /* at the server as it was sent, itself included */
 	uint32_t step;  /* 0: of none */
-	bool is_new;    /* the app's: it went on a connection of its own */
 	bool tries;     /* more than the server is known to take: it may well refuse */
+	ns_t opened_at; /* the app's: when a connection of its own was there; 0: not yet, or on
+			   one that was there before */
 };
 
 #define LIMIT_STEPS 8 /* that have ended and whose time is still to come */

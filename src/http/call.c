@@ -8,7 +8,7 @@ static enum limit_end limit_end_of(const struct call *c, enum err why)
 	bool heard = c->heard || c->first_byte_at, is_first = !c->again && !c->replayed;
 	if (why == ERR_OK && c->status < 500)
 		return LIMIT_ANSWERED;
-	if (gone && c->mark.is_new && !c->reused && is_first && !heard)
+	if (gone && !c->reused && is_first && !heard)
 		return LIMIT_CUT_OFF;
 	return LIMIT_FAILED;
 }
@@ -30,7 +30,6 @@ void call_finish(struct call *c, struct upstream *u, enum err why)
 		u->stats.failed++;
 	struct limit_mark mark = c->mark;
 	const enum limit_end how = limit_end_of(c, why);
-	mark.is_new &= !c->reused;
 	const struct brake_plea plea = c->plea;
 	c->mark.sent_at = 0;
 	const struct health_end end = health_end_of(u, c, why);

@@ -425,6 +425,7 @@ static void cconn_on_connected(struct cconn *cc)
 		pool_put(cc);
 		return;
 	}
+	tune_opened(u, cc->call);
 	slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
 	cconn_enter(cc, CCONN_BUSY, cconn_look_for(cc));
 	if (cc->call->raw)

@@ -83,14 +83,20 @@ uint32_t tune_surplus(const struct upstream *u)
 	return taken > u->cfg.limit ? taken - u->cfg.limit : 0;
 }
 
-void tune_granted(struct upstream *u, struct call *call, bool is_new)
+void tune_granted(struct upstream *u, struct call *call)
 {
 	bool waiting = admission_is_wanted(u);
 	if (!u->tuner)
 		return;
 	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), upstream_used(u),
-			     waiting, is_new, &call->mark));
+			     waiting, &call->mark));
 	upstream_poke(u);
+}
+
+void tune_opened(struct upstream *u, struct call *call)
+{
+	if (u->tuner && call->mark.sent_at)
+		tuner_opened(u->tuner, worker_now(u->worker), &call->mark);
 }
 
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)

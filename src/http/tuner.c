@@ -6,7 +6,7 @@
 #include "flow/cutoff.h"
 
 struct tuner {
-	pthread_mutex_t lock; /* over limit */
+	pthread_mutex_t lock; /* over limit and cutoff */
 	_Atomic uint32_t refs;
 	struct limit limit;
 	struct cutoff cutoff;
@@ -72,28 +72,37 @@ ns_t tuner_doubles_in(struct tuner *t)
 	return doubles_in;
 }
 
-uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
-	struct limit_mark *mark)
+uint32_t tuner_sent(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
 {
-	const struct cutoff_call call = { now, level };
 	lock(t);
 	limit_sent(&t->limit, now, level, waiting, mark);
-	mark->is_new = is_new;
-	if (is_new)
-		cutoff_note_sent(&t->cutoff, &call);
+	mark->opened_at = 0;
 	uint32_t limit = t->limit.now;
 	unlock(t);
 	return limit;
 }
 
+void tuner_opened(struct tuner *t, ns_t now, struct limit_mark *mark)
+{
+	const struct cutoff_call call = { now, mark->level };
+	mark->opened_at = now;
+	lock(t);
+	cutoff_note_opened(&t->cutoff, &call);
+	unlock(t);
+}
+
 static enum limit_end tell_cutoff(
 	struct cutoff *c, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
-	const struct cutoff_call call = { mark->sent_at, mark->level };
-	if (mark->is_new)
+	const bool is_new = mark->opened_at != 0;
+	struct cutoff_call call = { mark->opened_at, mark->level };
+	if (is_new)
 		cutoff_note_ended(c, &call);
+	else /* reset while we looked for its connection: it was there, and taken away at once */
+		call.opened_at = how == LIMIT_CUT_OFF ? now : mark->sent_at;
 	if (how == LIMIT_ANSWERED)
-		cutoff_note_answer(c, now, &call, mark->is_new);
+		cutoff_note_answer(c, now, &call, is_new);
 	if (how == LIMIT_CUT_OFF && cutoff_is_refusal(c, now, &call))
 		return LIMIT_REFUSED;
 	return how;

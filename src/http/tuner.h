@@ -22,9 +22,11 @@ uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_
 	ns_t *doubles_in);
 /* The same, as the last look of whatever thread left it. */
 ns_t tuner_doubles_in(struct tuner *t);
-/* is_new: on a connection of its own. Returns the limit in force from now on. */
-uint32_t tuner_sent(struct tuner *t, ns_t now, uint32_t level, bool waiting, bool is_new,
-	struct limit_mark *mark);
+/* Returns the limit in force from now on. */
+uint32_t tuner_sent(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
+/* A connection of its own is there: what the server does with it shows whether it takes more. */
+void tuner_opened(struct tuner *t, ns_t now, struct limit_mark *mark);
 /* A CUT_OFF that is a refusal (flow/cutoff.h) is taken for REFUSED. */
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how);

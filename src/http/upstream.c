@@ -63,7 +63,7 @@ static void upstream_grant(
 	if (!cc) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
 		admission_hold(u, slot, caller);
-		tune_granted(u, call, true);
+		tune_granted(u, call);
 		cconn_open(u, call, slot);
 		return;
 	}
@@ -73,7 +73,7 @@ static void upstream_grant(
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
 	admission_hold(u, cc->slot, caller);
 	u->stats.reused++;
-	tune_granted(u, call, false);
+	tune_granted(u, call);
 	cconn_assign(cc, call);
 }
 

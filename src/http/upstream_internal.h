@@ -157,7 +157,9 @@ void tune_configure(struct upstream *u);
 void tune_look(struct upstream *u);
 /* Whether the limit grows, by what other threads' looks have found: this one may have slept. */
 void tune_hear(struct upstream *u);
-void tune_granted(struct upstream *u, struct call *call, bool is_new);
+void tune_granted(struct upstream *u, struct call *call);
+/* A new connection is there, which was made for calls that wait: this one gets it. */
+void tune_opened(struct upstream *u, struct call *call);
 /* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */
 uint32_t tune_surplus(const struct upstream *u);

@@ -11,7 +11,7 @@ static void answered(struct cutoff *c, ns_t now, uint32_t level, bool is_new)
 static bool ended(struct cutoff *c, ns_t now, ns_t took, uint32_t level)
 {
 	const struct cutoff_call call = { now - took, level };
-	cutoff_note_sent(c, &call);
+	cutoff_note_opened(c, &call);
 	cutoff_note_ended(c, &call);
 	return cutoff_is_refusal(c, now, &call);
 }
@@ -43,8 +43,8 @@ static void test_others_are_at_work(void **state)
 	ns_t now = 10 * NS_S;
 	const struct cutoff_call below = { now - NS_S, 8 }, high = { now - NS_MS, 20 };
 	answered(&c, now, 1, true);
-	cutoff_note_sent(&c, &below);
-	cutoff_note_sent(&c, &high);
+	cutoff_note_opened(&c, &below);
+	cutoff_note_opened(&c, &high);
 	for (int i = 1; i < CUTOFF_SURE; i++)
 		assert_false(ended(&c, now, NS_MS, 9));
 	/* the one below them says nothing, the other one may yet end */

@@ -333,7 +333,7 @@ static void test_shares_outlast_a_thread_that_slept(void **state)
 	assert_int_equal(over_all(t)->limit, 0); /* it grows */
 	ns_t now = sim_now(t->bed.sim);
 	for (uint32_t i = 0; i < ARRAY_LEN(marks); i++)
-		(void)tuner_sent(t->tuner, now, i + 1, true, true, &marks[i]);
+		(void)tuner_sent(t->tuner, now, i + 1, true, &marks[i]);
 	for (uint32_t i = 0; i < ARRAY_LEN(marks); i++)
 		tuner_ended(
 			t->tuner, now, &marks[i], i < 4 ? LIMIT_ANSWERED : LIMIT_REFUSED);

@@ -1,5 +1,7 @@
-/* A limit that is found out and has come down: what becomes of the connections above it. */
+/* A limit that is found out: what brings it down, and what becomes of the connections above it. */
+#include "flow/cutoff.h"
 #include "flow/wall.h"
+#include "http/tuner.h"
 #include "scene.h"
 
 #define MANY 8
@@ -164,6 +166,91 @@ static void test_it_was_learned_a_moment_ahead(void **state)
 	scene_fini(&s);
 }
 
+/* A server that ends each new connection without a word, as those do that are full. */
+static void cut_off(struct scene *s)
+{
+	s->answer = "";
+	s->answer_in = s->close_in = 0;
+	for (int i = 0; i < CUTOFF_SURE; i++) {
+		struct job j;
+		submit(s, &j, 1);
+		bed_run(&s->bed, 10 * NS_MS);
+		assert_int_equal(j.why, ERR_EOF);
+		job_fini(&j);
+	}
+}
+
+/* One whose connection is not there yet shows nothing of what the server takes. */
+static void test_a_connect_that_hangs_is_no_call_taken(void **state)
+{
+	(void)state;
+	const struct upstream_cfg cfg = cfg_of();
+	struct upstream_endpoint two[2] = { { .name = SLICE_NONE } };
+	struct scene s;
+	struct job first, hangs;
+	start(&s, &cfg, 0);
+	two[0].addr = cfg.endpoints[0];
+	raw_addr("10.0.0.9:80", &two[1].addr); /* nobody has it */
+	upstream_set_endpoints(s.up, two, 2);
+	s.close_in = NS_MS;
+	submit(&s, &first, 1);
+	submit(&s, &hangs, 1);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(first.why, ERR_OK);
+	job_fini(&first);
+	assert_int_equal(scene_in(&s, SLOT_CONNECTING), 1);
+	cut_off(&s);
+	assert_int_equal(scene_in(&s, SLOT_CONNECTING), 1);
+	assert_in_range(limit_of(&s), 0, MANY - 1);
+	job_abandon(&hangs);
+	scene_end(&s, &hangs);
+}
+
+/* Nor does one that was to have a connection of its own, and got another: it is over. */
+static void test_one_that_did_without_its_connect(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	struct job jobs[3];
+	cfg.connects_max = 1;
+	start(&s, &cfg, 1);
+	uint64_t reused = upstream_stats(s.up)->reused;
+	submit(&s, jobs, 1);
+	bed_run(&s.bed, s.answer_in - 5 * NS_MS + 100 * NS_US); /* it is on its way */
+	for (int i = 1; i < 3; i++) {
+		job_init(&jobs[i], s.up, "GET", "/");
+		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
+	}
+	assert_int_equal(scene_in(&s, SLOT_BUSY), 1);
+	assert_int_equal(scene_in(&s, SLOT_CONNECTING), 2);
+	answered(&s, jobs, 3);
+	assert_int_equal(upstream_stats(s.up)->reused - reused, 2);
+	scene_close_raws(&s);
+	bed_run(&s.bed, 100 * NS_MS);
+	cut_off(&s);
+	assert_in_range(limit_of(&s), 0, MANY - 1);
+	scene_fini(&s);
+}
+
+/* One that is reset before we have looked was there for no time, however long it took to come. */
+static void test_reset_at_once(void **state)
+{
+	(void)state;
+	struct tuner *t = tuner_new(MANY, 0);
+	struct limit_mark mark;
+	ns_t now = NS_S;
+	(void)tuner_sent(t, now, 1, false, &mark);
+	tuner_ended(t, now + 2 * CUTOFF_SOON, &mark, LIMIT_ANSWERED);
+	for (int i = 0; i < CUTOFF_SURE; i++) {
+		assert_false(tuner_is_cut(t, now + 2 * CUTOFF_SOON));
+		(void)tuner_sent(t, now, 2, false, &mark);
+		tuner_ended(t, now + 2 * CUTOFF_SOON, &mark, LIMIT_CUT_OFF);
+	}
+	assert_true(tuner_is_cut(t, now + 2 * CUTOFF_SOON));
+	tuner_unref(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +259,9 @@ int main(void)
 		TEST(test_it_was_opened_ahead),
 		TEST(test_a_hedge_has_served_nobody),
 		TEST(test_it_was_learned_a_moment_ahead),
+		TEST(test_a_connect_that_hangs_is_no_call_taken),
+		TEST(test_one_that_did_without_its_connect),
+		TEST(test_reset_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
