@@ -12,7 +12,9 @@
  *         2. A thread goes in once at a time, however many calls of callers.h it makes meanwhile.
  * OWNS    the app: it outlives all that are tied to it.
  * CONTEXT any thread; `now` may be a turn behind what another one said.
- * COST    the lock, held for one look; with several looks at once, once (callers_enter).
+ * COST    the lock, held for one look; with several looks at once, once (callers_enter). Most are
+ *         O(1). O(accounts): the one of callers_refresh that refreshes for all threads, at most
+ *         every 50 ms, and one that changes the fair share (callers.h).
  */
 #ifndef WEIR_FLOW_ACCOUNTS_H
 #define WEIR_FLOW_ACCOUNTS_H

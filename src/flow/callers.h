@@ -24,8 +24,10 @@
  *            place.
  *         5. Of several threads each has its own; tied together (flow/accounts.h) all this holds over
  *            all of them.
- * COST    O(1) a call; callers_refresh O(callers). Some 150 bytes a caller; one that holds nothing,
- *         waits for nothing and has no claim left is forgotten.
+ * COST    O(1) a call, but O(callers) for one with whom the fair share changes: who has a need of
+ *         late is one more or one fewer, in whole slots of the limit. callers_refresh O(callers).
+ *         Some 170 bytes a caller; one that holds nothing, waits for nothing and has no claim left
+ *         is forgotten.
  */
 #ifndef WEIR_FLOW_CALLERS_H
 #define WEIR_FLOW_CALLERS_H

@@ -1,7 +1,7 @@
 /*
  * Which calls are worth a slot, and on whose account a slot is held: binds flow/callers.h,
- * flow/chance.h and flow/gate.h to an upstream. Only under a limit; without one there is nothing
- * to be fair about, and nobody is refused for anybody's sake.
+ * flow/chance.h, flow/gate.h and flow/lend.h to an upstream. Only under a limit; without one there
+ * is nothing to be fair about, and nobody is refused for anybody's sake.
  */
 #include "flow/lend.h"
 #include "http/upstream_internal.h"

@@ -37,7 +37,7 @@ struct tuner_view {
 	ns_t for_ns;
 };
 struct tuner_view tuner_view(struct tuner *t, ns_t now);
-/* {state, because, since_ms, wall, knee, max, refused, shown: [{level, ms, rate}, ...]} */
+/* {state, because, since_ms, max, wall, knee, shown: [{level, ms, rate}, ...]} */
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now);
 
 #endif

@@ -109,7 +109,7 @@ struct upstream_cfg {
 	/* On whose account its slots are, with a share one for all its seats. Held. NULL: its
 	 * callers are this one's alone. */
 	struct books *books;
-	/* ABANDON_AUTO: it has come to another belief (upstream_hangup). NULL: nobody asks. */
+	/* ABANDON_AUTO: it has come to another belief (upstream_hangups). NULL: nobody asks. */
 	void (*on_mind)(void *ctx);
 	/* It closes by FIN from now on, whatever idle_fin says (flow/last_word.h). The same. */
 	void (*on_fin)(void *ctx);
