@@ -8,6 +8,8 @@
  *         them, limit and fair shares too.
  *         What a front knows by itself is how many of its own calls wait and run: those are the
  *         thread's queue.
+ *         How long a slot is held is by the calls of all threads: the mean of their means, each
+ *         for as many calls as it is by. What a thread has not told again fades.
  * RULES   1. An account is there as long as a front of it is.
  *         2. A thread goes in once at a time, however many calls of callers.h it makes meanwhile.
  * OWNS    the app: it outlives all that are tied to it.
@@ -26,6 +28,7 @@ struct accounts {
 	void (*unlock)(struct accounts *a);
 	/* under the lock */
 	struct callers all;
+	struct list tied;                       /* each thread's callers */
 	struct list active[CALLERS_PRIORITIES]; /* accounts that wait */
 	ns_t empty_since;                       /* while nobody does */
 };
@@ -35,6 +38,7 @@ void accounts_fini(struct accounts *a); /* CHECKs that nothing is tied */
 
 /* While it has no caller yet. Until callers_fini. */
 void callers_tie(struct callers *own, struct accounts *a);
+void accounts_untie(struct callers *own); /* inside: callers_fini's */
 
 struct callers *accounts_enter(struct callers *own);
 void accounts_leave(struct callers *own);

@@ -406,13 +406,14 @@ void callers_init(struct callers *all, uint32_t limit)
 void callers_fini(struct callers *own)
 {
 	own->soon = 0;
-	struct callers *all = callers_enter(own);
+	(void)callers_enter(own);
 	for (uint32_t b = 0; b < CALLERS_BUCKETS; b++) {
 		LIST_EACH (&own->buckets[b], n, after) {
 			CHECK(is_idle(CALLER(n)) && !CALLER(n)->fronts);
 			free_caller(own, &own->buckets[b], CALLER(n));
 		}
 	}
-	all->max -= own->accounts ? CALLERS_MAX : 0;
+	if (own->accounts)
+		accounts_untie(own);
 	callers_leave(own);
 }

@@ -67,6 +67,14 @@ struct caller {
 	ns_t at;
 };
 
+/* What the accounts have of one thread. */
+struct callers_told {
+	uint32_t soon;
+	ns_t mean;
+	double mean_of;
+	ns_t at; /* of the mean: when needs were last refreshed then */
+};
+
 struct callers {
 	struct list buckets[CALLERS_BUCKETS];
 	uint32_t count;    /* in the buckets */
@@ -80,12 +88,14 @@ struct callers {
 	uint32_t limit; /* slots; what fair shares are of; 0: nothing is kept */
 	uint32_t epoch; /* what was used in another one is forgotten */
 	ns_t floor;
-	ns_t mean; /* how long a slot is held: the app's estimate; 0: unknown */
+	ns_t mean;      /* how long a slot is held: the app's estimate; 0: unknown */
+	double mean_of; /* calls, faded, that it is by: the app's, if tied */
 	ns_t refreshed_at;
 	/* Of one thread's of several; kept, share and rate are then as it last saw them. */
 	struct accounts *accounts; /* NULL: alone */
 	uint32_t inside;           /* it has the lock, so many times */
-	uint32_t soon_told;        /* of soon, to the accounts */
+	struct list_node tied;     /* the accounts': while it is */
+	struct callers_told told;
 };
 
 void callers_init(struct callers *all, uint32_t limit);

@@ -109,6 +109,11 @@ double chance_scatter(const struct chance *c);
  * a call like those before: from the ages of the calls that run (a renewal process; Cox, 1962).
  */
 struct chance_frees chance_frees(struct chance *c, ns_t time);
+/* Calls, faded, that all this is by; 0: nothing is known. */
+static inline double chance_evidence(const struct chance *c)
+{
+	return c->evidence;
+}
 /* Of calls, as far as they have been seen to last; 0: nothing is known. */
 static inline ns_t chance_mean(const struct chance *c)
 {

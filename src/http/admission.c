@@ -167,6 +167,7 @@ static void look(struct upstream *u, ns_t now)
 	add_slots(u, now);
 	chance_refresh(&o->slots, now);
 	a->callers.mean = chance_mean(&o->slots);
+	a->callers.mean_of = chance_evidence(&o->slots);
 	a->callers.soon = lent(u);
 	if (now - a->refreshed_at < REFRESH_EVERY)
 		return;
@@ -382,7 +383,7 @@ static bool awaits_slots(const struct upstream *u)
 /* The other threads go by what comes free here, whether calls still come here or not. */
 static bool is_lending(const struct upstream *u)
 {
-	return u->admission.callers.soon_told > 0 && is_limited(u);
+	return u->admission.callers.told.soon > 0 && is_limited(u);
 }
 
 void admission_sift(struct upstream *u)

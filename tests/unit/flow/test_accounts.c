@@ -34,6 +34,7 @@ static int setup(void **state)
 		callers_init(&own[i], 0);
 		callers_tie(&own[i], &accounts);
 		own[i].mean = MEAN;
+		own[i].mean_of = 1;
 		callers_refresh(&own[i], LIMIT, 0);
 	}
 	return 0;
@@ -176,6 +177,50 @@ static void test_soon_is_of_all(void **state)
 	own[0].soon = 1;
 	callers_refresh(&own[0], LIMIT, NS_S);
 	assert_int_equal(accounts.all.soon, 5);
+}
+
+static void know(int thread, ns_t mean, double mean_of)
+{
+	own[thread].mean = mean;
+	own[thread].mean_of = mean_of;
+	(void)callers_enter(&own[thread]);
+	callers_leave(&own[thread]);
+}
+
+/* Whichever thread came last, and however often. */
+static void test_the_mean_is_by_the_calls_of_all(void **state)
+{
+	(void)state;
+	struct caller *c = find(1, 1);
+	for (int i = 0; i < 5; i++) {
+		know(0, 100 * NS_MS, 99);
+		assert_true(accounts.all.mean < 200 * NS_MS);
+		know(1, 10 * NS_S, 1);
+		assert_int_equal(accounts.all.mean, 199 * NS_MS);
+	}
+	hold(1, c, 4); /* the floor stays where it is for good */
+	assert_int_equal(accounts.all.floor, 3 * 199 * NS_MS);
+	release(1, c, 4);
+}
+
+static void test_a_mean_that_is_not_told_again_fades(void **state)
+{
+	(void)state;
+	know(0, 100 * NS_MS, 10);
+	know(1, 10 * NS_S, 1000);
+	assert_true(accounts.all.mean > 9 * NS_S);
+	for (int i = 1; i <= 100; i++) {
+		callers_refresh(&own[0], LIMIT, i * NS_S);
+		know(0, 100 * NS_MS, 10 + i % 2);
+	}
+	assert_in_range(accounts.all.mean, 100 * NS_MS, 101 * NS_MS);
+	/* of one that goes what it said goes, too */
+	know(1, 10 * NS_S, 1001);
+	callers_fini(&own[1]);
+	know(0, 100 * NS_MS, 12);
+	assert_int_equal(accounts.all.mean, 100 * NS_MS);
+	callers_init(&own[1], 0);
+	callers_tie(&own[1], &accounts);
 }
 
 /* Calls of other threads come before one, and behind it, as those of its own do. */
@@ -322,6 +367,8 @@ int main(void)
 		WITH(test_an_account_outlives_one_of_its_fronts),
 		WITH(test_each_thread_has_room_for_as_many),
 		WITH(test_soon_is_of_all),
+		WITH(test_the_mean_is_by_the_calls_of_all),
+		WITH(test_a_mean_that_is_not_told_again_fades),
 		WITH(test_ahead_is_over_all_threads),
 		WITH(test_turns),
 		WITH(test_random),
