@@ -218,6 +218,19 @@ struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now)
 	return t;
 }
 
+uint64_t queue_could_push_out(const struct queue *q, const struct caller *c)
+{
+	uint64_t sum = 0;
+	for (uint32_t p = c->priority; p < CALLERS_PRIORITIES; p++) {
+		LIST_EACH (&q->active[p], n, after) {
+			const struct caller *o = CALLER_ACTIVE(n);
+			if (o->waiting > c->waiting + 1)
+				sum += o->waiting - c->waiting - 1;
+		}
+	}
+	return sum;
+}
+
 void queue_hold(struct queue *q, ns_t until, ns_t slow_for)
 {
 	q->held_until = until;

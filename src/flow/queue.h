@@ -83,6 +83,8 @@ static inline bool ticket_is_waiting(const struct ticket *t)
  * more than `c` would wait for with one more. Who floods shuts nobody else out. NULL: it is `c`.
  */
 struct ticket *queue_push_out(struct queue *q, const struct caller *c, ns_t now);
+/* So many calls, at least, if it is asked for one ticket after the other. */
+uint64_t queue_could_push_out(const struct queue *q, const struct caller *c);
 /* Held until then, longer than before, and slowly for so long after it. Those with a deadline
  * before its end are still there: */
 void queue_hold(struct queue *q, ns_t until, ns_t slow_for);

@@ -227,26 +227,39 @@ static void call_prepare(struct call *c, ns_t now)
 	c->plea = (struct brake_plea){ 0 };
 }
 
-static enum err push(struct upstream *u, struct batch *b, struct caller *caller)
+/* So many of those that wait have to leave for n more: what is past the bound; or n, for a caller
+ * from whom the places that are left are kept. */
+static uint64_t too_many(struct upstream *u, struct caller *caller, uint32_t n)
 {
-	if (!admission_has_place(u, caller, b->n))
-		return ERR_QUEUE_FULL;
-	return queue_push(
-		&u->queue, &b->ticket, caller, b->n, worker_now(u->worker), b->deadline);
+	const struct queue *q = &u->queue;
+	uint64_t would = (u->share ? share_waiting(u->share) : q->waiting) + n;
+	uint64_t over = would > q->max ? would - q->max : 0;
+	return over < n && !admission_has_place(u, caller, n) ? n : over;
 }
 
-/* Who floods the queue makes room for others: he is told at the end of the turn. */
+/* Who floods the queue makes room for others, or keeps his own: he is told at the end of the turn. */
+static bool make_room(struct upstream *u, struct caller *caller, uint32_t n)
+{
+	uint64_t over = too_many(u, caller, n);
+	if (over && queue_could_push_out(&u->queue, caller) < over)
+		return false;
+	for (uint64_t freed = 0; freed < over;) {
+		struct ticket *out = queue_push_out(
+			&u->queue, caller, worker_now(u->worker));
+		CHECK(out); /* as it could */
+		freed += out->need;
+		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
+		list_push_back(&u->pushed_out, &out->node);
+	}
+	return true;
+}
+
 static enum err enqueue(struct upstream *u, struct batch *b, struct caller *caller)
 {
 	ns_t now = worker_now(u->worker);
-	enum err e = push(u, b, caller);
-	struct ticket *out;
-	while (e == ERR_QUEUE_FULL && (out = queue_push_out(&u->queue, caller, now))) {
-		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
-		list_push_back(&u->pushed_out, &out->node);
-		e = push(u, b, caller);
-	}
-	return e;
+	if (b->deadline > now && !make_room(u, caller, b->n))
+		return ERR_QUEUE_FULL;
+	return queue_push(&u->queue, &b->ticket, caller, b->n, now, b->deadline);
 }
 
 static enum err upstream_enqueue(

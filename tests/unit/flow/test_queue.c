@@ -366,6 +366,9 @@ static void test_a_flood_is_pushed_out(void **state)
 		assert_int_equal(
 			queue_push(&q, &flood[i], find(1), 1, 0, NS_NEVER), ERR_OK);
 	assert_null(queue_push_out(&q, find(1), 0));
+	assert_int_equal(queue_could_push_out(&q, find(1)), 0);
+	assert_int_equal(queue_could_push_out(&q, find(2)), 2);
+	assert_int_equal(queue_could_push_out(&q, callers_find(&all, 2, 2, 0)), 0);
 	assert_ptr_equal(queue_push_out(&q, find(2), 0), &flood[2]);
 	assert_int_equal(queue_push(&q, &other, find(2), 1, 0, NS_NEVER), ERR_OK);
 	assert_null(queue_push_out(&q, find(2), 0)); /* 2 to 1: one more would turn it */

@@ -278,6 +278,51 @@ static void test_queue(void **state)
 	scene_fini(&s);
 }
 
+static enum err submit_of(struct scene *s, struct job *jobs, uint32_t n, uint64_t caller)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], s->up, "GET", "/");
+		jobs[i].caller = caller;
+	}
+	return jobs_submit(jobs, n, NS_NEVER);
+}
+
+/* Nobody is pushed out in vain: of three that wait two may be, for two, but not for three. */
+static void test_pushed_out_for_a_batch(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job busy[3], flood[3], three[3], two[2];
+	cfg.limit = 3;
+	cfg.queue_max = 3;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 100 * NS_MS;
+	assert_int_equal(submit_of(&s, busy, 3, 1), ERR_OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(submit_of(&s, &flood[i], 1, 1), ERR_OK);
+	assert_int_equal(submit_of(&s, three, 3, 2), ERR_QUEUE_FULL);
+	bed_run(&s.bed, 50 * NS_MS);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(flood[i].ends, 0);
+	assert_int_equal(submit_of(&s, two, 2, 2), ERR_OK);
+	bed_run(&s.bed, NS_S);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(flood[i].why, i ? ERR_QUEUE_FULL : ERR_OK);
+		assert_int_equal(busy[i].why, ERR_OK);
+	}
+	for (int i = 0; i < 3; i++) {
+		job_fini(&busy[i]);
+		job_fini(&flood[i]);
+		job_fini(&three[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(two[i].why, ERR_OK);
+		job_fini(&two[i]);
+	}
+	scene_fini(&s);
+}
+
 /* All or none: a batch of three waits until three are free, and nobody overtakes it. */
 static void test_batches(void **state)
 {
@@ -775,6 +820,7 @@ int main(void)
 		TEST(test_request_units_reuse_when_the_slab_is_full),
 		TEST(test_replay_at_the_limit),
 		TEST(test_queue),
+		TEST(test_pushed_out_for_a_batch),
 		TEST(test_batches),
 		TEST(test_batch_abandoned_while_it_ends),
 		TEST(test_abandon_at_every_instant_and_in_every_callback),
