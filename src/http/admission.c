@@ -294,14 +294,20 @@ static ns_t left_until(ns_t deadline, ns_t now)
 	return deadline == NS_NEVER ? NS_NEVER : deadline - now;
 }
 
-/* What `n` calls of `c` meet that come now, with so many slots free. */
+/* Its part of the slots, over all threads: of those that come free it may have so many again. */
+static double share_held(const struct upstream *u, struct caller *c)
+{
+	uint32_t held = caller_account(c)->held, used = upstream_used(u);
+	return held < used ? (double)held / used : 1;
+}
+
+/* What `n` calls of `c` meet that come now, with so many slots free; inside (flow/accounts.h). */
 static struct gate_call meets(
 	struct upstream *u, struct caller *c, uint32_t n, uint32_t room, ns_t deadline)
 {
 	ns_t now = worker_now(u->worker);
 	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
 	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));
-	uint32_t used = slots_used(&u->slots);
 	uint32_t kept = caller_kept_from(&u->admission.callers, c, now);
 	struct gate_call asked = {
 		.budget = left,
@@ -316,8 +322,8 @@ static struct gate_call meets(
 	asked.ahead += n - 1;
 	if (asked.waits)
 		asked.elsewhere = slots_elsewhere(u);
-	if (kept && !asked.room && used)
-		asked.share = (double)c->held / used;
+	if (kept && !asked.room)
+		asked.share = share_held(u, c);
 	return asked;
 }
 

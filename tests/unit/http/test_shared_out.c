@@ -75,8 +75,10 @@ static void two_fini(struct two *t)
 	bed_fini(&t->bed);
 }
 
-static void submit(struct two *t, uint32_t seat, uint32_t who, uint8_t priority)
+/* Who is pushed out makes room for one that gets in. */
+static enum err submit(struct two *t, uint32_t seat, uint32_t who, uint8_t priority)
 {
+	const uint64_t waiting = share_waiting(t->share);
 	uint32_t at = 0;
 	while (at < JOBS && t->deadlines[at])
 		at++;
@@ -87,10 +89,13 @@ static void submit(struct two *t, uint32_t seat, uint32_t who, uint8_t priority)
 	job_init(j, t->up[seat], "GET", "/");
 	j->caller = who + 1;
 	j->priority = priority;
-	if (job_submit(j, deadline) == ERR_OK)
+	enum err e = job_submit(j, deadline);
+	if (e == ERR_OK)
 		t->deadlines[at] = deadline;
 	else
 		job_fini(j);
+	assert_true(share_waiting(t->share) >= waiting);
+	return e;
 }
 
 static void reap(struct two *t, bool all)
@@ -129,7 +134,8 @@ static void run(struct two *t, const struct ask *asks, uint32_t n, ns_t for_ns)
 		for (uint32_t i = 0; i < n; i++)
 			for (uint32_t k = 0; k < asks[i].seats; k++)
 				if (comes(t, asks[i].rate / asks[i].seats))
-					submit(t, asks[i].first + k, i, asks[i].priority);
+					(void)submit(t, asks[i].first + k, i,
+						asks[i].priority);
 		bed_run(&t->bed, NS_MS);
 		reap(t, false);
 	}
@@ -218,6 +224,40 @@ static void test_a_queue_that_is_full(void **state)
 		assert_true(got.part[0] > 0.95);
 		assert_true(got.rate[1] > 60);
 	}
+}
+
+/* Who has filled his share by one thread may wait on the other, too, for what comes free of it. */
+static void fill_by_the_other_thread(enum slot_unit unit)
+{
+	struct two *t = mem_zalloc(sizeof(*t));
+	const struct ask asks[] = { { 20, 0, 1, CALLERS_NORMAL },
+		{ 240, 1, 1, CALLERS_NORMAL } };
+	two_init(t, unit, LONG_QUEUE);
+	run(t, asks, 1, 2 * NS_S);
+	run(t, asks, 2, 2 * NS_S);
+	bed_run(&t->bed, NS_S);
+	reap(t, true);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(submit(t, 0, 0, CALLERS_NORMAL), ERR_OK);
+	bed_run(&t->bed, 5 * NS_MS); /* connections come to it */
+	for (uint32_t i = 0; i < LIMIT && share_waiting(t->share) == 0; i++) {
+		assert_int_equal(submit(t, 1, 1, CALLERS_NORMAL), ERR_OK);
+		bed_run(&t->bed, 5 * NS_MS); /* some of what is kept may be lent */
+	}
+	assert_int_equal(share_waiting(t->share), 1);
+	assert_int_equal(submit(t, 0, 1, CALLERS_NORMAL), ERR_OK);
+	assert_int_equal(share_waiting(t->share), 2);
+	bed_run(&t->bed, NS_S);
+	reap(t, true);
+	two_fini(t);
+	mem_free(t);
+}
+
+static void test_what_is_held_by_the_other_thread(void **state)
+{
+	(void)state;
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
+		fill_by_the_other_thread(units[u]);
 }
 
 /* Connections on every thread do not make a caller two. */
@@ -350,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_a_flood_on_the_other_thread),
 		cmocka_unit_test(test_who_asks_for_little_on_both_threads),
 		cmocka_unit_test(test_a_queue_that_is_full),
+		cmocka_unit_test(test_what_is_held_by_the_other_thread),
 		cmocka_unit_test(test_two_floods_get_the_same),
 		cmocka_unit_test(test_who_is_alone_has_all),
 		cmocka_unit_test(test_priority_holds_over_both_threads),
