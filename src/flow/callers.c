@@ -220,6 +220,16 @@ bool caller_is_modest(struct callers *own, struct caller *c, ns_t now)
 	return modest;
 }
 
+bool caller_pours(struct callers *own, struct caller *front, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
+	bool pours = all->claiming > 1 && !is_modest(all, c, now) &&
+		     (double)all->mean >= CALLERS_POUR * every(c, now);
+	callers_leave(own);
+	return pours;
+}
+
 /* Steps of what a fair share is in the time of a call. */
 static uint32_t turn(const struct callers *all, struct caller *c, ns_t now)
 {

@@ -42,6 +42,8 @@
 #define CALLERS_FADE_FOR (5 * NS_S)
 /* Calls of late, faded, from which on one is no passer-by (who calls every 10 s has 1.3). */
 #define CALLERS_COMES_AGAIN 1.9
+/* A slot stands free for that part of the time, at most, for want of a call that waits: 2 %. */
+#define CALLERS_POUR 50
 
 struct accounts;
 
@@ -122,6 +124,9 @@ bool caller_is_modest(struct callers *all, struct caller *c, ns_t now);
  * CALLERS_TURNS - 1. */
 #define CALLERS_TURNS 5
 uint32_t caller_turn(struct callers *all, struct caller *c, ns_t now);
+/* It is not, others have claims, and its next call comes within a CALLERS_POUR'th of the time for
+ * which one holds a slot: a slot that comes free with none of its calls waiting is as good as taken. */
+bool caller_pours(struct callers *all, struct caller *c, ns_t now);
 /* It is not, and so many slots are kept from it, for others. */
 uint32_t caller_kept_from(struct callers *all, struct caller *c, ns_t now);
 /* Of `room` slots, those it may take. */

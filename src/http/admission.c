@@ -322,7 +322,9 @@ static struct gate_call meets(
 	asked.ahead += n - 1;
 	if (asked.waits)
 		asked.elsewhere = slots_elsewhere(u);
-	if (kept && !asked.room)
+	if (caller_pours(&u->admission.callers, c, now))
+		asked.share = 0;
+	else if (kept && !asked.room)
 		asked.share = share_held(u, c);
 	return asked;
 }

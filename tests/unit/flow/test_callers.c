@@ -132,6 +132,26 @@ static void test_nothing_is_kept_from_a_higher_priority(void **state)
 	assert_int_equal(caller_kept_from(&all, lower, 0), 10 + 8 + 10);
 }
 
+/* A slot is held for a second: of 40, one of two may have 20. */
+static void test_who_pours(void **state)
+{
+	(void)state;
+	struct caller *modest = find(1), *flood = find(2);
+	for (int i = 0; i < 4;
+		i++) /* 40/s, as no rate is told in less than a tenth of a second */
+		caller_ask(&all, flood, 1, 0);
+	hold(flood, 1, 0);
+	assert_false(caller_pours(&all, flood, 0)); /* alone */
+	hold(modest, 1, 0);
+	assert_false(caller_is_modest(&all, flood, 0));
+	assert_false(caller_pours(&all, flood, 0));
+	caller_ask(&all, flood, 2, 0); /* 60/s */
+	assert_true(caller_pours(&all, flood, 0));
+	assert_false(caller_pours(&all, modest, 0));
+	release(modest, 1, 0);
+	release(flood, 1, 0);
+}
+
 static void test_no_more_than_a_fair_share_is_kept(void **state)
 {
 	(void)state;
@@ -256,6 +276,7 @@ int main(void)
 		TEST(test_alone_all_is_its_own),
 		TEST(test_room_is_kept_for_who_needed_it),
 		TEST(test_nothing_is_kept_from_a_higher_priority),
+		TEST(test_who_pours),
 		TEST(test_no_more_than_a_fair_share_is_kept),
 		TEST(test_a_claim_fades),
 		TEST(test_a_new_one_is_taken_to_need_its_share),

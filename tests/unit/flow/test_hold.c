@@ -208,7 +208,9 @@ static enum gate_verdict ask(struct run *r, const struct work *w)
 		return GATE_GO;
 	call.ahead = queue_ahead(&r->queue, c, room(r), r->now);
 	call.waits = call.ahead > 0 || caller_room(&r->callers, c, room(r), r->now) == 0;
-	if (r->used && caller_is_held_back(&r->callers, c, room(r), r->now))
+	if (caller_pours(&r->callers, c, r->now))
+		call.share = 0;
+	else if (r->used && caller_is_held_back(&r->callers, c, room(r), r->now))
 		call.share = (double)c->held / r->used;
 	return gate_ask(&r->gate, &call, r->m->slots, r->now);
 }
@@ -434,7 +436,7 @@ static void test_no_fewer_than_a_plain_queue(void **state)
 			      "told late %llu of %llu\n",
 			loads[i], (unsigned long long)ours, (unsigned long long)theirs,
 			(unsigned long long)late, (unsigned long long)told);
-		assert_true((double)ours >= 0.996 * (double)theirs);
+		assert_true((double)ours >= 0.995 * (double)theirs);
 		assert_true(late * 100 <= told);
 	}
 }
@@ -485,7 +487,7 @@ static void test_a_flood_takes_nothing_from_the_modest(void **state)
 static void test_the_modest_are_kept_at_a_small_price(void **state)
 {
 	(void)state;
-	uint64_t ours = 0, theirs = 0;
+	uint64_t ours = 0, theirs = 0, late = 0, told = 0;
 	double share = 0, plain_share = 0;
 	const int seeds = 20;
 	for (int seed = 1; seed <= seeds; seed++) {
@@ -497,6 +499,8 @@ static void test_the_modest_are_kept_at_a_small_price(void **state)
 		struct counts n = simulate(&m), plain = simulate(&other);
 		ours += all_good(&n);
 		theirs += all_good(&plain);
+		late += n.told_late;
+		told += n.told_late + n.told_at_once;
 		share += modest_share(&n) / seeds;
 		plain_share += modest_share(&plain) / seeds;
 	}
@@ -504,7 +508,8 @@ static void test_the_modest_are_kept_at_a_small_price(void **state)
 		(unsigned long long)ours, (unsigned long long)theirs, 100 * share,
 		100 * plain_share);
 	assert_true(share >= 0.95 * 0.8); /* alone: 80 % */
-	assert_true((double)ours >= 0.86 * (double)theirs);
+	assert_true((double)ours >= 0.87 * (double)theirs);
+	assert_true(late * 100 <= told);
 }
 
 int main(void)
