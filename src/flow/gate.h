@@ -58,12 +58,13 @@ void gate_init(struct gate *g, struct chance *calls, struct chance *slots); /* b
 /* What is asked for: a call that had `budget` in all and has `left`. */
 struct gate_call {
 	ns_t budget, left;
-	ns_t wait_max;      /* nobody waits for longer */
-	uint64_t ahead;     /* calls that come before it; with waits */
-	double share;       /* of the slots that come free, those it may have: 0 (it must
-			     * not wait) to 1 */
-	bool waits;         /* there is no slot for it now */
-	uint32_t room;      /* slots that it may take now, but others come before it */
+	ns_t wait_max;  /* nobody waits for longer */
+	uint64_t ahead; /* calls that come before it; with waits */
+	/* Of the slots that come free, those it may have: 0 (it must not wait) to 1. */
+	double share;
+	bool waits; /* there is no slot for it now */
+	/* Slots that it may take now, but others come before it; or that are idle on other threads. */
+	uint32_t room;
 	uint32_t elsewhere; /* slots held where their ages are not known */
 	ns_t doubles_in;    /* the limit, as it grows; 0 or NS_NEVER: it stands */
 };
