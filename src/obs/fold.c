@@ -47,9 +47,9 @@ static size_t changing_end(struct slice s, size_t at)
 {
 	bool digit, hex;
 	size_t end = word_end(s, at, &digit, &hex);
-	if (!digit)
-		return at;
-	return hex && end - at >= GROUP_BYTES ? groups_end(s, end) : end;
+	if (hex && end - at >= GROUP_BYTES && groups_end(s, end) > end)
+		return groups_end(s, end);
+	return digit ? end : at;
 }
 
 bool fold_next(struct slice text, size_t *at, char *out)

@@ -24,6 +24,9 @@ static void test_numbers_and_names_of_requests(void **state)
 	(void)state;
 	assert_folds("", "");
 	assert_folds("request 17 failed", "request 0 failed");
+	assert_folds("id deadbeef-0000-4000-8000-000000000000",
+		"id 0"); /* no digit in its first group */
+	assert_folds("id deadbeef", "id deadbeef");
 	assert_folds("7", "0");
 	assert_folds("at 12:03:55.120", "at 0:0:0.0");
 	assert_folds("{\"id\":\"req_8hK2jS\"}", "{\"id\":\"req_0\"}");
