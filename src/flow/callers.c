@@ -224,7 +224,10 @@ bool caller_pours(struct callers *own, struct caller *front, ns_t now)
 {
 	const struct callers *all = callers_enter(own);
 	struct caller *c = caller_account(front);
-	bool pours = all->claiming > 1 && !is_modest(all, c, now) &&
+	/* With less than its share it waits, so that it comes to it; and what it will ask for is
+	 * not known before it has asked for as long as a slot is held. */
+	bool pours = all->share > 0 && c->held >= all->share &&
+		     now - c->asked_first >= all->mean && !is_modest(all, c, now) &&
 		     (double)all->mean >= CALLERS_POUR * every(c, now);
 	callers_leave(own);
 	return pours;

@@ -124,7 +124,7 @@ bool caller_is_modest(struct callers *all, struct caller *c, ns_t now);
  * CALLERS_TURNS - 1. */
 #define CALLERS_TURNS 5
 uint32_t caller_turn(struct callers *all, struct caller *c, ns_t now);
-/* It is not, others have claims, and its next call comes within a CALLERS_POUR'th of the time for
+/* It is not, it has its fair share, and its next call comes within a CALLERS_POUR'th of the time for
  * which one holds a slot: a slot that comes free with none of its calls waiting is as good as taken. */
 bool caller_pours(struct callers *all, struct caller *c, ns_t now);
 /* It is not, and so many slots are kept from it, for others. */

@@ -320,14 +320,15 @@ static struct gate_call meets(
 	};
 	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
 	asked.ahead += n - 1;
-	if (caller_pours(&u->admission.callers, c, now))
+	if (n == 1 && caller_pours(&u->admission.callers, c, now))
 		asked.share = 0;
 	else if (kept && !asked.room)
 		asked.share = share_held(u, c);
 	if (!asked.waits)
 		return asked;
 	asked.elsewhere = slots_elsewhere(u);
-	if (upstream_is_conn_unit(u)) /* they come as soon as they are asked for */
+	/* They come as soon as they are asked for; beside several callers they are in it already. */
+	if (upstream_is_conn_unit(u) && !admission_has_several(u))
 		room += seat_idle_elsewhere(u);
 	asked.room = room > kept ? room - kept : 0;
 	return asked;

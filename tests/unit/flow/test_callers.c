@@ -132,24 +132,48 @@ static void test_nothing_is_kept_from_a_higher_priority(void **state)
 	assert_int_equal(caller_kept_from(&all, lower, 0), 10 + 8 + 10);
 }
 
+#define LATER (1100 * NS_MS)
+
+static void ask_for(struct caller *c, uint32_t n, ns_t each, ns_t from)
+{
+	for (uint32_t i = 0; i < n; i++)
+		caller_ask(&all, c, 1, from + i * each);
+}
+
 /* A slot is held for a second: of 40, one of two may have 20. */
 static void test_who_pours(void **state)
 {
 	(void)state;
 	struct caller *modest = find(1), *flood = find(2);
-	for (int i = 0; i < 4;
-		i++) /* 40/s, as no rate is told in less than a tenth of a second */
-		caller_ask(&all, flood, 1, 0);
-	hold(flood, 1, 0);
-	assert_false(caller_pours(&all, flood, 0)); /* alone */
+	ask_for(flood, 90, 10 * NS_MS, NS_MS);
+	hold(flood, 20, LATER);
+	assert_false(caller_pours(&all, flood, LATER)); /* alone */
+	hold(modest, 1, LATER);
+	assert_false(caller_is_modest(&all, flood, LATER));
+	assert_true(caller_pours(&all, flood, LATER));
+	assert_false(caller_pours(&all, modest, LATER));
+	release(flood, 1, LATER); /* less than its share: it waits for more */
+	assert_false(caller_pours(&all, flood, LATER));
+	hold(flood, 1, LATER);
+	callers_refresh(&all, 0, LATER); /* the limit grows: nothing is fair yet */
+	assert_false(caller_pours(&all, flood, LATER));
+	release(modest, 1, LATER);
+	release(flood, 20, LATER);
+}
+
+/* How much it asks for is not known before it has for as long as a slot is held. */
+static void test_who_has_just_come_does_not_pour(void **state)
+{
+	(void)state;
+	struct caller *modest = find(1), *burst = find(2);
 	hold(modest, 1, 0);
-	assert_false(caller_is_modest(&all, flood, 0));
-	assert_false(caller_pours(&all, flood, 0));
-	caller_ask(&all, flood, 2, 0); /* 60/s */
-	assert_true(caller_pours(&all, flood, 0));
-	assert_false(caller_pours(&all, modest, 0));
-	release(modest, 1, 0);
-	release(flood, 1, 0);
+	hold(burst, 20, 0);
+	ask_for(burst, 90, NS_MS, NS_MS);
+	assert_false(caller_pours(&all, burst, 90 * NS_MS));
+	ask_for(burst, 91, 10 * NS_MS, 100 * NS_MS);
+	assert_true(caller_pours(&all, burst, LATER));
+	release(modest, 1, LATER);
+	release(burst, 20, LATER);
 }
 
 static void test_no_more_than_a_fair_share_is_kept(void **state)
@@ -277,6 +301,7 @@ int main(void)
 		TEST(test_room_is_kept_for_who_needed_it),
 		TEST(test_nothing_is_kept_from_a_higher_priority),
 		TEST(test_who_pours),
+		TEST(test_who_has_just_come_does_not_pour),
 		TEST(test_no_more_than_a_fair_share_is_kept),
 		TEST(test_a_claim_fades),
 		TEST(test_a_new_one_is_taken_to_need_its_share),
