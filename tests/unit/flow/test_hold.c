@@ -384,32 +384,44 @@ static void test_brown_out(void **state)
 	}
 }
 
+/* Of several runs, ours and those of a plain queue on the same calls. */
+struct beside {
+	uint64_t ours, theirs, late, told;
+};
+
+static void run_beside(
+	struct beside *sum, struct model m, struct counts *n, struct counts *plain)
+{
+	*n = simulate(&m);
+	m.schedule = PLAIN;
+	*plain = simulate(&m);
+	sum->ours += all_good(n);
+	sum->theirs += all_good(plain);
+	sum->late += n->told_late;
+	sum->told += n->told_late + n->told_at_once;
+}
+
 /* The same beside a plain queue, which has somebody at hand for each slot that comes free at
  * the end, at the price that all whom it turns away have waited in vain. */
 static void test_brown_out_beside_a_plain_queue(void **state)
 {
 	(void)state;
-	uint64_t ours = 0, theirs = 0, late = 0, told = 0;
+	struct beside sum = { 0 };
+	struct counts n, plain;
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		struct model m = mixed(0.8, seed), other;
+		struct model m = mixed(0.8, seed);
 		m.for_ns = 36 * NS_S;
 		m.brown_from = 8 * NS_S;
 		m.brown_to = 18 * NS_S;
-		other = m;
-		other.schedule = PLAIN;
-		struct counts n = simulate(&m), plain = simulate(&other);
-		ours += all_good(&n);
-		theirs += all_good(&plain);
-		late += n.told_late;
-		told += n.told_late + n.told_at_once;
+		run_beside(&sum, m, &n, &plain);
 		assert_true(n.sent < plain.sent); /* the server is spared */
 	}
 	print_message(
 		"all slow for 10 s: good %llu, plain queue %llu; told late %llu of %llu\n",
-		(unsigned long long)ours, (unsigned long long)theirs,
-		(unsigned long long)late, (unsigned long long)told);
-	assert_true((double)ours >= 0.99 * (double)theirs);
-	assert_true(late <= told / 50);
+		(unsigned long long)sum.ours, (unsigned long long)sum.theirs,
+		(unsigned long long)sum.late, (unsigned long long)sum.told);
+	assert_true((double)sum.ours >= 0.99 * (double)sum.theirs);
+	assert_true(sum.late <= sum.told / 50);
 }
 
 /* As bench/hold has it: every fifth is slow, 18 s of arrivals, of which those that a plain queue has at
@@ -419,25 +431,21 @@ static void test_no_fewer_than_a_plain_queue(void **state)
 	(void)state;
 	static const double loads[] = { 1, 1.3, 2, 3 };
 	for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
-		uint64_t ours = 0, theirs = 0, late = 0, told = 0;
+		struct beside sum = { 0 };
+		struct counts n, plain;
 		for (uint64_t seed = 1; seed <= 5; seed++) {
-			struct model m = mixed(loads[i], seed), other;
+			struct model m = mixed(loads[i], seed);
 			m.in_turns = true;
 			m.for_ns = 18 * NS_S;
-			other = m;
-			other.schedule = PLAIN;
-			struct counts n = simulate(&m), plain = simulate(&other);
-			ours += all_good(&n);
-			theirs += all_good(&plain);
-			late += n.told_late;
-			told += n.told_late + n.told_at_once;
+			run_beside(&sum, m, &n, &plain);
 		}
 		print_message("in turns, load %g: good %llu, plain queue %llu; "
 			      "told late %llu of %llu\n",
-			loads[i], (unsigned long long)ours, (unsigned long long)theirs,
-			(unsigned long long)late, (unsigned long long)told);
-		assert_true((double)ours >= 0.995 * (double)theirs);
-		assert_true(late * 100 <= told);
+			loads[i], (unsigned long long)sum.ours,
+			(unsigned long long)sum.theirs, (unsigned long long)sum.late,
+			(unsigned long long)sum.told);
+		assert_true((double)sum.ours >= 0.995 * (double)sum.theirs);
+		assert_true(sum.late * 100 <= sum.told);
 	}
 }
 
@@ -487,29 +495,24 @@ static void test_a_flood_takes_nothing_from_the_modest(void **state)
 static void test_the_modest_are_kept_at_a_small_price(void **state)
 {
 	(void)state;
-	uint64_t ours = 0, theirs = 0, late = 0, told = 0;
+	struct beside sum = { 0 };
+	struct counts n, plain;
 	double share = 0, plain_share = 0;
 	const int seeds = 20;
 	for (int seed = 1; seed <= seeds; seed++) {
-		struct model m = mixed(5.5, (uint64_t)seed), other;
+		struct model m = mixed(5.5, (uint64_t)seed);
 		m.callers = CALLERS;
 		m.for_ns = 18 * NS_S;
-		other = m;
-		other.schedule = PLAIN;
-		struct counts n = simulate(&m), plain = simulate(&other);
-		ours += all_good(&n);
-		theirs += all_good(&plain);
-		late += n.told_late;
-		told += n.told_late + n.told_at_once;
+		run_beside(&sum, m, &n, &plain);
 		share += modest_share(&n) / seeds;
 		plain_share += modest_share(&plain) / seeds;
 	}
 	print_message("flood: good %llu, plain queue %llu; modest %.1f %%, %.1f %%\n",
-		(unsigned long long)ours, (unsigned long long)theirs, 100 * share,
+		(unsigned long long)sum.ours, (unsigned long long)sum.theirs, 100 * share,
 		100 * plain_share);
 	assert_true(share >= 0.95 * 0.8); /* alone: 80 % */
-	assert_true((double)ours >= 0.87 * (double)theirs);
-	assert_true(late * 100 <= told);
+	assert_true((double)sum.ours >= 0.87 * (double)sum.theirs);
+	assert_true(sum.late * 100 <= sum.told);
 }
 
 int main(void)
