@@ -72,7 +72,8 @@ class Closed:
     (["--idle-for", "20ms"], []),
     (["--connection-requests", "2"], []),
     (["--connection-age", "50ms"], []),
-    (["--timeout", "60ms", "--drain-for", "100ms", "--ghost-for", "100ms"],
+    # Ghosts shorter than a handler would be refusals within the limit, and FINs from then on.
+    (["--timeout", "60ms", "--drain-for", "100ms", "--ghost-for", "1s"],
      ["--latency", "mix(70%: 1ms, 30%: 400ms)"]),
     (["--timeout", "60ms", "--abandon", "reset", "--ghost-for", "100ms"],
      ["--latency", "mix(70%: 1ms, 30%: 400ms)"]),
