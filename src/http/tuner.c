@@ -1,13 +1,10 @@
 #include "http/tuner.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
+#include "base/joint.h"
 #include "flow/cutoff.h"
 
 struct tuner {
-	pthread_mutex_t lock; /* over limit and cutoff */
-	_Atomic uint32_t refs;
+	struct joint joint; /* its lock is over limit and cutoff */
 	struct limit limit;
 	struct cutoff cutoff;
 };
@@ -15,71 +12,58 @@ struct tuner {
 struct tuner *tuner_new(uint32_t max, ns_t now)
 {
 	struct tuner *t = mem_zalloc(sizeof(*t));
-	CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
-	t->refs = 1;
+	joint_init(&t->joint);
 	limit_init(&t->limit, max, now);
 	return t;
 }
 
 void tuner_ref(struct tuner *t)
 {
-	t->refs++;
+	joint_ref(&t->joint);
 }
 
 void tuner_unref(struct tuner **tp)
 {
 	struct tuner *t = *tp;
 	*tp = NULL;
-	if (!t || --t->refs > 0)
-		return;
-	pthread_mutex_destroy(&t->lock);
-	mem_free(t);
-}
-
-static void lock(struct tuner *t)
-{
-	CHECK(pthread_mutex_lock(&t->lock) == 0);
-}
-
-static void unlock(struct tuner *t)
-{
-	CHECK(pthread_mutex_unlock(&t->lock) == 0);
+	if (t && joint_unref(&t->joint))
+		mem_free(t);
 }
 
 void tuner_set_max(struct tuner *t, uint32_t max)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	limit_set_max(&t->limit, max);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
 	ns_t *doubles_in)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
 	*next = limit_next(&t->limit);
 	*doubles_in = limit_doubles_in(&t->limit);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return limit;
 }
 
 ns_t tuner_doubles_in(struct tuner *t)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	ns_t doubles_in = limit_doubles_in(&t->limit);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return doubles_in;
 }
 
 uint32_t tuner_sent(
 	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	limit_sent(&t->limit, now, level, waiting, mark);
 	mark->opened_at = 0;
 	uint32_t limit = t->limit.now;
-	unlock(t);
+	joint_unlock(&t->joint);
 	return limit;
 }
 
@@ -87,9 +71,9 @@ void tuner_opened(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
 	const struct cutoff_call call = { now, mark->level };
 	mark->opened_at = now;
-	lock(t);
+	joint_lock(&t->joint);
 	cutoff_note_opened(&t->cutoff, &call);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 static enum limit_end tell_cutoff(
@@ -111,16 +95,16 @@ static enum limit_end tell_cutoff(
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	limit_ended(&t->limit, now, mark, tell_cutoff(&t->cutoff, now, mark, how));
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 bool tuner_is_cut(struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	bool cut = limit_is_cut(&t->limit, now);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return cut;
 }
 
@@ -132,9 +116,9 @@ static ns_t held_for(const struct limit *l, ns_t now)
 
 struct tuner_view tuner_view(struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now) };
-	unlock(t);
+	joint_unlock(&t->joint);
 	return v;
 }
 
@@ -153,9 +137,9 @@ static void steps_json(struct json *j, const struct limit *l)
 
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	struct limit l = t->limit;
-	unlock(t);
+	joint_unlock(&t->joint);
 	json_object(j, key);
 	json_cstr(j, "state", limit_state_label(limit_state(&l)));
 	json_cstr(j, "because", limit_because(&l));
