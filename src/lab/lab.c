@@ -249,6 +249,16 @@ static int run_main(struct lab_session *s)
 	return run_caged(s);
 }
 
+/* 0/s is also what stands there when nothing is said. */
+static bool rate_is_given(const struct lab_options *o)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (options[i].kind == OPT_rate)
+			return o->froms.of[i] == OPT_FROM_ARGV;
+	}
+	return false;
+}
+
 /* Values that would leave nothing to run. */
 static bool check_amounts(const struct lab_options *o, struct problem *p)
 {
@@ -256,6 +266,8 @@ static bool check_amounts(const struct lab_options *o, struct problem *p)
 		return problem_set(p, "--scale 0%%: nothing would run");
 	if (o->run_for <= 0)
 		return problem_set(p, "--for 0ms: nothing would run");
+	if (!(o->rate > 0) && rate_is_given(o))
+		return problem_set(p, "--rate 0/s: nothing would run");
 	if (!o->repeat || (o->repeat > 100 && o->repeat != UINT64_MAX))
 		return problem_set(p, "--repeat: between 1 and 100");
 	return true;
@@ -389,5 +401,6 @@ const struct verb lab_verb = {
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct lab_options),
+	.froms_offset = offsetof(struct lab_options, froms),
 	.main = lab_main,
 };

@@ -94,9 +94,14 @@ static void tell_fault(struct lab_story *s, const struct lab_row *r)
 	tell(s, &t);
 }
 
-/* "good answers fell from 3,138 to 0" */
+/* "good answers fell from 3,138 to 0", "refusals stayed at 14,932" */
 static void change(struct text *t, const char *what, uint64_t from, uint64_t to)
 {
+	if (from == to) {
+		text_addf(t, "%s stayed at ", what);
+		text_add_count(t, from);
+		return;
+	}
 	double far = (double)(to > from ? to - from : from - to);
 	bool alike = far <= ALIKE * (double)(to > from ? to : from);
 	text_addf(t, "%s %s ", what,
@@ -136,6 +141,22 @@ static void tell_sockets(
 	text_add(t, ".");
 }
 
+/* Two that read alike are told once. */
+static void tell_wait(struct text *t, const struct lab_row *was, const struct lab_row *is)
+{
+	struct text before, after;
+	text_init(&before);
+	text_init(&after);
+	duration(&before, was, FIG_p50);
+	duration(&after, is, FIG_p50);
+	if (slice_eq(text_slice(&before), text_slice(&after)))
+		text_addf(t, "stayed at %s.", after.ptr);
+	else
+		text_addf(t, "went from %s to %s.", before.ptr, after.ptr);
+	text_fini(&before);
+	text_fini(&after);
+}
+
 static void tell_cure(
 	struct lab_story *s, const struct lab_row *r, const struct lab_row *fault)
 {
@@ -143,11 +164,8 @@ static void tell_cure(
 	text_init(&t);
 	text_addf(&t, "%s: against %s ", r->name, fault->name);
 	change_of(&t, "good answers", fault, r, FIG_good);
-	text_add(&t, ", and the median wait went from ");
-	duration(&t, fault, FIG_p50);
-	text_add(&t, " to ");
-	duration(&t, r, FIG_p50);
-	text_add(&t, ".");
+	text_add(&t, ", and the median wait ");
+	tell_wait(&t, fault, r);
 	tell_sockets(&t, fault, r);
 	if (any_has(fault, r, FIG_refused)) {
 		text_add_char(&t, ' ');

@@ -71,6 +71,14 @@ def test_a_verb_tells_all_its_options(verb):
     (("load", "--rate"), "--rate needs a value"),
     (("load", "--json=yes"), "takes no value"),
     (("load", "-x"), "-x"),
+    (("load", "--rate", "1/s", "--log", "", "http://127.0.0.1:9/"), "--log: empty: write FILE"),
+    (("proxy", "--upstream-ca="), "--upstream-ca: empty"),
+    (("proxy", "--upstream", "http://127.0.0.1:9", "--limit", "1,000"), "such as 1000"),
+    (("proxy", "--listen", ":0", "--upstream", "http://127.0.0.1:9", "--connect-timeout",
+      "0"), "every connect would be too late"),
+    (("proxy", "--listen", ":0", "--upstream", "http://127.0.0.1:9", "--client-head-for",
+      "0ms"), "every request would be too late"),
+    (("lab", "show", "incident", "--rate", "0/s"), "--rate 0/s: nothing would run"),
 ])
 def test_misuse_is_exit_2_with_a_message(argv, says):
     done = weir(*argv)

@@ -110,6 +110,20 @@ static void test_silent_about_what_was_not_there(void **state)
 	lab_story_fini(&s);
 }
 
+static void test_what_did_not_change_is_told_once(void **state)
+{
+	struct lab_row a = fault(), b = cure();
+	struct lab_story s;
+	(void)state;
+	b.f.of[FIG_refused] = a.f.of[FIG_refused];
+	a.f.of[FIG_p50] = 4.0001;
+	b.f.of[FIG_p50] = 4.0002;
+	lab_story_init(&s, (struct lab_row[]){ a, b }, 2);
+	assert_non_null(strstr(s.says[1], "Refusals stayed at 1,400."));
+	assert_non_null(strstr(s.says[1], "and the median wait stayed at 4.00 s."));
+	lab_story_fini(&s);
+}
+
 static void test_runs_without_report_are_left_out(void **state)
 {
 	struct lab_row rows[] = { fault(), cure(), weir(1) };
@@ -128,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_a_sentence_for_each_part),
 		cmocka_unit_test(test_it_does_not_flatter),
 		cmocka_unit_test(test_silent_about_what_was_not_there),
+		cmocka_unit_test(test_what_did_not_change_is_told_once),
 		cmocka_unit_test(test_runs_without_report_are_left_out),
 	};
 	return cmocka_run_group_tests_name("lab/story", tests, NULL, NULL);
