@@ -101,6 +101,9 @@ static bool set_value(
 {
 	struct slice s = slice_of(value);
 
+	/* A variable that is not set: as a text it would count as not given. */
+	if (!s.len && (o->kind == OPT_text || o->kind == OPT_texts))
+		return problem_set(p, "empty: write %s, or leave it out", o->meta);
 	switch (o->kind) {
 	case OPT_group:
 		break;
@@ -233,10 +236,6 @@ static bool set_option(struct reader *r, const struct opt *o, const char *equals
 	if (!value)
 		return problem_set(
 			r->problem, "--%s needs a value (%s)", o->name, o->meta);
-	/* A script's variable that is not set: as a text it would count as not given. */
-	if (!value[0] && (o->kind == OPT_text || o->kind == OPT_texts))
-		return problem_set(r->problem, "--%s: empty: write %s, or leave it out",
-			o->name, o->meta);
 	mark_from(r, o, OPT_FROM_ARGV);
 	if (set_value(o, value, r->options + o->offset, &why))
 		return true;
