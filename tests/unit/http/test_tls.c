@@ -3,6 +3,8 @@
 #include "bed.h"
 #include "app.h"
 #include "caller.h"
+#include "flow/cutoff.h"
+#include "http/tuner.h"
 #include "http/upstream_internal.h"
 #include "tests/unit/conn/certs.h"
 
@@ -400,6 +402,47 @@ static void test_what_shook_no_hands_settles(void **state)
 	scene_fini(&s);
 }
 
+static void hang_up(struct raw_server *server, struct raw *r)
+{
+	(void)server;
+	raw_close(r, IO_CLOSE_FIN);
+}
+
+/* A server that is full may say so by ending the handshake. */
+static void test_cut_off_in_the_handshake(void **state)
+{
+	struct scene s;
+	struct raw_server full = { .on_accept = hang_up };
+	struct upstream_cfg cfg = upstream_defaults();
+	struct job j;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1, .latency = 10 * NS_MS });
+	cfg.limit_auto = true;
+	scene_upstream(&s, cfg);
+	scene_server(&s, (struct server_cfg){ 0 });
+	bed_run(&s.bed, NS_S); /* instants are above 0 */
+	job_init(&j, s.up, "GET", "/now");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	job_fini(&j);
+	app_fini(&s.app);
+	bed_run(&s.bed, 100 * NS_MS);
+	raw_server_listen(&full, s.bed.far, AT);
+	for (int i = 0; i < CUTOFF_SURE; i++) {
+		assert_false(
+			tuner_is_cut(upstream_tuner(s.up), worker_now(&s.bed.worker)));
+		job_init(&j, s.up, "GET", "/now");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 100 * NS_MS);
+		assert_int_equal(j.why, ERR_TLS_HANDSHAKE);
+		job_fini(&j);
+	}
+	assert_true(tuner_is_cut(upstream_tuner(s.up), worker_now(&s.bed.worker)));
+	raw_server_fini(&full);
+	scene_fini(&s);
+}
+
 /* A caller that leaves during the handshake leaves a connection for the pool. */
 static void test_abandoned_during_the_handshake(void **state)
 {
@@ -558,6 +601,7 @@ int main(void)
 		TEST(test_a_certificate_that_does_not_verify),
 		TEST(test_a_server_that_does_not_shake_hands),
 		TEST(test_what_shook_no_hands_settles),
+		TEST(test_cut_off_in_the_handshake),
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
 		TEST(test_a_handshake_under_way_as_the_server_drains),
