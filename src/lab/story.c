@@ -75,7 +75,7 @@ static void tell_server(struct text *t, const struct lab_row *r)
 	} else {
 		text_add(t, "nothing");
 		text_add(t, r->f.of[FIG_good] < r->f.of[FIG_started]
-				    ? ": what was full was not the server."
+				    ? ": its slots were not what was short."
 				    : ".");
 	}
 }
@@ -205,9 +205,15 @@ static void tell_weir(struct lab_story *s, const struct lab_row *rows, size_t n,
 	if (next) {
 		uint64_t own = row_count(r, FIG_good), best = row_count(next, FIG_good);
 		text_add(&t, ", ");
-		text_add_count(&t, own < best ? best - own : own - best);
-		text_addf(&t, " %s than with %s, the best of the others",
-			own < best ? "fewer" : "more", next->name);
+		if (own == best)
+			text_add(&t, "as many as");
+		else
+			text_add_count(&t, own < best ? best - own : own - best);
+		text_addf(&t, "%s with %s, the best of the others",
+			own == best  ? ""
+			: own < best ? " fewer than"
+				     : " more than",
+			next->name);
 	}
 	text_add_char(&t, '.');
 	if (!isnan(r->f.of[FIG_slots_peak])) {
