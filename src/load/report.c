@@ -253,8 +253,8 @@ static void add_latency(struct text *t, const struct load_result *r)
 		text_add_char(t, '\n');
 	}
 	text_add(t,
-		"  from the intended start to the end of the answer; uncorrected: from "
-		"the real start\n");
+		"  from the intended start to the answer's end; uncorrected: from the "
+		"real start\n");
 }
 
 static void add_named_count(struct text *t, const char *sep, const char *name, uint64_t n)
