@@ -159,7 +159,8 @@ static int new_main(const char *file)
 	}
 	FILE *f = fopen(file, "wxe");
 	if (!f) {
-		problem_set(&p, "%s: %s", file, strerror(errno));
+		problem_set(&p, "%s: %s%s", file, strerror(errno),
+			errno == EEXIST ? ": it is kept; write another name" : "");
 		return complain(&p, EXIT_FAILURE);
 	}
 	bool ok = fputs(lab_embed_new, f) >= 0;
@@ -244,7 +245,8 @@ static int run_main(struct lab_session *s)
 	struct problem p = { "" };
 	if (!lab_session_check(s, &p))
 		return complain(&p, EXIT_MISUSE);
-	if (!check_out(s->options->out, &p) || !raise_files(s, &p))
+	if (!lab_session_can_run(s, &p) || !check_out(s->options->out, &p) ||
+		!raise_files(s, &p))
 		return complain(&p, EXIT_FAILURE);
 	return run_caged(s);
 }

@@ -88,6 +88,16 @@ def test_misuse_is_exit_2_with_a_message(argv, says):
     assert len(done.stderr.splitlines()) <= 3
 
 
+def test_a_program_that_is_not_installed_is_no_misuse(tmp_path):
+    argv = ("incident", "--act", "1", "--only", "node")
+    done = weir("lab", "run", *argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stderr == \
+        "weir lab: nothing can run here: `node` is not installed (apt install nodejs)\n"
+    done = weir("lab", "show", *argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.returncode == 0 and "node lab/middlewares/node.js" in done.stdout
+
+
 def test_a_full_disk_is_not_success():
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([WEIR, "--help"], stdout=full, stderr=subprocess.PIPE, text=True,
