@@ -181,17 +181,12 @@ bool hangup_owes(struct hangup *h, ns_t now, ns_t *until)
 
 void hangup_note_took(struct hangup *h, ns_t took, ns_t now)
 {
-	if (now - h->longest_since >= HANGUP_LONGEST_FOR) {
-		h->longest_before = h->longest;
-		h->longest = 0;
-		h->longest_since = now;
-	}
-	h->longest = ns_max(h->longest, took);
+	longest_note(&h->longest, took, now);
 }
 
 ns_t hangup_longest(const struct hangup *h)
 {
-	return ns_max(h->longest, h->longest_before);
+	return longest_of(&h->longest);
 }
 
 ns_t hangup_natural_end(const struct hangup *h, ns_t sent_at, ns_t now)

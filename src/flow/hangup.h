@@ -33,6 +33,7 @@
 
 #include "base/rng.h"
 #include "base/text.h"
+#include "flow/longest.h"
 
 /* Servers that watch close within milliseconds; a lost FIN comes again after 200 ms, and that
  * may well look like a late one. */
@@ -41,8 +42,6 @@
 #define HANGUP_CHANCE 1e-4
 #define HANGUP_PAUSE (10 * NS_S) /* the first */
 #define HANGUP_PAUSE_MAX (3600 * NS_S)
-/* What was the longest call is, for once or twice that. */
-#define HANGUP_LONGEST_FOR (3600 * NS_S)
 /* The longest call seen may be far from the longest there is. */
 #define HANGUP_MARGIN 2
 #define HANGUP_TRUST_MAX 16 /* so many and more: without bound */
@@ -87,7 +86,7 @@ struct hangup {
 	uint32_t doubt_count;
 	uint32_t owed; /* slots the server holds beyond ours */
 	ns_t owed_until;
-	ns_t longest, longest_before, longest_since;
+	struct longest longest;
 };
 
 void hangup_init(struct hangup *h, uint64_t seed);

@@ -54,6 +54,8 @@ static const char *const causes[] = {
 	[LIMIT_BY_MAX] = "limit-max is reached",
 	[LIMIT_BY_REFUSAL] = "the server refused a call above it",
 	[LIMIT_BY_QUEUE] = "above it calls only wait inside the server",
+	[LIMIT_BY_STALL] =
+		"connections above it are never answered, and those below it are",
 	[LIMIT_BY_SILENCE] = "calls run and none is answered",
 };
 
@@ -70,6 +72,8 @@ enum limit_state limit_state(const struct limit *l)
 bool limit_is_cut(const struct limit *l, ns_t now)
 {
 	bool lately = now - l->wall.cut_at < WALL_TRY_EACH;
+	if (l->cause == LIMIT_BY_STALL)
+		return !l->silent;
 	return l->cause == LIMIT_BY_REFUSAL && !l->silent &&
 	       (lately || l->state == LIMIT_BROWN_OUT);
 }
@@ -359,20 +363,89 @@ static void cut(struct limit *l, ns_t now, const struct wall_refusal *refusal)
 static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
 {
 	bool trial = l->probing && (double)mark->level > l->stand;
-	enum wall_cause asked = l->state == LIMIT_SEARCH ? WALL_BY_GROWTH : WALL_UNASKED;
 	struct wall_refusal r = { mark->sent_at, mark->level,
-		trial ? WALL_BY_TRIAL : asked };
+		trial || l->state == LIMIT_SEARCH };
 	l->refused++;
 	l->refused_at_level = mark->level;
 	if (l->state == LIMIT_BROWN_OUT) {
 		l->probe_sent_at = 0;
 		l->probe_at = now + PULSE_EACH;
-	} else if (trial && l->state == LIMIT_WALL) {
+	} else if (trial && l->state == LIMIT_WALL && l->cause != LIMIT_BY_STALL) {
 		wall_rest(l, now);
 	} else if (trial || (double)mark->level - 1 < l->stand) {
 		cut(l, now, &r);
 	}
 	wall_note_refused(&l->wall, now, &r);
+}
+
+/* --- the wall of a server that lets what is above it stall --- */
+
+#define CLIMB_SHARE 8 /* so many answered in a row for one more at a time */
+#define CLIMB_MOST 16
+#define CLIMB_GONE 1.5  /* times what it was found at: it is not there any more */
+#define FAILED_LONGER 3 /* times the wait is doubled */
+
+static void stall_rest(struct limit *l, ns_t now)
+{
+	l->probing = false;
+	l->probe_sent_at = 0;
+	l->climbed = 0;
+	l->probe_at = now + (STALL_TRY_EACH << l->failed);
+	if (l->failed < FAILED_LONGER)
+		l->failed++;
+}
+
+bool limit_is_stalled(const struct limit *l)
+{
+	return l->state == LIMIT_WALL && l->cause == LIMIT_BY_STALL;
+}
+
+void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took)
+{
+	bool anew = !trial || l->cause != LIMIT_BY_STALL;
+	if (anew || took < l->stand)
+		l->stand = fmin(l->stand, fmax(1, took));
+	if (anew) {
+		l->wall.cut_at = now;
+		l->failed = 0;
+		steps_forget(l, now);
+	}
+	l->wall.took = (uint32_t)l->stand;
+	l->stalled_above = l->stand;
+	enter(l, now, LIMIT_WALL, LIMIT_BY_STALL);
+	stall_rest(l, now);
+}
+
+void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven)
+{
+	if (!limit_is_stalled(l))
+		return;
+	l->stand = fmin(fmax(l->stand, proven), l->max);
+	if (!trial)
+		return;
+	l->failed = 0;
+	l->climbed++;
+	l->probing = l->bound;
+	l->probe_sent_at = 0;
+	l->probe_at = now;
+	if (l->stand < CLIMB_GONE * l->stalled_above)
+		return;
+	enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
+	l->growing_since = now;
+	steps_forget(l, now);
+}
+
+static void stall_look(struct limit *l, ns_t now)
+{
+	if (!l->probing && l->bound && now >= l->probe_at)
+		l->probing = true;
+}
+
+/* So many may be tried at once. */
+static double stall_ahead(const struct limit *l)
+{
+	return 1 + fmin(l->climbed / CLIMB_SHARE,
+			   CLIMB_MOST); /* NOLINT(bugprone-integer-division) */
 }
 
 /* --- health --- */
@@ -492,13 +565,19 @@ void limit_set_max(struct limit *l, uint32_t max)
 	l->stand = fmin(l->stand, max);
 }
 
+/* Of a trial. */
+static double ahead(const struct limit *l)
+{
+	return l->cause == LIMIT_BY_STALL ? stall_ahead(l) : 1;
+}
+
 static uint32_t in_force(const struct limit *l, uint32_t level)
 {
 	double at = l->stand;
 	if (l->state == LIMIT_BROWN_OUT)
 		return l->probing ? level + 1 : 0;
 	if (l->probing)
-		at = l->state == LIMIT_KNEE ? l->probe_level : l->stand + 1;
+		at = l->state == LIMIT_KNEE ? l->probe_level : l->stand + ahead(l);
 	return (uint32_t)fmin(at, l->max);
 }
 
@@ -522,7 +601,10 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 				grow(l, now, elapsed);
 			break;
 		case LIMIT_WALL:
-			wall_look(l, now);
+			if (l->cause == LIMIT_BY_STALL)
+				stall_look(l, now);
+			else
+				wall_look(l, now);
 			break;
 		case LIMIT_KNEE:
 			knee_look(l, now);
@@ -542,6 +624,8 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 ns_t limit_next(const struct limit *l)
 {
 	if (l->state == LIMIT_BROWN_OUT || (l->state == LIMIT_WALL && l->probing)) {
+		if (l->cause == LIMIT_BY_STALL)
+			return NS_NEVER; /* an answer tells, or flow/stall.h */
 		if (l->probe_sent_at)
 			return l->probe_sent_at + wall_taken_after(&l->wall);
 		return l->probing ? NS_NEVER : l->probe_at;

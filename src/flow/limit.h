@@ -13,19 +13,23 @@
  *            deeper if it is one of several (flow/wall.h). Calls sent before the cut was in
  *            force cut no deeper than that.
  *         3. It is never lowered to learn something, and never for slowness: only by a
- *            refusal, or by a step up that gained nothing.
+ *            refusal, by a step up that gained nothing, or to the connections that are
+ *            answered, where more of them stall.
  *         4. A refused or failed call says nothing about the server's speed: neither its time
  *            nor its end counts as an answer. While more calls fail than are answered, there
  *            is no growth.
  *         5. Trying above a wall costs a refusal: at most one for each WALL_CALLS_A_TRY calls
- *            sent, and one for each WALL_CALLS_STANDING of a wall that has long been in its place;
- *            but for the 5 s after it moved, or the minute where it fell to less than a quarter
- *            (flow/wall.h).
+ *            sent, but for the 5 s after the wall moved, or the minute where it fell to less than a
+ *            quarter (flow/wall.h).
  *         6. Below a limit that held before a cut, and not above what was refused since, growth
  *            is fast; above, and where nothing is known, it doubles in twice the time that an
  *            answer usually takes, from 100 ms to 300 ms: within the time of an answer (of up
  *            to 150 ms), which is more than a refusal takes, it grows by less than a half.
- *         7. A server that refuses all is asked five times a second; one that has never
+ *         7. Where connections above the wall stall, the limit goes up by one for each that is
+ *            answered above it: one at a time, and one more for each eight answered in a row. One
+ *            that stalls ends that, until the next trial: STALL_TRY_EACH, and twice as long each
+ *            time it fails, up to eight times.
+ *         8. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.
@@ -35,6 +39,7 @@
 
 #include "flow/gain.h"
 #include "flow/quantile.h"
+#include "flow/stall.h"
 #include "flow/wall.h"
 
 enum limit_state { LIMIT_SEARCH, LIMIT_WALL, LIMIT_KNEE, LIMIT_BROWN_OUT };
@@ -55,6 +60,7 @@ enum limit_cause {
 	LIMIT_BY_MAX,     /* the user's bound */
 	LIMIT_BY_REFUSAL, /* the server refused a call: see refused_at_level */
 	LIMIT_BY_QUEUE,   /* a step up gained nothing: see before, after */
+	LIMIT_BY_STALL,   /* connections above it are never answered (flow/stall.h) */
 	LIMIT_BY_SILENCE, /* calls run and none is answered */
 };
 
@@ -65,7 +71,11 @@ struct limit_mark {
 	bool tries;     /* more than the server is known to take: it may well refuse */
 	ns_t opened_at; /* the app's: when a connection of its own was there; 0: not yet, or on
 			   one that was there before */
+	struct stall_mark stall; /* the app's */
 };
+
+/* A trial costs one caller his answer, unless his call can be sent twice. */
+#define STALL_TRY_EACH (8 * NS_S)
 
 #define LIMIT_STEPS 8 /* that have ended and whose time is still to come */
 
@@ -85,6 +95,9 @@ struct limit {
 	ns_t probe_at;      /* WALL, KNEE, BROWN_OUT: the next one */
 	ns_t probe_sent_at; /* WALL, BROWN_OUT: 0: not yet */
 	bool probing;
+	uint32_t climbed;     /* BY_STALL: trials answered in a row */
+	uint32_t failed;      /* BY_STALL: trials that stalled in a row */
+	double stalled_above; /* BY_STALL: where that was found */
 
 	/* knee */
 	double knee;                  /* 0: none yet */
@@ -130,10 +143,17 @@ void limit_sent(
 	struct limit *l, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark);
 void limit_ended(
 	struct limit *l, ns_t now, const struct limit_mark *mark, enum limit_end how);
+/* New connections stall: one trial, or a row of them where the server takes `took`. */
+void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took);
+/* It stands where it was found so; what goes above is a trial. */
+bool limit_is_stalled(const struct limit *l);
+/* A new connection has been answered, of `proven`; trial: it was one. */
+void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven);
 enum limit_state limit_state(const struct limit *l);
 const char *limit_state_label(enum limit_state state);
 /* It came down because calls were refused, and what was taken is not slow: so lately that more
- * may be at the server than the limit is, and no trial is due yet; or nothing else is answered. */
+ * may be at the server than the limit is, and no trial is due yet; or nothing else is answered. Or
+ * because connections stalled: those that were answered are what it has. */
 bool limit_is_cut(const struct limit *l, ns_t now);
 /* Why the limit is what it is, in a few words. */
 const char *limit_because(const struct limit *l);

@@ -1,26 +1,29 @@
 #include "http/books.h"
 
-#include "base/joint.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
 struct books {
-	struct joint joint; /* its lock is over accounts */
+	pthread_mutex_t lock; /* over accounts */
+	_Atomic uint32_t refs;
 	struct accounts accounts;
 };
 
 static void lock(struct accounts *a)
 {
-	joint_lock(&CONTAINER_OF(a, struct books, accounts)->joint);
+	CHECK(pthread_mutex_lock(&CONTAINER_OF(a, struct books, accounts)->lock) == 0);
 }
 
 static void unlock(struct accounts *a)
 {
-	joint_unlock(&CONTAINER_OF(a, struct books, accounts)->joint);
+	CHECK(pthread_mutex_unlock(&CONTAINER_OF(a, struct books, accounts)->lock) == 0);
 }
 
 struct books *books_new(void)
 {
 	struct books *b = mem_zalloc(sizeof(*b));
-	joint_init(&b->joint);
+	CHECK(pthread_mutex_init(&b->lock, NULL) == 0);
+	b->refs = 1;
 	accounts_init(&b->accounts);
 	b->accounts.lock = lock;
 	b->accounts.unlock = unlock;
@@ -29,16 +32,17 @@ struct books *books_new(void)
 
 void books_ref(struct books *b)
 {
-	joint_ref(&b->joint);
+	b->refs++;
 }
 
 void books_unref(struct books **bp)
 {
 	struct books *b = *bp;
 	*bp = NULL;
-	if (!b || !joint_unref(&b->joint))
+	if (!b || --b->refs > 0)
 		return;
 	accounts_fini(&b->accounts);
+	pthread_mutex_destroy(&b->lock);
 	mem_free(b);
 }
 

@@ -1,8 +1,8 @@
 #include "http/internal.h"
 #include "http/upstream_internal.h"
 
-/* Longer than a round trip after the connection is there: a busy server's way to its refusal. At
- * most one call in 220 waits so (flow/wall.h), and each new connection while the limit grows. */
+/* Longer than a round trip after the connection is there: a busy server's way to its refusal. One
+ * call in 220 waits so (flow/wall.h), and each new connection while the limit grows. */
 #define CCONN_HESITATES_FOR (5 * NS_MS)
 /* How long the server may take to close after an answer that said so. */
 #define CCONN_PARTING_FOR NS_S
@@ -77,6 +77,7 @@ void cconn_close(struct cconn *cc, enum io_close how)
 	CHECK(!cc->call);
 	tune_ended(cc->up, &cc->mark, LIMIT_LEFT);
 	zombie_over(cc);
+	stalled_note_closed(cc);
 	upstream_slot_settle(cc->up, cc);
 	race_leave(cc);
 	cconn_close_socket(cc, how);
@@ -355,6 +356,8 @@ static void cconn_tell_ready(struct cconn *cc)
 	call->ops->on_ready(call);
 	if (cc->state == CCONN_BUSY)
 		cconn_flush(cc);
+	if (cc->state == CCONN_BUSY && cc->call && cconn_has_sent(cc))
+		stalled_note_asked(cc);
 }
 
 /* A tunnel with no HTTP before it. */
@@ -603,6 +606,11 @@ void cconn_abandon(struct cconn *cc)
 		return;
 	}
 	bool whole = cconn_has_sent(cc);
+	if (stalled_is(cc)) {
+		u->stats.stalled++;
+		cconn_break(cc);
+		return;
+	}
 	if (whole &&
 		(u->cfg.abandon == ABANDON_DRAIN || u->cfg.abandon == ABANDON_AUTO)) {
 		zombie_begin(cc);

@@ -3,27 +3,30 @@
 struct hangups *hangups_new(uint64_t seed)
 {
 	struct hangups *h = mem_zalloc(sizeof(*h));
-	joint_init(&h->joint);
+	CHECK(pthread_mutex_init(&h->lock, NULL) == 0);
+	h->refs = 1;
 	hangup_init(&h->hangup, seed);
 	return h;
 }
 
 void hangups_ref(struct hangups *h)
 {
-	joint_ref(&h->joint);
+	h->refs++;
 }
 
 void hangups_unref(struct hangups **hp)
 {
 	struct hangups *h = *hp;
 	*hp = NULL;
-	if (h && joint_unref(&h->joint))
-		mem_free(h);
+	if (!h || --h->refs > 0)
+		return;
+	pthread_mutex_destroy(&h->lock);
+	mem_free(h);
 }
 
 static struct hangup *lock(struct hangups *h)
 {
-	joint_lock(&h->joint);
+	CHECK(pthread_mutex_lock(&h->lock) == 0);
 	return &h->hangup;
 }
 
@@ -32,9 +35,9 @@ static void unlock(struct hangups *h)
 	h->frees = h->hangup.frees;
 	h->doubts = h->hangup.doubt_count > 0;
 	h->owes = h->hangup.owed > 0;
-	h->longest = h->hangup.longest;
-	h->longest_until = ns_add(h->hangup.longest_since, HANGUP_LONGEST_FOR);
-	joint_unlock(&h->joint);
+	h->longest = h->hangup.longest.lately;
+	h->longest_until = ns_add(h->hangup.longest.since, LONGEST_FOR);
+	CHECK(pthread_mutex_unlock(&h->lock) == 0);
 }
 
 enum hangup_arm hangups_ask(struct hangups *h, uint32_t limit, ns_t until, ns_t now)

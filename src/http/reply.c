@@ -14,6 +14,7 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 	cc->status = head->status;
 	cc->keep = head->keep_alive && head->status != 101;
 	pool_note_head(cc, head);
+	stalled_note_head(cc);
 	hold_note_head(cc, head);
 	if (cc->up->cfg.hedge_p95 && cc->told)
 		quantile_add(

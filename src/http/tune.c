@@ -33,6 +33,7 @@ void tune_start(struct upstream *u)
 void tune_configure(struct upstream *u)
 {
 	if (!u->cfg.limit_auto || !u->tuner) {
+		stalled_forget(u);
 		tuner_unref(&u->tuner);
 		slots_set_limit(&u->slots, u->cfg.limit);
 		tune_start(u);
@@ -83,13 +84,13 @@ uint32_t tune_surplus(const struct upstream *u)
 	return taken > u->cfg.limit ? taken - u->cfg.limit : 0;
 }
 
-void tune_granted(struct upstream *u, struct call *call)
+void tune_granted(struct upstream *u, struct call *call, bool proven)
 {
-	bool waiting = admission_is_wanted(u);
+	const struct tuner_call sent = { upstream_used(u), admission_is_wanted(u),
+		proven && upstream_is_conn_unit(u) };
 	if (!u->tuner)
 		return;
-	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), upstream_used(u),
-			     waiting, &call->mark));
+	tune_obey(u, tuner_sent(u->tuner, worker_now(u->worker), &sent, &call->mark));
 	upstream_poke(u);
 }
 
@@ -97,12 +98,6 @@ void tune_opened(struct upstream *u, struct call *call)
 {
 	if (u->tuner && call->mark.sent_at)
 		tuner_opened(u->tuner, worker_now(u->worker), &call->mark);
-}
-
-void tune_cut(struct call *call, ns_t since)
-{
-	call->cut = true;
-	call->mark.opened_at = since;
 }
 
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)

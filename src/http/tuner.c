@@ -1,69 +1,95 @@
 #include "http/tuner.h"
 
-#include "base/joint.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "flow/cutoff.h"
 
 struct tuner {
-	struct joint joint; /* its lock is over limit and cutoff */
+	pthread_mutex_t lock; /* over limit, cutoff and stall */
+	_Atomic uint32_t refs;
+	/* What stands in `stall`, and stalled.count, for who looks without the lock. */
+	_Atomic ns_t stalls_due;
+	_Atomic uint32_t stalled_count;
 	struct limit limit;
 	struct cutoff cutoff;
+	struct stall stall;
+	struct tuner_stalled stalled; /* the last verdict */
 };
 
 struct tuner *tuner_new(uint32_t max, ns_t now)
 {
 	struct tuner *t = mem_zalloc(sizeof(*t));
-	joint_init(&t->joint);
+	CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
+	t->refs = 1;
 	limit_init(&t->limit, max, now);
+	stall_init(&t->stall);
+	t->stalls_due = t->stall.due;
 	return t;
 }
 
 void tuner_ref(struct tuner *t)
 {
-	joint_ref(&t->joint);
+	t->refs++;
 }
 
 void tuner_unref(struct tuner **tp)
 {
 	struct tuner *t = *tp;
 	*tp = NULL;
-	if (t && joint_unref(&t->joint))
-		mem_free(t);
+	if (!t || --t->refs > 0)
+		return;
+	pthread_mutex_destroy(&t->lock);
+	mem_free(t);
+}
+
+static void lock(struct tuner *t)
+{
+	CHECK(pthread_mutex_lock(&t->lock) == 0);
+}
+
+static void unlock(struct tuner *t)
+{
+	atomic_store_explicit(&t->stalls_due, t->stall.due, memory_order_relaxed);
+	CHECK(pthread_mutex_unlock(&t->lock) == 0);
 }
 
 void tuner_set_max(struct tuner *t, uint32_t max)
 {
-	joint_lock(&t->joint);
+	lock(t);
 	limit_set_max(&t->limit, max);
-	joint_unlock(&t->joint);
+	unlock(t);
 }
 
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
 	ns_t *doubles_in)
 {
-	joint_lock(&t->joint);
+	lock(t);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
 	*next = limit_next(&t->limit);
 	*doubles_in = limit_doubles_in(&t->limit);
-	joint_unlock(&t->joint);
+	unlock(t);
 	return limit;
 }
 
 ns_t tuner_doubles_in(struct tuner *t)
 {
-	joint_lock(&t->joint);
+	lock(t);
 	ns_t doubles_in = limit_doubles_in(&t->limit);
-	joint_unlock(&t->joint);
+	unlock(t);
 	return doubles_in;
 }
 
 uint32_t tuner_sent(
-	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct limit_mark *mark)
+	struct tuner *t, ns_t now, const struct tuner_call *call, struct limit_mark *mark)
 {
-	joint_lock(&t->joint);
-	limit_sent(&t->limit, now, level, waiting, mark);
+	lock(t);
+	limit_sent(&t->limit, now, call->level, call->waiting, mark);
 	mark->opened_at = 0;
+	if (call->proven)
+		stall_note_beside(&t->stall, now, &mark->stall);
 	uint32_t limit = t->limit.now;
-	joint_unlock(&t->joint);
+	unlock(t);
 	return limit;
 }
 
@@ -71,9 +97,9 @@ void tuner_opened(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
 	const struct cutoff_call call = { now, mark->level };
 	mark->opened_at = now;
-	joint_lock(&t->joint);
+	lock(t);
 	cutoff_note_opened(&t->cutoff, &call);
-	joint_unlock(&t->joint);
+	unlock(t);
 }
 
 static enum limit_end tell_cutoff(
@@ -95,16 +121,87 @@ static enum limit_end tell_cutoff(
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
-	joint_lock(&t->joint);
+	lock(t);
+	stall_note_ended(&t->stall, now, &mark->stall, how == LIMIT_ANSWERED);
 	limit_ended(&t->limit, now, mark, tell_cutoff(&t->cutoff, now, mark, how));
-	joint_unlock(&t->joint);
+	unlock(t);
+}
+
+/* --- connections that stall --- */
+
+void tuner_asked(struct tuner *t, ns_t now, struct limit_mark *mark)
+{
+	lock(t);
+	bool trial = mark->tries && limit_is_stalled(&t->limit);
+	stall_note_asked(&t->stall, now, trial, &mark->stall);
+	unlock(t);
+}
+
+void tuner_heard(struct tuner *t, ns_t now, struct limit_mark *mark)
+{
+	lock(t);
+	stall_note_heard(&t->stall, now, &mark->stall);
+	limit_heard(&t->limit, now, mark->stall.trial, t->stall.proven);
+	unlock(t);
+}
+
+void tuner_closed(struct tuner *t)
+{
+	lock(t);
+	stall_note_closed(&t->stall);
+	unlock(t);
+}
+
+ns_t tuner_stalls_due(const struct tuner *t)
+{
+	return atomic_load_explicit(&t->stalls_due, memory_order_relaxed);
+}
+
+static void note_stalled(struct tuner_stalled *s, const struct stall_verdict *v)
+{
+	s->last = *v;
+	s->count++;
+	if (v->trial) {
+		s->trials++;
+		return;
+	}
+	s->connections = v->waited;
+	s->patience = v->patience;
+	s->trials = 0;
+}
+
+bool tuner_stalls(struct tuner *t, ns_t now, struct stall_verdict *v)
+{
+	lock(t);
+	bool stalls = now >= t->stall.due && stall_judge(&t->stall, now, v);
+	if (stalls) {
+		limit_stalled(&t->limit, now, v->trial, v->took);
+		note_stalled(&t->stalled, v);
+		atomic_store_explicit(
+			&t->stalled_count, t->stalled.count, memory_order_relaxed);
+	}
+	unlock(t);
+	return stalls;
+}
+
+struct tuner_stalled tuner_stalled(struct tuner *t)
+{
+	lock(t);
+	struct tuner_stalled stalled = t->stalled;
+	unlock(t);
+	return stalled;
+}
+
+uint32_t tuner_stalled_count(const struct tuner *t)
+{
+	return atomic_load_explicit(&t->stalled_count, memory_order_relaxed);
 }
 
 bool tuner_is_cut(struct tuner *t, ns_t now)
 {
-	joint_lock(&t->joint);
+	lock(t);
 	bool cut = limit_is_cut(&t->limit, now);
-	joint_unlock(&t->joint);
+	unlock(t);
 	return cut;
 }
 
@@ -116,9 +213,10 @@ static ns_t held_for(const struct limit *l, ns_t now)
 
 struct tuner_view tuner_view(struct tuner *t, ns_t now)
 {
-	joint_lock(&t->joint);
-	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now) };
-	joint_unlock(&t->joint);
+	lock(t);
+	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now),
+		(uint32_t)t->limit.stand, t->stalled };
+	unlock(t);
 	return v;
 }
 
@@ -135,11 +233,21 @@ static void steps_json(struct json *j, const struct limit *l)
 	json_end(j);
 }
 
+static void stalled_json(struct json *j, const struct tuner_stalled *s)
+{
+	json_object(j, "stalled");
+	json_int(j, "connections", s->connections);
+	json_int(j, "ms", s->patience / NS_MS);
+	json_int(j, "trials", s->trials);
+	json_end(j);
+}
+
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 {
-	joint_lock(&t->joint);
+	lock(t);
 	struct limit l = t->limit;
-	joint_unlock(&t->joint);
+	struct tuner_stalled stalled = t->stalled;
+	unlock(t);
 	json_object(j, key);
 	json_cstr(j, "state", limit_state_label(limit_state(&l)));
 	json_cstr(j, "because", limit_because(&l));
@@ -154,5 +262,9 @@ void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 	else
 		json_null(j, "knee");
 	steps_json(j, &l);
+	if (limit_is_stalled(&l))
+		stalled_json(j, &stalled);
+	else
+		json_null(j, "stalled");
 	json_end(j);
 }

@@ -63,7 +63,7 @@ static void upstream_grant(
 	if (!cc) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
 		admission_hold(u, slot, caller);
-		tune_granted(u, call);
+		tune_granted(u, call, false);
 		cconn_open(u, call, slot);
 		return;
 	}
@@ -73,7 +73,7 @@ static void upstream_grant(
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
 	admission_hold(u, cc->slot, caller);
 	u->stats.reused++;
-	tune_granted(u, call);
+	tune_granted(u, call, cc->life.proven);
 	cconn_assign(cc, call);
 }
 
@@ -191,6 +191,7 @@ static void on_pump(struct io_defer *d)
 		batch_end(u, TICKET_BATCH(t), ERR_QUEUE_TIMEOUT);
 	}
 	upstream_hold(u);
+	stalled_look(u);
 	tune_look(u);
 	upstream_trim(u);
 	connect_settle(u);
@@ -201,6 +202,7 @@ static void on_pump(struct io_defer *d)
 	pool_settle(u);
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
 	next = ns_min(next, u->tuner_next);
+	next = ns_min(next, stalled_again_at(u));
 	next = ns_min(next, admission_again_at(u));
 	next = ns_min(next, hold_again_at(u));
 	next = ns_min(next, pool_again_at(u));
@@ -216,7 +218,7 @@ static void on_timer(struct timer *t)
 static void call_prepare(struct call *c, ns_t now)
 {
 	c->state = CALL_QUEUED;
-	c->answered = c->reused = c->heard = c->cut = c->told_to_wait = false;
+	c->answered = c->reused = c->heard = c->told_to_wait = false;
 	c->status = 0;
 	c->detail = SLICE_NONE;
 	c->batch = NULL;
@@ -240,20 +242,17 @@ static uint64_t too_many(struct upstream *u, struct caller *caller, uint32_t n)
 /* Who floods the queue makes room for others, or keeps his own: he is told at the end of the turn. */
 static bool make_room(struct upstream *u, struct caller *caller, uint32_t n)
 {
-	uint64_t over = too_many(u, caller, n), freed = 0;
-	if (!over)
-		return true;
-	if (queue_could_push_out(&u->queue, caller) < over)
+	uint64_t over = too_many(u, caller, n);
+	if (over && queue_could_push_out(&u->queue, caller) < over)
 		return false;
-	do {
+	for (uint64_t freed = 0; freed < over;) {
 		struct ticket *out = queue_push_out(
 			&u->queue, caller, worker_now(u->worker));
 		CHECK(out); /* as it could */
 		freed += out->need;
 		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
 		list_push_back(&u->pushed_out, &out->node);
-		/* what is past the bound already, another thread may be pushing out at once */
-	} while (freed < over && too_many(u, caller, n) > 0);
+	}
 	return true;
 }
 

@@ -111,6 +111,8 @@ struct upstream_cfg {
 	struct books *books;
 	/* ABANDON_AUTO: it has come to another belief (upstream_hangups). NULL: nobody asks. */
 	void (*on_mind)(void *ctx);
+	/* The server lets connections above its limit stall (upstream_tuner). The same. */
+	void (*on_stall)(void *ctx);
 	/* It closes by FIN from now on, whatever idle_fin says (flow/last_word.h). The same. */
 	void (*on_fin)(void *ctx);
 	void *on_mind_ctx;
@@ -224,7 +226,6 @@ struct call {
 	bool lone;     /* submitted alone */
 	bool admitted; /* had a slot once: what it gets from then on is more of the same */
 	bool heard;    /* a part of a head had come as it failed */
-	bool cut;      /* the server ended its connection in the TLS handshake */
 	bool told_to_wait; /* its answer, an error, had Retry-After */
 	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
 	uint8_t again;              /* times call_again was GO, to be sent in a while */
@@ -342,6 +343,7 @@ struct upstream_stats {
 	/* By why a call that failed was not sent again */
 	uint64_t denied[RETRY_VERDICTS];
 	uint64_t hung_up; /* of abandoned: the server was told, by abandon auto */
+	uint64_t stalled; /* connections closed that the server let stall at its limit */
 	uint64_t connects, connects_failed, reused;
 	uint64_t adopted; /* connections that came from another thread's upstream */
 	/* of closed_idle: before the server would, as nobody needed them; and of all, for their age

@@ -92,6 +92,7 @@ struct upstream {
 	struct upstream_stats stats;
 	char detail[320]; /* of the call that ends now */
 	uint32_t next_endpoint, next_source;
+	uint32_t stalled_seen; /* tuner_stalled_count */
 	bool stopping;
 	bool retired; /* nothing is kept idle */
 };
@@ -103,6 +104,7 @@ struct cconn_life {
 	ns_t until;      /* too old from then on */
 	ns_t hint;       /* the server said that it closes after so long */
 	uint32_t served, serve_max;
+	bool proven; /* the tuner knows that it was answered */
 };
 
 struct cconn {
@@ -157,11 +159,10 @@ void tune_configure(struct upstream *u);
 void tune_look(struct upstream *u);
 /* Whether the limit grows, by what other threads' looks have found: this one may have slept. */
 void tune_hear(struct upstream *u);
-void tune_granted(struct upstream *u, struct call *call);
+/* proven: its connection has been answered before. */
+void tune_granted(struct upstream *u, struct call *call, bool proven);
 /* A new connection is there, which was made for calls that wait: this one gets it. */
 void tune_opened(struct upstream *u, struct call *call);
-/* The server ended its connection in the TLS handshake, which began then. */
-void tune_cut(struct call *call, ns_t since);
 /* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */
 uint32_t tune_surplus(const struct upstream *u);
@@ -472,6 +473,22 @@ bool zombies_hang_up(struct upstream *u);
 void zombie_note_refused(struct upstream *u);
 /* A whole answer came, in its own time. */
 void zombie_note_served(struct cconn *cc);
+
+/* --- stalled.c: nothing to do unless the limit is of connections, and found out --- */
+/* Its request is whole. */
+void stalled_note_asked(struct cconn *cc);
+/* An answer has begun. */
+void stalled_note_head(struct cconn *cc);
+/* It is closed. */
+void stalled_note_closed(struct cconn *cc);
+/* The tuner is another one. */
+void stalled_forget(struct upstream *u);
+/* It was found to stall: nothing is to be waited for, and it has no slot. */
+bool stalled_is(const struct cconn *cc);
+/* Once a turn: whether new connections stall; those that do are closed, and their calls, if they
+ * may be sent twice, go back to the queue. */
+void stalled_look(struct upstream *u);
+ns_t stalled_again_at(const struct upstream *u); /* when to look again unasked */
 
 /* --- close.c --- */
 bool close_is_fin(struct upstream *u);

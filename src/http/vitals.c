@@ -1,36 +1,48 @@
 #include "http/vitals.h"
 
-#include "base/joint.h"
 #include "base/rng.h"
 
 struct vitals {
-	struct joint joint;
+	pthread_mutex_t lock;
+	_Atomic uint32_t refs;
 	_Atomic uint64_t changes;
-	struct list all; /* struct vital; under its lock, as is what follows */
+	struct list all; /* struct vital; under the lock, as is what follows */
 	uint64_t draws;
 };
 
 struct vitals *vitals_new(void)
 {
 	struct vitals *all = mem_zalloc(sizeof(*all));
-	joint_init(&all->joint);
+	CHECK(pthread_mutex_init(&all->lock, NULL) == 0);
+	all->refs = 1;
 	list_init(&all->all);
 	return all;
 }
 
 void vitals_ref(struct vitals *all)
 {
-	joint_ref(&all->joint);
+	all->refs++;
 }
 
 void vitals_unref(struct vitals **handle)
 {
 	struct vitals *all = *handle;
 	*handle = NULL;
-	if (!all || !joint_unref(&all->joint))
+	if (!all || --all->refs > 0)
 		return;
 	CHECK(all->all.len == 0);
+	pthread_mutex_destroy(&all->lock);
 	mem_free(all);
+}
+
+static void lock(struct vitals *all)
+{
+	CHECK(pthread_mutex_lock(&all->lock) == 0);
+}
+
+static void unlock(struct vitals *all)
+{
+	CHECK(pthread_mutex_unlock(&all->lock) == 0);
 }
 
 /* --- whose they are --- */
@@ -62,7 +74,7 @@ static void publish(struct vitals *all, struct vital *v, bool changed)
 struct vital *vitals_take(
 	struct vitals *all, const struct addr *addr, struct slice host, ns_t now)
 {
-	joint_lock(&all->joint);
+	lock(all);
 	struct vital *v = find(all, addr, host);
 	if (!v) {
 		v = mem_zalloc(sizeof(*v));
@@ -74,7 +86,7 @@ struct vital *vitals_take(
 		list_push_back(&all->all, &v->node);
 	}
 	v->holders++;
-	joint_unlock(&all->joint);
+	unlock(all);
 	return v;
 }
 
@@ -82,13 +94,13 @@ void vitals_give(struct vitals *all, struct vital **handle)
 {
 	struct vital *v = *handle;
 	*handle = NULL;
-	joint_lock(&all->joint);
+	lock(all);
 	if (--v->holders == 0) {
 		list_remove(&all->all, &v->node);
 		text_fini(&v->host);
 		mem_free(v);
 	}
-	joint_unlock(&all->joint);
+	unlock(all);
 }
 
 /* --- verdicts --- */
@@ -103,32 +115,32 @@ static double draw(struct vitals *all, ns_t now)
 bool vitals_note(struct vitals *all, struct vital *v, const struct health_set *set,
 	enum health_sign sign, ns_t sent_at, ns_t now)
 {
-	joint_lock(&all->joint);
+	lock(all);
 	bool changed = health_note(set, &v->health, sign, sent_at, draw(all, now), now);
 	if (changed)
 		publish(all, v, true);
-	joint_unlock(&all->joint);
+	unlock(all);
 	return changed;
 }
 
 void vitals_ask(struct vitals *all, struct vital *v, ns_t until, ns_t now)
 {
-	joint_lock(&all->joint);
+	lock(all);
 	health_ask(&v->health, until, now);
 	publish(all, v, true);
-	joint_unlock(&all->joint);
+	unlock(all);
 }
 
 void vitals_try(struct vitals *all, struct vital *v, ns_t now)
 {
 	if (LIKELY(vital_state(v) == HEALTH_IN))
 		return;
-	joint_lock(&all->joint);
+	lock(all);
 	if (v->health.state == HEALTH_OUT || health_is_due(&v->health, now)) {
 		health_try(&v->health, now);
 		publish(all, v, true);
 	}
-	joint_unlock(&all->joint);
+	unlock(all);
 }
 
 uint64_t vitals_changes(const struct vitals *all)
@@ -150,9 +162,9 @@ struct health vital_verdict(const struct vital *v)
 
 struct health vital_view(struct vitals *all, const struct vital *v)
 {
-	joint_lock(&all->joint);
+	lock(all);
 	struct health view = v->health;
-	joint_unlock(&all->joint);
+	unlock(all);
 	return view;
 }
 

@@ -12,7 +12,6 @@ struct lab_options {
 #include "lab/options.def"
 #undef OPT
 #undef GROUP
-	struct opt_froms froms;
 };
 
 #endif

@@ -226,11 +226,8 @@ static void say_end(const struct run *run)
 	text_add(&t, "; at most ");
 	add_counted(&t, m->peak, "slot", "slots");
 	text_add(&t, " taken");
-	if (m->over) {
-		text_add(&t, ", ");
-		add_counted(&t, m->over, "time", "times");
-		text_add(&t, " above the limit");
-	}
+	if (m->over)
+		text_addf(&t, ", %" PRIu64 " times above the limit", m->over);
 	fprintf(stderr, "%s\n", t.ptr);
 	text_fini(&t);
 }

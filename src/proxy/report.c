@@ -149,6 +149,7 @@ static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s
 	sum->replayed += s->replayed;
 	sum->retried += s->retried;
 	sum->requeued += s->requeued;
+	sum->stalled += s->stalled;
 	sum->hedged += s->hedged;
 	sum->hedges_won += s->hedges_won;
 	for (int i = 0; i < RETRY_VERDICTS; i++)

@@ -119,6 +119,7 @@ static void json_calls(struct json *j, const struct upstream_stats *s)
 	json_int(j, "replayed", (int64_t)s->replayed);
 	json_int(j, "retried", (int64_t)s->retried);
 	json_int(j, "requeued", (int64_t)s->requeued);
+	json_int(j, "stalled", (int64_t)s->stalled);
 	json_not_retried(j, s);
 	json_int(j, "hedged", (int64_t)s->hedged);
 	json_int(j, "hedges_won", (int64_t)s->hedges_won);

@@ -92,9 +92,26 @@ static void on_fin(void *ctx)
 		t->name);
 }
 
+static void on_stall(void *ctx)
+{
+	const struct target *t = ctx;
+	const struct tuner_view v = tuner_view(
+		upstream_tuner(t->up), proxy_now(t->proxy));
+	struct text patience;
+	text_init(&patience);
+	text_add_duration(&patience, v.stalled.patience);
+	fprintf(stderr,
+		"weir proxy: upstream %s: connections above %u are taken and never answered: "
+		"%u new ones had no answer for %s, while those that had been answered before "
+		"were: the limit is %u from now on\n",
+		t->name, v.stands, v.stalled.connections, patience.ptr, v.stands);
+	text_fini(&patience);
+}
+
 static void seat_upstream(struct target *t, struct upstream_cfg *up)
 {
 	up->on_mind = on_mind;
+	up->on_stall = on_stall;
 	up->on_fin = on_fin;
 	up->on_mind_ctx = t;
 	up->seat = t->proxy->seat.nth;

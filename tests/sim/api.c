@@ -7,7 +7,7 @@
 	"Content-Type: text/plain\r\nContent-Length: 73\r\n\r\n" WORDS
 
 /* What a connection is at. */
-enum { AT_IDLE, AT_WORK, AT_PARTING, AT_GONE };
+enum { AT_IDLE, AT_WORK, AT_PARTING, AT_BACKLOG, AT_GONE };
 
 /* What the answer under way will be. */
 enum fate { FATE_WHOLE, FATE_RESET, FATE_CUT, FATE_HALF_CLOSE };
@@ -31,12 +31,16 @@ struct leave {
 	struct api *api;
 };
 
+static void take_waiting(struct api *a);
+
 static void on_left(struct timer *t)
 {
 	struct leave *l = CONTAINER_OF(t, struct leave, timer);
-	l->api->used--;
-	list_remove(&l->api->leaving, &l->node);
+	struct api *a = l->api;
+	a->used--;
+	list_remove(&a->leaving, &l->node);
 	mem_free(l);
+	take_waiting(a);
 }
 
 static void slot_take(struct api *a)
@@ -226,8 +230,27 @@ static void on_bytes(struct raw *r)
 		await_next(r);
 	else if (at->what == AT_WORK && r->end != ERR_AGAIN)
 		on_hang_up(r);
-	else if (at->what == AT_PARTING && r->end != ERR_AGAIN)
+	else if ((at->what == AT_PARTING || at->what == AT_BACKLOG) &&
+		 r->end != ERR_AGAIN)
 		raw_close(r, IO_CLOSE_FIN);
+}
+
+/* Connections in the backlog, the oldest first. */
+static void take_waiting(struct api *a)
+{
+	for (uint32_t k = 0; a->cfg.stalls && k < a->server_count; k++) {
+		LIST_EACH (&a->servers[k].conns, n, after) {
+			struct raw *r = CONTAINER_OF(n, struct raw, node);
+			struct at *at = r->ctx;
+			if (a->used >= a->cfg.limit)
+				return;
+			if (at->what != AT_BACKLOG)
+				continue;
+			at->holds_slot = true;
+			slot_take(a);
+			await_next(r);
+		}
+	}
 }
 
 /* Those that have closed are not kept: there may be many in a day. */
@@ -255,6 +278,10 @@ static void on_accept(struct raw_server *s, struct raw *r)
 	r->timer.on_fire = on_timer;
 	r->on_closed = on_closed;
 	a->accepted++;
+	if (a->cfg.stalls && a->used >= a->cfg.limit) {
+		at->what = AT_BACKLOG;
+		return;
+	}
 	if (!a->cfg.by_request && a->used >= a->cfg.limit) {
 		a->refused++;
 		raw_say(r, FIRST_WRITE);

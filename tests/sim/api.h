@@ -7,7 +7,8 @@
  *         after the other; while a handler runs, a hang-up goes unseen,
  *         unless the server notices some.
  *         Its FIN comes before its slot is free. With `by_request` the slots are those of
- *         running handlers, and a refusal keeps the connection.
+ *         running handlers, and a refusal keeps the connection. With `stalls` nothing is
+ *         refused: who has waited for longest gets the slot that comes free.
  *         It may listen on several hosts; the slots are one. What cfg says may be changed while
  *         it runs, but for `by_request` and `ids`.
  */
@@ -22,6 +23,7 @@
 struct api_cfg {
 	uint32_t limit;
 	bool by_request;
+	bool stalls; /* a connection above the limit waits for another to close */
 	ns_t min_for, max_for; /* a handler's time, uniform */
 	double quick;          /* this share takes quick_for instead */
 	ns_t quick_for;

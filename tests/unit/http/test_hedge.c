@@ -197,7 +197,8 @@ static void cut_off(struct tuner *t, ns_t now, uint32_t level)
 {
 	struct limit_mark mark;
 	for (int i = 0; i < CUTOFF_SURE; i++) {
-		(void)tuner_sent(t, now, level, true, &mark);
+		(void)tuner_sent(t, now,
+			&(struct tuner_call){ .level = level, .waiting = true }, &mark);
 		tuner_opened(t, now, &mark);
 		tuner_ended(t, now + NS_MS, &mark, LIMIT_CUT_OFF);
 	}
