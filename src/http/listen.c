@@ -53,16 +53,32 @@ static void server_stop_accepting(struct server *s)
 		ns_add(worker_now(w), SERVER_ACCEPT_AGAIN_FOR));
 }
 
-/* Full, but not of requests: of those that do not ask for anything, the one that has not for
- * longest makes room, once it is freed. */
+/* Whose body has been under way for longest; NULL: all requests are whole. */
+static struct sconn *oldest_body(const struct server *s)
+{
+	LIST_EACH (&s->conns[SCONN_BUSY], n, after) {
+		struct sconn *c = CONTAINER_OF(n, struct sconn, node);
+		if (c->awaited & AWAIT_BODY)
+			return c;
+	}
+	return NULL;
+}
+
+/* Full, but not of requests: of those that do not ask for anything, or have not asked to the end,
+ * the one that has not for longest makes room, once it is freed. */
 static void server_give_way(struct server *s)
 {
 	static const enum sconn_state order[] = { SCONN_LINGER, SCONN_HEAD, SCONN_IDLE };
-	struct list_node *oldest = NULL;
-	for (size_t i = 0; i < ARRAY_LEN(order) && !oldest; i++)
-		oldest = list_front(&s->conns[order[i]]);
-	if (oldest)
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		struct list_node *oldest = list_front(&s->conns[order[i]]);
+		if (!oldest)
+			continue;
 		sconn_close(CONTAINER_OF(oldest, struct sconn, node), IO_CLOSE_FIN);
+		return;
+	}
+	struct sconn *c = oldest_body(s);
+	if (c)
+		sconn_finish(c, ERR_REQ_TIMEOUT);
 }
 
 /* --- accepting --- */
