@@ -46,6 +46,18 @@ static const char *const state_names[DIAG_STATE_COUNT] = {
 
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
+const enum diag_state diag_life[DIAG_LIFE_STATES] = {
+	DIAG_SYN_SENT,
+	DIAG_SYN_RECV,
+	DIAG_ESTABLISHED,
+	DIAG_FIN_WAIT1,
+	DIAG_FIN_WAIT2,
+	DIAG_CLOSING,
+	DIAG_TIME_WAIT,
+	DIAG_CLOSE_WAIT,
+	DIAG_LAST_ACK,
+};
+
 const char *diag_state_name(enum diag_state s)
 {
 	CHECK(s < DIAG_STATE_COUNT);

@@ -47,6 +47,10 @@ enum diag_state {
 #define DIAG_ALL_STATES \
 	(((1U << DIAG_STATE_COUNT) - 1) & ~DIAG_BIT(DIAG_UNKNOWN) & ~DIAG_BIT(DIAG_CLOSE))
 
+/* Those of a connection, in the order of its life. */
+#define DIAG_LIFE_STATES 9
+extern const enum diag_state diag_life[DIAG_LIFE_STATES];
+
 const char *diag_state_name(enum diag_state s); /* "TIME_WAIT" */
 
 struct diag_end {

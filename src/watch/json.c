@@ -10,18 +10,6 @@ static const char *const first_keys[FIRST_COUNT] = {
 	[FIRST_BOTH] = "both",
 };
 
-static const enum diag_state states[] = {
-	DIAG_SYN_SENT,
-	DIAG_SYN_RECV,
-	DIAG_ESTABLISHED,
-	DIAG_FIN_WAIT1,
-	DIAG_FIN_WAIT2,
-	DIAG_CLOSING,
-	DIAG_TIME_WAIT,
-	DIAG_CLOSE_WAIT,
-	DIAG_LAST_ACK,
-};
-
 static void put_end(struct json *j, const char *key, const struct diag_end *e, bool port)
 {
 	struct text t;
@@ -46,8 +34,8 @@ static void put_by_first(struct json *j, const char *key, const uint32_t *by_fir
 static void put_by_state(struct json *j, const char *key, const uint32_t *by_state)
 {
 	json_object(j, key);
-	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		json_int(j, diag_state_name(states[i]), by_state[states[i]]);
+	for (size_t i = 0; i < DIAG_LIFE_STATES; i++)
+		json_int(j, diag_state_name(diag_life[i]), by_state[diag_life[i]]);
 	json_end(j);
 }
 
@@ -92,20 +80,20 @@ static void put_head(struct json *j, const struct report *r)
 static void put_states(struct json *j, const struct tally *t)
 {
 	json_array(j, "states");
-	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+	for (size_t i = 0; i < DIAG_LIFE_STATES; i++) {
 		uint32_t first[FIRST_COUNT] = { 0 };
 		uint32_t total = 0;
 
 		json_object(j, NULL);
-		json_cstr(j, "state", diag_state_name(states[i]));
+		json_cstr(j, "state", diag_state_name(diag_life[i]));
 		for (int side = 0; side < SIDE_COUNT; side++) {
 			const struct tally_side *s = &t->side[side];
 
 			json_int(j, tally_side_name((enum tally_side_id)side),
-				s->by_state[states[i]]);
-			total += s->by_state[states[i]];
+				s->by_state[diag_life[i]]);
+			total += s->by_state[diag_life[i]];
 			for (int f = 0; f < FIRST_COUNT; f++)
-				first[f] += s->state_first[states[i]][f];
+				first[f] += s->state_first[diag_life[i]][f];
 		}
 		json_int(j, "total", total);
 		put_by_first(j, "closed_first", first);

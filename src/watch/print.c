@@ -18,19 +18,6 @@ struct page {
 	const char *bold, *dim, *red, *yellow, *off;
 };
 
-/* In the order of a connection's life. */
-static const enum diag_state shown[] = {
-	DIAG_SYN_SENT,
-	DIAG_SYN_RECV,
-	DIAG_ESTABLISHED,
-	DIAG_FIN_WAIT1,
-	DIAG_FIN_WAIT2,
-	DIAG_CLOSING,
-	DIAG_TIME_WAIT,
-	DIAG_CLOSE_WAIT,
-	DIAG_LAST_ACK,
-};
-
 /* Cells. */
 
 static void pad_left(struct text *t, const struct text *cell, size_t width)
@@ -216,19 +203,19 @@ static void print_states(struct page *p)
 	heading(p, "state           accepted  connected");
 	text_addf(p->t, "%s%s   closed first by%s\n", p->bold,
 		unsure ? "     unsure" : "", p->off);
-	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+	for (size_t i = 0; i < DIAG_LIFE_STATES; i++) {
 		uint32_t orphans = 0;
 
-		if (!state_total(tally, shown[i]) && !always_shown(shown[i]))
+		if (!state_total(tally, diag_life[i]) && !always_shown(diag_life[i]))
 			continue;
-		text_addf(p->t, "%-*s", STATE_WIDTH, diag_state_name(shown[i]));
+		text_addf(p->t, "%-*s", STATE_WIDTH, diag_state_name(diag_life[i]));
 		for (int side = 0; side < sides; side++) {
-			cell_count(p->t, tally->side[side].by_state[shown[i]], NUM);
+			cell_count(p->t, tally->side[side].by_state[diag_life[i]], NUM);
 			orphans += tally->side[side].orphan_fin_wait2;
 		}
 		text_add(p->t, "   ");
-		print_first(p, shown[i]);
-		if (shown[i] == DIAG_FIN_WAIT2 && orphans) {
+		print_first(p, diag_life[i]);
+		if (diag_life[i] == DIAG_FIN_WAIT2 && orphans) {
 			text_addf(p->t, "  %s(", p->dim);
 			text_add_count(p->t, orphans);
 			text_addf(p->t, " orphaned)%s", p->off);
