@@ -118,6 +118,19 @@ def forward_proxy(folder, *options, to="localhost@127.0.0.0/8:*"):
         yield p
 
 
+@contextlib.contextmanager
+def calling(proxy, rate, *options):
+    """Callers who come whatever happens, until the end of the block."""
+    load = subprocess.Popen([WEIR, "load", "--rate", rate, "--for", "300s", *options, proxy.url],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        load.terminate()
+        load.wait()
+
+
 def gauges_at_zero(proxy):
     """Every gauge of the proxy that counts work under way."""
     s = proxy.status()

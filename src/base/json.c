@@ -23,7 +23,13 @@ static void new_line(struct json *j)
 		text_add(j->out, "  ");
 }
 
-static void add_ascii(struct text *out, unsigned char c)
+/* Stands in a string for itself. */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static void add_escaped(struct text *out, unsigned char c)
 {
 	static const char named[] = "btn\0fr"; /* U+0008 to U+000D */
 
@@ -31,24 +37,33 @@ static void add_ascii(struct text *out, unsigned char c)
 		text_addf(out, "\\%c", c);
 	else if (c >= 8 && c <= 13 && c != 11)
 		text_addf(out, "\\%c", named[c - 8]);
-	else if (c < 0x20)
-		text_addf(out, "\\u%04x", c);
 	else
-		text_add_char(out, (char)c);
+		text_addf(out, "\\u%04x", c);
+}
+
+/* One character that is not plain; its bytes. */
+static size_t add_special(struct text *out, struct slice s)
+{
+	size_t len = slice_utf8_len(s);
+	if (len == 1)
+		add_escaped(out, (unsigned char)s.ptr[0]);
+	else if (len)
+		text_add_slice(out, slice_cut(s, 0, len));
+	else
+		text_add(out, "\xef\xbf\xbd"); /* U+FFFD, one for each bad byte */
+	return len ? len : 1;
 }
 
 static void add_quoted(struct text *out, struct slice s)
 {
 	text_add_char(out, '"');
-	for (size_t i = 0; i < s.len;) {
-		size_t len = slice_utf8_len(slice_cut(s, i, SIZE_MAX));
-		if (len == 1)
-			add_ascii(out, (unsigned char)s.ptr[i]);
-		else if (len)
-			text_add_slice(out, slice_cut(s, i, len));
+	for (size_t at = 0, end = 0; at < s.len; at = end) {
+		while (end < s.len && is_plain((unsigned char)s.ptr[end]))
+			end++;
+		if (end > at)
+			text_add_slice(out, (struct slice){ s.ptr + at, end - at });
 		else
-			text_add(out, "\xef\xbf\xbd"); /* U+FFFD, one for each bad byte */
-		i += len ? len : 1;
+			end += add_special(out, slice_cut(s, at, SIZE_MAX));
 	}
 	text_add_char(out, '"');
 }
@@ -130,7 +145,9 @@ void json_cstr(struct json *j, const char *key, const char *value)
 void json_int(struct json *j, const char *key, int64_t value)
 {
 	begin_value(j, key);
-	text_addf(j->out, "%lld", (long long)value);
+	if (value < 0)
+		text_add_char(j->out, '-');
+	text_add_u64(j->out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 /* Drops the zeros that end a fraction, and its point with them. */
@@ -181,18 +198,22 @@ void json_null(struct json *j, const char *key)
 
 void json_ms(struct json *j, const char *key, ns_t value)
 {
-	char number[64];
-
 	if (value == NS_NEVER) {
 		json_null(j, key);
 		return;
 	}
 	uint64_t ns = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	uint64_t us = ns / 1000 + (ns % 1000 >= 500);
-	snprintf(number, sizeof(number), "%s%llu.%03llu", value < 0 && us ? "-" : "",
-		(unsigned long long)(us / 1000), (unsigned long long)(us % 1000));
+	uint64_t us = ns / 1000 + (ns % 1000 >= 500), rest = us % 1000;
+	const char fraction[] = { '.', (char)('0' + rest / 100),
+		(char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
 	begin_value(j, key);
-	add_trimmed(j->out, number);
+	if (value < 0 && us)
+		text_add_char(j->out, '-');
+	text_add_u64(j->out, us / 1000);
+	if (rest) /* without the zeros that end it */
+		text_add_slice(j->out, (struct slice){ fraction, rest % 10    ? 4
+								 : rest % 100 ? 3
+									      : 2 });
 }
 
 void json_raw(struct json *j, const char *key, struct slice value)

@@ -101,6 +101,9 @@ static bool set_value(
 {
 	struct slice s = slice_of(value);
 
+	/* A variable that is not set: as a text it would count as not given. */
+	if (!s.len && (o->kind == OPT_text || o->kind == OPT_texts))
+		return problem_set(p, "empty: write %s, or leave it out", o->meta);
 	switch (o->kind) {
 	case OPT_group:
 		break;

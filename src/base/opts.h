@@ -112,7 +112,7 @@ enum opts_outcome { OPTS_RUN, OPTS_HELP, OPTS_BAD };
 /*
  * argv without the program and verb names. --name=value and --name value; `--` ends
  * options. Unknown names and values out of their kind give OPTS_BAD and a problem with
- * the nearest known name.
+ * the nearest known name. So does an empty text.
  */
 MUST_USE enum opts_outcome opts_parse(const struct verb *verb, int argc, char **argv,
 	void *options, struct opt_texts *words, struct problem *p);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #define TEXT_FIRST_BYTES 64
+#define DIGITS_MAX 20 /* of UINT64_MAX in decimal */
 
 void text_init(struct text *t)
 {
@@ -52,7 +53,26 @@ void text_add(struct text *t, const char *str)
 
 void text_add_char(struct text *t, char c)
 {
-	text_add_slice(t, (struct slice){ &c, 1 });
+	reserve(t, 1);
+	t->ptr[t->len++] = c;
+	t->ptr[t->len] = '\0';
+}
+
+/* The digits end at digits[DIGITS_MAX]. */
+static struct slice digits_of(char digits[DIGITS_MAX], uint64_t n, unsigned base)
+{
+	size_t at = DIGITS_MAX;
+	do {
+		digits[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	return (struct slice){ digits + at, DIGITS_MAX - at };
+}
+
+void text_add_u64(struct text *t, uint64_t n)
+{
+	char digits[DIGITS_MAX];
+	text_add_slice(t, digits_of(digits, n, 10));
 }
 
 void text_addf(struct text *t, const char *fmt, ...)
@@ -61,11 +81,15 @@ void text_addf(struct text *t, const char *fmt, ...)
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, fmt, args);
+	reserve(t, 0);
+	size_t room = t->cap - t->len;
+	int len = vsnprintf(t->ptr + t->len, room, fmt, args);
 	va_end(args);
 	CHECK(len >= 0);
-	reserve(t, (size_t)len);
-	vsnprintf(t->ptr + t->len, (size_t)len + 1, fmt, again);
+	if ((size_t)len >= room) {
+		reserve(t, (size_t)len);
+		vsnprintf(t->ptr + t->len, (size_t)len + 1, fmt, again);
+	}
 	va_end(again);
 	t->len += (size_t)len;
 }
@@ -113,23 +137,14 @@ struct slice text_slice(const struct text *t)
 	return (struct slice){ t->ptr, t->len };
 }
 
-static void put_digits(struct wire *w, uint64_t n, unsigned base)
-{
-	char digits[20]; /* UINT64_MAX in decimal */
-	size_t at = sizeof(digits);
-	do {
-		digits[--at] = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n);
-	wire_put(w, digits + at, sizeof(digits) - at);
-}
-
 void wire_put_u64(struct wire *w, uint64_t n)
 {
-	put_digits(w, n, 10);
+	char digits[DIGITS_MAX];
+	wire_put_slice(w, digits_of(digits, n, 10));
 }
 
 void wire_put_hex(struct wire *w, uint64_t n)
 {
-	put_digits(w, n, 16);
+	char digits[DIGITS_MAX];
+	wire_put_slice(w, digits_of(digits, n, 16));
 }

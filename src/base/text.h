@@ -1,7 +1,6 @@
 /*
- * text: a growing string for what people read and machines parse (never on the hot path),
- * and wire: a fixed buffer with a sticky error for what goes on a socket (ten writes, one
- * check).
+ * text: a growing string for what people read and machines parse, and wire: a fixed buffer
+ * with a sticky error for what goes on a socket (ten writes, one check).
  *
  * OWNS    text owns its bytes until text_fini; text_take moves them out (mem_free). wire
  *         borrows its buffer.
@@ -22,6 +21,7 @@ void text_reset(struct text *t); /* empty, memory kept */
 void text_add(struct text *t, const char *str);
 void text_add_slice(struct text *t, struct slice s);
 void text_add_char(struct text *t, char c);
+void text_add_u64(struct text *t, uint64_t n);
 void text_addf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_add_base64(struct text *t, struct slice s); /* RFC 4648 4 */
 /* Spaces until the current line is `column` wide (bytes after the last newline, UTF-8

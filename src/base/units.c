@@ -96,6 +96,16 @@ static bool whole_of(struct slice digits, uint64_t *out)
 	return true;
 }
 
+/* "1,000", "1,5s", "1e3", "0x10": what stands behind the digits belongs to the number as others
+ * write it. No unit begins so, and what stands before it alone would be another value. */
+static bool is_written_otherwise(struct slice s, size_t end)
+{
+	if (end + 1 >= s.len || !is_digit(s.ptr[end + 1]))
+		return false;
+	return s.ptr[end] == ',' || s.ptr[end] == 'e' || s.ptr[end] == 'E' ||
+	       s.ptr[end] == 'x';
+}
+
 /* `like` shows what was expected: "800ms". */
 static bool split_number(
 	struct slice s, struct number *n, const char *like, struct problem *p)
@@ -119,6 +129,11 @@ static bool split_number(
 	if (whole.len == 0 || !underscores_fit(whole))
 		return problem_set(
 			p, "'%.*s' is not a number such as %s", SLICE_ARG(s), like);
+	if (is_written_otherwise(s, end))
+		return problem_set(p,
+			"'%.*s': write plain digits, with a point before a fraction, such as "
+			"%s",
+			SLICE_ARG(s), like);
 	if (!whole_of(whole, &n->whole))
 		return problem_set(p, "'%.*s' is too large", SLICE_ARG(s));
 	n->digits = slice_cut(s, 0, end);

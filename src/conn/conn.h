@@ -42,7 +42,8 @@ struct conn {
 	void (*on_ready)(struct conn *c, unsigned bits);
 	uint8_t wanted; /* by the owner; sock.wanted is what that needs of the socket */
 	bool cut; /* read gave ERR_EOF, but TLS's close_notify had not come: who ended the
-		     stream is unknown, so a message that lasts until the end is not whole */
+		     stream is unknown, so a message that lasts until the end is not whole;
+		     or the socket ended during the handshake, with no alert before */
 	ns_t last_rx_at, last_tx_at; /* 0 until bytes moved */
 	ns_t shaking_at; /* the TLS handshake began, as a client or a server; 0: not yet */
 	uint64_t rx_bytes, tx_bytes;

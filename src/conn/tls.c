@@ -286,6 +286,17 @@ static void tls_fail(struct tls *t, enum err why)
 	io_timer_stop(t->conn->sock.loop, &t->timer);
 }
 
+/* TLS itself has nothing to say of it: the socket has ended. */
+static void tls_shake_cut(struct tls *t)
+{
+	t->conn->cut = true;
+	if (t->sock_end == ERR_EOF)
+		tls_set_detail(t, "TLS with", "it closed during the handshake");
+	else
+		tls_set_detail(t, "TLS with",
+			err_text(t->sock_end == ERR_OK ? t->write_end : t->sock_end));
+}
+
 static void tls_shake_failed(struct tls *t)
 {
 	long verdict = SSL_get_verify_result(t->ssl);
@@ -300,11 +311,8 @@ static void tls_shake_failed(struct tls *t)
 		tls_set_detail(t, "TLS with", "plain HTTP where TLS is spoken");
 	else if (ERR_peek_error() != 0)
 		tls_set_detail(t, "TLS with", tls_reason());
-	else if (t->sock_end == ERR_EOF)
-		tls_set_detail(t, "TLS with", "it closed during the handshake");
 	else
-		tls_set_detail(t, "TLS with",
-			err_text(t->sock_end == ERR_OK ? t->write_end : t->sock_end));
+		tls_shake_cut(t);
 	if (t->peer)
 		tls_peer_forget(t->peer); /* the session may be what it stumbled over */
 	tls_fail(t, t->plain ? ERR_REQ_PLAIN : ERR_TLS_HANDSHAKE);

@@ -42,11 +42,17 @@ static bool has_claim(const struct caller *c)
 	return c->need > LEAST_NEED;
 }
 
+static void set_need(struct callers *all, struct caller *c, double need)
+{
+	uint32_t had = has_claim(c);
+	c->need = need;
+	all->claiming += has_claim(c) - had;
+	all->claiming_by[c->priority] += has_claim(c) - had;
+}
+
 static void claim(struct callers *all, struct caller *c, double need)
 {
-	bool before = has_claim(c);
-	c->need = fmax(c->need, need);
-	all->claiming += !before && has_claim(c);
+	set_need(all, c, fmax(c->need, need));
 	set_share(all);
 	set_kept(all, c);
 }
@@ -220,19 +226,6 @@ bool caller_is_modest(struct callers *own, struct caller *c, ns_t now)
 	return modest;
 }
 
-bool caller_pours(struct callers *own, struct caller *front, ns_t now)
-{
-	const struct callers *all = callers_enter(own);
-	struct caller *c = caller_account(front);
-	/* With less than its share it waits, so that it comes to it; and what it will ask for is
-	 * not known before it has asked for as long as a slot is held. */
-	bool pours = all->share > 0 && c->held >= all->share &&
-		     now - c->asked_first >= all->mean && !is_modest(all, c, now) &&
-		     (double)all->mean >= CALLERS_POUR * every(c, now);
-	callers_leave(own);
-	return pours;
-}
-
 /* Steps of what a fair share is in the time of a call. */
 static uint32_t turn(const struct callers *all, struct caller *c, ns_t now)
 {
@@ -241,6 +234,29 @@ static uint32_t turn(const struct callers *all, struct caller *c, ns_t now)
 		return 0;
 	ns_t behind = ns_max(all->floor - cost(all, c, now), 0) / step;
 	return CALLERS_TURNS - 1 - (uint32_t)ns_min(behind, CALLERS_TURNS - 2);
+}
+
+/* Else the slot that comes free is taken by one that waits, but should come after it. */
+static bool is_lowest(const struct callers *all, const struct caller *c)
+{
+	uint32_t lower = 0;
+	for (uint32_t p = c->priority + 1; p < CALLERS_PRIORITIES; p++)
+		lower += all->claiming_by[p];
+	return lower == 0;
+}
+
+bool caller_pours(struct callers *own, struct caller *front, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	struct caller *c = caller_account(front);
+	/* With less than its share it waits, so that it comes to it; and what it will ask for is
+	 * not known before it has asked for as long as a slot is held. */
+	bool pours = all->share > 0 && c->held >= all->share && is_lowest(all, c) &&
+		     now - c->asked_first >= all->mean &&
+		     turn(all, c, now) == CALLERS_TURNS - 1 &&
+		     (double)all->mean >= CALLERS_POUR * every(c, now);
+	callers_leave(own);
+	return pours;
 }
 
 uint32_t caller_turn(struct callers *own, struct caller *c, ns_t now)
@@ -274,7 +290,7 @@ uint32_t caller_kept_from(struct callers *own, struct caller *c, ns_t now)
 static void free_caller(struct callers *all, struct list *bucket, struct caller *c)
 {
 	keep(all, c, 0);
-	all->claiming -= has_claim(c);
+	set_need(all, c, 0);
 	if (c->account)
 		c->account->fronts--;
 	list_remove(bucket, &c->node);
@@ -290,9 +306,7 @@ static bool is_over(const struct callers *all, const struct caller *c)
 
 static void fade(struct callers *all, struct caller *c, double by)
 {
-	bool before = has_claim(c);
-	c->need = fmax(c->need * by, (double)c->held + (double)c->waiting);
-	all->claiming -= before && !has_claim(c);
+	set_need(all, c, fmax(c->need * by, (double)c->held + (double)c->waiting));
 	set_kept(all, c);
 }
 

@@ -82,8 +82,9 @@ struct callers {
 	uint32_t count;    /* in the buckets */
 	uint32_t max;      /* of them */
 	uint32_t claiming; /* with a need of late */
-	uint32_t share;    /* a fair one; 0 with one caller */
-	uint32_t kept;     /* over all */
+	uint32_t claiming_by[CALLERS_PRIORITIES];
+	uint32_t share; /* a fair one; 0 with one caller */
+	uint32_t kept;  /* over all */
 	uint32_t kept_by[CALLERS_PRIORITIES];
 	double rate;    /* calls a ns in fair shares, of all but who asks for most */
 	uint32_t soon;  /* of kept, so many need no slot that is free now: the app's */
@@ -124,8 +125,9 @@ bool caller_is_modest(struct callers *all, struct caller *c, ns_t now);
  * CALLERS_TURNS - 1. */
 #define CALLERS_TURNS 5
 uint32_t caller_turn(struct callers *all, struct caller *c, ns_t now);
-/* It is not, it has its fair share, and its next call comes within a CALLERS_POUR'th of the time for
- * which one holds a slot: a slot that comes free with none of its calls waiting is as good as taken. */
+/* Its turn is the last, it has its fair share, nobody of a lower priority has a need, and its next call
+ * comes within a CALLERS_POUR'th of the time for which one holds a slot: a slot that comes free with
+ * none of its calls waiting is as good as taken, and by nobody who should come after it. */
 bool caller_pours(struct callers *all, struct caller *c, ns_t now);
 /* It is not, and so many slots are kept from it, for others. */
 uint32_t caller_kept_from(struct callers *all, struct caller *c, ns_t now);

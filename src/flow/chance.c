@@ -43,6 +43,13 @@ static ns_t span_begin(uint32_t span)
 	return ((ns_t)(SUBS + sub) << FIRST_BITS >> SUB_BITS) << octave;
 }
 
+static ns_t span_width(uint32_t span)
+{
+	uint32_t octave = (span - 1) >> SUB_BITS;
+	return span ? (ns_t)1 << (FIRST_BITS - SUB_BITS) << octave
+		    : (ns_t)1 << FIRST_BITS;
+}
+
 static ns_t span_middle(uint32_t span)
 {
 	return (span_begin(span) + span_begin(span + 1)) / 2;
@@ -60,7 +67,8 @@ static void running_by_octave(const struct chance *c, double *of_octave)
 {
 	memset(of_octave, 0, CHANCE_OCTAVES * sizeof(*of_octave));
 	for (uint32_t i = 0; i < CHANCE_SPANS; i++)
-		of_octave[octave_of(i)] += c->running[i];
+		if (c->running[i] > 0) /* few are */
+			of_octave[octave_of(i)] += c->running[i];
 }
 
 static void begin_trial(struct chance *c)
@@ -208,8 +216,8 @@ static bool is_refuted(const struct chance *c, ns_t now)
 	ns_t age = now - c->begun; /* younger ones have seen nobody overtake them */
 	if (c->ended <= 0)
 		return false;
-	for (uint32_t i = 0; i < CHANCE_SPANS && span_begin(i + 1) <= age; i++)
-		if (c->running[i] > 0)
+	for (uint32_t i = 0; i < CHANCE_SPANS; i++)
+		if (c->running[i] > 0 && span_begin(i + 1) <= age)
 			luck *= pow(c->left[i], c->running[i]);
 	return luck < CHANCE_REFUTED;
 }
@@ -225,24 +233,25 @@ void chance_refresh(struct chance *c, ns_t now)
 	double sum = 0, ended = 0;
 	uint32_t known = 0; /* spans before this one have evidence */
 	set_weight(c, now);
+	const double unit = 1 / c->weight;
 	for (uint32_t i = CHANCE_SPANS; i-- > 0;) {
-		at_work[i] = c->gone[i] / c->weight;
+		at_work[i] = c->gone[i] * unit;
 		if (c->running[i] > 0) /* few are; an exp2 each */
 			at_work[i] += c->running[i] * fading(c, span_middle(i));
 		later[i] = sum; /* came through it, and beyond */
-		sum += c->over[i] / c->weight + at_work[i];
+		sum += c->over[i] * unit + at_work[i];
 		ended += c->over[i];
 		if (!known && sum > 0)
 			known = i + 1;
 	}
 	c->evidence = sum;
-	c->ended = ended / c->weight;
+	c->ended = ended * unit;
 	c->left[0] = 1;
 	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
-		c->left[i + 1] = c->left[i] * (1 - hazard(c->over[i] / c->weight,
-							   at_work[i], later[i]));
-		double wide = (double)(span_begin(i + 1) - span_begin(i));
-		c->spent[i + 1] = c->spent[i] + (c->left[i] + c->left[i + 1]) / 2 * wide;
+		double ends = hazard(c->over[i] * unit, at_work[i], later[i]);
+		c->left[i + 1] = c->left[i] * (1 - ends);
+		c->spent[i + 1] = c->spent[i] + (c->left[i] + c->left[i + 1]) / 2 *
+							(double)span_width(i);
 	}
 	c->mean = (ns_t)c->spent[known];
 	try_scatter(c);
@@ -366,11 +375,17 @@ double chance_within(const struct chance *c, ns_t time)
 
 ns_t chance_time_for(const struct chance *c, double p)
 {
-	uint32_t span = 0;
+	uint32_t span = 0,
+		 end = CHANCE_SPANS; /* the first at whose end it is, by halves */
 	if (c->evidence <= 0)
 		return 0;
-	while (span < CHANCE_SPANS && 1 - c->left[span + 1] < p)
-		span++;
+	while (span < end) {
+		uint32_t half = (span + end) / 2;
+		if (1 - c->left[half + 1] < p)
+			span = half + 1;
+		else
+			end = half;
+	}
 	if (span == CHANCE_SPANS)
 		return NS_NEVER;
 	double before = 1 - c->left[span], after = 1 - c->left[span + 1];

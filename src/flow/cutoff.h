@@ -2,8 +2,9 @@
  * cutoff: whether a server that ends new connections without a word does so for want of slots.
  * Pure.
  *
- * WHY     Some servers say nothing at their limit: they accept, and close or reset at once. One
- *         such end looks like that of a call which the server could not bear.
+ * WHY     Some servers say nothing at their limit: they accept, and close or reset at once, under
+ *         TLS before its handshake is over. One such end looks like that of a call which the
+ *         server could not bear.
  * MODEL   Want of slots befalls whoever comes above the limit, and nobody else. So it is that
  *         when CUTOFF_SURE new connections in a row ended so, and no call on another new one,
  *         with as many at the server as the lowest of these, was taken meanwhile: answered, or

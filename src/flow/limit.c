@@ -363,8 +363,9 @@ static void cut(struct limit *l, ns_t now, const struct wall_refusal *refusal)
 static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
 {
 	bool trial = l->probing && (double)mark->level > l->stand;
+	enum wall_cause asked = l->state == LIMIT_SEARCH ? WALL_BY_GROWTH : WALL_UNASKED;
 	struct wall_refusal r = { mark->sent_at, mark->level,
-		trial || l->state == LIMIT_SEARCH };
+		trial ? WALL_BY_TRIAL : asked };
 	l->refused++;
 	l->refused_at_level = mark->level;
 	if (l->state == LIMIT_BROWN_OUT) {

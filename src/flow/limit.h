@@ -19,8 +19,9 @@
  *            nor its end counts as an answer. While more calls fail than are answered, there
  *            is no growth.
  *         5. Trying above a wall costs a refusal: at most one for each WALL_CALLS_A_TRY calls
- *            sent, but for the 5 s after the wall moved, or the minute where it fell to less than a
- *            quarter (flow/wall.h).
+ *            sent, and one for each WALL_CALLS_STANDING of a wall that has long been in its place;
+ *            but for the 5 s after it moved, or the minute where it fell to less than a quarter
+ *            (flow/wall.h).
  *         6. Below a limit that held before a cut, and not above what was refused since, growth
  *            is fast; above, and where nothing is known, it doubles in twice the time that an
  *            answer usually takes, from 100 ms to 300 ms: within the time of an answer (of up

@@ -11,5 +11,7 @@
 
 /* The server kind whose refusal this is ("fasthttp"), or NULL. `body` may be a prefix. */
 const char *refusal_match(uint16_t status, struct slice body);
+/* Whether a server's words of refusal are in a text, whatever status it was handed on with. */
+bool refusal_is_quoted(struct slice text);
 
 #endif

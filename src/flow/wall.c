@@ -21,6 +21,7 @@ void wall_init(struct wall *w)
 void wall_sent(struct wall *w)
 {
 	w->tokens = fmin(w->tokens + 1.0 / WALL_CALLS_A_TRY, TOKENS_MAX);
+	w->rested += w->rested < WALL_CALLS_STANDING;
 }
 
 bool wall_is_regrown(const struct wall *w, double stand)
@@ -71,17 +72,42 @@ double wall_cut(
 		w->cut_at = now;
 	}
 	left = fmin(left, stand);
-	if (first || (!refusal->asked && !wall_is_regrown(w, left))) {
+	bool asked = refusal->cause != WALL_UNASKED;
+	if (first || (!asked && !wall_is_regrown(w, left))) {
 		w->moved_at = now;
 		w->gap = TRY_FIRST;
 	}
+	if (is_deep(w, left))
+		w->restless_until = now + WALL_RESTLESS_FOR;
 	return left;
+}
+
+static bool is_same_place(const struct wall *w, double took)
+{
+	double from = fmin(w->place, took), to = fmax(w->place, took);
+	return to - from <= 1 || from >= REGROWN * to;
+}
+
+/* A call refused for no reason of ours may be chance, or the first of many: one trial tells. */
+static void place_note(struct wall *w, ns_t now, enum wall_cause cause)
+{
+	if (!is_same_place(w, w->took)) {
+		if (w->same > 0)
+			w->restless_until = now + WALL_RESTLESS_FOR;
+		w->place = w->took;
+		w->same = 0;
+	} else if (cause == WALL_BY_TRIAL) {
+		w->same += w->same < WALL_SAME;
+	} else if (cause == WALL_UNASKED && w->same == WALL_SAME) {
+		w->same--;
+	}
 }
 
 void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refusal)
 {
 	w->ceiling = fmin(w->ceiling, (double)refusal->level - 1);
 	w->took = (uint32_t)w->ceiling;
+	place_note(w, now, refusal->cause);
 	w->refused_after = ns_max(now - refusal->sent_at, w->refused_after * 7 / 8);
 	if (now - w->moved_at >= moved_for(w, (double)refusal->level - 1))
 		w->tokens = fmax(w->tokens - 1, -DEBT_MAX);
@@ -94,8 +120,14 @@ void wall_passed(struct wall *w, double level)
 		w->ceiling = WALL_NO_CEILING;
 }
 
+bool wall_stands(const struct wall *w, ns_t now)
+{
+	return w->same >= WALL_SAME && now >= w->restless_until;
+}
+
 ns_t wall_wait(struct wall *w, double stand, ns_t now)
 {
+	w->rested = 0;
 	ns_t gap = is_deep(w, stand) ? TRY_FIRST : w->gap;
 	w->gap = ns_min(2 * gap, WALL_TRY_EACH);
 	return wall_may_return(w, stand, now) ? gap : WALL_TRY_EACH;
@@ -103,7 +135,8 @@ ns_t wall_wait(struct wall *w, double stand, ns_t now)
 
 bool wall_may_try(const struct wall *w, double stand, ns_t now)
 {
-	return w->tokens >= 1 || wall_may_return(w, stand, now);
+	bool rested = !wall_stands(w, now) || w->rested >= WALL_CALLS_STANDING;
+	return (w->tokens >= 1 && rested) || wall_may_return(w, stand, now);
 }
 
 ns_t wall_taken_after(const struct wall *w)

@@ -11,9 +11,13 @@
  *         climb fast, above it goes one call alone, the trial. A trial that is taken does away
  *         with the ceiling. The wall has MOVED when it is met for the first time, and when a
  *         call is refused that was no trial and the limit falls by more than a tenth.
- * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, by a server
- *            that gets WALL_CALLS_A_TRY calls in that time or more; of others, by so many calls.
- *         2. Refusals by trial are at most one in WALL_CALLS_A_TRY of the calls sent, but for the
+ *         It STANDS once WALL_SAME trials in a row were refused at one place, give or take a
+ *         tenth; but not in the WALL_RESTLESS_FOR after it left a place where a trial had been
+ *         refused, or fell to less than a quarter.
+ * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, or by so
+ *            many calls as a trial takes, where that is longer: WALL_CALLS_A_TRY, and
+ *            WALL_CALLS_STANDING of one that stands.
+ *         2. Refusals by trial are at most one in so many calls sent, but for the
  *            WALL_MOVED_FOR after it moved; the WALL_DEEP_FOR where it fell to less than a quarter.
  * COST    O(1).
  */
@@ -25,9 +29,17 @@
 /* A change is to be followed within 5 s, of which growing to twice as much needs 0.5 s. */
 #define WALL_TRY_EACH (4 * NS_S)
 /* A trial costs a refusal and, where the server counts connections, a connect: so 0.45 % of the
- * calls at most, and less than one in 1,000 of a server that does 250 a second or more. Of one
- * that does 55 or more it is one each WALL_TRY_EACH. */
+ * calls at most. Of a server that does 55 a second or more it is one each WALL_TRY_EACH. */
 #define WALL_CALLS_A_TRY 220
+/* Less than one connect in 1,000 calls, with room for those that age brings. From 275 a second on
+ * that is still a trial each WALL_TRY_EACH; at 60 a second it is one in 18 s. */
+#define WALL_CALLS_STANDING 1100
+/* Some 16 s at the quick pace: a wall that is met while a server starts is mostly lifted by then. */
+#define WALL_SAME 4
+/* What has moved, by a tenant who came or a server that was replaced, is likely to move back, or
+ * again. One that moves more rarely is seen some 7 s later at 60 calls a second, on average of all
+ * instants at which it may be lifted: by a fortieth of the time that it stands. */
+#define WALL_RESTLESS_FOR (300 * NS_S)
 #define WALL_MOVED_FOR (5 * NS_S)
 /* A wall that fell to less than a quarter is a brown-out, which ends as it came: so it is tried
  * twice a second, for so long, that good service is back within a second. */
@@ -42,7 +54,11 @@ struct wall {
 	ns_t over_at;    /* more than the limit was at the server, from before the cut */
 	uint32_t deeper; /* than what the server has: the next cut of the series */
 	ns_t moved_at;   /* 0: never met */
-	double tokens;   /* refusals we may cause */
+	double place;  /* what it took, give or take, in the trials that `same` counts */
+	uint32_t same; /* refused there, in a row */
+	uint32_t rested; /* calls sent since the last trial, or cut */
+	ns_t restless_until;
+	double tokens;      /* refusals we may cause */
 	ns_t refused_after; /* how long a refusal takes to reach us */
 	ns_t gap;           /* until the next trial, after it moved */
 };
@@ -50,11 +66,13 @@ struct wall {
 void wall_init(struct wall *w);
 /* A call is sent. */
 void wall_sent(struct wall *w);
+/* Why so many were at the server. */
+enum wall_cause { WALL_UNASKED, WALL_BY_GROWTH, WALL_BY_TRIAL };
 /* The level'th call, sent then, was refused, and no call is known to be taken above that. */
 struct wall_refusal {
 	ns_t sent_at;
 	uint32_t level;
-	bool asked; /* by growth or a trial of ours */
+	enum wall_cause cause;
 };
 /* The limit from now on, of one that stands at `stand`: no more than that. */
 double wall_cut(
@@ -65,7 +83,9 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 void wall_passed(struct wall *w, double level);
 /* It came down by much, and not long ago: so it may soon be back. */
 bool wall_may_return(const struct wall *w, double stand, ns_t now);
-/* How long until the next trial. */
+/* It is still where several trials found it, and has not moved for long. */
+bool wall_stands(const struct wall *w, ns_t now);
+/* A trial was refused, or the limit was cut: how long until the next trial. */
 ns_t wall_wait(struct wall *w, double stand, ns_t now);
 /* A trial may be refused. */
 bool wall_may_try(const struct wall *w, double stand, ns_t now);

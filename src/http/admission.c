@@ -309,6 +309,9 @@ static struct gate_call meets(
 	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
 	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));
 	uint32_t kept = caller_kept_from(&u->admission.callers, c, now);
+	if (room <
+		n + kept) /* what is idle on other threads comes as soon as it is asked for */
+		room = upstream_room(u, seat_idle_elsewhere(u));
 	struct gate_call asked = {
 		.budget = left,
 		.left = left,
@@ -319,18 +322,14 @@ static struct gate_call meets(
 		.doubles_in = u->tuner_doubles_in,
 	};
 	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
+	if (!asked.waits)
+		return asked;
 	asked.ahead += n - 1;
+	asked.elsewhere = slots_elsewhere(u);
 	if (n == 1 && caller_pours(&u->admission.callers, c, now))
 		asked.share = 0;
 	else if (kept && !asked.room)
 		asked.share = share_held(u, c);
-	if (!asked.waits)
-		return asked;
-	asked.elsewhere = slots_elsewhere(u);
-	/* They come as soon as they are asked for; beside several callers they are in it already. */
-	if (upstream_is_conn_unit(u) && !admission_has_several(u))
-		room += seat_idle_elsewhere(u);
-	asked.room = room > kept ? room - kept : 0;
 	return asked;
 }
 

@@ -117,8 +117,15 @@ bool sconn_begin(struct sconn *c, uint16_t status, struct slice reason, struct w
 	CHECK(c->state == SCONN_BUSY && !c->out.head_done);
 	if (!outbound_head(&c->out, sconn_worker(c), w))
 		return false;
+	c->upgrade_said = false;
 	h1_put_status_line(w, status, reason);
 	return true;
+}
+
+void sconn_put_upgrade(struct sconn *c, struct wire *w, struct slice protocols)
+{
+	h1_put_field(w, SLICE("Upgrade"), protocols);
+	c->upgrade_said = true;
 }
 
 /* The status the wire's line was begun with: "HTTP/1.1 200 ..." */
@@ -176,6 +183,25 @@ static void sconn_put_own_fields(struct sconn *c, struct wire *w)
 		h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
 }
 
+/* What becomes of the connection, in one field: some clients look at the first alone. */
+static void sconn_put_connection(const struct sconn *c, struct wire *w)
+{
+	const struct slice upgrade = c->upgrade_said ? SLICE("upgrade") : SLICE_NONE;
+	struct slice life = SLICE_NONE;
+	if (c->closing)
+		life = SLICE("close");
+	else if (c->head->minor == 0)
+		life = SLICE("keep-alive");
+	if (life.len + upgrade.len == 0)
+		return;
+	WIRE_LIT(w, "Connection: ");
+	wire_put_slice(w, life);
+	if (life.len && upgrade.len)
+		WIRE_LIT(w, ", ");
+	wire_put_slice(w, upgrade);
+	WIRE_LIT(w, "\r\n");
+}
+
 bool sconn_head_end(
 	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length)
 {
@@ -189,10 +215,7 @@ bool sconn_head_end(
 	if (sconn_is_refused_tunnel(c) || sconn_is_last(c))
 		c->closing = true;
 	sconn_put_own_fields(c, w);
-	if (c->closing)
-		h1_put_field(w, SLICE("Connection"), SLICE("close"));
-	else if (c->head->minor == 0)
-		h1_put_field(w, SLICE("Connection"), SLICE("keep-alive"));
+	sconn_put_connection(c, w);
 	if (said != H1_BODY_NONE && said != H1_BODY_CLOSE)
 		h1_put_framing(w, said, length);
 	h1_put_end(w);

@@ -1,29 +1,26 @@
 #include "http/books.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include "base/joint.h"
 
 struct books {
-	pthread_mutex_t lock; /* over accounts */
-	_Atomic uint32_t refs;
+	struct joint joint; /* its lock is over accounts */
 	struct accounts accounts;
 };
 
 static void lock(struct accounts *a)
 {
-	CHECK(pthread_mutex_lock(&CONTAINER_OF(a, struct books, accounts)->lock) == 0);
+	joint_lock(&CONTAINER_OF(a, struct books, accounts)->joint);
 }
 
 static void unlock(struct accounts *a)
 {
-	CHECK(pthread_mutex_unlock(&CONTAINER_OF(a, struct books, accounts)->lock) == 0);
+	joint_unlock(&CONTAINER_OF(a, struct books, accounts)->joint);
 }
 
 struct books *books_new(void)
 {
 	struct books *b = mem_zalloc(sizeof(*b));
-	CHECK(pthread_mutex_init(&b->lock, NULL) == 0);
-	b->refs = 1;
+	joint_init(&b->joint);
 	accounts_init(&b->accounts);
 	b->accounts.lock = lock;
 	b->accounts.unlock = unlock;
@@ -32,17 +29,16 @@ struct books *books_new(void)
 
 void books_ref(struct books *b)
 {
-	b->refs++;
+	joint_ref(&b->joint);
 }
 
 void books_unref(struct books **bp)
 {
 	struct books *b = *bp;
 	*bp = NULL;
-	if (!b || --b->refs > 0)
+	if (!b || !joint_unref(&b->joint))
 		return;
 	accounts_fini(&b->accounts);
-	pthread_mutex_destroy(&b->lock);
 	mem_free(b);
 }
 

@@ -3,37 +3,34 @@
 struct brake *brake_new(void)
 {
 	struct brake *b = mem_zalloc(sizeof(*b));
-	CHECK(pthread_mutex_init(&b->lock, NULL) == 0);
-	b->refs = 1;
+	joint_init(&b->joint);
 	pause_init(&b->pause);
 	return b;
 }
 
 void brake_ref(struct brake *b)
 {
-	b->refs++;
+	joint_ref(&b->joint);
 }
 
 void brake_unref(struct brake **bp)
 {
 	struct brake *b = *bp;
 	*bp = NULL;
-	if (!b || --b->refs > 0)
-		return;
-	pthread_mutex_destroy(&b->lock);
-	mem_free(b);
+	if (b && joint_unref(&b->joint))
+		mem_free(b);
 }
 
 static struct pause *lock(struct brake *b)
 {
-	CHECK(pthread_mutex_lock(&b->lock) == 0);
+	joint_lock(&b->joint);
 	return &b->pause;
 }
 
 static void unlock(struct brake *b)
 {
 	b->on = b->pause.state != PAUSE_OPEN;
-	CHECK(pthread_mutex_unlock(&b->lock) == 0);
+	joint_unlock(&b->joint);
 }
 
 void brake_ask(struct brake *b, const struct brake_plea *plea, ns_t most,

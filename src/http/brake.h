@@ -9,9 +9,9 @@
 #ifndef WEIR_HTTP_BRAKE_H
 #define WEIR_HTTP_BRAKE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/joint.h"
 #include "base/json.h"
 #include "flow/pause_keys.h"
 #include "proto/retry_after.h"
@@ -23,9 +23,8 @@ struct brake_plea {
 	ns_t in;                /* as it says */
 };
 
-struct brake {                /* its own */
-	pthread_mutex_t lock; /* over pause, plea and keys */
-	_Atomic uint32_t refs;
+struct brake {              /* its own */
+	struct joint joint; /* its lock is over pause, plea and keys */
 	_Atomic bool on;
 	_Atomic ns_t keyed_until; /* no caller has to wait from then on */
 	struct pause pause;

@@ -1,13 +1,16 @@
 /* What the app calls on its call. */
 #include "http/upstream_internal.h"
 
-/* Another attempt of a call that failed will probably fail, too: it shows nothing new. */
+/* Another attempt of a call that failed will probably fail, too: it shows nothing new. That we stop
+ * says nothing of the server, which others may go on to use. */
 static enum limit_end limit_end_of(const struct call *c, enum err why)
 {
-	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
+	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE || c->cut;
 	bool heard = c->heard || c->first_byte_at, is_first = !c->again && !c->replayed;
 	if (why == ERR_OK && c->status < 500)
 		return LIMIT_ANSWERED;
+	if (why == ERR_STOPPING)
+		return c->sent_at ? LIMIT_LEFT : LIMIT_UNSENT;
 	if (gone && !c->reused && is_first && !heard)
 		return LIMIT_CUT_OFF;
 	return LIMIT_FAILED;

@@ -1,8 +1,8 @@
 #include "http/internal.h"
 #include "http/upstream_internal.h"
 
-/* Longer than a round trip after the connection is there: a busy server's way to its refusal. One
- * call in 220 waits so (flow/wall.h), and each new connection while the limit grows. */
+/* Longer than a round trip after the connection is there: a busy server's way to its refusal. At
+ * most one call in 220 waits so (flow/wall.h), and each new connection while the limit grows. */
 #define CCONN_HESITATES_FOR (5 * NS_MS)
 /* How long the server may take to close after an answer that said so. */
 #define CCONN_PARTING_FOR NS_S

@@ -276,6 +276,8 @@ void attempt_failed(struct cconn *cc, enum err why)
 	}
 	struct call *call = cconn_detach(cc);
 	cconn_keep_detail(cc, call);
+	if (call && cc->conn.cut)
+		tune_cut(call, cc->conn.shaking_at);
 	upstream_slot_call_over(u, cc);
 	cconn_break(cc); /* TLS has failed: no TIME_WAIT for each try */
 	if (call)

@@ -3,30 +3,27 @@
 struct hangups *hangups_new(uint64_t seed)
 {
 	struct hangups *h = mem_zalloc(sizeof(*h));
-	CHECK(pthread_mutex_init(&h->lock, NULL) == 0);
-	h->refs = 1;
+	joint_init(&h->joint);
 	hangup_init(&h->hangup, seed);
 	return h;
 }
 
 void hangups_ref(struct hangups *h)
 {
-	h->refs++;
+	joint_ref(&h->joint);
 }
 
 void hangups_unref(struct hangups **hp)
 {
 	struct hangups *h = *hp;
 	*hp = NULL;
-	if (!h || --h->refs > 0)
-		return;
-	pthread_mutex_destroy(&h->lock);
-	mem_free(h);
+	if (h && joint_unref(&h->joint))
+		mem_free(h);
 }
 
 static struct hangup *lock(struct hangups *h)
 {
-	CHECK(pthread_mutex_lock(&h->lock) == 0);
+	joint_lock(&h->joint);
 	return &h->hangup;
 }
 
@@ -37,7 +34,7 @@ static void unlock(struct hangups *h)
 	h->owes = h->hangup.owed > 0;
 	h->longest = h->hangup.longest.lately;
 	h->longest_until = ns_add(h->hangup.longest.since, LONGEST_FOR);
-	CHECK(pthread_mutex_unlock(&h->lock) == 0);
+	joint_unlock(&h->joint);
 }
 
 enum hangup_arm hangups_ask(struct hangups *h, uint32_t limit, ns_t until, ns_t now)

@@ -11,14 +11,13 @@
 #ifndef WEIR_HTTP_HANGUPS_H
 #define WEIR_HTTP_HANGUPS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/joint.h"
 #include "flow/hangup.h"
 
-struct hangups {              /* its own */
-	pthread_mutex_t lock; /* over hangup */
-	_Atomic uint32_t refs;
+struct hangups {            /* its own */
+	struct joint joint; /* its lock is over hangup */
 	/* What stands in it, for who looks without the lock. */
 	_Atomic bool frees, doubts, owes;
 	_Atomic ns_t longest, longest_until;

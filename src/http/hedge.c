@@ -149,7 +149,7 @@ void hedge_go_on(struct call *c, struct upstream *u, enum err why)
 	const struct health_end end = health_end_of(u, c, why);
 	u->stats.failed++;
 	admission_call_over(u, c, false);
-	tune_ended(u, &c->mark, LIMIT_FAILED);
+	tune_ended(u, &c->mark, why == ERR_STOPPING ? LIMIT_LEFT : LIMIT_FAILED);
 	hold_call_over(u, c);
 	health_note_end(u, &end, false);
 	take_over(c->hedge, why);

@@ -163,6 +163,9 @@ void sconn_interim(struct sconn *c, struct wire *w);
  */
 MUST_USE bool sconn_head_end(
 	struct sconn *c, struct wire *w, enum h1_body framing, uint64_t length);
+/* Before sconn_head_end, with 426: the protocols that it asks for, in Upgrade; Connection will
+ * name it (RFC 9110 7.8, 15.5.22). */
+void sconn_put_upgrade(struct sconn *c, struct wire *w, struct slice protocols);
 /*
  * In place of sconn_head_end: 101 to a request with head.upgrade, or 2xx to CONNECT; neither
  * has a body. `protocol` is what 101 switches to (its Upgrade field; the engine puts that and

@@ -61,6 +61,7 @@ struct sconn {
 	bool body_paused;  /* on_body took only a part */
 	bool continue_due; /* Expect: 100-continue, not answered yet */
 	bool closing;      /* no further request on this connection */
+	bool upgrade_said; /* the answer being begun has an Upgrade field */
 	bool blocked;      /* sconn_data took only a part: on_drain is owed */
 	bool broken; /* the client's socket failed or hung up: nothing more can be sent */
 	bool hung_up; /* seen, and the app chose to ignore it */

@@ -100,6 +100,12 @@ void tune_opened(struct upstream *u, struct call *call)
 		tuner_opened(u->tuner, worker_now(u->worker), &call->mark);
 }
 
+void tune_cut(struct call *call, ns_t since)
+{
+	call->cut = true;
+	call->mark.opened_at = since;
+}
+
 void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
 {
 	if (!u->tuner || !mark->sent_at)

@@ -1,13 +1,10 @@
 #include "http/tuner.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
+#include "base/joint.h"
 #include "flow/cutoff.h"
 
 struct tuner {
-	pthread_mutex_t lock; /* over limit, cutoff and stall */
-	_Atomic uint32_t refs;
+	struct joint joint; /* its lock is over limit, cutoff and stall */
 	/* What stands in `stall`, and stalled.count, for who looks without the lock. */
 	_Atomic ns_t stalls_due;
 	_Atomic uint32_t stalled_count;
@@ -20,8 +17,7 @@ struct tuner {
 struct tuner *tuner_new(uint32_t max, ns_t now)
 {
 	struct tuner *t = mem_zalloc(sizeof(*t));
-	CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
-	t->refs = 1;
+	joint_init(&t->joint);
 	limit_init(&t->limit, max, now);
 	stall_init(&t->stall);
 	t->stalls_due = t->stall.due;
@@ -30,66 +26,53 @@ struct tuner *tuner_new(uint32_t max, ns_t now)
 
 void tuner_ref(struct tuner *t)
 {
-	t->refs++;
+	joint_ref(&t->joint);
 }
 
 void tuner_unref(struct tuner **tp)
 {
 	struct tuner *t = *tp;
 	*tp = NULL;
-	if (!t || --t->refs > 0)
-		return;
-	pthread_mutex_destroy(&t->lock);
-	mem_free(t);
-}
-
-static void lock(struct tuner *t)
-{
-	CHECK(pthread_mutex_lock(&t->lock) == 0);
-}
-
-static void unlock(struct tuner *t)
-{
-	atomic_store_explicit(&t->stalls_due, t->stall.due, memory_order_relaxed);
-	CHECK(pthread_mutex_unlock(&t->lock) == 0);
+	if (t && joint_unref(&t->joint))
+		mem_free(t);
 }
 
 void tuner_set_max(struct tuner *t, uint32_t max)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	limit_set_max(&t->limit, max);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
 	ns_t *doubles_in)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
 	*next = limit_next(&t->limit);
 	*doubles_in = limit_doubles_in(&t->limit);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return limit;
 }
 
 ns_t tuner_doubles_in(struct tuner *t)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	ns_t doubles_in = limit_doubles_in(&t->limit);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return doubles_in;
 }
 
 uint32_t tuner_sent(
 	struct tuner *t, ns_t now, const struct tuner_call *call, struct limit_mark *mark)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	limit_sent(&t->limit, now, call->level, call->waiting, mark);
 	mark->opened_at = 0;
 	if (call->proven)
 		stall_note_beside(&t->stall, now, &mark->stall);
 	uint32_t limit = t->limit.now;
-	unlock(t);
+	joint_unlock(&t->joint);
 	return limit;
 }
 
@@ -97,9 +80,9 @@ void tuner_opened(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
 	const struct cutoff_call call = { now, mark->level };
 	mark->opened_at = now;
-	lock(t);
+	joint_lock(&t->joint);
 	cutoff_note_opened(&t->cutoff, &call);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 static enum limit_end tell_cutoff(
@@ -121,35 +104,41 @@ static enum limit_end tell_cutoff(
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	stall_note_ended(&t->stall, now, &mark->stall, how == LIMIT_ANSWERED);
 	limit_ended(&t->limit, now, mark, tell_cutoff(&t->cutoff, now, mark, how));
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 /* --- connections that stall --- */
 
+static void publish_due(struct tuner *t)
+{
+	atomic_store_explicit(&t->stalls_due, t->stall.due, memory_order_relaxed);
+}
+
 void tuner_asked(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	bool trial = mark->tries && limit_is_stalled(&t->limit);
 	stall_note_asked(&t->stall, now, trial, &mark->stall);
-	unlock(t);
+	publish_due(t);
+	joint_unlock(&t->joint);
 }
 
 void tuner_heard(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	stall_note_heard(&t->stall, now, &mark->stall);
 	limit_heard(&t->limit, now, mark->stall.trial, t->stall.proven);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 void tuner_closed(struct tuner *t)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	stall_note_closed(&t->stall);
-	unlock(t);
+	joint_unlock(&t->joint);
 }
 
 ns_t tuner_stalls_due(const struct tuner *t)
@@ -172,23 +161,24 @@ static void note_stalled(struct tuner_stalled *s, const struct stall_verdict *v)
 
 bool tuner_stalls(struct tuner *t, ns_t now, struct stall_verdict *v)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	bool stalls = now >= t->stall.due && stall_judge(&t->stall, now, v);
+	publish_due(t);
 	if (stalls) {
 		limit_stalled(&t->limit, now, v->trial, v->took);
 		note_stalled(&t->stalled, v);
 		atomic_store_explicit(
 			&t->stalled_count, t->stalled.count, memory_order_relaxed);
 	}
-	unlock(t);
+	joint_unlock(&t->joint);
 	return stalls;
 }
 
 struct tuner_stalled tuner_stalled(struct tuner *t)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	struct tuner_stalled stalled = t->stalled;
-	unlock(t);
+	joint_unlock(&t->joint);
 	return stalled;
 }
 
@@ -199,9 +189,9 @@ uint32_t tuner_stalled_count(const struct tuner *t)
 
 bool tuner_is_cut(struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	bool cut = limit_is_cut(&t->limit, now);
-	unlock(t);
+	joint_unlock(&t->joint);
 	return cut;
 }
 
@@ -213,10 +203,10 @@ static ns_t held_for(const struct limit *l, ns_t now)
 
 struct tuner_view tuner_view(struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now),
 		(uint32_t)t->limit.stand, t->stalled };
-	unlock(t);
+	joint_unlock(&t->joint);
 	return v;
 }
 
@@ -244,10 +234,10 @@ static void stalled_json(struct json *j, const struct tuner_stalled *s)
 
 void tuner_json(struct json *j, const char *key, struct tuner *t, ns_t now)
 {
-	lock(t);
+	joint_lock(&t->joint);
 	struct limit l = t->limit;
 	struct tuner_stalled stalled = t->stalled;
-	unlock(t);
+	joint_unlock(&t->joint);
 	json_object(j, key);
 	json_cstr(j, "state", limit_state_label(limit_state(&l)));
 	json_cstr(j, "because", limit_because(&l));

@@ -218,7 +218,7 @@ static void on_timer(struct timer *t)
 static void call_prepare(struct call *c, ns_t now)
 {
 	c->state = CALL_QUEUED;
-	c->answered = c->reused = c->heard = c->told_to_wait = false;
+	c->answered = c->reused = c->heard = c->cut = c->told_to_wait = false;
 	c->status = 0;
 	c->detail = SLICE_NONE;
 	c->batch = NULL;
@@ -242,17 +242,20 @@ static uint64_t too_many(struct upstream *u, struct caller *caller, uint32_t n)
 /* Who floods the queue makes room for others, or keeps his own: he is told at the end of the turn. */
 static bool make_room(struct upstream *u, struct caller *caller, uint32_t n)
 {
-	uint64_t over = too_many(u, caller, n);
-	if (over && queue_could_push_out(&u->queue, caller) < over)
+	uint64_t over = too_many(u, caller, n), freed = 0;
+	if (!over)
+		return true;
+	if (queue_could_push_out(&u->queue, caller) < over)
 		return false;
-	for (uint64_t freed = 0; freed < over;) {
+	do {
 		struct ticket *out = queue_push_out(
 			&u->queue, caller, worker_now(u->worker));
 		CHECK(out); /* as it could */
 		freed += out->need;
 		TICKET_BATCH(out)->why = ERR_QUEUE_FULL;
 		list_push_back(&u->pushed_out, &out->node);
-	}
+		/* what is past the bound already, another thread may be pushing out at once */
+	} while (freed < over && too_many(u, caller, n) > 0);
 	return true;
 }
 

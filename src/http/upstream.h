@@ -226,6 +226,7 @@ struct call {
 	bool lone;     /* submitted alone */
 	bool admitted; /* had a slot once: what it gets from then on is more of the same */
 	bool heard;    /* a part of a head had come as it failed */
+	bool cut;      /* the server ended its connection in the TLS handshake */
 	bool told_to_wait; /* its answer, an error, had Retry-After */
 	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
 	uint8_t again;              /* times call_again was GO, to be sent in a while */

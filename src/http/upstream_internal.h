@@ -163,6 +163,8 @@ void tune_hear(struct upstream *u);
 void tune_granted(struct upstream *u, struct call *call, bool proven);
 /* A new connection is there, which was made for calls that wait: this one gets it. */
 void tune_opened(struct upstream *u, struct call *call);
+/* The server ended its connection in the TLS handshake, which began then. */
+void tune_cut(struct call *call, ns_t since);
 /* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */
 uint32_t tune_surplus(const struct upstream *u);

@@ -1,48 +1,36 @@
 #include "http/vitals.h"
 
+#include "base/joint.h"
 #include "base/rng.h"
 
 struct vitals {
-	pthread_mutex_t lock;
-	_Atomic uint32_t refs;
+	struct joint joint;
 	_Atomic uint64_t changes;
-	struct list all; /* struct vital; under the lock, as is what follows */
+	struct list all; /* struct vital; under its lock, as is what follows */
 	uint64_t draws;
 };
 
 struct vitals *vitals_new(void)
 {
 	struct vitals *all = mem_zalloc(sizeof(*all));
-	CHECK(pthread_mutex_init(&all->lock, NULL) == 0);
-	all->refs = 1;
+	joint_init(&all->joint);
 	list_init(&all->all);
 	return all;
 }
 
 void vitals_ref(struct vitals *all)
 {
-	all->refs++;
+	joint_ref(&all->joint);
 }
 
 void vitals_unref(struct vitals **handle)
 {
 	struct vitals *all = *handle;
 	*handle = NULL;
-	if (!all || --all->refs > 0)
+	if (!all || !joint_unref(&all->joint))
 		return;
 	CHECK(all->all.len == 0);
-	pthread_mutex_destroy(&all->lock);
 	mem_free(all);
-}
-
-static void lock(struct vitals *all)
-{
-	CHECK(pthread_mutex_lock(&all->lock) == 0);
-}
-
-static void unlock(struct vitals *all)
-{
-	CHECK(pthread_mutex_unlock(&all->lock) == 0);
 }
 
 /* --- whose they are --- */
@@ -74,7 +62,7 @@ static void publish(struct vitals *all, struct vital *v, bool changed)
 struct vital *vitals_take(
 	struct vitals *all, const struct addr *addr, struct slice host, ns_t now)
 {
-	lock(all);
+	joint_lock(&all->joint);
 	struct vital *v = find(all, addr, host);
 	if (!v) {
 		v = mem_zalloc(sizeof(*v));
@@ -86,7 +74,7 @@ struct vital *vitals_take(
 		list_push_back(&all->all, &v->node);
 	}
 	v->holders++;
-	unlock(all);
+	joint_unlock(&all->joint);
 	return v;
 }
 
@@ -94,13 +82,13 @@ void vitals_give(struct vitals *all, struct vital **handle)
 {
 	struct vital *v = *handle;
 	*handle = NULL;
-	lock(all);
+	joint_lock(&all->joint);
 	if (--v->holders == 0) {
 		list_remove(&all->all, &v->node);
 		text_fini(&v->host);
 		mem_free(v);
 	}
-	unlock(all);
+	joint_unlock(&all->joint);
 }
 
 /* --- verdicts --- */
@@ -115,32 +103,32 @@ static double draw(struct vitals *all, ns_t now)
 bool vitals_note(struct vitals *all, struct vital *v, const struct health_set *set,
 	enum health_sign sign, ns_t sent_at, ns_t now)
 {
-	lock(all);
+	joint_lock(&all->joint);
 	bool changed = health_note(set, &v->health, sign, sent_at, draw(all, now), now);
 	if (changed)
 		publish(all, v, true);
-	unlock(all);
+	joint_unlock(&all->joint);
 	return changed;
 }
 
 void vitals_ask(struct vitals *all, struct vital *v, ns_t until, ns_t now)
 {
-	lock(all);
+	joint_lock(&all->joint);
 	health_ask(&v->health, until, now);
 	publish(all, v, true);
-	unlock(all);
+	joint_unlock(&all->joint);
 }
 
 void vitals_try(struct vitals *all, struct vital *v, ns_t now)
 {
 	if (LIKELY(vital_state(v) == HEALTH_IN))
 		return;
-	lock(all);
+	joint_lock(&all->joint);
 	if (v->health.state == HEALTH_OUT || health_is_due(&v->health, now)) {
 		health_try(&v->health, now);
 		publish(all, v, true);
 	}
-	unlock(all);
+	joint_unlock(&all->joint);
 }
 
 uint64_t vitals_changes(const struct vitals *all)
@@ -162,9 +150,9 @@ struct health vital_verdict(const struct vital *v)
 
 struct health vital_view(struct vitals *all, const struct vital *v)
 {
-	lock(all);
+	joint_lock(&all->joint);
 	struct health view = v->health;
-	unlock(all);
+	joint_unlock(&all->joint);
 	return view;
 }
 

@@ -17,7 +17,6 @@
 #ifndef WEIR_HTTP_VITALS_H
 #define WEIR_HTTP_VITALS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/list.h"

@@ -204,6 +204,15 @@ static void add_figures(struct text *t, const struct judge *j)
 	}
 }
 
+/* Counts as they stand in the sentence before it. */
+static void add_side(struct text *t, double value)
+{
+	if (value >= 0 && value < 1e15 && value == floor(value))
+		text_add_count(t, (uint64_t)value);
+	else
+		text_addf(t, "%.6g", value);
+}
+
 static char *sentence(const struct judge *j, const struct expect_verdict *v)
 {
 	struct text t;
@@ -213,7 +222,10 @@ static char *sentence(const struct judge *j, const struct expect_verdict *v)
 		text_addf(&t, "%s%s=%s", i ? ", " : " at ", v->point.v[i].name,
 			v->point.v[i].value);
 	if (v->outcome == EXPECT_FAILED && !isnan(v->right)) {
-		text_addf(&t, ": %.6g against %.6g", v->left, v->right);
+		text_add(&t, ": ");
+		add_side(&t, v->left);
+		text_add(&t, " against ");
+		add_side(&t, v->right);
 		if (j->e->left.power)
 			text_add(&t, j->e->left.power > 0 ? " s" : " a second");
 	}

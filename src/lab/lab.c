@@ -159,7 +159,8 @@ static int new_main(const char *file)
 	}
 	FILE *f = fopen(file, "wxe");
 	if (!f) {
-		problem_set(&p, "%s: %s", file, strerror(errno));
+		problem_set(&p, "%s: %s%s", file, strerror(errno),
+			errno == EEXIST ? ": it is kept; write another name" : "");
 		return complain(&p, EXIT_FAILURE);
 	}
 	bool ok = fputs(lab_embed_new, f) >= 0;
@@ -244,9 +245,20 @@ static int run_main(struct lab_session *s)
 	struct problem p = { "" };
 	if (!lab_session_check(s, &p))
 		return complain(&p, EXIT_MISUSE);
-	if (!check_out(s->options->out, &p) || !raise_files(s, &p))
+	if (!lab_session_can_run(s, &p) || !check_out(s->options->out, &p) ||
+		!raise_files(s, &p))
 		return complain(&p, EXIT_FAILURE);
 	return run_caged(s);
+}
+
+/* 0/s is also what stands there when nothing is said. */
+static bool rate_is_given(const struct lab_options *o)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (options[i].kind == OPT_rate)
+			return o->froms.of[i] == OPT_FROM_ARGV;
+	}
+	return false;
 }
 
 /* Values that would leave nothing to run. */
@@ -256,6 +268,8 @@ static bool check_amounts(const struct lab_options *o, struct problem *p)
 		return problem_set(p, "--scale 0%%: nothing would run");
 	if (o->run_for <= 0)
 		return problem_set(p, "--for 0ms: nothing would run");
+	if (!(o->rate > 0) && rate_is_given(o))
+		return problem_set(p, "--rate 0/s: nothing would run");
 	if (!o->repeat || (o->repeat > 100 && o->repeat != UINT64_MAX))
 		return problem_set(p, "--repeat: between 1 and 100");
 	return true;
@@ -389,5 +403,6 @@ const struct verb lab_verb = {
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct lab_options),
+	.froms_offset = offsetof(struct lab_options, froms),
 	.main = lab_main,
 };

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "flow/refusal.h"
 
 /* How long a program may wait for a processor, the mean of all its turns, before its
  * figures are the machine's: the load's own bound for being late. */
@@ -305,6 +306,7 @@ static uint32_t add_words(
 		w[n++] = *one;
 	else
 		w[i].count += one->count;
+	w[i].server |= one->server;
 	for (; i > 0 && w[i - 1].count < w[i].count; i--) {
 		struct lab_words swap = w[i];
 		w[i] = w[i - 1];
@@ -322,7 +324,7 @@ uint32_t measure_words(
 	const char *array = own ? "words" : "errors";
 	size_t rows = doc ? json_len(doc, array) : 0;
 	for (size_t i = 0; i < rows; i++) {
-		struct lab_words one = { 0, 0, "" };
+		struct lab_words one = { .count = 0 };
 		char path[64];
 		struct slice text;
 		double status;
@@ -336,6 +338,7 @@ uint32_t measure_words(
 		if (!json_get_str(doc, path, &text) || !text.len)
 			continue;
 		copy_words(one.text, sizeof(one.text), text);
+		one.server = own || refusal_is_quoted(text);
 		n = add_words(w, n, &one);
 	}
 	return n;

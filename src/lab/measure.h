@@ -14,7 +14,8 @@ char *measure_invalid(const struct lab_run *r);
 /* A text that the server, or the middleware in its place, answered errors with. */
 struct lab_words {
 	int64_t count;
-	int status; /* 0: unknown */
+	int status;  /* 0: unknown */
+	bool server; /* it is certain whose they are: the server's */
 	char text[256];
 };
 #define LAB_WORDS_MAX 16

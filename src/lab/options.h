@@ -12,6 +12,7 @@ struct lab_options {
 #include "lab/options.def"
 #undef OPT
 #undef GROUP
+	struct opt_froms froms;
 };
 
 #endif

@@ -49,37 +49,77 @@ static void add_setting(struct text *t, const struct lab_act_result *a)
 		text_addf(t, "; medians of %u runs", a->repeat);
 }
 
-/* The most frequent of the words all variants got; false: there were none. */
-static bool best_words(
-	struct lab_words *best, const char **who, const struct lab_act_result *a)
+/* Of all that variants got, the most frequent words: those of the server, and others. */
+struct heard {
+	struct lab_words server, other; /* count 0: none */
+	const char *server_to, *other_by;
+};
+
+static struct heard what_was_heard(const struct lab_act_result *a)
 {
-	best->count = 0;
+	struct heard h = { .server = { .count = 0 } };
 	for (uint32_t i = 0; i < a->n; i++) {
 		struct lab_words w[LAB_WORDS_MAX];
 		uint32_t n = 0;
 		for (uint32_t k = 0; k < a->repeat; k++)
 			n = measure_words(w, n, &a->runs[i * a->repeat + k]);
-		if (!n || w[0].count <= best->count)
-			continue;
-		*best = w[0];
-		*who = a->cases[i]->label;
+		for (uint32_t k = 0; k < n; k++) {
+			struct lab_words *best = w[k].server ? &h.server : &h.other;
+			if (w[k].count <= best->count)
+				continue;
+			*best = w[k];
+			*(w[k].server ? &h.server_to : &h.other_by) = a->cases[i]->label;
+		}
 	}
-	return best->count > 0;
+	return h;
 }
 
+static const struct lab_row *most_refused(const struct lab_act_result *a)
+{
+	const struct lab_row *most = NULL;
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (row_count(&a->rows[i], FIG_refused) >
+			(most ? row_count(most, FIG_refused) : 0))
+			most = &a->rows[i];
+	}
+	return most;
+}
+
+static void add_quote(
+	struct text *t, const char *how, const char *who, const struct lab_words *w)
+{
+	text_add_char(t, '(');
+	if (w->status)
+		text_addf(t, "%d, ", w->status);
+	text_add_count(t, (uint64_t)w->count);
+	text_addf(t, " times %s %s): \"%s\"", how, who, w->text);
+}
+
+/* A middleware may swallow what the server says and answer with a text of its own. */
 static void add_words(struct text *t, const struct lab_act_result *a)
 {
-	struct lab_words w;
-	const char *who = NULL;
-	if (!best_words(&w, &who, a)) {
-		text_add(t, "The server refused nothing and sent no error.");
+	struct heard h = what_was_heard(a);
+	const struct lab_row *refused = most_refused(a);
+	if (h.server.count) {
+		text_add(t, "The server's own words ");
+		add_quote(t, "to", h.server_to, &h.server);
 		return;
 	}
-	text_add(t, "The server's own words (");
-	if (w.status)
-		text_addf(t, "%d, ", w.status);
-	text_add_count(t, (uint64_t)w.count);
-	text_addf(t, " times to %s): \"%s\"", who, w.text);
+	if (refused) {
+		text_add(t, "The server refused ");
+		text_add_count(t, row_count(refused, FIG_refused));
+		text_addf(t, " calls of %s, and its words reached no caller",
+			refused->name);
+	} else {
+		text_addf(t, "The server refused nothing%s",
+			h.other.count ? "" : " and sent no error");
+	}
+	if (h.other.count) {
+		text_add(t, ". What callers were told ");
+		add_quote(t, "by", h.other_by, &h.other);
+	} else {
+		text_add_char(t, '.');
+	}
 }
 
 /* The first note of a case's runs. */

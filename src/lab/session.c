@@ -107,9 +107,16 @@ static const char *lacking(const struct lab_session *s)
 	return lacks;
 }
 
-bool lab_session_check(const struct lab_session *s, struct problem *p)
+static uint32_t session_size(const struct lab_session *s)
 {
 	uint32_t found = 0;
+	for (uint32_t i = 0; i < s->scenario->n_acts; i++)
+		found += cast_size(s, &s->scenario->acts[i]);
+	return found;
+}
+
+bool lab_session_check(const struct lab_session *s, struct problem *p)
+{
 	if (!s->scenario->n_acts)
 		return problem_set(p,
 			"--act: there is no act '%s'; `weir lab show %s` "
@@ -117,20 +124,30 @@ bool lab_session_check(const struct lab_session *s, struct problem *p)
 			s->options->act, s->scenario->name);
 	if (s->options->only && !check_only(s, p))
 		return false;
-	for (uint32_t i = 0; i < s->scenario->n_acts; i++)
-		found += cast_size(s, &s->scenario->acts[i]);
-	const char *lacks = found ? NULL : lacking(s);
-	if (lacks)
-		return problem_set(p,
-			"nothing can run here: `%s` is not installed (apt install %s)",
-			lacks, strcmp(lacks, "go") ? lacks : "golang-go");
-	if (!found)
+	if (!session_size(s) && !lacking(s))
 		return problem_set(p,
 			"--only %s --act %s: nothing is left to run; `weir lab show %s` "
 			"lists what there is",
 			s->options->only ? s->options->only : "(all)", s->options->act,
 			s->scenario->name);
 	return true;
+}
+
+/* Where the package in Debian has another name than the program. */
+static const char *package_of(const char *program)
+{
+	if (!strcmp(program, "go"))
+		return "golang-go";
+	return strcmp(program, "node") ? program : "nodejs";
+}
+
+bool lab_session_can_run(const struct lab_session *s, struct problem *p)
+{
+	const char *lacks = session_size(s) ? NULL : lacking(s);
+	return !lacks ||
+	       problem_set(p,
+		       "nothing can run here: `%s` is not installed (apt install %s)",
+		       lacks, package_of(lacks));
 }
 
 uint64_t lab_session_files(const struct lab_session *s)

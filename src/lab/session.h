@@ -22,6 +22,8 @@ int lab_session_main(void *arg);
 
 /* Before a cage is made: names in --only and --act, and that something is left to run. */
 MUST_USE bool lab_session_check(const struct lab_session *s, struct problem *p);
+/* Then: false and a problem where none of what was asked for is installed. */
+MUST_USE bool lab_session_can_run(const struct lab_session *s, struct problem *p);
 /* Descriptors that the largest program may need. */
 uint64_t lab_session_files(const struct lab_session *s);
 

@@ -75,7 +75,7 @@ static void tell_server(struct text *t, const struct lab_row *r)
 	} else {
 		text_add(t, "nothing");
 		text_add(t, r->f.of[FIG_good] < r->f.of[FIG_started]
-				    ? ": what was full was not the server."
+				    ? ": its slots were not what was short."
 				    : ".");
 	}
 }
@@ -94,9 +94,14 @@ static void tell_fault(struct lab_story *s, const struct lab_row *r)
 	tell(s, &t);
 }
 
-/* "good answers fell from 3,138 to 0" */
+/* "good answers fell from 3,138 to 0", "refusals stayed at 14,932" */
 static void change(struct text *t, const char *what, uint64_t from, uint64_t to)
 {
+	if (from == to) {
+		text_addf(t, "%s stayed at ", what);
+		text_add_count(t, from);
+		return;
+	}
 	double far = (double)(to > from ? to - from : from - to);
 	bool alike = far <= ALIKE * (double)(to > from ? to : from);
 	text_addf(t, "%s %s ", what,
@@ -136,6 +141,22 @@ static void tell_sockets(
 	text_add(t, ".");
 }
 
+/* Two that read alike are told once. */
+static void tell_wait(struct text *t, const struct lab_row *was, const struct lab_row *is)
+{
+	struct text before, after;
+	text_init(&before);
+	text_init(&after);
+	duration(&before, was, FIG_p50);
+	duration(&after, is, FIG_p50);
+	if (slice_eq(text_slice(&before), text_slice(&after)))
+		text_addf(t, "stayed at %s.", after.ptr);
+	else
+		text_addf(t, "went from %s to %s.", before.ptr, after.ptr);
+	text_fini(&before);
+	text_fini(&after);
+}
+
 static void tell_cure(
 	struct lab_story *s, const struct lab_row *r, const struct lab_row *fault)
 {
@@ -143,11 +164,8 @@ static void tell_cure(
 	text_init(&t);
 	text_addf(&t, "%s: against %s ", r->name, fault->name);
 	change_of(&t, "good answers", fault, r, FIG_good);
-	text_add(&t, ", and the median wait went from ");
-	duration(&t, fault, FIG_p50);
-	text_add(&t, " to ");
-	duration(&t, r, FIG_p50);
-	text_add(&t, ".");
+	text_add(&t, ", and the median wait ");
+	tell_wait(&t, fault, r);
 	tell_sockets(&t, fault, r);
 	if (any_has(fault, r, FIG_refused)) {
 		text_add_char(&t, ' ');
@@ -187,9 +205,15 @@ static void tell_weir(struct lab_story *s, const struct lab_row *rows, size_t n,
 	if (next) {
 		uint64_t own = row_count(r, FIG_good), best = row_count(next, FIG_good);
 		text_add(&t, ", ");
-		text_add_count(&t, own < best ? best - own : own - best);
-		text_addf(&t, " %s than with %s, the best of the others",
-			own < best ? "fewer" : "more", next->name);
+		if (own == best)
+			text_add(&t, "as many as");
+		else
+			text_add_count(&t, own < best ? best - own : own - best);
+		text_addf(&t, "%s with %s, the best of the others",
+			own == best  ? ""
+			: own < best ? " fewer than"
+				     : " more than",
+			next->name);
 	}
 	text_add_char(&t, '.');
 	if (!isnan(r->f.of[FIG_slots_peak])) {

@@ -77,7 +77,8 @@ const struct verb load_verb = {
 		"Starts requests when the schedule says so, however slow the answers are (open "
 		"loop), and counts each latency from the intended start, so that a stall counts "
 		"for all who waited in it. URL is http[s]://HOST[:PORT]/PATH or unix:PATH. Says how "
-		"late it was itself, and calls the run invalid when that was too much.",
+		"late it was itself, and calls the run invalid when that was too much, or when "
+		"file descriptors ran out.",
 	.example = "weir load --rate 700/s --for 30s http://127.0.0.1:8080/\n"
 		   "weir load --rate 160/s --arrivals poisson --patience 6s --json "
 		   "http://127.0.0.1:8080/\n"

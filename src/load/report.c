@@ -8,6 +8,13 @@
 
 const char *report_invalid_why(const struct load_result *r)
 {
+	if (r->tally->no_fds)
+		return "requests were never sent, for this process ran out of file descriptors: "
+		       "raise the hard limit (`ulimit -Hn`), or bound the connections with "
+		       "--pool";
+	if (r->tally->no_memory)
+		return "requests were never sent, for the kernel of this machine ran out of "
+		       "memory for sockets";
 	if (hist_quantile(r->tally->lateness, 0.999) <= LOAD_LATENESS_MAX)
 		return NULL;
 	return "requests were started late: p99.9 of the generator's own lateness is over 5 ms, "
@@ -246,8 +253,8 @@ static void add_latency(struct text *t, const struct load_result *r)
 		text_add_char(t, '\n');
 	}
 	text_add(t,
-		"  from the intended start to the end of the answer; uncorrected: from "
-		"the real start\n");
+		"  from the intended start to the answer's end; uncorrected: from the "
+		"real start\n");
 }
 
 static void add_named_count(struct text *t, const char *sep, const char *name, uint64_t n)

@@ -23,7 +23,8 @@ struct load_result {
 	struct tls_counts tls;               /* of an https URL */
 };
 
-/* NULL: the run is valid. Else why it is not, for people. */
+/* NULL: the run is valid. Else why it is not, for people: its figures tell of the generator. That
+ * ports ran out is none of these: it is what a client of such a manner meets. */
 const char *report_invalid_why(const struct load_result *r);
 void load_report_text(struct text *out, const struct load_result *r);
 void load_report_json(struct text *out, const struct load_result *r);

@@ -187,8 +187,11 @@ void tally_failure(struct tally *t, const struct tally_times *times, enum err wh
 	bool refusal = status && refusal_match(status, body) != NULL;
 
 	CHECK(why != ERR_OK);
-	if (!is_warm_up(t, times))
+	if (!is_warm_up(t, times)) {
 		words_add(t->words, why, status, body, refusal ? WORDS_REFUSAL : 0, now);
+		t->no_fds += why == ERR_NO_FDS;
+		t->no_memory += why == ERR_NO_MEMORY;
+	}
 	end_one(t, times, TALLY_FAILED);
 }
 

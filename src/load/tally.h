@@ -37,6 +37,8 @@ struct tally {
 	uint64_t started, good, late, failed;
 	uint64_t open;    /* all of them */
 	uint64_t warming; /* of these, those of the warm-up */
+	uint64_t no_fds,
+		no_memory; /* of the failed: for want of these nothing was sent */
 	uint64_t statuses[TALLY_STATUSES];
 	struct hist *latency, *latency_good, *uncorrected, *lateness;
 	struct words *words;

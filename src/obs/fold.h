@@ -14,7 +14,7 @@
 
 #include "base/slice.h"
 
-/* The next byte of the folded text, from *at on (0 at first); false at its end. */
-MUST_USE bool fold_next(struct slice text, size_t *at, char *out);
+/* Into `out`, which has room for the whole text; how many bytes that are. */
+size_t fold(struct slice text, char *out);
 
 #endif

@@ -36,7 +36,7 @@ static struct slice plain_name(struct slice name, char *buf)
 static bool holds(struct slice s, struct slice word)
 {
 	for (size_t i = 0; i + word.len <= s.len; i++)
-		if (memcmp(s.ptr + i, word.ptr, word.len) == 0)
+		if (s.ptr[i] == word.ptr[0] && memcmp(s.ptr + i, word.ptr, word.len) == 0)
 			return true;
 	return false;
 }

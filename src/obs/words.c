@@ -27,41 +27,27 @@ struct key {
 	enum err kind;
 	uint16_t status;
 	bool coded;
-	struct slice text;
+	/* Two codings of one text need not be the same bytes: nothing of them counts. */
+	struct slice text, folded;
 	uint64_t signature;
 };
 
-/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. Two
- * codings of one text need not be the same bytes: nothing of them counts. */
+/* Into `buf`, of WORDS_TEXT_BYTES. */
+static struct slice folded(struct slice text, char *buf)
+{
+	return (struct slice){ buf, fold(text, buf) };
+}
+
+/* FNV-1a over kind, status and the folded text: looked at before the texts are compared. */
 static uint64_t signature_of(const struct key *k)
 {
 	const uint64_t prime = 0x100000001b3ULL;
-	uint64_t h = 0xcbf29ce484222325ULL;
-	size_t at = 0;
-	char c;
+	uint64_t h = slice_hash(k->folded);
 
 	h = (h ^ (uint64_t)k->kind) * prime;
 	h = (h ^ k->status) * prime;
 	h = (h ^ k->coded) * prime;
-	while (!k->coded && fold_next(k->text, &at, &c))
-		h = (h ^ (unsigned char)c) * prime;
 	return h;
-}
-
-static bool same_folded(struct slice a, struct slice b)
-{
-	size_t i = 0, j = 0;
-	char x = 0, y = 0;
-
-	for (;;) {
-		bool more = fold_next(a, &i, &x);
-		if (more != fold_next(b, &j, &y))
-			return false;
-		if (!more)
-			return true;
-		if (x != y)
-			return false;
-	}
 }
 
 static struct slice entry_text(const struct words_entry *e)
@@ -71,9 +57,11 @@ static struct slice entry_text(const struct words_entry *e)
 
 static bool is_of(const struct words_entry *e, const struct key *k)
 {
+	char buf[WORDS_TEXT_BYTES];
 	return e->signature == k->signature && e->kind == k->kind &&
 	       e->status == k->status && e->coded == k->coded &&
-	       (k->coded || same_folded(entry_text(e), k->text));
+	       (k->coded || slice_eq(entry_text(e), k->text) ||
+		       slice_eq(folded(entry_text(e), buf), k->folded));
 }
 
 static struct words_entry *find_entry(struct words *w, const struct key *k)
@@ -101,6 +89,8 @@ static struct words_entry *evict(struct words *w)
 /* That of the key; a new one begins at `now`, with a count of 0 and no sample. */
 static struct words_entry *take_entry(struct words *w, struct key *k, ns_t now)
 {
+	char buf[WORDS_TEXT_BYTES];
+	k->folded = k->coded ? SLICE_NONE : folded(k->text, buf);
 	k->signature = signature_of(k);
 	struct words_entry *e = find_entry(w, k);
 

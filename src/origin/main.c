@@ -226,8 +226,11 @@ static void say_end(const struct run *run)
 	text_add(&t, "; at most ");
 	add_counted(&t, m->peak, "slot", "slots");
 	text_add(&t, " taken");
-	if (m->over)
-		text_addf(&t, ", %" PRIu64 " times above the limit", m->over);
+	if (m->over) {
+		text_add(&t, ", ");
+		add_counted(&t, m->over, "time", "times");
+		text_add(&t, " above the limit");
+	}
 	fprintf(stderr, "%s\n", t.ptr);
 	text_fini(&t);
 }

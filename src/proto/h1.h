@@ -11,9 +11,11 @@
  * RULES   1. Strict: bare CR or LF, obs-fold, space before colon, empty or illegal field
  *            names, control bytes (but HTAB) in values, any white space but one SP in the
  *            request line, TE with CL, TE in HTTP/1.0, CL lists or differing CLs, any
- *            transfer coding but exactly `chunked`, Host missing (HTTP/1.1), doubled or
- *            malformed, a target outside visible ASCII: refused. Up to 2 empty lines
- *            (CRLF) before a request line are skipped (RFC 9112 2.2).
+ *            transfer coding but `chunked` alone (in any case), Host missing (HTTP/1.1),
+ *            doubled or malformed, a target outside visible ASCII: refused. Up to 2 empty
+ *            lines (CRLF) before a request line are skipped (RFC 9112 2.2).
+ *            In a response up to 16 blanks before a colon are taken away (RFC 9112 5.1), but
+ *            not behind Content-Length, Transfer-Encoding, Connection and Upgrade.
  *         2. The same bytes give the same result however they are split.
  *         3. Never reads at or past in.ptr + in.len.
  */

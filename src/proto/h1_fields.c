@@ -120,6 +120,13 @@ bool h1_field_is_hop(enum h1_field_id id)
 	return hops[id];
 }
 
+bool h1_is_framing(struct slice name)
+{
+	const enum h1_field_id id = h1_field_id_of(name);
+	return id == H1_FIELD_CONTENT_LENGTH || id == H1_FIELD_TRANSFER_ENCODING ||
+	       id == H1_FIELD_CONNECTION || id == H1_FIELD_UPGRADE;
+}
+
 const struct h1_field *h1_field_find(const struct h1_head *head, enum h1_field_id id)
 {
 	if (!(head->seen & h1_bit(id)))

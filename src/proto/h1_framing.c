@@ -20,13 +20,13 @@ static bool read_length(struct slice s, uint64_t *out)
 	return n <= LENGTH_MAX;
 }
 
-/* RFC 9112 7: coding names know no case, but no sender in use writes any other, and what
- * others may read differently is refused. */
+/* RFC 9112 7: coding names know no case. It is written anew as `chunked`, so nobody behind us
+ * can miss it. */
 static bool is_chunked(const struct h1_head *head, uint64_t doubled)
 {
 	const struct h1_field *te = h1_field_find(head, H1_FIELD_TRANSFER_ENCODING);
 	return te && !(doubled & h1_bit(H1_FIELD_TRANSFER_ENCODING)) &&
-	       slice_eq(te->value, SLICE("chunked"));
+	       slice_eq_nocase(te->value, SLICE("chunked"));
 }
 
 /* The rules that requests and responses share; fills body LENGTH, CHUNKED or NONE. */

@@ -61,6 +61,8 @@ MUST_USE bool h1_read_host(struct h1_head *head, uint64_t doubled);
 /* h1_fields.c */
 enum h1_field_id h1_field_id_of(struct slice name);
 bool h1_field_is_hop(enum h1_field_id id);
+/* A message's length or its connection's life hangs on it. */
+bool h1_is_framing(struct slice name);
 
 /* What the Connection fields say (RFC 9110 7.6.1). */
 struct h1_options {

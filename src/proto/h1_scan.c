@@ -8,6 +8,8 @@
 /* RFC 9112 3: a method longer than any we could serve gets 501. The longest registered one
  * has 17 bytes. */
 #define METHOD_MAX 64
+/* Before a response's colon. They are read again with every piece that comes. */
+#define BLANKS_MAX 16
 
 static enum h1_result syntax(struct h1_lex *x)
 {
@@ -160,9 +162,22 @@ static enum h1_result lex_head_end(struct h1_lex *x)
 }
 
 /*
- * RFC 9112 5: field-line = field-name ":" OWS field-value OWS. No space before the colon
- * (5.1), no line that begins with white space (5.2 obs-fold, 2.2), no empty name: all of
- * these are bytes that are no token.
+ * RFC 9112 5.1: white space before the colon is a fault of a request's, but in a response a
+ * proxy takes it away. Not behind a name that frames, which others may have read otherwise. `at`
+ * stays at the end of the name; NULL: a fault; x->end: no colon yet.
+ */
+static const char *find_colon(struct h1_lex *x)
+{
+	const char *p = x->at;
+	if (x->response && h1_is_ows(*p) && !h1_is_framing(between(x->run, p)))
+		while (p < x->end && p - x->at < BLANKS_MAX && h1_is_ows(*p))
+			p++;
+	return p == x->end || *p == ':' ? p : NULL;
+}
+
+/*
+ * RFC 9112 5: field-line = field-name ":" OWS field-value OWS. No line that begins with white
+ * space (5.2 obs-fold, 2.2), no empty name: these are bytes that are no token.
  */
 static enum h1_result lex_name(struct h1_lex *x)
 {
@@ -171,13 +186,16 @@ static enum h1_result lex_name(struct h1_lex *x)
 		return H1_PARTIAL;
 	if (x->at == x->run)
 		return *x->at == '\r' ? lex_head_end(x) : syntax(x);
-	if (*x->at != ':')
+	const char *colon = find_colon(x);
+	if (colon == x->end)
+		return H1_PARTIAL;
+	if (!colon)
 		return syntax(x);
 	if (x->fields == x->fields_max)
 		return h1_fail(x, x->response ? ERR_RES_HEAD_LARGE : ERR_REQ_HEAD_LARGE);
 	struct h1_field *f = &x->head->fields[x->fields];
 	f->name = between(x->run, x->at);
-	enter(x, H1_STEP_VALUE, x->at + 1);
+	enter(x, H1_STEP_VALUE, colon + 1);
 	return H1_DONE;
 }
 

@@ -93,8 +93,11 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add(&body, " more");
 	}
 	bool found_out = r && r->upstream && upstream_tuner(r->upstream);
-	text_addf(&body, " (%s)\nto do: %s\n", err_label(why),
-		explain_advice(why, found_out));
+	text_add(&body, " (");
+	text_add(&body, err_label(why));
+	text_add(&body, ")\nto do: ");
+	text_add(&body, explain_advice(why, found_out));
+	text_add_char(&body, '\n');
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);
 	if (status == 503)

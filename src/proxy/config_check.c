@@ -201,6 +201,8 @@ static void check_process(struct config *c)
 		config_complain(c, option(at, "threads"),
 			" %s: between 1 and %d, or auto for one a CPU", o->threads,
 			PROXY_THREADS_MAX);
+	check_bound(c, at, "client-head-for", o->client_head_for,
+		"every request would be too late");
 	check_bound(c, at, "client-body-for", o->client_body_for,
 		"every body would be refused");
 	check_bound(c, at, "client-write-for", o->client_write_for,
@@ -294,6 +296,8 @@ static void check_upstream(struct config *c, const struct config_upstream *u)
 			"through)");
 	if (o->limit_max == 0 || o->limit_max > LIMIT_MAX)
 		config_complain(c, option(at, "limit-max"), ": between 1 and 1,000,000");
+	check_bound(c, at, "connect-timeout", o->connect_timeout,
+		"every connect would be too late");
 	check_bound(c, at, "first-byte-timeout", o->first_byte_timeout,
 		"every answer would be too late");
 	check_bound(c, at, "idle-timeout", o->idle_timeout, "every answer would be cut");

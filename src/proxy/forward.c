@@ -136,6 +136,7 @@ static void on_call_head(struct call *call, const struct h1_head *head)
 	bool ok = sconn_begin(f->client, head->status, head->reason, &w);
 	if (ok) {
 		proxy_put_answer_fields(&w, f->x.route, head);
+		tunnel_put_required(f, head, &w);
 		if (f->x.route->server_timing)
 			explain_put_fields(&w, f->proxy, &f->x);
 		ok = sconn_head_end(f->client, &w, framing, length);

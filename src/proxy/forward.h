@@ -72,6 +72,8 @@ void forward_drop_held(struct forward *f);
 /* A request that asks for another protocol, as far as it may, goes on as one. Not ERR_OK: it
  * is malformed. */
 MUST_USE enum err tunnel_offer(struct forward *f, const struct h1_head *head);
+/* What a 426 asks for, as far as a tunnel may follow. */
+void tunnel_put_required(struct forward *f, const struct h1_head *head, struct wire *w);
 /* The server's 101: the client gets it, and the exchange is a tunnel. */
 void tunnel_switch(struct forward *f, const struct h1_head *head);
 

@@ -28,6 +28,17 @@ enum err tunnel_offer(struct forward *f, const struct h1_head *head)
 	return ERR_OK;
 }
 
+void tunnel_put_required(struct forward *f, const struct h1_head *head, struct wire *w)
+{
+	char buf[TUNNEL_OFFER_BYTES];
+	struct wire offer;
+	if (LIKELY(head->status != 426) || !head->upgrade)
+		return;
+	wire_init(&offer, buf, sizeof(buf));
+	if (h1_put_offer(&offer, head) && offer.len)
+		sconn_put_upgrade(f->client, w, (struct slice){ offer.ptr, offer.len });
+}
+
 static void tunnel_moved(struct forward *f)
 {
 	f->moved_at = proxy_now(f->proxy);

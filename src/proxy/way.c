@@ -8,7 +8,7 @@
 		BIT(X_FORWARDED_PORT))
 #define ALL_FIELDS (X_FIELDS | BIT(X_FORWARDED) | BIT(X_REAL_IP) | BIT(FORWARDED))
 
-#define HOPS_DIGITS_MAX 18
+#define HOPS_MAX ((uint64_t)1000000000000000000)
 #define ECHO_MAX 12288 /* sconn_answer's bound */
 
 /* --- the way --- */
@@ -257,7 +257,8 @@ static void put_rfc7239(
 	WIRE_LIT(w, "\r\n");
 }
 
-/* RFC 9110 7.6.2: Max-Forwards = 1*DIGIT, once. False: it is not. */
+/* RFC 9110 7.6.2: Max-Forwards = 1*DIGIT, once; more than we can count is as much as we can.
+ * False: it is not. */
 static bool hops_left(const struct h1_head *head, uint64_t *hops)
 {
 	const struct h1_field *first = h1_field_find(head, H1_FIELD_MAX_FORWARDS);
@@ -266,14 +267,16 @@ static bool hops_left(const struct h1_head *head, uint64_t *hops)
 		if (head->fields[i].id == H1_FIELD_MAX_FORWARDS &&
 			&head->fields[i] != first)
 			return false;
-	if (first->value.len == 0 || first->value.len > HOPS_DIGITS_MAX)
+	if (first->value.len == 0)
 		return false;
 	for (size_t i = 0; i < first->value.len; i++) {
 		char c = first->value.ptr[i];
 		if (c < '0' || c > '9')
 			return false;
-		*hops = *hops * 10 + (uint64_t)(c - '0');
+		if (*hops < HOPS_MAX)
+			*hops = *hops * 10 + (uint64_t)(c - '0');
 	}
+	*hops = *hops < HOPS_MAX ? *hops : HOPS_MAX;
 	return true;
 }
 

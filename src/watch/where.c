@@ -30,8 +30,12 @@ static bool cannot_open(
 {
 	*misuse = errno == ENOENT || errno == ENOTDIR;
 	if (!*misuse)
-		return problem_set(p, "cannot open network namespace %s: %s; run as root",
-			path, strerror(errno));
+		return problem_set(p, "cannot open network namespace %s: %s; %s", path,
+			strerror(errno),
+			geteuid()
+				? "run as root"
+				: "root here may not look at that process: go where it may "
+				  "(outside this container), or to its namespace's own path");
 	if (all_digits(given))
 		return problem_set(p, "--netns %s: there is no process %s", given, given);
 	if (strchr(given, '/'))

@@ -71,6 +71,14 @@ def test_a_verb_tells_all_its_options(verb):
     (("load", "--rate"), "--rate needs a value"),
     (("load", "--json=yes"), "takes no value"),
     (("load", "-x"), "-x"),
+    (("load", "--rate", "1/s", "--log", "", "http://127.0.0.1:9/"), "--log: empty: write FILE"),
+    (("proxy", "--upstream-ca="), "--upstream-ca: empty"),
+    (("proxy", "--upstream", "http://127.0.0.1:9", "--limit", "1,000"), "such as 1000"),
+    (("proxy", "--listen", ":0", "--upstream", "http://127.0.0.1:9", "--connect-timeout",
+      "0"), "every connect would be too late"),
+    (("proxy", "--listen", ":0", "--upstream", "http://127.0.0.1:9", "--client-head-for",
+      "0ms"), "every request would be too late"),
+    (("lab", "show", "incident", "--rate", "0/s"), "--rate 0/s: nothing would run"),
 ])
 def test_misuse_is_exit_2_with_a_message(argv, says):
     done = weir(*argv)
@@ -78,6 +86,16 @@ def test_misuse_is_exit_2_with_a_message(argv, says):
     assert done.stdout == ""
     assert says in done.stderr
     assert len(done.stderr.splitlines()) <= 3
+
+
+def test_a_program_that_is_not_installed_is_no_misuse(tmp_path):
+    argv = ("incident", "--act", "1", "--only", "node")
+    done = weir("lab", "run", *argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stderr == \
+        "weir lab: nothing can run here: `node` is not installed (apt install nodejs)\n"
+    done = weir("lab", "show", *argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.returncode == 0 and "node lab/middlewares/node.js" in done.stdout
 
 
 def test_a_full_disk_is_not_success():

@@ -91,7 +91,9 @@ FAULTS = {
     "reason-nul": b"HTTP/1.1 200 O\0K\r\nContent-Length: 2\r\n\r\nok",
     "reason-cr": b"HTTP/1.1 200 O\rK\r\nContent-Length: 2\r\n\r\nok",
     "obs-fold": OK + b"A: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
-    "space-before-colon": OK + b"Content-Length : 2\r\n\r\nok",
+    "space-before-colon-cl": OK + b"Content-Length : 2\r\n\r\nok",
+    "space-before-colon-te": OK + b"Transfer-Encoding : chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "space-before-colon-connection": OK + b"Connection : close\r\nContent-Length: 2\r\n\r\nok",
     "empty-name": OK + b": b\r\nContent-Length: 2\r\n\r\nok",
     "name-illegal": OK + b"A B: c\r\nContent-Length: 2\r\n\r\nok",
     "no-colon": OK + b"Abc\r\nContent-Length: 2\r\n\r\nok",
@@ -107,7 +109,6 @@ FAULTS = {
     "cl-hex": OK + b"Content-Length: 0x2\r\n\r\nok",
     "cl-empty": OK + b"Content-Length:\r\n\r\nok",
     "cl-huge": OK + b"Content-Length: 99999999999999999999\r\n\r\nok",
-    "te-capital": OK + b"Transfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "te-identity": OK + b"Transfer-Encoding: identity\r\n\r\nok",
     "te-gzip": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "te-doubled": OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -248,6 +249,7 @@ def test_a_reset_ends_a_body_without_length_as_broken(bench):
 # ---- what passes --------------------------------------------------------------------------
 
 PASS = {  # answer: status, framing, body
+    "te-capital": (OK + b"Transfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 200, "chunked", b"ok"),
     "length": (OK2, 200, "length", b"ok"),
     "length-zeros": (OK + b"Content-Length: 0002\r\n\r\nok", 200, "length", b"ok"),
     "length-0": (OK + b"Content-Length: 0\r\n\r\n", 200, "length", b""),
@@ -284,6 +286,14 @@ def test_what_passes(name, bench):
             m = c.send(GET).answer()
             assert (m.status, m.framing, m.body) == (status, framing, body)
             assert m.whole and not m.all(b"connection") and m.one(b"date")
+
+
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t" * 8])
+def test_white_space_before_a_colon_is_taken_away(blanks, bench):
+    proxy, _ = bench(says(OK + b"A" + blanks + b": b\r\nC" + blanks + b":d\r\nContent-Length: 2\r\n\r\nok"))
+    with Client(proxy.port, GET) as c:
+        m = c.answer()
+        assert (m.one(b"a"), m.one(b"c"), m.body) == (b"b", b"d", b"ok")
 
 
 @pytest.mark.parametrize("ask, ended_by", [(GET, "chunk"), (GET10, "eof"),

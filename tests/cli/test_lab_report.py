@@ -277,7 +277,9 @@ def test_keys_move_one_cursor_in_all_plots(width, doc, page, browser):
     assert figure_values(browser, 0, "good")["naive"] == f"{within['good']}/s"
     assert figure_values(browser, 0, "p99")["naive"] == duration(within["p99_ms"])
     assert cursors(browser, 1) == []
+    left = min(naive["series"]["middleware.ports_left"])
     slider.send_keys(Keys.ESCAPE)
+    assert figure_values(browser, 0, "middleware-ports-left")["naive"] == f"min {left:,}"
     assert cursors(browser, 0) == []
     assert figure_values(browser, 0, "middleware-out-time_wait")["naive"] == f"max {top:,}"
 

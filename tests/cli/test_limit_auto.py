@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from verbs import WEIR, Verb, ask, eventually, gauges_at_zero, get
+from verbs import WEIR, Verb, ask, calling, eventually, gauges_at_zero, get
 
 
 @contextlib.contextmanager
@@ -20,6 +20,7 @@ def bench(tmp_path, origin, *options):
             "proxy", tmp_path, "--upstream", api.url, "--limit", "auto",
             "--queue-for", "300ms", *options))
         yield api, proxy
+        eventually(lambda: gauges_at_zero(proxy))
 
 
 def learned(proxy):
@@ -28,60 +29,55 @@ def learned(proxy):
 
 
 @contextlib.contextmanager
-def callers(proxy, rate):
-    """Callers who come whatever happens, until the end of the block."""
-    load = subprocess.Popen([WEIR, "load", "--rate", rate, "--for", "120s", proxy.url],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        load.terminate()
-        load.wait()
+def found(tmp_path, origin, rate, state):
+    """Callers who come at that rate have brought the limit to that state, and come still."""
+    with bench(tmp_path, origin) as (api, proxy):
+        assert learned(proxy)[0]["state"] == "search"
+        with calling(proxy, rate):
+            eventually(lambda: learned(proxy)[0]["state"] == state)
+            yield api, proxy
+
+
+def load(proxy, rate, for_):
+    """Its report."""
+    p = subprocess.run([WEIR, "load", "--rate", rate, "--for", for_, "--json", proxy.url],
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                       check=True)
+    return json.loads(p.stdout)
 
 
 def test_a_wall(tmp_path):
     origin = ["--limit", "12", "--latency", "50ms"]
-    with bench(tmp_path, origin) as (_, proxy):
-        assert learned(proxy)[0]["state"] == "search"
-        with callers(proxy, "400/s"):
-            eventually(lambda: learned(proxy)[0]["state"] == "wall")
-            auto, s = learned(proxy)
-            refused = eventually(lambda: (lambda r: r.status == 503 and r)(get(proxy)))
-            e = ask(proxy.admin, f"/explain?id={refused.headers['Weir-Id']}")
-        assert "of a found-out limit of 1" in e["why"] and "the server refused" in e["why"]
-        assert "refused" in e["limits"]["limit_because"] and e["limits"]["limit_for_ms"] > 0
-        assert "raise limit" not in e["do"]
-        assert 10 <= auto["wall"] <= 13 and auto["knee"] is None and auto["shown"] == []
-        assert "refused" in auto["because"] and s["calls"]["refused"] >= 1
-        gauges_at_zero(proxy)
+    with found(tmp_path, origin, "400/s", "wall") as (_, proxy):
+        auto, s = learned(proxy)
+        refused = eventually(lambda: (lambda r: r.status == 503 and r)(get(proxy)))
+        e = ask(proxy.admin, f"/explain?id={refused.headers['Weir-Id']}")
+    assert "of a found-out limit of 1" in e["why"] and "the server refused" in e["why"]
+    assert "refused" in e["limits"]["limit_because"] and e["limits"]["limit_for_ms"] > 0
+    assert "raise limit" not in e["do"]
+    assert 10 <= auto["wall"] <= 13 and auto["knee"] is None and auto["shown"] == []
+    assert "refused" in auto["because"] and s["calls"]["refused"] >= 1
 
 
 def test_a_wall_costs_nobody_his_answer(tmp_path):
     """It is found by being refused: whose call that was goes back to the queue."""
     origin = ["--limit", "12", "--latency", "50ms", "--full", "fasthttp"]
-    with bench(tmp_path, origin) as (api, proxy):
-        p = subprocess.run([WEIR, "load", "--rate", "400/s", "--for", "6s", "--json", proxy.url],
-                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                           timeout=120, check=True)
+    with bench(tmp_path, origin) as (_, proxy):
+        report = load(proxy, "400/s", "6s")
         calls = learned(proxy)[1]["calls"]
         assert calls["refused"] >= 1 and calls["requeued"] == calls["refused"]
-        assert not [e for e in json.loads(p.stdout)["errors"] if e["refusal"]]
+        assert not [e for e in report["errors"] if e["refusal"]]
         assert any(w["refusal"] for w in proxy.status()["words"])
-        gauges_at_zero(proxy)
 
 
 def test_a_wall_that_says_nothing(tmp_path):
     """Who comes above it is reset, as by a call that the server cannot bear."""
     origin = ["--limit", "12", "--latency", "50ms", "--full", "reset"]
-    with bench(tmp_path, origin) as (api, proxy):
-        with callers(proxy, "400/s"):
-            eventually(lambda: learned(proxy)[0]["state"] == "wall")
-            eventually(lambda: api.status()["requests"] > 1000)
-            auto, _ = learned(proxy)
+    with found(tmp_path, origin, "400/s", "wall") as (api, proxy):
+        eventually(lambda: api.status()["requests"] > 1000)
+        auto, _ = learned(proxy)
         assert 10 <= auto["wall"] <= 13 and "refused" in auto["because"]
         assert api.status()["refused"] < 50
-        gauges_at_zero(proxy)
 
 
 def stalls_are_found(proxy, wall):
@@ -123,26 +119,22 @@ def test_a_process_for_each_connection(tmp_path):
 
 def test_a_knee(tmp_path):
     origin = ["--limit", "1000", "--workers", "12", "--latency", "48ms"]
-    with bench(tmp_path, origin) as (_, proxy):
-        with callers(proxy, "390/s"):
-            eventually(lambda: learned(proxy)[0]["state"] == "knee")
-            auto, s = learned(proxy)
-        low, high = auto["shown"]
-        assert 1 <= auto["knee"] < 1000 and auto["wall"] is None
-        assert low["level"] < high["level"] and low["ms"] < high["ms"]
-        assert s["calls"]["refused"] == 0
-        gauges_at_zero(proxy)
+    with found(tmp_path, origin, "390/s", "knee") as (_, proxy):
+        auto, s = learned(proxy)
+    low, high = auto["shown"]
+    assert 1 <= auto["knee"] < 1000 and auto["wall"] is None
+    assert low["level"] < high["level"] and low["ms"] < high["ms"]
+    assert s["calls"]["refused"] == 0
 
 
 def test_a_bound(tmp_path):
     with bench(tmp_path, ["--latency", "50ms"], "--limit-max", "6") as (api, proxy):
-        with callers(proxy, "400/s"):
+        with calling(proxy, "400/s"):
             eventually(lambda: learned(proxy)[1]["limit"] == 6)
             auto = eventually(lambda: (a := learned(proxy)[0])["because"] ==
                               "limit-max is reached" and a)
         assert auto["max"] == 6
         assert proxy.status()["slots"]["peak"] <= 6
-        gauges_at_zero(proxy)
 
 
 @pytest.mark.parametrize("limit", ["{auto, max: 6}", "{ auto: , max: 6 }", "{max: 6, auto}",
@@ -174,9 +166,5 @@ def test_a_gather_above_the_first_limit(tmp_path):
     """The limit begins below what a request needs at once: it grows to it."""
     with bench(tmp_path, ["--latency", "5ms"], "--gather", "9",
                "--queue-for", "30s") as (_, proxy):
-        p = subprocess.run([WEIR, "load", "--rate", "2/s", "--for", "1s", "--json", proxy.url],
-                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                           timeout=120, check=True)
-        assert '"good"' in p.stdout
+        assert load(proxy, "2/s", "1s")["good"] > 0
         assert learned(proxy)[1]["calls"]["answered"] >= 9
-        gauges_at_zero(proxy)

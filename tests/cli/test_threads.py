@@ -18,7 +18,7 @@ import pytest
 from pki import LOCAL, Authority
 from test_config import Api, Callers, Proxy
 from test_pause import Quota
-from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, WEIR, Verb, calling, eventually, gauges_at_zero
 
 THREADS = (2, 4)
 SLOW = "tsan" in os.environ.get("WEIR", "") or "asan" in os.environ.get("WEIR", "")
@@ -254,18 +254,12 @@ def test_what_hanging_up_does_is_found_out_once(tmp_path):
         proxy = stack.enter_context(Verb(
             "proxy", tmp_path, "--upstream", origin.url, "--limit", 20, "--threads", 2, "--timeout",
             "200ms", "--queue-for", "50ms", "--abandon", "auto"))
-        argv = [WEIR, "load", "--rate", "150/s", "--for", "300s", proxy.url]
-        callers = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-        try:
+        with calling(proxy, "150/s"):
             eventually(lambda: proxy.status()["upstreams"][0]["abandon"]["does"] == "auto: hang up",
                        within=90)
             before = proxy.status()["calls"]["hung_up"]
             eventually(lambda: proxy.status()["calls"]["hung_up"] > before + 20, within=60)
             found = proxy.status()["upstreams"][0]["abandon"]
-        finally:
-            callers.terminate()
-            callers.wait()
         eventually(lambda: gauges_at_zero(proxy))
         assert origin.status()["refused"] == 0
     assert "calls hung up on ended within 100 ms" in found["because"] or found["changes"] > 1
@@ -295,18 +289,12 @@ def test_a_flood_over_all_threads_takes_nothing_from_a_modest_caller(tmp_path):
             return statuses
 
         assert asks(10) == [200] * 10
-        argv = [WEIR, "load", "--rate", "600/s", "--for", "300s", "--header", "X-Caller: flood", proxy.url]
-        flood = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL)
-        try:
+        with calling(proxy, "600/s", "--header", "X-Caller: flood"):
             eventually(lambda: proxy.status()["answers"].get("503", 0) > 100)
             assert all(t["clients"] > 1 for t in proxy.status()["threads"])
             began = time.monotonic()
             statuses = asks(100)
             took = time.monotonic() - began
-        finally:
-            flood.terminate()
-            flood.wait()
         assert statuses.count(200) >= 97
         assert took < 100 * patience / 8  # in turn, not at the end of the flood's queue
         modest.close()

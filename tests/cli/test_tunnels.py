@@ -254,8 +254,25 @@ def test_another_answer_is_a_normal_exchange(status, bench):
         for _ in range(3):
             c.got = b""
             m = c.send(ASK).answer()
-            assert m.status == status and m.body == b"no" and not m.all(b"connection")
+            assert m.status == status and m.body == b"no"
+            said = [b"upgrade"] if status == 426 else []  # RFC 9110 15.5.22
+            assert m.all(b"connection") == said
+            assert m.all(b"upgrade") == ([b"websocket"] if said else [])
         assert p.status()["connects"] == 1 and p.status()["tunnels"]["total"] == 0
+
+
+@pytest.mark.parametrize("fields, asked, said", [
+    (b"Upgrade: a/1, h2c\r\nUpgrade: b\r\nConnection: Upgrade\r\n", b"", (b"a/1, b", b"upgrade")),
+    (b"Upgrade: a\r\nConnection: upgrade\r\n", b"Connection: close\r\n", (b"a", b"close, upgrade")),
+    (b"Upgrade: TLS/1.0, HTTP/2.0\r\nConnection: upgrade\r\n", b"", None),
+    (b"Upgrade: a b\r\nConnection: upgrade\r\n", b"", None), (b"Upgrade: a\r\n", b"", None)])
+def test_a_426_says_what_it_asks_for(fields, asked, said, bench):
+    p = bench(lambda peer, n: peer.request() and peer.send(
+        b"HTTP/1.1 426 X\r\n" + fields + b"Content-Length: 0\r\n\r\n"))
+    with Client(p.port, b"GET / HTTP/1.1\r\nHost: h\r\n" + asked + b"\r\n") as c:
+        m = c.answer()
+        assert m.status == 426
+        assert (m.all(b"upgrade"), m.all(b"connection")) == (([said[0]], [said[1]]) if said else ([], []))
 
 
 def test_bytes_behind_a_request_that_is_not_switched_meet_nobody(bench):

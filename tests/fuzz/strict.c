@@ -61,10 +61,18 @@ static bool name_is(const char *p, size_t len, const char *lower)
 
 static bool field_line(const char *p, size_t len, struct strict *s)
 {
-	const char *colon = memchr(p, ':', len);
-	if (!colon || !all_token(p, (size_t)(colon - p)))
+	const char *colon = memchr(p, ':', len), *blank = colon;
+	if (!colon)
 		return false;
-	const size_t name = (size_t)(colon - p);
+	/* A response may have a few blanks there, but not behind what frames it. */
+	while (s->status && blank > p && (blank[-1] == ' ' || blank[-1] == '\t'))
+		blank--;
+	const size_t name = (size_t)(blank - p);
+	if (colon - blank > 16 || !all_token(p, name))
+		return false;
+	if (blank < colon && (name_is(p, name, "content-length") ||
+				     name_is(p, name, "transfer-encoding")))
+		return false;
 	const char *v = colon + 1, *end = p + len;
 	while (v < end && (*v == ' ' || *v == '\t'))
 		v++;
@@ -85,7 +93,7 @@ static bool field_line(const char *p, size_t len, struct strict *s)
 		s->lengths++;
 	} else if (name_is(p, name, "transfer-encoding")) {
 		s->codings++;
-		s->chunked = n == 7 && memcmp(v, "chunked", 7) == 0;
+		s->chunked = name_is(v, n, "chunked");
 	}
 	return true;
 }

@@ -2,15 +2,15 @@
 does not, and says why. Judged by what the server counts: refusals stay 0 all the while."""
 
 import contextlib
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from verbs import WEIR, Verb, eventually, gauges_at_zero
+from verbs import Verb, calling, eventually, gauges_at_zero
 
 SOURCE = Path(__file__).parent / "watching.go"
 LIMIT = 20
+RATE = "150/s"
 OPTIONS = ["--limit", LIMIT, "--latency", "mix(70%: 5ms, 30%: uniform(700ms, 900ms))"]
 
 
@@ -37,19 +37,6 @@ def proxy(folder, upstream, *options):
         yield p
 
 
-@contextlib.contextmanager
-def callers(p):
-    """Callers who come whatever happens, until the end of the block."""
-    load = subprocess.Popen([WEIR, "load", "--rate", "150/s", "--for", "300s", p.url],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        load.terminate()
-        load.wait()
-
-
 def abandon(p):
     return p.status()["upstreams"][0]["abandon"]
 
@@ -59,7 +46,7 @@ def test_a_server_that_watches_is_hung_up_on(kind, tmp_path, request):
     with api(kind, tmp_path, request) as s, proxy(tmp_path, s) as p:
         assert abandon(p)["does"] == "auto: drain"
         assert "no call was hung up on yet" in abandon(p)["because"]
-        with callers(p):
+        with calling(p, RATE):
             eventually(lambda: abandon(p)["does"] == "auto: hang up", within=90)
             found = abandon(p)
             before = p.status()["calls"]["hung_up"]
@@ -75,7 +62,7 @@ def test_a_server_that_watches_is_hung_up_on(kind, tmp_path, request):
 @pytest.mark.parametrize("kind", ["never", "fasthttp"])
 def test_a_server_that_does_not_is_drained(kind, tmp_path, request):
     with api(kind, tmp_path, request) as s, proxy(tmp_path, s) as p:
-        with callers(p):
+        with calling(p, RATE):
             eventually(lambda: "had not ended after 100 ms" in abandon(p)["because"], within=90)
             eventually(lambda: p.status()["calls"]["drained"] > 100, within=90)
         calls = p.status()["calls"]

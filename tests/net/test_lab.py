@@ -376,6 +376,28 @@ def test_own_middleware_stands_in_the_table(place):
     assert yours["time_wait"] == pytest.approx(naive["time_wait"], rel=0.1)
 
 
+SWALLOWS = """
+const http = require('http');
+http.createServer((q, s) => http.get(process.env.UPSTREAM, { agent: false }, r => {
+  s.statusCode = r.statusCode;
+  r.resume().on('end', () => s.end(r.statusCode < 400 ? 'ok' : 'oops'));
+}).on('error', () => { s.statusCode = 502; s.end('oops'); })).listen(process.env.PORT);
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_words_of_a_middleware_are_not_taken_for_the_servers(place):
+    (place / "app.js").write_text(SWALLOWS)
+    done = lab(place, "run", "incident", "--act", "1", "--for", "3s", "--scale", "5%",
+               "--rate", "900/s", "--middleware", f"node {place}/app.js", "--only", "yours",
+               "--quiet")
+    refused = re.search(r"The server refused ([\d,]+) calls of yours, and its words reached no "
+                        r"caller\. What callers were told \(50[23], [\d,]+ times by yours\): "
+                        r'"oops"', done.stdout)
+    assert refused, done.stdout + done.stderr
+    assert "own words" not in done.stdout
+
+
 @pytest.mark.parametrize("command, says", [
     ("echo cannot find app.js >&2; exit 3", ["yours", "exit status 3", "cannot find app.js"]),
     ("no-such-program-here", ["yours", "exit status 127", "no-such-program-here"]),

@@ -98,10 +98,12 @@ static void ended(struct job *j, enum limit_end how)
 {
 	struct model *m = j->m;
 	ns_t took = m->now - j->mark.sent_at;
-	if (how == LIMIT_REFUSED)
+	if (how == LIMIT_REFUSED) {
 		m->count.refused++;
-	else
+		m->open--;
+	} else {
 		m->count.answered++;
+	}
 	if (how == LIMIT_ANSWERED) {
 		m->count.good += m->now <= ns_add(j->came_at, m->deadline);
 		hist_record(m->took, took);
@@ -153,6 +155,10 @@ static void send(struct model *m, struct job *j)
 {
 	list_remove(&m->waiting, &j->wait);
 	m->used++;
+	if (m->used > m->open) {
+		m->open = m->used;
+		m->count.opened++;
+	}
 	m->count.sent++;
 	limit_sent(&m->limit, m->now, m->used, m->waiting.len > 0, &j->mark);
 	job_enter(j, GOES, m->rtt / 2);
@@ -166,6 +172,8 @@ static void pump(struct model *m)
 	uint32_t limit = limit_look(&m->limit, m->now, m->used, m->waiting.len > 0);
 	if (m->grows_by_answer && m->limit.state == LIMIT_SEARCH)
 		m->limit.stand = stand; /* the mutant */
+	if (m->open > limit)
+		m->open = m->used > limit ? m->used : limit;
 	while (m->waiting.len && m->used < limit && m->used < m->limit.now) {
 		send(m, CONTAINER_OF(list_front(&m->waiting), struct job, wait));
 	}

@@ -6,6 +6,7 @@
  *         call that finds none is refused at once. It has `workers` (0: one for each slot);
  *         who finds none waits, first in first out. Callers come as a Poisson process, wait
  *         at most `queue_for`, and leave `deadline` after they came; their calls run on.
+ *         A call goes on a connection of its own, kept until it is refused or the limit falls.
  *         What is public may be changed between two model_run.
  * RULES   1. A run is a function of its seed.
  */
@@ -19,6 +20,7 @@
 
 struct model_count {
 	uint64_t came, left, sent, refused, answered, good;
+	uint64_t opened; /* connections */
 };
 
 struct model {
@@ -38,6 +40,7 @@ struct model {
 	struct model_count count;
 	struct hist *took; /* by the server and the way, all calls that were answered */
 	uint32_t used;     /* as we count */
+	uint32_t open;     /* connections */
 	uint32_t held;     /* as the server counts: ours; others */
 	uint32_t others;
 	uint32_t held_peak;

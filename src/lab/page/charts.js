@@ -23,9 +23,10 @@ const charts = (() => {
 			return el('li', {}, swatch(line.colour, line.dash), el('span', { class: 'name',
 				title: line.name }, values.visible(line.name)), value);
 		});
-		const most = figure.lines.map(line => Math.max(...middles(line)));
+		const word = figure.least ? 'min' : 'max';
+		const far = figure.lines.map(line => Math[word](...middles(line)));
 		const tell = (i, value, at) => {
-			outs[i].textContent = at === null ? `max ${figure.format(most[i])}`
+			outs[i].textContent = at === null ? `${word} ${figure.format(far[i])}`
 				: shown(figure, value);
 		};
 		figure.lines.forEach((_, i) => tell(i, null, null));
@@ -91,7 +92,7 @@ const charts = (() => {
 			step: 0.1, value: from });
 		const out = el('output', { for: `${id}-cursor` });
 		const say = () => {
-			const text = group.at === null ? 'none: maxima' : `${group.at.toFixed(1)} s`;
+			const text = group.at === null ? 'none: extremes' : `${group.at.toFixed(1)} s`;
 			out.textContent = text;
 			slider.setAttribute('aria-valuetext', text);
 			slider.value = group.at === null ? slider.value : group.at;

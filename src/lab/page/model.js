@@ -2,7 +2,7 @@
  * model: what the page shows, out of a result (schema weir.lab/2, docs/json/lab.md).
  * Nothing here knows a page. A line is { name, colour, dash, points }, a point [x, y]; a
  * figure is { key, title, unit, format, holds, lines }; in one that holds, y stays so until
- * the next x.
+ * the next x; of one that is `least`, the smallest value is told.
  */
 const model = (() => {
 	const HOSTS = ['client', 'middleware', 'server'];
@@ -136,7 +136,7 @@ const model = (() => {
 					sockets(host, side, state)]);
 		}
 		out.push([`${host}-ports-left`, 'Ports left, towards the destination with fewest',
-			gauge(`${host}.ports_left`), { unit: 'ports' }]);
+			gauge(`${host}.ports_left`), { unit: 'ports', least: true }]);
 		for (const [key, title] of Object.entries(COUNTERS))
 			out.push([`${host}-${key}`, `Kernel: ${title}`,
 				gauge(`${host}.counters.${key}`), { unit: 'so far' }]);

@@ -240,7 +240,7 @@
 	function expectTable(act, of) {
 		if (!act.expect.length)
 			return null;
-		const unit = { count: n => +n.toFixed(3).replace(/\.?0+$/, ''), rate: values.rate,
+		const unit = { count: n => n.toLocaleString('en-US', { maximumFractionDigits: 3 }), rate: values.rate,
 			share: values.share, s: s => values.duration(s * 1000) };
 		const side = (title, key) => column(title, key, e => e[key], n => n,
 			{ show: e => e[key] === null ? '–' : String(unit[e.unit](e[key])) });

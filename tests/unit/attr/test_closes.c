@@ -213,18 +213,28 @@ static void the_kernels_count_decides_where_nothing_is_in_sight(void **state)
 		closes_late_part(&aborted, SIDE_OUT, &found), LATE_PART_EXPLAINED);
 }
 
+/* So often; the last one's verdict. */
+static struct close_verdict die(
+	struct closes *c, const struct diag_sock *s, enum diag_state left, uint32_t times)
+{
+	const struct close_found found = { .own = left };
+	struct close_verdict v = { .why = WHY_UNKNOWN };
+
+	while (times-- > 0)
+		v = closes_death(c, s, SIDE_OUT, &found);
+	return v;
+}
+
 static void each_connection_counts_once_and_others_not(void **state)
 {
-	const struct close_found found = { .own = DIAG_TIME_WAIT };
 	struct diag_sock s = record_of(&rows[0]);
 	struct closes c;
 
 	(void)state;
 	closes_init(&c);
-	for (int i = 0; i < 3; i++)
-		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	(void)die(&c, &s, DIAG_TIME_WAIT, 3);
 	s.remote.port = 0; /* bound, and closed */
-	(void)closes_death(&c, &s, SIDE_OUT, &found);
+	(void)die(&c, &s, DIAG_TIME_WAIT, 1);
 	assert_int_equal(c.total, 3);
 	assert_int_equal(c.never_open, 1);
 	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL_OR_BOTH), 3);
@@ -234,7 +244,6 @@ static void each_connection_counts_once_and_others_not(void **state)
 
 static void what_the_kernel_counted_and_nobody_told_shows(void **state)
 {
-	const struct close_found found = { .own = DIAG_TIME_WAIT };
 	const struct diag_sock s = record_of(&rows[0]);
 	struct diag_counters k = { .tw = 100 };
 	struct closes c;
@@ -243,7 +252,7 @@ static void what_the_kernel_counted_and_nobody_told_shows(void **state)
 	closes_init(&c);
 	closes_counters(&c, &k);
 	assert_int_equal(closes_unseen_local(&c), 0);
-	(void)closes_death(&c, &s, SIDE_OUT, &found);
+	(void)die(&c, &s, DIAG_TIME_WAIT, 1);
 	k.tw = 105;
 	closes_counters(&c, &k);
 	assert_int_equal(closes_unseen_local(&c), 4);
@@ -252,7 +261,6 @@ static void what_the_kernel_counted_and_nobody_told_shows(void **state)
 
 static void ages_that_cluster_show_the_timeout(void **state)
 {
-	const struct close_found found = { .own = DIAG_FIN_WAIT2 };
 	struct diag_sock s = record_of(&rows[4]);
 	struct closes c;
 	ns_t at = 0;
@@ -261,19 +269,18 @@ static void ages_that_cluster_show_the_timeout(void **state)
 	closes_init(&c);
 	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
 	s.info.last_sent_ms = 4; /* asked, and gone at once */
-	for (int i = 0; i < 5; i++)
-		(void)closes_death(&c, &s, SIDE_OUT, &found);
+	(void)die(&c, &s, DIAG_FIN_WAIT2, 5);
 	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
 	closes_reset(&c);
 	for (uint32_t i = 0; i < 20; i++) {
 		s.info.last_sent_ms = 500 + i * 2;
-		(void)closes_death(&c, &s, SIDE_OUT, &found);
+		(void)die(&c, &s, DIAG_FIN_WAIT2, 1);
 	}
 	assert_true(closes_cluster(c.no_answer[SIDE_OUT], &at));
 	assert_in_range(at, 499 * NS_MS, 506 * NS_MS);
 	for (uint32_t i = 0; i < 20; i++) {
 		s.info.last_sent_ms = 1000 + i * 200;
-		(void)closes_death(&c, &s, SIDE_OUT, &found);
+		(void)die(&c, &s, DIAG_FIN_WAIT2, 1);
 	}
 	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
 	closes_fini(&c);
@@ -282,17 +289,14 @@ static void ages_that_cluster_show_the_timeout(void **state)
 /* All that a program holds closes when it ends, and would look like a timeout. */
 static void the_end_of_a_program_is_no_timeout(void **state)
 {
-	const struct close_found found = { .own = DIAG_TIME_WAIT };
 	struct diag_sock s = record_of(&rows[0]);
-	struct close_verdict v;
 	struct closes c;
 	ns_t at = 0;
 
 	(void)state;
 	s.info.last_sent_ms = s.info.last_recv_ms = 300;
 	closes_init(&c);
-	for (int i = 0; i < 5; i++)
-		v = closes_death(&c, &s, SIDE_OUT, &found);
+	const struct close_verdict v = die(&c, &s, DIAG_TIME_WAIT, 5);
 	assert_true(closes_cluster(c.idle[SIDE_OUT], &at));
 	closes_idle_back(&c, SIDE_OUT, v.age);
 	assert_false(closes_cluster(c.idle[SIDE_OUT], &at));

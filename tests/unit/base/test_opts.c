@@ -185,11 +185,10 @@ static void test_values(void **state)
 static void test_edge_values(void **state)
 {
 	(void)state;
-	struct parsed r = PARSE("--timeout", "none", "--upstream=", "--limit", "1",
-		"--limit", "2", "--keep-alive", "--no-json", "--json");
+	struct parsed r = PARSE("--timeout", "none", "--limit", "1", "--limit", "2",
+		"--keep-alive", "--no-json", "--json");
 	assert_int_equal(r.outcome, OPTS_RUN);
 	assert_int_equal(r.o.timeout, NS_NEVER);
-	assert_string_equal(r.o.upstream, "");
 	assert_int_equal(r.o.limit, 2); /* the last one counts */
 	assert_true(r.o.keep_alive && r.o.json);
 	r = PARSE("--upstream=--odd=value");
@@ -219,6 +218,7 @@ static void test_problems(void **state)
 	BAD("--timeout: '800' has no unit: write 800ms or 800s", "--timeout", "800");
 	BAD("--timeout: '800' has no unit: write 800ms or 800s", "--timeout=800");
 	BAD("--timeout: empty: write a number such as 800ms", "--timeout=");
+	BAD("--upstream: empty: write URL, or leave it out", "--upstream", "");
 	BAD("unknown option '--timout': did you mean --timeout?", "--timout", "5s");
 	BAD("unknown option '--timout': did you mean --timeout?", "--timout=5s");
 	BAD("unknown option '--hepl': did you mean --help?", "--hepl");

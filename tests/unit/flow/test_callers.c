@@ -176,6 +176,23 @@ static void test_who_has_just_come_does_not_pour(void **state)
 	release(burst, 20, LATER);
 }
 
+/* What comes free would go to the lower one that waits, not to its next call. */
+static void test_nobody_pours_beside_a_lower_priority(void **state)
+{
+	(void)state;
+	struct caller *flood = find(1);
+	struct caller *lower = callers_find(&all, 2, CALLERS_NORMAL + 1, 0);
+	ask_for(flood, 90, 10 * NS_MS, NS_MS);
+	ask_for(lower, 90, 10 * NS_MS, NS_MS);
+	hold(flood, 20, LATER);
+	hold(lower, 20, LATER);
+	assert_false(caller_pours(&all, flood, LATER));
+	assert_true(caller_pours(&all, lower, LATER));
+	release(lower, 20, LATER); /* its need stays for a while */
+	assert_false(caller_pours(&all, flood, LATER));
+	release(flood, 20, LATER);
+}
+
 static void test_no_more_than_a_fair_share_is_kept(void **state)
 {
 	(void)state;
@@ -302,6 +319,7 @@ int main(void)
 		TEST(test_nothing_is_kept_from_a_higher_priority),
 		TEST(test_who_pours),
 		TEST(test_who_has_just_come_does_not_pour),
+		TEST(test_nobody_pours_beside_a_lower_priority),
 		TEST(test_no_more_than_a_fair_share_is_kept),
 		TEST(test_a_claim_fades),
 		TEST(test_a_new_one_is_taken_to_need_its_share),

@@ -23,8 +23,15 @@
 /* PLAIN: a queue in order that ends after 400 ms, as the best peer of bench/hold has it. */
 enum schedule { WEIR, NEWEST_FIRST, PLAIN };
 
+/* Of a caller: calls/s, and what it is. */
+struct asker {
+	double rate;
+	uint32_t priority;
+};
+
 struct model {
-	double rate, slow; /* calls/s; share of them that are slow */
+	const struct asker *askers; /* NULL: `rate` in all, as draw_caller has it */
+	double rate, slow;          /* calls/s; share of them that are slow */
 	uint32_t slots, callers;
 	ns_t for_ns;
 	bool in_turns;             /* slow are every so many-th, as bench/hold has it */
@@ -192,9 +199,15 @@ static uint32_t room(const struct run *r)
 static uint32_t draw_caller(struct run *r)
 {
 	const struct model *m = r->m;
+	uint32_t who = 0;
+	double u = rng_unit(&r->rng) * m->rate;
+	if (m->askers) {
+		while (who + 1 < m->callers && u >= m->askers[who].rate)
+			u -= m->askers[who++].rate;
+		return who;
+	}
 	double mean = (1 - m->slow) * 0.05 + m->slow * 4;
 	double modest = 0.7 * m->slots / mean / m->callers;
-	double u = rng_unit(&r->rng) * m->rate;
 	return u < modest * (m->callers - 1) ? 1 + (uint32_t)(u / modest) : 0;
 }
 
@@ -221,7 +234,9 @@ static void arrive(struct run *r)
 	w->deadline = r->now + BUDGET;
 	w->who = r->m->callers > 1 ? draw_caller(r) : 0;
 	r->n.asked[w->who]++;
-	w->caller = callers_find(&r->callers, w->who, CALLERS_NORMAL, r->now);
+	const struct asker *asker = r->m->askers ? &r->m->askers[w->who] : NULL;
+	w->caller = callers_find(
+		&r->callers, w->who, asker ? asker->priority : CALLERS_NORMAL, r->now);
 	caller_ask(&r->callers, w->caller, 1, r->now);
 	enum gate_verdict v = ask(r, w);
 	if (v == GATE_LATE || v == GATE_SHUT) {
@@ -515,6 +530,39 @@ static void test_the_modest_are_kept_at_a_small_price(void **state)
 	assert_true(sum.late * 100 <= sum.told);
 }
 
+static struct counts simulate_askers(const struct asker *askers, uint64_t seed)
+{
+	struct model m = mixed(1, seed);
+	m.askers = askers;
+	m.callers = 3;
+	m.rate = askers[0].rate + askers[1].rate + askers[2].rate;
+	struct counts n = simulate(&m);
+	for (int c = 0; c < 3; c++)
+		print_message("%g/s: good %llu of %llu; ", askers[c].rate,
+			(unsigned long long)n.good[c], (unsigned long long)n.asked[c]);
+	print_message("told late %llu\n", (unsigned long long)n.told_late);
+	return n;
+}
+
+/* 50 slots serve 59.5 calls/s of it: either could have them all. */
+static void test_priority_comes_first_among_floods(void **state)
+{
+	(void)state;
+	static const struct asker askers[] = { { 120, CALLERS_NORMAL - 1 },
+		{ 120, CALLERS_NORMAL + 1 }, { 2, CALLERS_NORMAL + 1 } };
+	struct counts n = simulate_askers(askers, 1);
+	assert_true(n.good[0] >= 3 * n.good[1]);
+}
+
+static void test_who_floods_harder_gets_no_more(void **state)
+{
+	(void)state;
+	static const struct asker askers[] = { { 600, CALLERS_NORMAL },
+		{ 100, CALLERS_NORMAL }, { 2, CALLERS_NORMAL } };
+	struct counts n = simulate_askers(askers, 1);
+	assert_true((double)n.good[0] <= 1.2 * (double)n.good[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +574,8 @@ int main(void)
 		TEST(test_all_futile),
 		TEST(test_a_flood_takes_nothing_from_the_modest),
 		TEST(test_the_modest_are_kept_at_a_small_price),
+		TEST(test_priority_comes_first_among_floods),
+		TEST(test_who_floods_harder_gets_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

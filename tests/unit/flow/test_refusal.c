@@ -46,6 +46,14 @@ static void test_status_and_text_must_both_fit(void **state)
 	assert_null(match(503, "down for maintenance"));
 }
 
+static void test_words_that_were_handed_on(void **state)
+{
+	(void)state;
+	assert_true(refusal_is_quoted(slice_of("{\"error\": \"" FASTHTTP "\"}")));
+	assert_false(refusal_is_quoted(slice_of("socket hang up")));
+	assert_false(refusal_is_quoted(SLICE_NONE));
+}
+
 static void test_somewhere_in_the_text(void **state)
 {
 	(void)state;
@@ -63,6 +71,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_known_servers),
 		TEST(test_status_and_text_must_both_fit),
+		TEST(test_words_that_were_handed_on),
 		TEST(test_somewhere_in_the_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static double refuse(struct wall *w, ns_t now, double stand, struct wall_refusal
 
 static struct wall_refusal at(ns_t sent_at, uint32_t level)
 {
-	return (struct wall_refusal){ sent_at, level, false };
+	return (struct wall_refusal){ sent_at, level, WALL_UNASKED };
 }
 
 static void test_a_cut_to_what_the_server_has(void **state)
@@ -94,7 +94,7 @@ static void test_trials_are_earned(void **state)
 {
 	(void)state;
 	struct wall w = made();
-	const struct wall_refusal trial = { T0, 101, true };
+	const struct wall_refusal trial = { T0, 101, WALL_BY_TRIAL };
 	refuse(&w, T0, 101, trial); /* met for the first time: free */
 	ns_t now = T0 + WALL_MOVED_FOR;
 	for (int i = 0; i < WALL_CALLS_A_TRY - 1; i++)
@@ -126,7 +126,8 @@ static void test_a_wall_that_came_down_is_asked_often(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
 		assert_true(wall_may_try(&w, 49, now));
 		assert_int_equal(wall_wait(&w, 49, now), gaps[i] * NS_MS);
-		wall_note_refused(&w, now, &(struct wall_refusal){ now, 50, true });
+		wall_note_refused(
+			&w, now, &(struct wall_refusal){ now, 50, WALL_BY_TRIAL });
 	}
 	assert_true(w.tokens >= debt);
 	now += WALL_MOVED_FOR;
@@ -141,8 +142,122 @@ static void test_what_was_asked_for_has_not_moved(void **state)
 	struct wall w = made();
 	ns_t now = T0 + 60 * NS_S;
 	refuse(&w, T0, 100, at(T0, 100));
-	refuse(&w, now, 99, (struct wall_refusal){ now, 60, true });
+	refuse(&w, now, 99, (struct wall_refusal){ now, 60, WALL_BY_GROWTH });
 	assert_false(wall_may_return(&w, 59, now));
+}
+
+/* Trials at `wall`, refused as they are due; returns how many calls were sent for the last. */
+static uint32_t refuse_trials(struct wall *w, ns_t *now, uint32_t wall, int n)
+{
+	uint32_t sent = 0;
+	for (int i = 0; i < n; i++) {
+		*now += wall_wait(w, wall, *now);
+		for (sent = 0; !wall_may_try(w, wall, *now); sent++)
+			wall_sent(w);
+		refuse(w, *now, wall,
+			(struct wall_refusal){ *now, wall + 1, WALL_BY_TRIAL });
+	}
+	return sent;
+}
+
+/* It was met, and has been tried often enough. */
+static struct wall standing(ns_t *now, uint32_t wall)
+{
+	struct wall w = made();
+	refuse(&w, *now, wall + 1,
+		(struct wall_refusal){ *now, wall + 1, WALL_BY_GROWTH });
+	*now += WALL_MOVED_FOR;
+	refuse_trials(&w, now, wall, WALL_SAME);
+	return w;
+}
+
+static void test_a_wall_stands_after_some_trials(void **state)
+{
+	(void)state;
+	ns_t now = T0;
+	struct wall w = made();
+	refuse(&w, now, 51, (struct wall_refusal){ now, 51, WALL_BY_GROWTH });
+	now += WALL_MOVED_FOR;
+	for (int i = 0; i < WALL_SAME; i++) {
+		assert_false(wall_stands(&w, now));
+		assert_true(refuse_trials(&w, &now, 50, 1) <= WALL_CALLS_A_TRY + 1);
+	}
+	assert_true(wall_stands(&w, now));
+	assert_int_equal(refuse_trials(&w, &now, 50, 1), WALL_CALLS_STANDING);
+	assert_int_equal(refuse_trials(&w, &now, 50, 3), WALL_CALLS_STANDING);
+}
+
+/* Growing into a wall finds it; that it stands is shown by trials. */
+static void test_growth_confirms_nothing(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	for (int i = 0; i < 2 * WALL_SAME; i++)
+		refuse(&w, T0, 51, (struct wall_refusal){ T0, 51, WALL_BY_GROWTH });
+	assert_false(wall_stands(&w, T0 + WALL_RESTLESS_FOR));
+}
+
+/* Moves within a tenth, or of one call: chance, or nothing to be late for. */
+static void test_the_same_place(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t from, to;
+		bool same;
+	} moves[] = { { 50, 53, true }, { 50, 57, false }, { 50, 46, true },
+		{ 50, 40, false }, { 5, 6, true }, { 5, 7, false } };
+	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+		ns_t now = T0;
+		struct wall w = standing(&now, moves[i].from);
+		wall_passed(&w, moves[i].from + 1);
+		refuse_trials(&w, &now, moves[i].to, WALL_SAME + 1);
+		assert_int_equal(wall_stands(&w, now), moves[i].same);
+		assert_int_equal(w.restless_until > 0, !moves[i].same);
+	}
+}
+
+/* However many trials find it there. */
+static void test_a_wall_that_moved_is_restless(void **state)
+{
+	(void)state;
+	ns_t now = T0, moved;
+	struct wall w = standing(&now, 50);
+	wall_passed(&w, 51);
+	moved = now;
+	refuse(&w, now, 101, (struct wall_refusal){ now, 101, WALL_BY_GROWTH });
+	while (now + 10 * NS_S < moved + WALL_RESTLESS_FOR) {
+		assert_true(refuse_trials(&w, &now, 100, 1) <= 2 * WALL_CALLS_A_TRY + 1);
+		assert_false(wall_stands(&w, now));
+	}
+	assert_true(wall_stands(&w, moved + WALL_RESTLESS_FOR));
+	refuse(&w, now, 100, at(now, 40)); /* and it falls */
+	assert_false(wall_stands(&w, moved + WALL_RESTLESS_FOR));
+	assert_true(w.restless_until == now + WALL_RESTLESS_FOR);
+}
+
+/* While it is met for the first time it is no wall that moves, however often it cuts; one that
+ * takes less than a quarter of what was let in before is. */
+static void test_a_first_meeting(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	for (uint32_t level = 100; level > 60; level--)
+		refuse(&w, T0, level, at(T0 - 1, level));
+	assert_true(w.restless_until == 0);
+	refuse(&w, T0, 61, at(T0 - 1, 10));
+	assert_true(w.restless_until == T0 + WALL_RESTLESS_FOR);
+}
+
+/* A slot that the server was late to free: one trial more tells whether that was all. */
+static void test_a_refusal_by_chance(void **state)
+{
+	(void)state;
+	ns_t now = T0;
+	struct wall w = standing(&now, 50);
+	refuse(&w, now, 50, at(now, 50));
+	assert_false(wall_stands(&w, now));
+	assert_true(refuse_trials(&w, &now, 49, 1) <= 2 * WALL_CALLS_A_TRY + 1);
+	assert_true(wall_stands(&w, now));
 }
 
 static void test_when_a_call_was_taken(void **state)
@@ -168,6 +283,12 @@ int main(void)
 		TEST(test_trials_are_earned),
 		TEST(test_a_wall_that_came_down_is_asked_often),
 		TEST(test_what_was_asked_for_has_not_moved),
+		TEST(test_a_wall_stands_after_some_trials),
+		TEST(test_growth_confirms_nothing),
+		TEST(test_the_same_place),
+		TEST(test_a_wall_that_moved_is_restless),
+		TEST(test_a_first_meeting),
+		TEST(test_a_refusal_by_chance),
 		TEST(test_when_a_call_was_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,12 @@
 /* Two threads' upstreams under one limit, played on two simulated loops: who goes first, and
  * connections that move to where they are wanted. */
+#include "pair.h"
 #include "scene.h"
 
 struct two {
-	struct scene s; /* seat 0, and the server */
-	struct share *share;
-	struct io_mailbox *mail[2];
-	struct worker worker;
+	struct scene s; /* the server; its upstream is seat 0's */
+	struct pair pair;
 	struct quota servers;
-	struct upstream *up[2];
 	char order[64]; /* the paths' second letters, as the server gets them */
 };
 
@@ -26,14 +24,6 @@ static void on_bytes(struct raw *r)
 	scene_on_bytes(r);
 }
 
-static struct upstream_cfg two_cfg(struct two *t, struct upstream_cfg cfg, uint32_t seat)
-{
-	cfg.share = t->share;
-	cfg.seat = seat;
-	cfg.mail = t->mail[seat];
-	return cfg;
-}
-
 static void two_init(struct two *t, const struct upstream_cfg *cfg)
 {
 	const struct worker_cfg few = {
@@ -47,16 +37,10 @@ static void two_init(struct two *t, const struct upstream_cfg *cfg)
 	upstream_free(&t->s.up);
 	quota_init(&t->servers, 8);
 	t->s.bed.worker.cconns.quota = &t->servers;
-	struct io_loop *loop = sim_host(t->s.bed.sim, "10.0.0.3");
-	worker_init(&t->worker, loop, &few);
-	t->share = share_new(2);
-	t->mail[0] = io_mailbox_new(t->s.bed.near);
-	t->mail[1] = io_mailbox_new(loop);
-	for (uint32_t i = 0; i < 2; i++) {
-		struct upstream_cfg own = two_cfg(t, *cfg, i);
-		t->up[i] = upstream_new(i ? &t->worker : &t->s.bed.worker, &own);
-	}
-	t->s.up = t->up[0];
+	pair_init(&t->pair, &t->s.bed, &few);
+	for (uint32_t i = 0; i < SEATS; i++)
+		pair_start(&t->pair, *cfg, i);
+	t->s.up = t->pair.up[0];
 }
 
 static void two_start(struct two *t, uint32_t limit)
@@ -71,30 +55,24 @@ static void two_fini(struct two *t)
 {
 	scene_close_raws(&t->s);
 	bed_run(&t->s.bed, 20 * NS_S);
-	assert_int_equal(share_used(t->share), 0);
-	assert_int_equal(share_waiting(t->share), 0);
-	assert_int_equal(share_zombies(t->share), 0);
-	assert_int_equal(share_settling(t->share), 0);
-	assert_int_equal(quota_used(share_sockets(t->share)), 0);
+	assert_int_equal(share_used(t->pair.share), 0);
+	assert_int_equal(share_waiting(t->pair.share), 0);
+	assert_int_equal(share_zombies(t->pair.share), 0);
+	assert_int_equal(share_settling(t->pair.share), 0);
+	assert_int_equal(quota_used(share_sockets(t->pair.share)), 0);
 	assert_int_equal(quota_used(&t->servers), 0);
-	for (uint32_t i = 0; i < 2; i++) {
-		if (t->up[i])
-			assert_true(upstream_is_spent(t->up[i]));
-		if (i)
-			upstream_free(&t->up[i]);
-	}
-	upstream_free(&t->s.up);
-	for (uint32_t i = 0; i < 2; i++)
-		io_mailbox_free(&t->mail[i]);
-	share_unref(&t->share);
-	worker_fini(&t->worker);
+	for (uint32_t i = 0; i < SEATS; i++)
+		if (t->pair.up[i])
+			assert_true(upstream_is_spent(t->pair.up[i]));
+	pair_fini(&t->pair);
+	t->s.up = NULL;
 	scene_fini(&t->s);
 }
 
 static void submit_as(
 	struct two *t, struct job *j, uint32_t seat, const char *path, uint8_t priority)
 {
-	job_init(j, t->up[seat], "GET", path);
+	job_init(j, t->pair.up[seat], "GET", path);
 	j->priority = priority;
 	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
 	bed_run(&t->s.bed, 3 * NS_MS);
@@ -104,6 +82,27 @@ static void submit_as(
 static void submit(struct two *t, struct job *j, uint32_t seat, const char *path)
 {
 	submit_as(t, j, seat, path, 0);
+}
+
+/* Together. */
+static void submit_all(struct two *t, struct job *jobs, uint32_t n, uint32_t seat,
+	const char *path, uint8_t priority)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		job_init(&jobs[i], t->pair.up[seat], "GET", path);
+		jobs[i].priority = priority;
+	}
+	assert_int_equal(jobs_submit(jobs, n, NS_NEVER), ERR_OK);
+	bed_run(&t->s.bed, 3 * NS_MS);
+}
+
+/* They were all answered. */
+static void end_all(struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, ERR_OK);
+		job_fini(&jobs[i]);
+	}
 }
 
 static void test_adopted_not_reopened(void **state)
@@ -118,12 +117,12 @@ static void test_adopted_not_reopened(void **state)
 		job_fini(&j[i]);
 	}
 	assert_int_equal(t.s.server.accepted, 1);
-	assert_int_equal(upstream_stats(t.up[0])->connects, 1);
-	assert_int_equal(upstream_stats(t.up[1])->connects, 0);
-	assert_int_equal(upstream_stats(t.up[1])->adopted, 3);
-	assert_int_equal(upstream_stats(t.up[0])->adopted, 2);
-	assert_int_equal(upstream_stats(t.up[1])->sockets, 1);
-	assert_int_equal(share_used(t.share), 1);
+	assert_int_equal(upstream_stats(t.pair.up[0])->connects, 1);
+	assert_int_equal(upstream_stats(t.pair.up[1])->connects, 0);
+	assert_int_equal(upstream_stats(t.pair.up[1])->adopted, 3);
+	assert_int_equal(upstream_stats(t.pair.up[0])->adopted, 2);
+	assert_int_equal(upstream_stats(t.pair.up[1])->sockets, 1);
+	assert_int_equal(share_used(t.pair.share), 1);
 	two_fini(&t);
 }
 
@@ -140,10 +139,7 @@ static void test_first_in_first_out(void **state)
 	for (int i = 0; i < 8; i++)
 		submit(&t, &j[i], seats[i], paths[i]);
 	bed_run(&t.s.bed, NS_S);
-	for (int i = 0; i < 8; i++) {
-		assert_int_equal(j[i].why, ERR_OK);
-		job_fini(&j[i]);
-	}
+	end_all(j, 8);
 	assert_string_equal(t.order, "abcdefgh");
 	assert_int_equal(t.s.server.accepted, 1);
 	two_fini(&t);
@@ -162,10 +158,7 @@ static void test_first_in_first_out_by_slots(void **state)
 	for (uint32_t i = 0; i < 6; i++)
 		submit(&t, &j[i], i % 2, paths[i]);
 	bed_run(&t.s.bed, NS_S);
-	for (int i = 0; i < 6; i++) {
-		assert_int_equal(j[i].why, ERR_OK);
-		job_fini(&j[i]);
-	}
+	end_all(j, 6);
 	assert_string_equal(t.order, "abcdef");
 	assert_int_equal(t.s.peak, 1);
 	two_fini(&t);
@@ -182,46 +175,17 @@ static void test_gather_all_or_none(void **state)
 	submit(&t, &one[0], 0, "/1");
 	submit(&t, &one[1], 1, "/2");
 	submit(&t, &one[2], 1, "/3");
-	for (int i = 0; i < 3; i++)
-		job_init(&all[i], t.up[0], "GET", "/g");
-	assert_int_equal(jobs_submit(all, 3, NS_NEVER), ERR_OK);
-	bed_run(&t.s.bed, 3 * NS_MS);
+	submit_all(&t, all, 3, 0, "/g", 0);
 	submit(&t, &late[0], 1, "/l");
 	submit(&t, &late[1], 0, "/m");
 	bed_run(&t.s.bed, NS_S);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(one[i].why, ERR_OK);
-		assert_int_equal(all[i].why, ERR_OK);
-		job_fini(&one[i]);
-		job_fini(&all[i]);
-	}
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(late[i].why, ERR_OK);
-		job_fini(&late[i]);
-	}
+	end_all(one, 3);
+	end_all(all, 3);
+	end_all(late, 2);
 	assert_string_equal(t.order, "123ggglm");
 	assert_int_equal(t.s.server.accepted, 3);
 	assert_int_equal(t.s.peak, 3);
 	two_fini(&t);
-}
-
-static void init_all(
-	struct two *t, struct job *all, uint32_t seat, const char *path, uint8_t priority)
-{
-	for (int i = 0; i < 2; i++) {
-		job_init(&all[i], t->up[seat], "GET", path);
-		all[i].priority = priority;
-	}
-	assert_int_equal(jobs_submit(all, 2, NS_NEVER), ERR_OK);
-	bed_run(&t->s.bed, 3 * NS_MS);
-}
-
-static void end_all(struct job *jobs, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		assert_int_equal(jobs[i].why, ERR_OK);
-		job_fini(&jobs[i]);
-	}
 }
 
 /* What two of low priority collect is not taken by who comes later, by another thread. */
@@ -235,7 +199,7 @@ static void test_a_gather_stays_next(void **state)
 	submit(&t, &one[0], 1, "/1");
 	bed_run(&t.s.bed, 7 * NS_MS);
 	submit(&t, &one[1], 0, "/2");
-	init_all(&t, all, 0, "/g", 2);
+	submit_all(&t, all, 2, 0, "/g", 2);
 	for (uint32_t i = 0; i < ARRAY_LEN(late); i++)
 		submit(&t, &late[i], 1, "/l");
 	bed_run(&t.s.bed, NS_S);
@@ -257,7 +221,7 @@ static void test_a_gather_of_low_priority_waits(void **state)
 	submit(&t, &one[0], 1, "/1");
 	submit(&t, &one[1], 0, "/2");
 	submit_as(&t, &before, 1, "/b", 1);
-	init_all(&t, all, 0, "/g", 2);
+	submit_all(&t, all, 2, 0, "/g", 2);
 	submit(&t, &high, 0, "/h");
 	submit_as(&t, &normal, 1, "/n", 1);
 	bed_run(&t.s.bed, NS_S);
@@ -280,13 +244,13 @@ static void test_a_replay_stays_next(void **state)
 	submit(&t, &warm, 0, "/w");
 	scene_close_raws(&t.s); /* the FIN is under way as it is sent */
 	t.s.answer_in = 5 * NS_MS;
-	job_init(&again, t.up[0], "GET", "/a");
+	job_init(&again, t.pair.up[0], "GET", "/a");
 	again.priority = 2;
 	assert_int_equal(job_submit(&again, NS_NEVER), ERR_OK);
 	for (uint32_t i = 0; i < ARRAY_LEN(late); i++)
 		submit(&t, &late[i], 1, "/l");
 	bed_run(&t.s.bed, NS_S);
-	assert_int_equal(upstream_stats(t.up[0])->replayed, 1);
+	assert_int_equal(upstream_stats(t.pair.up[0])->replayed, 1);
 	assert_string_equal(t.order, "wallllllll");
 	end_all(&warm, 1);
 	end_all(&again, 1);
@@ -305,14 +269,11 @@ static void test_a_waiter_leaves(void **state)
 	submit(&t, &one[0], 1, "/1");
 	bed_run(&t.s.bed, 10 * NS_MS);
 	submit(&t, &one[1], 0, "/2");
-	for (int i = 0; i < 2; i++)
-		job_init(&all[i], t.up[0], "GET", "/g");
-	assert_int_equal(jobs_submit(all, 2, NS_NEVER), ERR_OK);
-	bed_run(&t.s.bed, 3 * NS_MS);
+	submit_all(&t, all, 2, 0, "/g", 0);
 	submit(&t, &late, 1, "/l");
 	bed_run(&t.s.bed, 5 * NS_MS);
 	assert_int_equal(one[0].why, ERR_OK); /* it has moved to seat 0 */
-	assert_int_equal(slots_used(upstream_slots(t.up[0])), 2);
+	assert_int_equal(slots_used(upstream_slots(t.pair.up[0])), 2);
 	assert_int_equal(late.why, ERR_AGAIN);
 	job_abandon(&all[0]);
 	bed_run(&t.s.bed, 2 * NS_MS); /* before /2 is answered */
@@ -338,21 +299,16 @@ static void test_limit_lowered(void **state)
 	t.s.answer_in = 20 * NS_MS;
 	for (uint32_t i = 0; i < 4; i++)
 		submit(&t, &j[i], i % 2, "/x");
-	for (int i = 0; i < 3; i++)
-		job_init(&all[i], t.up[1], "GET", "/g");
-	assert_int_equal(jobs_submit(all, 3, NS_NEVER), ERR_OK);
+	submit_all(&t, all, 3, 1, "/g", 0);
 	cfg.limit = 2;
 	for (uint32_t i = 0; i < 2; i++) {
-		struct upstream_cfg own = two_cfg(&t, cfg, i);
-		upstream_reconfigure(t.up[i], &own);
+		struct upstream_cfg own = pair_cfg(&t.pair, cfg, i);
+		upstream_reconfigure(t.pair.up[i], &own);
 	}
 	bed_run(&t.s.bed, NS_S);
-	assert_int_equal(share_used(t.share), 2);
+	assert_int_equal(share_used(t.pair.share), 2);
 	assert_int_equal(t.s.open, 2);
-	for (int i = 0; i < 4; i++) {
-		assert_int_equal(j[i].why, ERR_OK);
-		job_fini(&j[i]);
-	}
+	end_all(j, 4);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(all[i].why, ERR_SHED); /* more than there ever will be */
 		job_fini(&all[i]);
@@ -376,13 +332,10 @@ static void test_request_units(void **state)
 	for (uint32_t i = 0; i < 8; i++)
 		submit(&t, &j[i], i / 4, "/x");
 	bed_run(&t.s.bed, NS_S);
-	for (int i = 0; i < 8; i++) {
-		assert_int_equal(j[i].why, ERR_OK);
-		job_fini(&j[i]);
-	}
+	end_all(j, 8);
 	assert_int_equal(t.s.server.accepted, 2);
-	assert_true(upstream_stats(t.up[1])->adopted > 0);
-	assert_int_equal(share_peak(t.share), 2);
+	assert_true(upstream_stats(t.pair.up[1])->adopted > 0);
+	assert_int_equal(share_peak(t.pair.share), 2);
 	two_fini(&t);
 }
 
@@ -394,16 +347,14 @@ static void test_it_dies_on_the_way(void **state)
 	struct job a, b;
 	two_start(&t, 1);
 	submit(&t, &a, 0, "/a");
-	job_init(&b, t.up[1], "GET", "/b");
+	job_init(&b, t.pair.up[1], "GET", "/b");
 	scene_close_raws(&t.s); /* the FIN is under way as it is asked for */
 	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
 	bed_run(&t.s.bed, NS_S);
-	assert_int_equal(a.why, ERR_OK);
-	assert_int_equal(b.why, ERR_OK);
 	assert_int_equal(t.s.peak, 1);
 	assert_int_equal(t.s.server.accepted, 2);
-	job_fini(&a);
-	job_fini(&b);
+	end_all(&a, 1);
+	end_all(&b, 1);
 	two_fini(&t);
 }
 
@@ -419,7 +370,7 @@ static void test_not_welcome(void **state)
 	two_init(&t, &cfg);
 	other.addr = cfg.endpoints[0];
 	submit(&t, &a, 0, "/a");
-	upstream_set_endpoints(t.up[1], &other, 1);
+	upstream_set_endpoints(t.pair.up[1], &other, 1);
 	submit(&t, &b, 1, "/b");
 	bed_run(&t.s.bed, NS_S);
 	assert_int_equal(b.why, ERR_OK);
@@ -441,7 +392,7 @@ struct farewell {
 static void on_asked(struct io_defer *d)
 {
 	struct farewell *f = CONTAINER_OF(d, struct farewell, behind_asking);
-	io_mail(f->two->mail[0], &f->letter);
+	io_mail(f->two->pair.mail[0], &f->letter);
 }
 
 static void on_asked_for(struct io_letter *l)
@@ -453,10 +404,10 @@ static void on_asked_for(struct io_letter *l)
 static void on_sent(struct io_defer *d)
 {
 	struct farewell *f = CONTAINER_OF(d, struct farewell, behind_sending);
-	assert_int_equal(share_idle(f->two->share, 0), 0);
-	assert_int_equal(upstream_stats(f->two->up[1])->adopted, 0);
-	assert_false(upstream_is_spent(f->two->up[1]));
-	upstream_free(&f->two->up[1]);
+	assert_int_equal(share_idle(f->two->pair.share, 0), 0);
+	assert_int_equal(upstream_stats(f->two->pair.up[1])->adopted, 0);
+	assert_false(upstream_is_spent(f->two->pair.up[1]));
+	upstream_free(&f->two->pair.up[1]);
 }
 
 /* The asker goes before the connection comes: nothing is lost but the slot, which stays
@@ -468,28 +419,22 @@ static void test_the_asker_has_gone(void **state)
 	struct job a, b;
 	two_start(&t, 1);
 	submit(&t, &a, 0, "/a");
-	job_init(&b, t.up[1], "GET", "/b");
+	job_init(&b, t.pair.up[1], "GET", "/b");
 	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
 	struct farewell f = { .two = &t };
 	f.behind_asking.fn = on_asked;
 	f.letter.on_read = on_asked_for;
 	f.behind_sending.fn = on_sent;
-	io_defer(t.worker.loop, &f.behind_asking);
+	io_defer(t.pair.worker.loop, &f.behind_asking);
 	bed_run(&t.s.bed, NS_S);
-	assert_null(t.up[1]);
+	assert_null(t.pair.up[1]);
 	assert_int_equal(b.why, ERR_STOPPING);
 	assert_int_equal(t.s.open, 0);
-	assert_int_equal(share_used(t.share), 1);
+	assert_int_equal(share_used(t.pair.share), 1);
 	job_fini(&a);
 	job_fini(&b);
-	share_give(t.share, 1);
-	upstream_free(&t.s.up);
-	for (int i = 0; i < 2; i++)
-		io_mailbox_free(&t.mail[i]);
-	share_unref(&t.share);
-	assert_int_equal(quota_used(&t.servers), 0);
-	worker_fini(&t.worker);
-	scene_fini(&t.s);
+	share_give(t.pair.share, 1);
+	two_fini(&t);
 }
 
 /* An upstream has gone while the other thread's stays, and one takes its seat again. */
@@ -501,13 +446,12 @@ static void test_a_seat_taken_again(void **state)
 	struct job a, b;
 	cfg.limit = 1;
 	two_init(&t, &cfg);
-	upstream_free(&t.up[1]);
+	upstream_free(&t.pair.up[1]);
 	submit(&t, &a, 0, "/a");
-	struct upstream_cfg own = two_cfg(&t, cfg, 1);
-	t.up[1] = upstream_new(&t.worker, &own);
+	pair_start(&t.pair, cfg, 1);
 	submit(&t, &b, 1, "/b");
 	assert_int_equal(b.why, ERR_OK);
-	assert_int_equal(upstream_stats(t.up[1])->adopted, 1);
+	assert_int_equal(upstream_stats(t.pair.up[1])->adopted, 1);
 	job_fini(&a);
 	job_fini(&b);
 	two_fini(&t);
@@ -523,14 +467,14 @@ static void test_last_words_of_another(void **state)
 	struct job a;
 	two_start(&t, 4);
 	submit(&t, &a, 1, "/a");
-	upstream_note_refusal(t.up[0]);
-	upstream_pool(t.up[0], &view);
+	upstream_note_refusal(t.pair.up[0]);
+	upstream_pool(t.pair.up[0], &view);
 	assert_false(view.fin);
-	upstream_free(&t.up[1]);
-	upstream_note_refusal(t.up[0]);
-	upstream_pool(t.up[0], &view);
+	upstream_free(&t.pair.up[1]);
+	upstream_note_refusal(t.pair.up[0]);
+	upstream_pool(t.pair.up[0], &view);
 	assert_true(view.fin_learned);
-	share_give(t.share, 1); /* what ends with connections stays charged */
+	share_give(t.pair.share, 1); /* what ends with connections stays charged */
 	job_fini(&a);
 	two_fini(&t);
 }
@@ -560,7 +504,7 @@ static void random_run(uint64_t seed)
 		if (k > ARRAY_LEN(j) - n)
 			k = 1;
 		for (uint32_t i = 0; i < k; i++)
-			job_init(&j[n + i], t.up[seat], "GET", "/x");
+			job_init(&j[n + i], t.pair.up[seat], "GET", "/x");
 		enum err e = jobs_submit(&j[n], k, NS_NEVER);
 		for (uint32_t i = 0; e != ERR_OK && i < k; i++)
 			j[n + i].why = e;
@@ -592,7 +536,7 @@ static void draw(struct two *t, uint32_t seat, const char *answer)
 {
 	struct job j;
 	t->s.answer = answer;
-	job_init(&j, t->up[seat], "GET", "/x");
+	job_init(&j, t->pair.up[seat], "GET", "/x");
 	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
 	bed_run(&t->s.bed, 5 * NS_MS);
 	assert_int_equal(j.ends, 1);
@@ -615,7 +559,7 @@ static void test_one_pause(void **state)
 		draw(&t, i % 3 == 0, ANSWER);
 	draw(&t, 1, TOO_MANY); /* 30 answered */
 	for (uint32_t i = 0; i < 2; i++) {
-		job_init(&jobs[i], t.up[i], "GET", "/x");
+		job_init(&jobs[i], t.pair.up[i], "GET", "/x");
 		assert_int_equal(job_submit(&jobs[i], NS_NEVER), ERR_OK);
 	}
 	while (!jobs[0].ends && !jobs[1].ends)
@@ -649,13 +593,13 @@ static void test_one_callers_pause(void **state)
 	two_init(&t, &cfg);
 	bed_run(&t.s.bed, NS_S);
 	draw(&t, 0, TOO_MANY);
-	job_init(&j, t.up[1], "GET", "/x");
+	job_init(&j, t.pair.up[1], "GET", "/x");
 	assert_int_equal(job_submit(&j, sim_now(t.s.bed.sim) + NS_S), ERR_PAUSED);
 	j.caller = 1;
 	assert_int_equal(job_submit(&j, sim_now(t.s.bed.sim) + NS_S), ERR_OK);
 	bed_run(&t.s.bed, 10 * NS_MS);
 	assert_int_equal(j.why, ERR_OK);
-	assert_int_equal(upstream_callers_paused(t.up[1]), 1);
+	assert_int_equal(upstream_callers_paused(t.pair.up[1]), 1);
 	job_fini(&j);
 	two_fini(&t);
 	brake_unref(&brake);

@@ -1,10 +1,10 @@
 /* Slots shared out between callers whose connections are on two threads, played on two simulated
  * loops: who floods over both takes nothing from who asks for little on one. */
 #include "caller.h"
+#include "pair.h"
 #include "sites.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define SEATS 2
 #define JOBS 2000
 #define LIMIT 10
 #define TAKES (100 * NS_MS)
@@ -14,14 +14,11 @@
 #define WHO 3
 
 struct two {
-	struct bed bed; /* seat 0's worker, and the server */
-	struct worker worker;
-	struct io_mailbox *mail[SEATS];
-	struct share *share;
+	struct bed bed; /* the server, too */
+	struct pair pair;
 	struct books *books;
 	struct tuner *tuner; /* NULL: the limit is fixed */
 	struct sites sites;
-	struct upstream *up[SEATS];
 	struct rng rng;
 	struct job jobs[JOBS];
 	ns_t deadlines[JOBS]; /* 0: there is none */
@@ -32,53 +29,39 @@ static void two_init(struct two *t, enum slot_unit unit, uint64_t queue_max)
 {
 	const struct worker_cfg few = { .clients = 1, .servers = 64 };
 	bed_init(&t->bed, &(struct sim_cfg){ .seed = 1 }, &few);
-	struct io_loop *loop = sim_host(t->bed.sim, "10.0.0.3");
-	worker_init(&t->worker, loop, &few);
+	pair_init(&t->pair, &t->bed, &few);
 	rng_init(&t->rng, 1);
 	sites_init(&t->sites, &t->bed);
 	site_start(&t->sites, 0, "10.0.0.2:80", OK);
 	t->sites.site[0].answer_in = TAKES;
 	bed_run(&t->bed, NS_S); /* instants are above 0 */
-	t->share = share_new(SEATS);
 	t->books = books_new();
-	t->mail[0] = io_mailbox_new(t->bed.near);
-	t->mail[1] = io_mailbox_new(loop);
-	for (uint32_t i = 0; i < SEATS; i++) {
-		struct upstream_cfg cfg = caller_upstream(LIMIT);
-		raw_addr("10.0.0.2:80", &cfg.endpoints[cfg.endpoint_count++]);
-		cfg.unit = unit;
-		cfg.queue_max = queue_max;
-		cfg.idle_for = 300 * NS_S;
-		cfg.share = t->share;
-		cfg.books = t->books;
-		cfg.tuner = t->tuner;
-		cfg.limit_auto = t->tuner != NULL;
-		cfg.seat = i;
-		cfg.mail = t->mail[i];
-		t->up[i] = upstream_new(i ? &t->worker : &t->bed.worker, &cfg);
-	}
+	struct upstream_cfg cfg = caller_upstream(LIMIT);
+	raw_addr("10.0.0.2:80", &cfg.endpoints[cfg.endpoint_count++]);
+	cfg.unit = unit;
+	cfg.queue_max = queue_max;
+	cfg.idle_for = 300 * NS_S;
+	cfg.books = t->books;
+	cfg.tuner = t->tuner;
+	cfg.limit_auto = t->tuner != NULL;
+	for (uint32_t i = 0; i < SEATS; i++)
+		pair_start(&t->pair, cfg, i);
 }
 
 static void two_fini(struct two *t)
 {
 	bed_run(&t->bed, 2 * NS_S);
-	assert_int_equal(share_waiting(t->share), 0);
-	for (uint32_t i = 0; i < SEATS; i++)
-		upstream_free(&t->up[i]);
-	bed_run(&t->bed, NS_S); /* letters */
-	for (uint32_t i = 0; i < SEATS; i++)
-		io_mailbox_free(&t->mail[i]);
-	share_unref(&t->share);
+	assert_int_equal(share_waiting(t->pair.share), 0);
+	pair_fini(&t->pair);
 	books_unref(&t->books);
 	site_stop(&t->sites, 0, IO_CLOSE_RESET);
-	worker_fini(&t->worker);
 	bed_fini(&t->bed);
 }
 
 /* Who is pushed out makes room for one that gets in. */
 static enum err submit(struct two *t, uint32_t seat, uint32_t who, uint8_t priority)
 {
-	const uint64_t waiting = share_waiting(t->share);
+	const uint64_t waiting = share_waiting(t->pair.share);
 	uint32_t at = 0;
 	while (at < JOBS && t->deadlines[at])
 		at++;
@@ -86,7 +69,7 @@ static enum err submit(struct two *t, uint32_t seat, uint32_t who, uint8_t prior
 	struct job *j = &t->jobs[at];
 	ns_t deadline = ns_add(sim_now(t->bed.sim), BUDGET);
 	t->asked[who]++;
-	job_init(j, t->up[seat], "GET", "/");
+	job_init(j, t->pair.up[seat], "GET", "/");
 	j->caller = who + 1;
 	j->priority = priority;
 	enum err e = job_submit(j, deadline);
@@ -94,7 +77,7 @@ static enum err submit(struct two *t, uint32_t seat, uint32_t who, uint8_t prior
 		t->deadlines[at] = deadline;
 	else
 		job_fini(j);
-	assert_true(share_waiting(t->share) >= waiting);
+	assert_true(share_waiting(t->pair.share) >= waiting);
 	return e;
 }
 
@@ -240,13 +223,13 @@ static void fill_by_the_other_thread(enum slot_unit unit)
 	for (uint32_t i = 0; i < 2; i++)
 		assert_int_equal(submit(t, 0, 0, CALLERS_NORMAL), ERR_OK);
 	bed_run(&t->bed, 5 * NS_MS); /* connections come to it */
-	for (uint32_t i = 0; i < LIMIT && share_waiting(t->share) == 0; i++) {
+	for (uint32_t i = 0; i < LIMIT && share_waiting(t->pair.share) == 0; i++) {
 		assert_int_equal(submit(t, 1, 1, CALLERS_NORMAL), ERR_OK);
 		bed_run(&t->bed, 5 * NS_MS); /* some of what is kept may be lent */
 	}
-	assert_int_equal(share_waiting(t->share), 1);
+	assert_int_equal(share_waiting(t->pair.share), 1);
 	assert_int_equal(submit(t, 0, 1, CALLERS_NORMAL), ERR_OK);
-	assert_int_equal(share_waiting(t->share), 2);
+	assert_int_equal(share_waiting(t->pair.share), 2);
 	bed_run(&t->bed, NS_S);
 	reap(t, true);
 	two_fini(t);

@@ -3,7 +3,10 @@
 #include "bed.h"
 #include "app.h"
 #include "caller.h"
+#include "flow/cutoff.h"
+#include "http/tuner.h"
 #include "http/upstream_internal.h"
+#include "pair.h"
 #include "tests/unit/conn/certs.h"
 
 #define AT "10.0.0.2:443"
@@ -400,6 +403,47 @@ static void test_what_shook_no_hands_settles(void **state)
 	scene_fini(&s);
 }
 
+static void hang_up(struct raw_server *server, struct raw *r)
+{
+	(void)server;
+	raw_close(r, IO_CLOSE_FIN);
+}
+
+/* A server that is full may say so by ending the handshake. */
+static void test_cut_off_in_the_handshake(void **state)
+{
+	struct scene s;
+	struct raw_server full = { .on_accept = hang_up };
+	struct upstream_cfg cfg = upstream_defaults();
+	struct job j;
+	(void)state;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1, .latency = 10 * NS_MS });
+	cfg.limit_auto = true;
+	scene_upstream(&s, cfg);
+	scene_server(&s, (struct server_cfg){ 0 });
+	bed_run(&s.bed, NS_S); /* instants are above 0 */
+	job_init(&j, s.up, "GET", "/now");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(j.why, ERR_OK);
+	job_fini(&j);
+	app_fini(&s.app);
+	bed_run(&s.bed, 100 * NS_MS);
+	raw_server_listen(&full, s.bed.far, AT);
+	for (int i = 0; i < CUTOFF_SURE; i++) {
+		assert_false(
+			tuner_is_cut(upstream_tuner(s.up), worker_now(&s.bed.worker)));
+		job_init(&j, s.up, "GET", "/now");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 100 * NS_MS);
+		assert_int_equal(j.why, ERR_TLS_HANDSHAKE);
+		job_fini(&j);
+	}
+	assert_true(tuner_is_cut(upstream_tuner(s.up), worker_now(&s.bed.worker)));
+	raw_server_fini(&full);
+	scene_fini(&s);
+}
+
 /* A caller that leaves during the handshake leaves a connection for the pool. */
 static void test_abandoned_during_the_handshake(void **state)
 {
@@ -487,41 +531,31 @@ static void test_certificates_change_under_calls(void **state)
  * the other thread speaks as another client. */
 static void take_turns(struct scene *s, bool same_client, int turns)
 {
-	struct io_loop *loop = sim_host(s->bed.sim, "10.0.0.3");
-	struct io_mailbox *mail[] = { io_mailbox_new(s->bed.near), io_mailbox_new(loop) };
-	struct tls_client *client[2] = { new_client(s, 0), NULL };
+	struct tls_client *client[SEATS] = { new_client(s, 0), NULL };
 	struct upstream_cfg cfg = upstream_defaults();
-	struct upstream *up[2];
-	struct worker worker;
+	struct pair pair;
 	struct job j;
 	client[1] = same_client ? client[0] : new_client(s, 0);
-	worker_init(&worker, loop, &(struct worker_cfg){ 0 });
+	pair_init(&pair, &s->bed, &(struct worker_cfg){ 0 });
 	cfg.limit = 1;
-	cfg.share = share_new(2);
-	for (uint32_t i = 0; i < 2; i++) {
-		cfg.seat = i;
-		cfg.mail = mail[i];
+	for (uint32_t i = 0; i < SEATS; i++) {
 		cfg.tls = client[i];
-		up[i] = upstream_new(i ? &worker : &s->bed.worker, &cfg);
+		pair_start(&pair, cfg, i);
 	}
 	tls_client_unref(&client[0]);
 	if (!same_client)
 		tls_client_unref(&client[1]);
 	for (int i = 0; i < turns; i++) {
-		s->up = up[i % 2];
+		s->up = pair.up[i % 2];
 		assert_int_equal(run_job(s, &j, "/now")->why, ERR_OK);
 		job_fini(&j);
 	}
-	uint64_t moves = upstream_stats(up[0])->adopted + upstream_stats(up[1])->adopted;
+	uint64_t moves = upstream_stats(pair.up[0])->adopted +
+			 upstream_stats(pair.up[1])->adopted;
 	assert_int_equal(moves, same_client ? turns - 1 : 0);
-	assert_int_equal(share_used(cfg.share), 1);
-	upstream_free(&up[1]);
-	upstream_free(&up[0]);
+	assert_int_equal(share_used(pair.share), 1);
 	s->up = NULL;
-	for (uint32_t i = 0; i < 2; i++)
-		io_mailbox_free(&mail[i]);
-	share_unref(&cfg.share);
-	worker_fini(&worker);
+	pair_fini(&pair);
 }
 
 static void test_moves_with_its_tls(void **state)
@@ -558,6 +592,7 @@ int main(void)
 		TEST(test_a_certificate_that_does_not_verify),
 		TEST(test_a_server_that_does_not_shake_hands),
 		TEST(test_what_shook_no_hands_settles),
+		TEST(test_cut_off_in_the_handshake),
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
 		TEST(test_a_handshake_under_way_as_the_server_drains),

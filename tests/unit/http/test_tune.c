@@ -253,6 +253,42 @@ static void test_reset_at_once(void **state)
 	tuner_unref(&t);
 }
 
+/* As long as it is not known to fail a limit that has not been met grows. */
+static bool may_grow(struct tuner *t)
+{
+	return tuner_doubles_in(t) != NS_NEVER;
+}
+
+/* Calls that end as one thread stops are no failures of the server, which others go on to use. */
+static void test_that_we_stop_says_nothing(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_of();
+	struct tuner *t = cfg.tuner = tuner_new(2 * MANY, NS_S);
+	struct scene s;
+	struct job jobs[2], fails;
+	scene_init(&s, NULL, &cfg);
+	bed_run(&s.bed, NS_S); /* instants are above 0 */
+	s.answer = NULL;
+	submit(&s, jobs, 2);
+	assert_true(may_grow(t));
+	upstream_free(&s.up);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(jobs[i].why, ERR_STOPPING);
+		job_fini(&jobs[i]);
+	}
+	assert_true(may_grow(t));
+	s.up = upstream_new(&s.bed.worker, &cfg);
+	submit(&s, &fails, 1);
+	scene_close_raws(&s);
+	bed_run(&s.bed, 5 * NS_MS);
+	assert_int_equal(fails.why, ERR_EOF);
+	job_fini(&fails);
+	assert_false(may_grow(t));
+	tuner_unref(&t);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +300,7 @@ int main(void)
 		TEST(test_a_connect_that_hangs_is_no_call_taken),
 		TEST(test_one_that_did_without_its_connect),
 		TEST(test_reset_at_once),
+		TEST(test_that_we_stop_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

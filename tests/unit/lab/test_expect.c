@@ -100,7 +100,7 @@ static void test_comparisons(void **state)
 	judge("weir.good > 99.5", EXPECT_HELD, 100, 99.5, NULL);
 	judge("weir.good >= 101", EXPECT_FAILED, 100, 101, ": 100 against 101");
 	judge("weir.p99 < 301ms", EXPECT_HELD, 0.3, 0.301, NULL);
-	judge("weir.good > 1k", EXPECT_FAILED, 100, 1000, NULL);
+	judge("weir.good > 1k", EXPECT_FAILED, 100, 1000, ": 100 against 1,000");
 	judge("weir.closed_server == 50%", EXPECT_HELD, 0.5, 0.5, NULL);
 }
 

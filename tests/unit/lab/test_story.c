@@ -91,6 +91,16 @@ static void test_it_does_not_flatter(void **state)
 	lab_story_fini(&s);
 }
 
+static void test_as_good_as_the_best(void **state)
+{
+	struct lab_row rows[] = { fault(), weir(350) };
+	struct lab_story s;
+	(void)state;
+	lab_story_init(&s, rows, ARRAY_LEN(rows));
+	assert_non_null(strstr(s.says[1], ", as many as with naive, the best"));
+	lab_story_fini(&s);
+}
+
 static void test_silent_about_what_was_not_there(void **state)
 {
 	struct lab_row a = fault(), b = cure();
@@ -106,7 +116,22 @@ static void test_silent_about_what_was_not_there(void **state)
 		assert_null(strstr(s.says[i], "Refusals"));
 		assert_null(strstr(s.says[i], "hung up"));
 	}
-	assert_non_null(strstr(s.says[0], "it refused nothing"));
+	assert_non_null(strstr(
+		s.says[0], "it refused nothing: its slots were not what was short."));
+	lab_story_fini(&s);
+}
+
+static void test_what_did_not_change_is_told_once(void **state)
+{
+	struct lab_row a = fault(), b = cure();
+	struct lab_story s;
+	(void)state;
+	b.f.of[FIG_refused] = a.f.of[FIG_refused];
+	a.f.of[FIG_p50] = 4.0001;
+	b.f.of[FIG_p50] = 4.0002;
+	lab_story_init(&s, (struct lab_row[]){ a, b }, 2);
+	assert_non_null(strstr(s.says[1], "Refusals stayed at 1,400."));
+	assert_non_null(strstr(s.says[1], "and the median wait stayed at 4.00 s."));
 	lab_story_fini(&s);
 }
 
@@ -127,7 +152,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_sentence_for_each_part),
 		cmocka_unit_test(test_it_does_not_flatter),
+		cmocka_unit_test(test_as_good_as_the_best),
 		cmocka_unit_test(test_silent_about_what_was_not_there),
+		cmocka_unit_test(test_what_did_not_change_is_told_once),
 		cmocka_unit_test(test_runs_without_report_are_left_out),
 	};
 	return cmocka_run_group_tests_name("lab/story", tests, NULL, NULL);

@@ -164,6 +164,24 @@ static void test_a_rare_lateness_is_valid(void **state)
 	assert_null(report_invalid_why(&s->result));
 }
 
+static void test_what_was_never_sent_is_not_valid(void **state)
+{
+	struct scene *s = *state;
+	struct tally_times t = { 0, 0 };
+	one(s, 0, 200, NS_MS, SLICE_NONE);
+	tally_start(s->tally, &t);
+	tally_failure(s->tally, &t, ERR_NO_PORTS, 0, SLICE_NONE, NS_MS);
+	assert_null(report_invalid_why(&s->result));
+	tally_start(s->tally, &t);
+	tally_failure(s->tally, &t, ERR_NO_MEMORY, 0, SLICE_NONE, NS_MS);
+	assert_non_null(strstr(report_invalid_why(&s->result), "memory"));
+	tally_start(s->tally, &t);
+	tally_failure(s->tally, &t, ERR_NO_FDS, 0, SLICE_NONE, NS_MS);
+	tally_finish(s->tally, NS_S);
+	assert_non_null(strstr(report_invalid_why(&s->result), "ulimit -Hn"));
+	assert_says(s, "NOT VALID");
+}
+
 static json_int_t count_of(json_t *doc, const char *key)
 {
 	json_t *value = json_object_get(doc, key);
@@ -233,6 +251,7 @@ int main(void)
 		TEST(test_a_long_text_says_what_is_left_out),
 		TEST(test_a_late_generator_is_not_valid),
 		TEST(test_a_rare_lateness_is_valid),
+		TEST(test_what_was_never_sent_is_not_valid),
 		TEST(test_json),
 		TEST(test_nothing_started),
 	};

@@ -53,13 +53,14 @@ static void test_each_byte_in_a_name(void **state)
 	(void)state;
 	for (int b = 0; b < 256; b++) {
 		bool good = in_set(b, TCHARS) || b == ':'; /* "N::" is name, value ":" */
+		bool blank = b == ' ' || b == '\t';        /* taken away in answers */
 		char one = (char)b;
 		assert_int_equal(with_byte("GET / HTTP/1.1\r\nHost: a\r\nN", b,
 					 ": v\r\n\r\n", false),
 			good ? H1_DONE : H1_BAD);
 		assert_int_equal(
 			with_byte("HTTP/1.1 200 OK\r\nN", b, ": v\r\n\r\n", true),
-			good ? H1_DONE : H1_BAD);
+			good || blank ? H1_DONE : H1_BAD);
 		assert_int_equal(
 			h1_is_token((struct slice){ &one, 1 }), in_set(b, TCHARS));
 	}

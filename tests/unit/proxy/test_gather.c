@@ -41,6 +41,20 @@ static void say_to(struct scene *s, const char *asked, const char *text)
 	fail_msg("nobody asked %s", asked);
 }
 
+static void ask(struct scene *s, struct raw *r, const char *request, ns_t for_ns)
+{
+	scene_client(s, r, request);
+	scene_run(s, for_ns);
+}
+
+/* A proxy by that file is asked, so long ago. */
+static void begin(struct scene *s, struct raw *r, const char *file, const char *request,
+	ns_t for_ns)
+{
+	scene_init_file(s, file);
+	ask(s, r, request, for_ns);
+}
+
 static void end(struct scene *s, struct raw *r)
 {
 	assert_int_equal(s->proxy.gathered_bytes, 0);
@@ -58,9 +72,7 @@ static void test_all_there(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
-	scene_client(&s, &r, GET("/p/7?x"));
-	scene_run(&s, 20 * NS_MS);
+	begin(&s, &r, HEAD TWO("", "") ROUTE(THREE), GET("/p/7?x"), 20 * NS_MS);
 	say_to(&s, "/stall?7",
 		"HTTP/1.1 200 OK\r\nContent-Type: a/b+JSON;c\r\nContent-Length: 8\r\n\r\n[1, 2.0]");
 	say_to(&s, "/stall?news", "HTTP/1.1 204 Nothing\r\n\r\n");
@@ -83,9 +95,7 @@ static void test_coded(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
-	scene_client(&s, &r, GET("/p/7?x"));
-	scene_run(&s, 20 * NS_MS);
+	begin(&s, &r, HEAD TWO("", "") ROUTE(THREE), GET("/p/7?x"), 20 * NS_MS);
 	say_to(&s, "/stall?7",
 		"HTTP/1.1 200 OK\r\nContent-Encoding: x\r\nContent-Length: 2\r\n\r\nhi");
 	say_to(&s, "/stall?news",
@@ -104,9 +114,7 @@ static void test_partial_at_the_deadline(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 990 * NS_MS);
+	begin(&s, &r, HEAD TWO("", "") ROUTE(THREE), GET("/p/7"), 990 * NS_MS);
 	assert_int_equal(r.in.len, 0);
 	scene_run(&s, 30 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 200 OK\r\n"));
@@ -131,10 +139,10 @@ static void test_a_required_part_is_late(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(PART("a", "path: /ok, upstream: api")
-					    PART("b", "path: /stall, upstream: other")));
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 1020 * NS_MS);
+	begin(&s, &r,
+		HEAD TWO("", "") ROUTE(PART("a", "path: /ok, upstream: api")
+				PART("b", "path: /stall, upstream: other")),
+		GET("/p/7"), 1020 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 504 "));
 	assert_true(scene_got(&r, "Weir-Missing: b\r\n"));
 	assert_true(scene_got(&r, "Weir-Reason: deadline\r\n"));
@@ -150,11 +158,10 @@ static void test_a_required_part_fails_the_whole(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(
-		&s, HEAD TWO("", "") ROUTE(PART("a", "path: \"/stall?a\", upstream: api")
-				    PART("b", "path: \"/stall?b\", upstream: other")));
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 20 * NS_MS);
+	begin(&s, &r,
+		HEAD TWO("", "") ROUTE(PART("a", "path: \"/stall?a\", upstream: api")
+				PART("b", "path: \"/stall?b\", upstream: other")),
+		GET("/p/7"), 20 * NS_MS);
 	say_to(&s, "/stall?b", "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nnone");
 	scene_run(&s, 20 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 502 "));
@@ -174,14 +181,13 @@ static void test_a_batch_waits_in_vain(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r, busy;
-	scene_init_file(&s, HEAD TWO("", ", limit: 2, queue-for: 100ms")
-				    ROUTE(PART("a", "path: /ok, upstream: api") PART("b",
-					    "path: \"/ok?b\", upstream: other") PART("c",
-					    "path: \"/ok?c\", upstream: other")));
-	scene_client(&s, &busy, GET("/other/stall"));
-	scene_run(&s, 10 * NS_MS);
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 50 * NS_MS);
+	begin(&s, &busy,
+		HEAD TWO("", ", limit: 2, queue-for: 100ms") ROUTE(
+			PART("a", "path: /ok, upstream: api")
+				PART("b", "path: \"/ok?b\", upstream: other")
+					PART("c", "path: \"/ok?c\", upstream: other")),
+		GET("/other/stall"), 10 * NS_MS);
+	ask(&s, &r, GET("/p/7"), 50 * NS_MS);
 	/* one slot is free: none of the two takes it */
 	assert_int_equal(scene_count(&s, "/ok?"), 0);
 	assert_int_equal(scene_count(&s, "GET /ok "), 1);
@@ -194,7 +200,9 @@ static void test_a_batch_waits_in_vain(void **state)
 	end(&s, &r);
 }
 
-/* What explain tells of the request "r". */
+#define ASKS_AS_R "GET /p/7 HTTP/1.1\r\nHost: h\r\nX-Request-Id: r\r\n\r\n"
+
+/* What explain tells of it. */
 static const struct explain_record *explained(const struct scene *s)
 {
 	const struct explain_record *r = explain_find(s->proxy.explain, SLICE("r"));
@@ -213,11 +221,8 @@ static void test_refused_at_the_door(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r, busy;
-	scene_init_file(&s, FULL(""));
-	scene_client(&s, &busy, GET("/other/stall"));
-	scene_run(&s, 10 * NS_MS);
-	scene_client(&s, &r, "GET /p/7 HTTP/1.1\r\nHost: h\r\nX-Request-Id: r\r\n\r\n");
-	scene_run(&s, 50 * NS_MS);
+	begin(&s, &busy, FULL(""), GET("/other/stall"), 10 * NS_MS);
+	ask(&s, &r, ASKS_AS_R, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 503 "));
 	assert_true(scene_got(&r, "Weir-Reason: queue-full\r\n"));
 	assert_true(scene_got(&r, "Retry-After: 1\r\n"));
@@ -234,11 +239,8 @@ static void test_an_optional_part_refused_at_the_door(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r, busy;
-	scene_init_file(&s, FULL(", optional: true"));
-	scene_client(&s, &busy, GET("/other/stall"));
-	scene_run(&s, 10 * NS_MS);
-	scene_client(&s, &r, "GET /p/7 HTTP/1.1\r\nHost: h\r\nX-Request-Id: r\r\n\r\n");
-	scene_run(&s, 50 * NS_MS);
+	begin(&s, &busy, FULL(", optional: true"), GET("/other/stall"), 10 * NS_MS);
+	ask(&s, &r, ASKS_AS_R, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 200 "));
 	assert_true(scene_got(&r, "{\"parts\":{\"a\":\"ok\"}"));
 	assert_true(scene_got(&r, "\"b\":{\"missing\":\"queue-full\","));
@@ -252,9 +254,7 @@ static void test_a_client_that_goes(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 20 * NS_MS);
+	begin(&s, &r, HEAD TWO("", "") ROUTE(THREE), GET("/p/7"), 20 * NS_MS);
 	raw_close(&r, IO_CLOSE_RESET);
 	scene_run(&s, 20 * NS_MS);
 	assert_int_equal(s.proxy.exchanges_now, 0);
@@ -271,16 +271,14 @@ static void test_too_much(void **state)
 	(void)state;
 	struct scene s;
 	struct raw one, all;
-	scene_init_file(
-		&s, HEAD TWO("", "") ROUTE(BIG("a") BIG("b") BIG("c") BIG("d") BIG("e")));
-	scene_client(&s, &one, GET("/p/x?n=1048577"));
-	scene_run(&s, 900 * NS_MS);
+	begin(&s, &one,
+		HEAD TWO("", "") ROUTE(BIG("a") BIG("b") BIG("c") BIG("d") BIG("e")),
+		GET("/p/x?n=1048577"), 900 * NS_MS);
 	assert_true(scene_got(&one, "HTTP/1.1 200 OK\r\n"));
 	assert_true(scene_got(&one, "Weir-Missing: a, b, c, d, e\r\n"));
 	assert_true(scene_got(&one, "\"a\":{\"missing\":\"part-too-large\","));
 	/* each may be, all together may not */
-	scene_client(&s, &all, GET("/p/x?n=1048576"));
-	scene_run(&s, 900 * NS_MS);
+	ask(&s, &all, GET("/p/x?n=1048576"), 900 * NS_MS);
 	assert_true(scene_got(&all, "HTTP/1.1 200 OK\r\n"));
 	assert_true(scene_got(&all, "\"missing\":\"part-too-large\","));
 	assert_true(scene_got(&all, "{\"status\":200,\"as\":\"text\"}"));
@@ -296,8 +294,7 @@ static void test_too_much_for_all_requests(void **state)
 	scene_init_file(
 		&s, HEAD TWO("", "") ROUTE(PART("a", "path: /ok, upstream: api")));
 	s.proxy.gathered_bytes = GATHER_ALL_BYTES - 1; /* by others */
-	scene_client(&s, &r, GET("/p/7"));
-	scene_run(&s, 50 * NS_MS);
+	ask(&s, &r, GET("/p/7"), 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 503 "));
 	assert_true(scene_got(&r, "Weir-Reason: gather-full\r\n"));
 	assert_int_equal(s.proxy.gathered_bytes, GATHER_ALL_BYTES - 1);
@@ -311,14 +308,14 @@ static void test_what_is_sent(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO_AT("/v2") ROUTE(PART("a",
-				    "path: \"/{1}?x={query.y}\", upstream: api") PART("b",
-				    "method: POST, path: /ok, upstream: other")));
-	scene_client(&s, &r,
+	begin(&s, &r,
+		HEAD TWO_AT("/v2")
+			ROUTE(PART("a", "path: \"/{1}?x={query.y}\", upstream: api") PART(
+				"b", "method: POST, path: /ok, upstream: other")),
 		"PUT /p/%41?y=%26 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
 		"Content-Type: text/x\r\nAccept-Encoding: gzip\r\nRange: bytes=0-1\r\n"
-		"If-None-Match: \"e\"\r\nAuthorization: Basic x\r\n\r\nbody");
-	scene_run(&s, 50 * NS_MS);
+		"If-None-Match: \"e\"\r\nAuthorization: Basic x\r\n\r\nbody",
+		50 * NS_MS);
 	assert_int_equal(scene_count(&s, "GET /v2/A?x=%26 HTTP/1.1\r\n"), 1);
 	assert_int_equal(scene_count(&s, "POST /ok HTTP/1.1\r\n"), 1);
 	assert_int_equal(scene_count(&s, "Content-Length: "), 1);
@@ -337,13 +334,10 @@ static void test_a_path_that_does_not_fill(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r;
-	scene_init_file(&s, HEAD TWO("", "") ROUTE(THREE));
-	scene_client(&s, &r, GET("/p/%2e%2e"));
-	scene_run(&s, 1020 * NS_MS);
+	begin(&s, &r, HEAD TWO("", "") ROUTE(THREE), GET("/p/%2e%2e"), 1020 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 200 ")); /* ".." in a query is two dots */
 	raw_fini(&r);
-	scene_client(&s, &r, GET("/p/"));
-	scene_run(&s, 20 * NS_MS);
+	ask(&s, &r, GET("/p/"), 20 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 400 "));
 	assert_true(scene_got(&r, "Weir-Reason: bad-pieces\r\n"));
 	assert_true(scene_got(&r, "too few segments"));
