@@ -375,7 +375,8 @@ static void play_halved(const struct scene *scene, uint64_t seed)
 	print_message("%s: %llu refused, %llu told\n", scene->name,
 		(unsigned long long)refused, (unsigned long long)s->crowd.refusals);
 	assert_in_range(slots_limit(slots), 23, 27);
-	assert_true(slots_used(slots) <= slots_limit(slots));
+	/* One more is tried now and then, and may still be at work as the limit stands again. */
+	assert_true(slots_used(slots) <= slots_limit(slots) + 1);
 	assert_true(refused <= scene->refused_max);
 	if (!scene->api.by_request)
 		assert_int_equal(upstream_stats(u)->closed_idle, closed);
