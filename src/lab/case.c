@@ -4,8 +4,6 @@
 
 #include "base/dist.h"
 
-#define RATE_MAX 1e6
-
 const char *const lab_server_words[] = { "weir", "fasthttp", "node", "nginx", "command",
 	NULL };
 const char *const lab_role_words[] = { "fault", "witness", "cure", "weir", NULL };
@@ -126,12 +124,12 @@ static void check_arrivals(struct hand *h, struct lab_callers *c)
 		conf_complain(h->r->conf,
 			h->source->levels.map[h->source->levels.n - 1]->at,
 			"callers: rate is missing: write rate: 100/s");
-	if (c->rate > RATE_MAX)
+	if (c->rate > LAB_RATE_MAX)
 		complain_at(h, &h->callers, "rate", "at most 1,000,000/s");
-	if (c->run_for <= 0 || c->run_for > 24 * 3600 * NS_S)
+	if (c->run_for <= 0 || c->run_for > LAB_RUN_MAX)
 		complain_at(h, &h->callers, "for",
 			"write a duration above zero, a day at most, such as 30s");
-	if (h->c->warm_up >= c->run_for)
+	if (h->c->warm_up && h->c->warm_up >= c->run_for)
 		complain_at(h, &h->source->levels, "warm-up",
 			"is not shorter than the run itself");
 	for (uint32_t i = 0; i < h->callers.n; i++) {

@@ -261,17 +261,23 @@ static bool rate_is_given(const struct lab_options *o)
 	return false;
 }
 
-/* Values that would leave nothing to run. */
+/* Values that would leave nothing to run, or too much. */
 static bool check_amounts(const struct lab_options *o, struct problem *p)
 {
 	if (o->scale <= 0)
 		return problem_set(p, "--scale 0%%: nothing would run");
 	if (o->run_for <= 0)
 		return problem_set(p, "--for 0ms: nothing would run");
+	if (o->run_for > LAB_RUN_MAX && o->run_for != NS_NEVER)
+		return problem_set(p, "--for: a day at most, such as 30s");
+	if (o->rate > LAB_RATE_MAX)
+		return problem_set(p, "--rate: at most 1,000,000/s");
 	if (!(o->rate > 0) && rate_is_given(o))
 		return problem_set(p, "--rate 0/s: nothing would run");
 	if (!o->repeat || (o->repeat > 100 && o->repeat != UINT64_MAX))
 		return problem_set(p, "--repeat: between 1 and 100");
+	if (!o->parallel)
+		return problem_set(p, "--parallel 0: nothing would run");
 	return true;
 }
 

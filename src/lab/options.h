@@ -6,6 +6,10 @@
 
 enum lab_origin { LAB_ORIGIN_WEIR, LAB_ORIGIN_FASTHTTP };
 
+/* Of requests, from files and from the command line. */
+#define LAB_RATE_MAX 1e6 /* per second */
+#define LAB_RUN_MAX (24 * 3600 * NS_S)
+
 struct lab_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
 #define GROUP(title)

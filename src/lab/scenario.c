@@ -197,7 +197,7 @@ static void read_counts(struct scene *c, struct lab_act *a, struct reader *r)
 			"at-once: 1 at least");
 	if (c->options->repeat != UINT64_MAX)
 		a->repeat = c->options->repeat;
-	if (c->options->parallel != UINT64_MAX && c->options->parallel)
+	if (c->options->parallel != UINT64_MAX)
 		a->at_once = c->options->parallel;
 }
 

@@ -79,6 +79,10 @@ def test_a_verb_tells_all_its_options(verb):
     (("proxy", "--listen", ":0", "--upstream", "http://127.0.0.1:9", "--client-head-for",
       "0ms"), "every request would be too late"),
     (("lab", "show", "incident", "--rate", "0/s"), "--rate 0/s: nothing would run"),
+    (("lab", "show", "incident", "--rate", "2M/s"), "--rate"),
+    (("lab", "show", "incident", "--rate", "2000000/s"), "--rate: at most 1,000,000/s"),
+    (("lab", "show", "incident", "--for", "48h"), "--for: a day at most"),
+    (("lab", "show", "incident", "--parallel", "0"), "--parallel 0: nothing would run"),
 ])
 def test_misuse_is_exit_2_with_a_message(argv, says):
     done = weir(*argv)
