@@ -181,13 +181,20 @@ static void tell_cure(
 	tell(s, &t);
 }
 
-/* The best of the others by good answers. */
+/* Before a server with other slots it is another task. */
+static bool same_slots(const struct lab_row *a, const struct lab_row *b)
+{
+	double x = a->f.of[FIG_slots_limit], y = b->f.of[FIG_slots_limit];
+	return x == y || (isnan(x) && isnan(y));
+}
+
+/* The best of the others by good answers, of those who met the same server. */
 static const struct lab_row *runner_up(
 	const struct lab_row *rows, size_t n, const struct lab_row *but)
 {
 	const struct lab_row *best = NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (&rows[i] != but && rows[i].known &&
+		if (&rows[i] != but && rows[i].known && same_slots(&rows[i], but) &&
 			(!best || rows[i].f.of[FIG_good] > best->f.of[FIG_good]))
 			best = &rows[i];
 	}

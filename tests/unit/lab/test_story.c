@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "lab/story.h"
 
@@ -101,6 +102,19 @@ static void test_as_good_as_the_best(void **state)
 	lab_story_fini(&s);
 }
 
+static void test_beside_the_same_server_alone(void **state)
+{
+	struct lab_row rows[] = { fault(), weir(520), fault() };
+	struct lab_story s;
+	(void)state;
+	rows[2].name = "unlimited";
+	rows[2].f.of[FIG_slots_limit] = NAN;
+	rows[2].f.of[FIG_good] = 1000;
+	lab_story_init(&s, rows, ARRAY_LEN(rows));
+	assert_non_null(strstr(s.says[s.n - 1], "170 more than with naive"));
+	lab_story_fini(&s);
+}
+
 static void test_silent_about_what_was_not_there(void **state)
 {
 	struct lab_row a = fault(), b = cure();
@@ -153,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_a_sentence_for_each_part),
 		cmocka_unit_test(test_it_does_not_flatter),
 		cmocka_unit_test(test_as_good_as_the_best),
+		cmocka_unit_test(test_beside_the_same_server_alone),
 		cmocka_unit_test(test_silent_about_what_was_not_there),
 		cmocka_unit_test(test_what_did_not_change_is_told_once),
 		cmocka_unit_test(test_runs_without_report_are_left_out),
