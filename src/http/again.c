@@ -216,6 +216,14 @@ enum err again_end_as(struct call *c, enum err why)
 	return c->again_for == ERR_OK ? why : c->again_for;
 }
 
+/* An attempt of its own, that ended as it began: its times are not those of the one before. */
+static void never_sent(struct call *c, ns_t now)
+{
+	c->queued_at = now;
+	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
+	c->detail = SLICE_NONE;
+}
+
 void again_look(struct upstream *u)
 {
 	struct list_node *n;
@@ -227,8 +235,7 @@ void again_look(struct upstream *u)
 		enum err e = upstream_ask(u, &c, 1, c->deadline);
 		if (e == ERR_OK)
 			continue;
-		c->granted_at = 0;
-		c->detail = SLICE_NONE;
+		never_sent(c, worker_now(u->worker));
 		c->ops->on_end(c, again_end_as(c, e));
 	}
 }

@@ -132,6 +132,8 @@ static void on_end(struct call *c, enum err why)
 	}
 	j->verdict = c->verdict;
 	j->attempts = call_attempts(c);
+	j->queued_at = c->queued_at;
+	j->sent_at = c->sent_at;
 	(void)note(j, ON_END, "end:", 0);
 	text_add(&j->log, err_label(why));
 	j->ends++;

@@ -34,6 +34,7 @@ struct job {
 	enum err why; /* ERR_AGAIN: not ended */
 	enum retry_verdict verdict;
 	uint32_t attempts;
+	ns_t queued_at, sent_at; /* its last attempt, as it ended */
 	bool abandoned;
 };
 

@@ -224,6 +224,33 @@ static void test_no_slot_for_it(void **state)
 	scene_end(&s, &j);
 }
 
+/* Nor a place in the queue: that took no time, and its times are not those of the attempt before. */
+static void test_no_place_for_it(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = with_retries(2);
+	struct scene s;
+	struct job j, other;
+	cfg.limit = 1;
+	cfg.queue_max = 1;
+	cfg.settle_for = NS_S;
+	rude_init(&s, cfg, IO_CLOSE_RESET);
+	job_begin(&j, &s, "GET", NS_NEVER);
+	bed_run(&s.bed, 2 * NS_MS);
+	s.answer = NULL;
+	ns_t asked_at = j.call.queued_at;
+	job_init(&other, s.up, "GET", "/");
+	assert_int_equal(job_submit(&other, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_text(&j.log, "ready again:reset end:reset");
+	assert_int_equal(j.attempts, 1);
+	assert_true(j.queued_at > asked_at);
+	assert_int_equal(j.sent_at, 0);
+	job_abandon(&other);
+	job_fini(&other);
+	scene_end(&s, &j);
+}
+
 /* --- another endpoint --- */
 
 static void test_another_endpoint_at_once(void **state)
@@ -588,6 +615,8 @@ int main(void)
 		cmocka_unit_test(test_it_can_be_abandoned_and_stopped),
 		cmocka_unit_test(test_it_waits_behind_others),
 		cmocka_unit_test(test_no_slot_for_it),
+		cmocka_unit_test(test_no_place_for_it),
+		cmocka_unit_test(test_no_place_for_it),
 		cmocka_unit_test(test_another_endpoint_at_once),
 		cmocka_unit_test(test_an_outage_is_not_made_worse),
 		cmocka_unit_test(test_too_many_dead_connections_and_none_is_kept),
