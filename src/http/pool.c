@@ -206,7 +206,7 @@ void pool_settle(struct upstream *u)
 {
 	ns_t now = worker_now(u->worker);
 	if (!u->spare.want || u->stopping || u->retired || !u->endpoint_count ||
-		hold_until(u) > now)
+		hold_until(u) > now || !again_trusts(u)) /* then none is kept */
 		return;
 	uint32_t n = spare_missing(&u->spare, pool_ready(u), now);
 	while (n-- > 0 && connect_may_start(u) && upstream_reserve_spare(u)) {

@@ -1,6 +1,7 @@
 /* Calls sent once more: retries under the engine, and replays that are too many. */
 #include <math.h>
 
+#include "http/upstream_internal.h"
 #include "scene.h"
 
 static struct upstream_cfg with_retries(uint32_t max)
@@ -331,6 +332,19 @@ static void on_bytes_twice(struct raw *r)
 	r->parsed = r->in.len;
 }
 
+/* Calls one after the other, of which nobody ever knows. */
+static void calls_are_answered(struct scene *s, uint64_t calls)
+{
+	for (uint64_t i = 0; i < calls; i++) {
+		struct job j;
+		job_init(&j, s->up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s->bed, 30 * NS_MS);
+		assert_int_equal(j.why, ERR_OK);
+		job_fini(&j);
+	}
+}
+
 static void test_too_many_dead_connections_and_none_is_kept(void **state)
 {
 	(void)state;
@@ -338,20 +352,34 @@ static void test_too_many_dead_connections_and_none_is_kept(void **state)
 	uint64_t calls = 3000;
 	scene_init(&s, NULL, NULL);
 	s.server.on_bytes = on_bytes_twice;
-	LIST_EACH (&s.server.conns, n, after)
-		fail();
-	for (uint64_t i = 0; i < calls; i++) {
-		struct job j;
-		job_init(&j, s.up, "GET", "/");
-		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-		bed_run(&s.bed, 30 * NS_MS);
-		assert_int_equal(j.why, ERR_OK); /* nobody ever knows */
-		job_fini(&j);
-	}
+	calls_are_answered(&s, calls);
 	const struct upstream_stats *stats = upstream_stats(s.up);
 	assert_int_equal(stats->sent, s.requests);
 	assert_true(stats->replayed > calls / 10);
 	assert_true((double)s.requests <= 1.2 * (double)calls + RETRY_TRUST + 1);
+	scene_fini(&s);
+}
+
+/* Those that are opened ahead of need are kept ones, too: none is opened only to be closed. */
+static void test_none_is_kept_ready_then(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.preconnect = 2;
+	scene_init(&s, NULL, &cfg);
+	s.server.on_bytes = on_bytes_twice;
+	for (int i = 0; i < 1000 && again_trusts(s.up); i++)
+		calls_are_answered(&s, 1);
+	assert_false(again_trusts(s.up));
+	uint64_t connects = upstream_stats(s.up)->connects;
+	bed_run(&s.bed, 60 * NS_S);
+	assert_int_equal(upstream_stats(s.up)->connects, connects);
+	assert_int_equal(scene_used(&s), 0);
+	while (!again_trusts(s.up))
+		calls_are_answered(&s, 1);
+	bed_run(&s.bed, NS_S);
+	assert_int_equal(s.open, 2); /* it is over */
 	scene_fini(&s);
 }
 
@@ -620,6 +648,7 @@ int main(void)
 		cmocka_unit_test(test_another_endpoint_at_once),
 		cmocka_unit_test(test_an_outage_is_not_made_worse),
 		cmocka_unit_test(test_too_many_dead_connections_and_none_is_kept),
+		cmocka_unit_test(test_none_is_kept_ready_then),
 		cmocka_unit_test(test_refused_unasked),
 		cmocka_unit_test(test_refused_within_a_limit),
 		cmocka_unit_test(test_refused_when_asked),
