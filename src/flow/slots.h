@@ -5,7 +5,8 @@
  *         BUSY: a call whose caller waits; IDLE: a kept-alive connection without a call;
  *         DRAINING: a call nobody waits for any more, whose answer is still to come; GHOST:
  *         the connection was reset while the server was (as far as we know) at work;
- *         SETTLING: the connection is closed, the server may not have noticed yet.
+ *         SETTLING: the connection is closed, the server may not have noticed yet; in request
+ *         units only if it closed before the whole answer came.
  * RULES   1. used = the lengths of the lists that count in this unit; never kept by hand.
  *         2. slot_enter is the only writer of a state; it CHECKs the edge.
  *         3. used + reserved <= limit after every call, or slots_reserve refused (a limit

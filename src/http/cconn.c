@@ -276,7 +276,6 @@ void cconn_fail(struct cconn *cc, enum err why)
 	u->stats.closed_error += call != NULL;
 	cconn_keep_detail(cc, call);
 	zombie_closed(cc);
-	upstream_slot_call_over(u, cc);
 	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
 	cc->gone |= gone;
 	if (gone)
@@ -619,7 +618,6 @@ void cconn_abandon(struct cconn *cc)
 	admission_note_gone(cc);
 	if (!whole)
 		zombie_cut_short(cc);
-	upstream_slot_call_over(u, cc);
 	u->stats.closed_done++;
 	if (whole && u->cfg.abandon == ABANDON_CLOSE)
 		cconn_close(cc, IO_CLOSE_FIN);

@@ -27,7 +27,6 @@ static void tunnel_over(struct cconn *cc)
 	struct call *call = cconn_detach(cc);
 	if (!call)
 		u->stats.drained++;
-	upstream_slot_call_over(u, cc);
 	cconn_close(cc, IO_CLOSE_FIN);
 	if (call)
 		call_finish(call, u, ERR_OK);
@@ -74,7 +73,6 @@ void tunnel_abandon(struct cconn *cc)
 		return;
 	}
 	race_end(cc);
-	upstream_slot_call_over(u, cc);
 	u->stats.closed_done++;
 	cconn_close(cc, IO_CLOSE_RESET);
 }

@@ -77,7 +77,7 @@ static void test_request_units(void **state)
 	two_init(&t, SLOT_UNIT_REQUEST, 1);
 	take(&t.s[0], &t.slot[0]);
 	assert_false(slots_reserve(&t.s[1], 1));
-	slot_enter(&t.s[0], &t.slot[0], SLOT_SETTLING, 9); /* counts no more */
+	slot_enter(&t.s[0], &t.slot[0], SLOT_IDLE, 0); /* counts no more */
 	assert_int_equal(share_used(t.share), 0);
 	take(&t.s[1], &t.slot[1]);
 	slot_enter(&t.s[1], &t.slot[1], SLOT_FREE, 0);

@@ -16,7 +16,7 @@ static const bool may_follow[SLOT_STATES][SLOT_STATES] = {
 
 static const bool counts[2][SLOT_STATES] = {
 	[SLOT_UNIT_CONNECTION] = { false, true, true, true, true, true, true },
-	[SLOT_UNIT_REQUEST] = { false, true, true, false, true, true, false },
+	[SLOT_UNIT_REQUEST] = { false, true, true, false, true, true, true },
 };
 
 static void take(struct slots *s, struct slot *slot, enum slot_state state)

@@ -487,30 +487,72 @@ static void test_unasked_tunnel(void **state)
 	scene_fini(&s);
 }
 
-/* The same ends a trial of what becomes of those who are hung up on. */
-/* Left by its caller, it is closed at once; the server may not have noticed yet. */
-static void test_a_tunnel_settles(void **state)
+/* Cut off by us before its answer came, a call settles in either unit: the server may not have
+ * noticed yet. */
+static void cut_off_settles(
+	enum slot_unit unit, enum upstream_abandon policy, bool tunnel)
 {
-	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
-		   "Connection: upgrade\r\n\r\n";
+	cfg.unit = unit;
+	cfg.abandon = policy;
+	scene_init(&s, NULL, &cfg);
+	s.answer = tunnel ? "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
+			    "Connection: upgrade\r\n\r\n"
+			  : NULL;
 	job_init(&j, s.up, "GET", "/");
-	j.upgrade = SLICE("x");
+	j.upgrade = tunnel ? SLICE("x") : SLICE_NONE;
 	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
 	bed_run(&s.bed, 50 * NS_MS);
 	assert_int_equal(j.why, ERR_AGAIN);
 	assert_int_equal(scene_in(&s, SLOT_BUSY), 1);
 	job_abandon(&j);
 	assert_int_equal(scene_in(&s, SLOT_SETTLING), 1);
+	assert_int_equal(scene_used(&s), 1);
 	bed_run(&s.bed, 50 * NS_MS);
 	assert_int_equal(scene_used(&s), 0);
 	job_fini(&j);
 	scene_fini(&s);
 }
 
+static void test_what_is_cut_off_settles(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		cut_off_settles((enum slot_unit)unit, ABANDON_DRAIN, true);
+		cut_off_settles((enum slot_unit)unit, ABANDON_RESET, false);
+		cut_off_settles((enum slot_unit)unit, ABANDON_CLOSE, false);
+	}
+}
+
+/* So does one whose connection the server ended in its midst: its FIN is not its slot. */
+static void test_what_the_server_cut_off_settles(void **state)
+{
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		struct upstream_cfg cfg = scene_upstream();
+		struct scene s;
+		struct job j;
+		cfg.unit = (enum slot_unit)unit;
+		scene_init(&s, NULL, &cfg);
+		s.answer = NULL;
+		job_init(&j, s.up, "GET", "/");
+		assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+		bed_run(&s.bed, 50 * NS_MS);
+		scene_close_raws(&s);
+		bed_run(&s.bed, 5 * NS_MS);
+		assert_int_equal(j.why, ERR_EOF);
+		assert_int_equal(scene_in(&s, SLOT_SETTLING), 1);
+		assert_int_equal(scene_used(&s), 1);
+		bed_run(&s.bed, 50 * NS_MS);
+		assert_int_equal(scene_used(&s), 0);
+		job_fini(&j);
+		scene_fini(&s);
+	}
+}
+
+/* The same ends a trial of what becomes of those who are hung up on. */
 static void test_unasked_tunnel_ends_a_trial(void **state)
 {
 	(void)state;
@@ -825,7 +867,8 @@ int main(void)
 		TEST(test_batch_abandoned_while_it_ends),
 		TEST(test_abandon_at_every_instant_and_in_every_callback),
 		TEST(test_unasked_tunnel),
-		TEST(test_a_tunnel_settles),
+		TEST(test_what_is_cut_off_settles),
+		TEST(test_what_the_server_cut_off_settles),
 		TEST(test_unasked_tunnel_ends_a_trial),
 		TEST(test_unasked_answers_take_no_time),
 		TEST(test_unasked_interim_answer),
