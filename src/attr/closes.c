@@ -7,6 +7,10 @@
 /* Shorter ages are of one or two of the kernel's ticks: a caller that did not wait. */
 #define TIMEOUT_MIN (10 * NS_MS)
 
+/* From a word said in going, as TLS's goodbye, to the FIN that follows it: a turn of a busy
+ * program's loop, and a late acknowledgement. */
+#define GOODBYE_MAX (40 * NS_MS)
+
 static const char *const first_names[CLOSE_FIRST_COUNT] = {
 	[CLOSE_LOCAL] = "local",
 	[CLOSE_LOCAL_OR_BOTH] = "local-or-both",
@@ -20,6 +24,7 @@ static const char *const why_names[WHY_COUNT] = {
 	[WHY_UNKNOWN] = "unknown",
 	[WHY_AFTER_ANSWER] = "after-answer",
 	[WHY_IDLE] = "idle",
+	[WHY_SILENCE] = "silence",
 	[WHY_NO_ANSWER] = "no-answer",
 	[WHY_REFUSED] = "refused",
 	[WHY_UNREAD] = "unread-data",
@@ -113,44 +118,108 @@ static enum close_first first_standing(const struct close_found *f)
 	return CLOSE_LOCAL;
 }
 
+/* The kernel takes the ages from a queue of work, which a busy machine lets wait. What ended
+ * the connection was acknowledged at its end: ages count from there. */
+static ns_t age_at_end(const struct diag_info *i, uint32_t age_ms)
+{
+	return age_ms > i->last_ack_ms ? (age_ms - i->last_ack_ms) * NS_MS : 0;
+}
+
+/* What the two sides said last, and how long before the end. */
+struct last_words {
+	bool spoke, heard;
+	ns_t sent, received;
+	ns_t just_now, at_once;
+};
+
+static struct last_words last_words_of(const struct diag_info *i)
+{
+	ns_t trips = 2 * (ns_t)i->rtt_us * NS_US;
+
+	return (struct last_words){
+		.spoke = i->data_segs_out > 0,
+		/* What came after this side had closed counts as a segment, not as bytes. */
+		.heard = i->data_segs_in > 0 && i->bytes_received > 0,
+		.sent = age_at_end(i, i->last_sent_ms),
+		.received = age_at_end(i, i->last_recv_ms),
+		.just_now = JUST_NOW + trips,
+		.at_once = GOODBYE_MAX + trips,
+	};
+}
+
+static bool closed_here(enum close_first first)
+{
+	return first == CLOSE_LOCAL || first == CLOSE_LOCAL_OR_BOTH;
+}
+
+/* The last word was a question of the side that connected, said at once before the close:
+ * nobody waited for an answer. */
+static enum close_why why_of_goodbye(
+	const struct last_words *w, enum tally_side_id side, enum close_first first)
+{
+	ns_t before = side == SIDE_OUT ? w->received : w->sent;
+
+	/* Who answers may have closed on a question. */
+	if (side == SIDE_IN ? closed_here(first) : first == CLOSE_PEER)
+		return WHY_UNKNOWN;
+	return before <= w->just_now ? WHY_AFTER_ANSWER : WHY_SILENCE;
+}
+
 /* Who spoke last is who has the younger data. Sending and receiving within the same tick
  * counts as an answer. */
-static void why_by_ages(struct close_verdict *v, const struct diag_sock *r,
-	enum tally_side_id side, enum close_first first)
+static enum close_why why_by_ages(
+	const struct last_words *w, enum tally_side_id side, enum close_first first)
 {
-	const struct diag_info *i = &r->info;
-	ns_t sent = i->last_sent_ms * NS_MS, received = i->last_recv_ms * NS_MS;
-	/* What came after this side had closed counts as a segment, not as bytes. */
-	bool spoke = i->data_segs_out > 0;
-	bool heard = i->data_segs_in > 0 && i->bytes_received > 0;
-	ns_t slack = JUST_NOW + 2 * (ns_t)i->rtt_us * NS_US;
-	bool asked_last;
+	bool out = side == SIDE_OUT;
+	bool asked = out ? w->spoke : w->heard, answered = out ? w->heard : w->spoke;
+	ns_t question = out ? w->sent : w->received, answer = out ? w->received : w->sent;
+
+	if (!asked && !answered)
+		return WHY_UNUSED;
+	/* The side that connected asks, the side that accepted answers. */
+	if (!asked)
+		return out && first != CLOSE_PEER ? WHY_UNKNOWN : WHY_REFUSED;
+	if (!answered)
+		return WHY_NO_ANSWER;
+	if (question < answer)
+		return question > w->at_once ? WHY_NO_ANSWER
+					     : why_of_goodbye(w, side, first);
+	return answer <= w->just_now ? WHY_AFTER_ANSWER : WHY_IDLE;
+}
+
+static ns_t age_of(const struct last_words *w, enum close_why why)
+{
+	ns_t sent = w->spoke ? w->sent : NS_NEVER;
+	ns_t received = w->heard ? w->received : NS_NEVER;
+
+	switch (why) {
+	case WHY_AFTER_ANSWER:
+	case WHY_IDLE:
+	case WHY_NO_ANSWER:
+		return ns_min(sent, received);
+	case WHY_SILENCE: /* before the last word */
+		return ns_max(w->sent, w->received);
+	case WHY_UNKNOWN:
+	case WHY_REFUSED:
+	case WHY_UNREAD:
+	case WHY_ABORT:
+	case WHY_PEER_RESET:
+	case WHY_UNUSED:
+	case WHY_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void tell_why(
+	struct close_verdict *v, const struct diag_sock *r, enum tally_side_id side)
+{
+	struct last_words w = last_words_of(&r->info);
 
 	if (side == SIDE_UNSURE)
 		return;
-	if (!spoke && !heard) {
-		v->why = WHY_UNUSED;
-		return;
-	}
-	/* The side that connected asks, the side that accepted answers. */
-	if (side == SIDE_OUT) {
-		if (!spoke) {
-			v->why = first == CLOSE_PEER ? WHY_REFUSED : WHY_UNKNOWN;
-			return;
-		}
-		asked_last = !heard || sent < received;
-	} else {
-		if (!heard) {
-			v->why = WHY_REFUSED;
-			return;
-		}
-		asked_last = !spoke || received < sent;
-	}
-	v->age = ns_min(spoke ? sent : NS_NEVER, heard ? received : NS_NEVER);
-	if (asked_last)
-		v->why = WHY_NO_ANSWER;
-	else
-		v->why = v->age <= slack ? WHY_AFTER_ANSWER : WHY_IDLE;
+	v->why = why_by_ages(&w, side, v->first);
+	v->age = age_of(&w, v->why);
 }
 
 /* The side that accepted answered and left all that came unread: it wrote without looking.
@@ -169,12 +238,14 @@ static void judge_reset(
 	struct close_verdict *v, const struct diag_sock *r, enum tally_side_id side)
 {
 	v->first = CLOSE_RESET;
-	if (was_refused(r, side))
+	if (was_refused(r, side)) {
 		v->why = WHY_REFUSED;
-	else if (r->rqueue >= 2)
+	} else if (r->rqueue >= 2) {
 		v->why = WHY_UNREAD;
-	else
+		v->age = r->info.last_sent_ms * NS_MS;
+	} else {
 		v->why = WHY_PEER_RESET;
+	}
 }
 
 /* A FIN of the peer's that nobody has read would stand in the queue. */
@@ -240,13 +311,13 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 	}
 	if (stands_in(found->own)) {
 		v.first = first_standing(found);
-		why_by_ages(&v, r, side, v.first);
+		tell_why(&v, r, side);
 		return v;
 	}
 	switch (fin_of(r, side)) {
 	case FIN_ACKED:
 		v.first = first_gone(r, found);
-		why_by_ages(&v, r, side, v.first);
+		tell_why(&v, r, side);
 		break;
 	case FIN_NOT_ACKED:
 		judge_reset(&v, r, side);
@@ -266,11 +337,11 @@ void closes_init(struct closes *c)
 
 void closes_fini(struct closes *c)
 {
-	for (size_t i = 0; i < SIDE_COUNT; i++) {
-		if (c->no_answer[i])
-			hist_free(&c->no_answer[i]);
-		if (c->idle[i])
-			hist_free(&c->idle[i]);
+	for (size_t i = 0; i < SIDE_COUNT * WHY_COUNT; i++) {
+		struct hist **h = &c->ages[i / WHY_COUNT][i % WHY_COUNT];
+
+		if (*h)
+			hist_free(h);
 	}
 	*c = (struct closes){ 0 };
 }
@@ -287,6 +358,12 @@ static void age_record(struct hist **h, ns_t age)
 	hist_record(*h, age);
 }
 
+bool closes_has_ages(enum close_first first, enum close_why why)
+{
+	return closed_here(first) &&
+	       (why == WHY_NO_ANSWER || why == WHY_IDLE || why == WHY_SILENCE);
+}
+
 struct close_verdict closes_death(struct closes *c, const struct diag_sock *record,
 	enum tally_side_id side, const struct close_found *found)
 {
@@ -299,18 +376,14 @@ struct close_verdict closes_death(struct closes *c, const struct diag_sock *reco
 	v = closes_judge(record, side, found);
 	c->count[side][v.first][v.why]++;
 	c->total++;
-	if (v.first == CLOSE_LOCAL || v.first == CLOSE_LOCAL_OR_BOTH) {
-		if (v.why == WHY_NO_ANSWER)
-			age_record(&c->no_answer[side], v.age);
-		if (v.why == WHY_IDLE)
-			age_record(&c->idle[side], v.age);
-	}
+	if (closes_has_ages(v.first, v.why))
+		age_record(&c->ages[side][v.why], v.age);
 	return v;
 }
 
 void closes_idle_back(struct closes *c, enum tally_side_id side, ns_t age)
 {
-	hist_take_back(c->idle[side], age);
+	hist_take_back(c->ages[side][WHY_IDLE], age);
 }
 
 /* Two dumps. */

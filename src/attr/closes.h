@@ -51,13 +51,16 @@ enum close_why {
 			     a pool without room */
 	WHY_IDLE,         /* bytes went both ways, the last long ago: reaped, or its
 			     program ended */
-	WHY_NO_ANSWER,    /* the last word was a question, without reply until the close:
+	WHY_SILENCE,   /* bytes both ways, then silence, then a last word of the side that
+			     connected as it left, such as TLS's goodbye: idle, or a call
+			     given up */
+	WHY_NO_ANSWER, /* the last word was a question, without reply until the close:
 			     the asking side's timeout, or the answering side's drop */
-	WHY_REFUSED,      /* the server spoke, and had not read a byte: a full server */
-	WHY_UNREAD,       /* closed with bytes unread here: the kernel resets */
-	WHY_ABORT,        /* reset by this side on purpose (SO_LINGER 0) */
-	WHY_PEER_RESET,   /* reset by the peer, or given up by the kernel */
-	WHY_UNUSED,       /* no byte went either way */
+	WHY_REFUSED,   /* the server spoke, and had not read a byte: a full server */
+	WHY_UNREAD,    /* closed with bytes unread here: the kernel resets */
+	WHY_ABORT,     /* reset by this side on purpose (SO_LINGER 0) */
+	WHY_PEER_RESET, /* reset by the peer, or given up by the kernel */
+	WHY_UNUSED,     /* no byte went either way */
 	WHY_COUNT
 };
 
@@ -68,7 +71,8 @@ struct close_verdict {
 	enum close_first first;
 	enum close_why why;
 	ns_t age; /* since the byte that `why` speaks of: how long idle, how long without
-		     answer; 0 when it says nothing */
+		     answer, since the last question of an answer left unread; 0 when it
+		     says nothing */
 };
 
 /* Whether data came after this side had closed, and ended it by a reset (attr/late.h). */
@@ -103,9 +107,9 @@ struct closes {
 	uint64_t count[SIDE_COUNT][CLOSE_FIRST_COUNT][WHY_COUNT];
 	uint64_t total;
 	uint64_t never_open; /* deaths of sockets that were no connection */
-	/* Ages of WHY_NO_ANSWER and WHY_IDLE by side, of closes by this side; NULL until
-	 * there is one. Clustered ages show a configured timeout. */
-	struct hist *no_answer[SIDE_COUNT], *idle[SIDE_COUNT];
+	/* Ages of WHY_NO_ANSWER, WHY_IDLE and WHY_SILENCE by side, of closes by this side;
+	 * NULL until there is one. Clustered ages show a configured timeout. */
+	struct hist *ages[SIDE_COUNT][WHY_COUNT];
 	bool has_counters;
 	struct diag_counters begin, last;
 };
@@ -114,6 +118,9 @@ void closes_init(struct closes *c);
 void closes_fini(struct closes *c);
 /* Back to zero; counters begin anew at the next closes_counters. */
 void closes_reset(struct closes *c);
+
+/* Whether ages of closes of this kind are kept. */
+bool closes_has_ages(enum close_first first, enum close_why why);
 
 /* Counts one death and returns the verdict; deaths that are no connection's give UNKNOWN
  * and do not count. */

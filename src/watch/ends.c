@@ -2,7 +2,7 @@
 
 #include "watch/owners.h"
 
-#define ENDS_MAX 65536 /* 1.5 MiB: two seconds of 30,000 idle closes each */
+#define ENDS_MAX 65536 /* 3 MiB: two seconds of 30,000 idle closes each */
 
 void ends_init(struct ends *e)
 {
@@ -15,8 +15,7 @@ void ends_fini(struct ends *e)
 	*e = (struct ends){ 0 };
 }
 
-void ends_put(struct ends *e, int32_t pid, const struct close_verdict *v,
-	enum tally_side_id side)
+void ends_put(struct ends *e, const struct ends_close *close)
 {
 	if (e->n == ENDS_MAX)
 		return;
@@ -24,10 +23,10 @@ void ends_put(struct ends *e, int32_t pid, const struct close_verdict *v,
 		e->cap = e->cap ? e->cap * 2 : 64;
 		e->v = mem_realloc(e->v, e->cap * sizeof(*e->v));
 	}
-	e->v[e->n++] = (struct ends_close){ pid, side, v->age, false };
+	e->v[e->n++] = *close;
 }
 
-void ends_settle(struct ends *e, struct closes *c)
+void ends_settle(struct ends *e, struct closes *c, struct places *p)
 {
 	uint32_t kept = 0;
 	int32_t asked = 0; /* closes of one program come together: asked once */
@@ -41,6 +40,7 @@ void ends_settle(struct ends *e, struct closes *c)
 		asked = x->pid;
 		if (ended) {
 			closes_idle_back(c, x->side, x->age);
+			places_idle_back(p, x->side, &x->at, x->age);
 		} else if (!x->ripe) {
 			x->ripe = true;
 			e->v[kept++] = *x;

@@ -9,11 +9,12 @@
 #ifndef WEIR_WATCH_ENDS_H
 #define WEIR_WATCH_ENDS_H
 
-#include "attr/closes.h"
+#include "attr/places.h"
 
 struct ends_close {
 	int32_t pid;
 	enum tally_side_id side;
+	struct diag_end at; /* its place */
 	ns_t age;
 	bool ripe; /* a whole interval old at the next look */
 };
@@ -25,10 +26,10 @@ struct ends {
 
 void ends_init(struct ends *e);
 void ends_fini(struct ends *e);
-/* An idle close by this side, counted by closes_death. */
-void ends_put(struct ends *e, int32_t pid, const struct close_verdict *v,
-	enum tally_side_id side);
-/* At each look: takes back from `c` the ages of programs that have ended. */
-void ends_settle(struct ends *e, struct closes *c);
+/* An idle close by this side, counted by closes_death and places_death; pid and `ripe` are
+ * its program and false. */
+void ends_put(struct ends *e, const struct ends_close *close);
+/* At each look: takes back from both the ages of programs that have ended. */
+void ends_settle(struct ends *e, struct closes *c, struct places *p);
 
 #endif

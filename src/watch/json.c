@@ -1,5 +1,6 @@
 /* The report as a program reads it: docs/json/watch.md. */
 #include "base/json.h"
+#include "watch/json_causes.h"
 #include "watch/report.h"
 
 static const char *const first_keys[FIRST_COUNT] = {
@@ -254,11 +255,11 @@ static void put_close_rows(struct json *j, const char *key, const struct closes 
 	json_end(j);
 }
 
-static void put_clusters(struct json *j, enum tally_side_id side, enum close_why why,
-	const struct hist *ages)
+static void put_clusters(struct json *j, const struct closes *c, enum tally_side_id side,
+	enum close_why why)
 {
 	struct cluster found[CLUSTERS_MAX];
-	uint32_t n = clusters_find(ages, found);
+	uint32_t n = clusters_find(c->ages[side][why], found);
 
 	for (uint32_t i = 0; i < n; i++) {
 		json_object(j, NULL);
@@ -284,13 +285,11 @@ static void put_closes(struct json *j, const struct report *r)
 	json_ms(j, "since_start_ms", c->since_start_for);
 	put_close_rows(j, "since_start", c->since_start);
 	json_array(j, "clusters");
-	for (int side = 0; side < SIDE_COUNT; side++) {
-		enum tally_side_id id = (enum tally_side_id)side;
-
-		put_clusters(j, id, WHY_NO_ANSWER, c->since_start->no_answer[side]);
-		put_clusters(j, id, WHY_IDLE, c->since_start->idle[side]);
-	}
+	for (int cell = 0; cell < SIDE_COUNT * WHY_COUNT; cell++)
+		put_clusters(j, c->since_start, (enum tally_side_id)(cell / WHY_COUNT),
+			(enum close_why)(cell % WHY_COUNT));
 	json_end(j);
+	watch_json_places(j, c->places, r->top);
 	json_int(j, "lost", (int64_t)c->lost);
 	json_int(j, "unseen_local", (int64_t)closes_unseen_local(c->since_start));
 	json_end(j);
@@ -331,6 +330,7 @@ void watch_report_json(struct text *t, const struct report *r, bool pretty)
 	put_counters(&j, r);
 	put_closes(&j, r);
 	put_warnings(&j, r);
+	watch_json_causes(&j, r->causes, r->closes != NULL);
 	json_end(&j);
 	text_add_char(t, '\n');
 }

@@ -65,6 +65,7 @@ void owners_fini(struct owners *o)
 {
 	mem_free(o->v);
 	mem_free(o->sockets);
+	mem_free(o->here);
 	*o = (struct owners){ 0 };
 }
 
@@ -146,12 +147,22 @@ static void process_read(struct owners *o, int32_t pid)
 	closedir(dir);
 }
 
+static void here_add(struct owners *o, int32_t pid)
+{
+	if (o->n_here == o->cap_here) {
+		o->cap_here = o->cap_here ? o->cap_here * 2 : 64;
+		o->here = mem_realloc(o->here, o->cap_here * sizeof(*o->here));
+	}
+	o->here[o->n_here++] = pid;
+}
+
 static void proc_read(struct owners *o, const struct where *where)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *e;
 	int32_t pid;
 
+	o->n_here = 0;
 	if (!dir)
 		return;
 	while ((e = readdir(dir))) {
@@ -160,6 +171,7 @@ static void proc_read(struct owners *o, const struct where *where)
 		pid = (int32_t)strtol(e->d_name, NULL, 10);
 		switch (where_holds(where, pid)) {
 		case WHERE_YES:
+			here_add(o, pid);
 			process_read(o, pid);
 			break;
 		case WHERE_HIDDEN:
@@ -170,6 +182,16 @@ static void proc_read(struct owners *o, const struct where *where)
 		}
 	}
 	closedir(dir);
+}
+
+void owners_scan(struct owners *o, const struct where *where, bool again)
+{
+	o->n = o->unreadable = o->unowned = o->n_sockets = 0;
+	memset(o->sockets, 0, o->cap_sockets * sizeof(*o->sockets));
+	if (!again)
+		proc_read(o, where);
+	for (uint32_t i = 0; again && i < o->n_here; i++)
+		process_read(o, o->here[i]);
 }
 
 bool owners_ended(int32_t pid)
@@ -260,9 +282,7 @@ void owners_read(struct owners *o, const struct owners_of *of)
 	const struct snap_sock *s;
 	uint32_t i = 0;
 
-	o->n = o->unreadable = o->unowned = o->n_sockets = 0;
-	memset(o->sockets, 0, o->cap_sockets * sizeof(*o->sockets));
-	proc_read(o, of->where);
+	owners_scan(o, of->where, false);
 	while ((s = snap_next(of->snap, &i))) {
 		struct owner *w = find(o, s->inode);
 

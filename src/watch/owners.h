@@ -30,6 +30,8 @@ struct owners {
 
 	struct owner_socket *sockets;
 	uint32_t n_sockets, cap_sockets; /* a power of two */
+	int32_t *here;                   /* processes that were in the namespace */
+	uint32_t n_here, cap_here;
 };
 
 struct owners_of {
@@ -44,6 +46,10 @@ void owners_init(struct owners *o);
 void owners_fini(struct owners *o);
 /* Reads /proc anew and counts the snap's sockets by program. */
 void owners_read(struct owners *o, const struct owners_of *of);
+/* Only who holds what, nothing counted: to be followed by the dump that it is for, as a socket
+ * may be gone in no time. `again`: only the processes that were found in the namespace last
+ * time are read, which takes microseconds. */
+void owners_scan(struct owners *o, const struct where *where, bool again);
 /* Whether the process is gone, or about to be: then its sockets were closed by its end. */
 bool owners_ended(int32_t pid);
 /* NULL: not known. */

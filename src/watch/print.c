@@ -1,13 +1,13 @@
 /* The report as a person reads it. */
 #include "base/units.h"
 #include "watch/report.h"
+#include "watch/wrap.h"
 
 enum {
 	NUM = 11, /* width of a column of counts */
 	STATE_WIDTH = 13,
 	END_MIN = 20, /* width of an address at least */
 	WIDE = 120,   /* columns that all of it takes */
-	WRAP = 96,
 };
 
 struct page {
@@ -404,6 +404,8 @@ static const char *why_phrase(enum close_why w)
 		return "right after an exchange: no keep-alive, or no room in a pool";
 	case WHY_IDLE:
 		return "idle: reaped, or its program ended";
+	case WHY_SILENCE:
+		return "a last word after a silence: idle, or (under TLS) a call given up";
 	case WHY_NO_ANSWER:
 		return "without an answer: given up";
 	case WHY_REFUSED:
@@ -446,16 +448,11 @@ static const char *close_phrase(enum close_first f)
 static void print_clusters(struct page *p, const struct closes *c, int side,
 	enum close_first first, enum close_why why)
 {
-	const struct hist *ages = why == WHY_NO_ANSWER ? c->no_answer[side]
-						       : c->idle[side];
 	struct cluster found[CLUSTERS_MAX];
-	uint32_t n;
+	uint32_t n = closes_has_ages(first, why)
+			     ? clusters_find(c->ages[side][why], found)
+			     : 0;
 
-	if (first != CLOSE_LOCAL && first != CLOSE_LOCAL_OR_BOTH)
-		return;
-	if (why != WHY_NO_ANSWER && why != WHY_IDLE)
-		return;
-	n = clusters_find(ages, found);
 	for (uint32_t i = 0; i < n; i++) {
 		text_add(p->t, i ? ", " : " after about ");
 		text_add_duration(p->t, found[i].at);
@@ -509,41 +506,15 @@ static void print_closes(struct page *p)
 	}
 }
 
-/* Warnings, wrapped. */
+/* Warnings. */
 
-static void print_wrapped(struct text *t, const char *words, size_t indent, size_t width)
-{
-	size_t column = indent;
-
-	while (*words) {
-		size_t len = strcspn(words, " ");
-
-		if (column > indent && column + 1 + len > width) {
-			text_add_char(t, '\n');
-			for (size_t i = 0; i < indent; i++)
-				text_add_char(t, ' ');
-			column = indent;
-		} else if (column > indent) {
-			text_add_char(t, ' ');
-			column++;
-		}
-		text_add_slice(t, (struct slice){ words, len });
-		column += len;
-		words += len;
-		words += strspn(words, " ");
-	}
-	text_add_char(t, '\n');
-}
-
-/* Those of the levels from `low` to `high`. */
-static void print_warnings(
-	struct page *p, enum warning_level low, enum warning_level high)
+static void print_warnings(struct page *p, const struct report_levels *levels)
 {
 	const struct warnings *w = &p->r->warnings;
-	size_t columns = p->style->columns, told = 0;
+	size_t told = 0;
 
 	for (uint32_t i = 0; i < w->n; i++) {
-		if (w->v[i].level < low || w->v[i].level > high)
+		if (w->v[i].level < levels->low || w->v[i].level > levels->high)
 			continue;
 		if (!told++)
 			text_add_char(p->t, '\n');
@@ -553,10 +524,10 @@ static void print_warnings(
 
 		text_addf(p->t, "%s%-10s%s", colour, warning_level_name(w->v[i].level),
 			p->off);
-		print_wrapped(p->t, w->v[i].text, 10,
-			columns && columns < WRAP ? columns : WRAP);
+		text_add_wrapped(
+			p->t, w->v[i].text, 10, text_wrap_width(p->style->columns));
 	}
-	if (w->left_out && high == LEVEL_CRITICAL) {
+	if (w->left_out && levels->high == LEVEL_CRITICAL) {
 		text_add_count(p->t, w->left_out);
 		text_add(p->t, " more warnings\n");
 	}
@@ -565,6 +536,9 @@ static void print_warnings(
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style)
 {
+	static const struct report_levels bad = { LEVEL_WARNING, LEVEL_CRITICAL };
+	const struct report_levels rest = { LEVEL_NOTE,
+		style->warnings_first ? LEVEL_NOTE : LEVEL_CRITICAL };
 	bool c = style->colour;
 	struct page p = {
 		.t = t,
@@ -579,13 +553,15 @@ void watch_report_text(
 	};
 
 	print_head(&p);
-	if (style->warnings_first)
-		print_warnings(&p, LEVEL_WARNING, LEVEL_CRITICAL);
+	if (style->warnings_first) {
+		print_warnings(&p, &bad);
+		watch_report_causes(t, r->causes, &bad, style);
+	}
 	print_states(&p);
 	print_dests(&p);
 	print_listeners(&p);
 	print_closes(&p);
 	print_owners(&p);
-	print_warnings(
-		&p, LEVEL_NOTE, style->warnings_first ? LEVEL_NOTE : LEVEL_CRITICAL);
+	watch_report_causes(t, r->causes, &rest, style);
+	print_warnings(&p, &rest);
 }

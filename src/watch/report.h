@@ -7,13 +7,7 @@
 #define WEIR_WATCH_REPORT_H
 
 #include "attr/clusters.h"
-#include "watch/owners.h"
-
-enum warning_level {
-	LEVEL_NOTE,     /* worth knowing; not a fault */
-	LEVEL_WARNING,  /* will hurt, or does a little */
-	LEVEL_CRITICAL, /* hurts now */
-};
+#include "watch/causes.h"
 
 #define WARNINGS_MAX 24
 
@@ -32,6 +26,7 @@ struct warnings {
 /* Closes by the deaths of sockets; only while watch stays. */
 struct report_closes {
 	const struct closes *interval, *since_start;
+	const struct places *places; /* since the start */
 	ns_t interval_for, since_start_for;
 	uint64_t lost;
 };
@@ -50,6 +45,7 @@ struct report {
 	const uint32_t *close_wait_old;
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
+	const struct causes *causes;        /* found by study_find */
 	uint32_t top;
 	struct warnings warnings;
 };
@@ -68,10 +64,15 @@ struct report_style {
 
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style);
+/* Those from `low` to `high`; with notes, what is not the cause, too. */
+struct report_levels {
+	enum warning_level low, high;
+};
+
+void watch_report_causes(struct text *t, const struct causes *c,
+	const struct report_levels *levels, const struct report_style *style);
 /* One object, schema "weir.watch/1": docs/json/watch.md. */
 void watch_report_json(struct text *t, const struct report *r, bool pretty);
-
-const char *warning_level_name(enum warning_level l);
 
 /* What TIME_WAIT towards the destination will come to, at the rate of the last 10 s. */
 uint32_t report_settles_at(const struct tally_dest *d);

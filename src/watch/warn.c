@@ -5,6 +5,7 @@
 
 enum {
 	TIME_WAIT_MANY = 1000,
+	CONNECTS_MANY = 5,
 	NEAR_PERCENT = 80, /* of the way to the cliff */
 };
 
@@ -261,12 +262,33 @@ static void warn_counter(
 	say(add(r, r->before ? LEVEL_WARNING : LEVEL_NOTE, id), &t);
 }
 
+/* Of those long ago nobody wants to know, and one or two are a program that looks whether
+ * somebody is there. */
+static void warn_connects(struct report *r)
+{
+	uint64_t n = r->before ? r->counters->attempt_fails - r->before->attempt_fails
+			       : 0;
+	struct text t;
+
+	if (!n)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t, n == 1 ? " connect" : " connects");
+	text_add(&t,
+		" failed in this interval: refused, as where nobody listens or a firewall "
+		"says so, or broken off before the connection was open.");
+	say(add(r, n < CONNECTS_MANY ? LEVEL_NOTE : LEVEL_WARNING, "connects-failed"),
+		&t);
+}
+
 static void warn_counters(struct report *r)
 {
 	static const struct diag_counters zero;
 	const struct diag_counters *now = r->counters;
 	const struct diag_counters *was = r->before ? r->before : &zero;
 
+	warn_connects(r);
 	warn_counter(r, now->listen_overflows, was->listen_overflows, "listen-overflows",
 		"times a connection or its SYN was dropped because a listener's backlog was "
 		"full (each attempt counts)");

@@ -10,10 +10,12 @@
 #include "watch/ends.h"
 #include "watch/report.h"
 #include "watch/screen.h"
+#include "watch/study.h"
 
 enum {
 	STATUS_FAILED = 1,
 	STATUS_MISUSE = 2,
+	STAY = -1,
 	DEATHS_AT_ONCE = 256,
 	RECORDS_BEHIND_MS = 5,
 	RECORDS_TRIES = 4,
@@ -34,16 +36,19 @@ static const struct opt option_rows[] = {
 const struct verb watch_verb = {
 	.name = "watch",
 	.summary = "every socket's state, who closed first, and how many ports are left",
-	.usage = "weir watch [--once [--json]] [--netns NAME|PATH|PID] [options]",
+	.usage =
+		"weir watch [--once | --for DURATION] [--json] [--netns NAME|PATH|PID] [options]",
 	.about =
 		"Reads the sockets of a network namespace from the kernel (netlink "
 		"SOCK_DIAG, no root needed) and says what they prove: states by side, who "
 		"closed first, ports in use and left for each destination, and how far the "
 		"connect cliff is. TIME_WAIT and orphaned FIN_WAIT2 are told apart. While "
 		"it stays it also reads the death of each socket, and counts closes by "
-		"first closer and cause.",
+		"first closer and cause, by destination and program, and says what "
+		"to change.",
 	.example = "weir watch --once\n"
 		   "weir watch --once --json --netns 4321 | jq .destinations\n"
+		   "weir watch --for 10s --json | jq .diagnosis\n"
 		   "weir watch --every 2s",
 	.opts = option_rows,
 	.opt_count = ARRAY_LEN(option_rows),
@@ -76,6 +81,8 @@ struct watcher {
 	struct diag_visitor on_death;
 	struct closes interval, since_start;
 	struct ends ends;
+	struct study study;
+	struct causes causes;
 	struct late late;
 	struct death batch[RECORDS_TRIES * DEATHS_AT_ONCE]; /* all of one judgement */
 	uint32_t n_batch;
@@ -136,6 +143,10 @@ static bool options_check(
 	if (o->every < EVERY_MIN || o->every == NS_NEVER)
 		return problem_set(
 			p, "--every: at least 100ms; for one look there is --once");
+	if (o->run_for != NS_NEVER && (o->once || o->run_for < EVERY_MIN))
+		return problem_set(p,
+			o->once ? "--for and --once: one look takes no time; leave --once out"
+				: "--for: at least 100ms; for one look there is --once");
 	if (o->top == 0)
 		return problem_set(p, "--top 0 would show nothing; at least 1");
 	return !strcmp(o->port_range, "auto") || ports_given(o->port_range, &w->ports, p);
@@ -151,27 +162,27 @@ static bool look_failed(const char *what, enum err e, struct problem *p)
 }
 
 /* Ages cost a second dump: asked for only where they decide something. */
-struct ages {
+struct aging {
 	struct diag_visitor visitor;
 	uint32_t old;
 };
 
 static void on_age(struct diag_visitor *v, const struct diag_sock *s)
 {
-	struct ages *a = CONTAINER_OF(v, struct ages, visitor);
+	struct aging *a = CONTAINER_OF(v, struct aging, visitor);
 
 	a->old += s->has_info && s->info.last_ack_ms >= 1000;
 }
 
 static void on_ages_again(struct diag_visitor *v)
 {
-	CONTAINER_OF(v, struct ages, visitor)->old = 0;
+	CONTAINER_OF(v, struct aging, visitor)->old = 0;
 }
 
 static bool read_close_wait_ages(struct watcher *w)
 {
 	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_CLOSE_WAIT), .info = true };
-	struct ages a = { .visitor = { on_age, on_ages_again } };
+	struct aging a = { .visitor = { on_age, on_ages_again } };
 	struct diag_report dump;
 
 	if (report_close_wait(&w->tally) < REPORT_CLOSE_WAIT_MANY ||
@@ -181,9 +192,15 @@ static bool read_close_wait_ages(struct watcher *w)
 	return true;
 }
 
+static struct study_eyes eyes_of(const struct watcher *w)
+{
+	return (struct study_eyes){ w->diag, &w->where, &w->tally, &w->ports };
+}
+
 static bool look(struct watcher *w, struct problem *p)
 {
 	const struct diag_ask ask = { .states = DIAG_ALL_STATES };
+	const struct study_eyes eyes = eyes_of(w);
 	enum err e;
 
 	snap_reset(&w->snap);
@@ -201,13 +218,19 @@ static bool look(struct watcher *w, struct problem *p)
 	w->now = clock_now();
 	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
 	w->close_wait_aged = read_close_wait_ages(w);
-	if (w->opt->processes) {
-		const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports,
-			w->now };
+	const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports, w->now };
+	if (w->opt->processes)
 		owners_read(&w->owners, &of);
-	}
+	if (w->deaths)
+		study_look(&w->study, &eyes, w->opt->processes ? &w->owners : NULL, &of);
 	w->looks++;
 	return true;
+}
+
+/* One report in all: whole, however small the terminal is. */
+static bool is_one_report(const struct watch_options *o)
+{
+	return o->once || o->run_for != NS_NEVER;
 }
 
 static uint32_t top_of(const struct watch_options *o)
@@ -222,6 +245,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 	const struct report_closes closes = {
 		.interval = &w->interval,
 		.since_start = &w->since_start,
+		.places = &w->study.places,
 		.interval_for = clock_now() - w->interval_begin,
 		.since_start_for = clock_now() - w->begin,
 		.lost = w->deaths ? diag_deaths_lost(w->deaths) : 0,
@@ -238,18 +262,22 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.close_wait_old = w->close_wait_aged ? &w->close_wait_old : NULL,
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
+		.causes = &w->causes,
 		.top = top_of(w->opt),
 	};
 
 	text_reset(t);
 	report_warn(&r);
+	study_find(
+		&w->study, &w->causes, &w->tally, &w->counters, closes.since_start_for);
 	if (w->opt->json)
-		watch_report_json(t, &r, w->opt->once);
+		watch_report_json(t, &r, is_one_report(w->opt));
 	else
 		watch_report_text(t, &r,
 			&(struct report_style){ .colour = screen->colour,
 				.columns = screen_columns(screen),
-				.warnings_first = screen->terminal && !w->opt->once });
+				.warnings_first = screen->terminal &&
+						  !is_one_report(w->opt) });
 }
 
 /* Deaths. */
@@ -268,8 +296,8 @@ static enum diag_state state_of(
 }
 
 /* The record of a death no longer names the program; the last look may. */
-static void may_be_an_end(struct watcher *w, const struct diag_sock *s,
-	enum tally_side_id side, const struct close_verdict *v)
+static void may_be_an_end(
+	struct watcher *w, const struct diag_sock *s, enum tally_side_id side, ns_t age)
 {
 	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
 	const struct owner *o = was && w->opt->processes
@@ -277,7 +305,10 @@ static void may_be_an_end(struct watcher *w, const struct diag_sock *s,
 					: NULL;
 
 	if (o)
-		ends_put(&w->ends, o->pid, v, side);
+		ends_put(&w->ends, &(struct ends_close){ .pid = o->pid,
+					   .side = side,
+					   .at = side == SIDE_OUT ? s->remote : s->local,
+					   .age = age });
 }
 
 static void look_up(struct watcher *w, struct death *d)
@@ -301,11 +332,14 @@ static void count_death(struct watcher *w, const struct death *d)
 {
 	struct close_verdict told;
 
+	if (!closes_is_connection(&d->record, d->side))
+		return;
 	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
 	told = closes_death(&w->since_start, &d->record, d->side, &d->found);
+	places_death(&w->study.places, &d->record, d->side, &told);
 	if (told.why == WHY_IDLE &&
 		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
-		may_be_an_end(w, &d->record, d->side, &told);
+		may_be_an_end(w, &d->record, d->side, told.age);
 }
 
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)
@@ -369,13 +403,17 @@ enum wait { WAIT_DUE, WAIT_STOP };
 /* Reads deaths until `at`, or until a signal says stop. */
 static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 {
+	const struct study_eyes eyes = eyes_of(w);
+
 	for (;;) {
 		struct pollfd fds[2] = { { .fd = signals, .events = POLLIN },
 			{ .fd = diag_deaths_fd(w->deaths), .events = POLLIN } };
-		ns_t left = at - clock_now();
+		ns_t now = clock_now();
+		ns_t sample = w->opt->processes ? study_next_sample(&w->study) : NS_NEVER;
+		ns_t left = ns_max(ns_min(at, sample) - now, 0);
 		struct timespec t = { left / NS_S, left % NS_S };
 
-		if (left <= 0)
+		if (at <= now)
 			return WAIT_DUE;
 		if (ppoll(fds, 2, &t, NULL) < 0)
 			continue;
@@ -383,6 +421,8 @@ static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 			return WAIT_STOP;
 		if (fds[1].revents)
 			read_deaths(w);
+		if (sample <= now)
+			study_sample(&w->study, &eyes, now);
 	}
 }
 
@@ -396,33 +436,56 @@ static int write_failed(void)
 	return complain(STATUS_FAILED, &p);
 }
 
-static int stay(struct watcher *w, int signals, struct text *t, struct problem *p)
+/* Looks, and tells it if `tell`. A status of the program, or STAY. */
+static int turn(struct watcher *w, struct screen *screen, struct text *t, bool tell)
 {
-	struct screen screen;
+	struct problem p = { "" };
+
+	if (!look(w, &p))
+		return complain(STATUS_FAILED, &p);
+	closes_counters(&w->since_start, &w->counters);
+	study_counters(&w->study, &w->counters);
+	ends_settle(&w->ends, &w->since_start, &w->study.places);
+	late_forget(&w->late, w->counters.abort_on_data);
+	if (!tell)
+		return STAY;
+	show(w, t, screen);
+	if (!(w->opt->json || is_one_report(w->opt) ? screen_write(screen, text_slice(t))
+						    : screen_show(screen, text_slice(t))))
+		return write_failed();
+	closes_reset(&w->interval);
+	w->interval_begin = clock_now();
+	return STAY;
+}
+
+static int stay(struct watcher *w, int signals, struct text *t)
+{
 	ns_t at = clock_now();
+	bool timed = w->opt->run_for != NS_NEVER, last = false;
+	ns_t end = timed ? at + w->opt->run_for : NS_NEVER;
+	struct screen screen;
+	int status;
 
 	screen_init(&screen, STDOUT_FILENO);
 	screen.stop_fd = signals;
 	w->begin = w->interval_begin = at;
-	do {
-		if (!look(w, p))
-			return complain(STATUS_FAILED, p);
-		closes_counters(&w->since_start, &w->counters);
-		ends_settle(&w->ends, &w->since_start);
-		late_forget(&w->late, w->counters.abort_on_data);
-		show(w, t, &screen);
-		if (!(w->opt->json ? screen_write(&screen, text_slice(t))
-				   : screen_show(&screen, text_slice(t))))
-			return write_failed();
-		closes_reset(&w->interval);
-		w->interval_begin = clock_now();
+	for (;;) {
+		last = last || clock_now() >= end;
+		status = turn(w, &screen, t, !timed || last);
+		if (status != STAY || last)
+			return status == STAY ? 0 : status;
 		/* On the grid of the start, so that intervals do not drift; a look that
 		 * took longer skips. */
 		do
 			at += w->opt->every;
-		while (at <= w->interval_begin);
-	} while (wait_until(w, signals, at) == WAIT_DUE);
-	return 0;
+		while (at <= clock_now());
+		if (wait_until(w, signals, ns_min(at, end)) == WAIT_STOP) {
+			if (!timed)
+				return 0;
+			last = true; /* tells what it has seen so far */
+			screen.stop_fd = -1;
+		}
+	}
 }
 
 static int signals_open(struct problem *p)
@@ -460,7 +523,7 @@ static int run_on(struct watcher *w, struct text *t, struct problem *p)
 
 	if (signals < 0)
 		return complain(STATUS_FAILED, p);
-	status = deaths_begin(w, p) ? stay(w, signals, t, p) : complain(STATUS_FAILED, p);
+	status = deaths_begin(w, p) ? stay(w, signals, t) : complain(STATUS_FAILED, p);
 	diag_deaths_free(&w->deaths);
 	close(signals);
 	return status;
@@ -489,9 +552,11 @@ static int run(struct watcher *w, struct problem *p)
 	closes_init(&w->interval);
 	closes_init(&w->since_start);
 	ends_init(&w->ends);
+	study_init(&w->study);
 	text_init(&t);
 	status = w->opt->once ? run_once(w, &t, p) : run_on(w, &t, p);
 	text_fini(&t);
+	study_fini(&w->study);
 	ends_fini(&w->ends);
 	closes_fini(&w->since_start);
 	closes_fini(&w->interval);

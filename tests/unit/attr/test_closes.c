@@ -71,6 +71,25 @@ static const struct row rows[] = {
 		WHY_IDLE },
 	{ "a connection nobody used", SIDE_OUT, 1, 0, INFO(70, 70, 2, 1, 0, 0, 0),
 		DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH, WHY_UNUSED },
+	{ "client says goodbye after the answer", SIDE_OUT, 1, 0,
+		INFO(0, 12, 202, 301, 200, 2, 1), DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH,
+		WHY_AFTER_ANSWER },
+	{ "and its server", SIDE_IN, 0, 0, INFO(12, 0, 301, 201, 300, 1, 2), DIAG_UNKNOWN,
+		CLOSE_PEER, WHY_AFTER_ANSWER },
+	{ "client says goodbye after a silence", SIDE_OUT, 1, 0,
+		INFO(0, 900, 202, 301, 200, 2, 1), DIAG_TIME_WAIT, CLOSE_LOCAL_OR_BOTH,
+		WHY_SILENCE },
+	{ "and its server", SIDE_IN, 0, 0, INFO(900, 0, 301, 201, 300, 1, 2),
+		DIAG_UNKNOWN, CLOSE_PEER, WHY_SILENCE },
+	{ "server drops what was asked", SIDE_OUT, 0, 0,
+		INFO(90, 900, 202, 301, 200, 2, 1), DIAG_UNKNOWN, CLOSE_PEER,
+		WHY_NO_ANSWER },
+	{ "server drops what may be a goodbye", SIDE_OUT, 0, 0,
+		INFO(0, 900, 202, 301, 200, 2, 1), DIAG_UNKNOWN, CLOSE_PEER,
+		WHY_UNKNOWN },
+	{ "client asks, and is gone at once", SIDE_OUT, 0, 0,
+		INFO(4, 4, 102, 0, 100, 1, 0), DIAG_FIN_WAIT2, CLOSE_LOCAL,
+		WHY_NO_ANSWER },
 	{ "side not known, FIN or SYN", SIDE_UNSURE, 0, 0,
 		INFO(0, 0, 101, 301, 100, 1, 1), DIAG_UNKNOWN, CLOSE_UNKNOWN,
 		WHY_UNKNOWN },
@@ -104,6 +123,23 @@ static void each_shape_of_close_is_told(void **state)
 			fail_msg("%s: %s, %s", r->shape, close_first_name(v.first),
 				close_why_name(v.why));
 	}
+}
+
+/* The kernel takes the ages when its queue of work gets there. */
+static void ages_count_from_the_end_not_from_when_the_record_was_made(void **state)
+{
+	struct diag_sock s = record_of(&rows[0]);
+	const struct close_found found = { .own = DIAG_TIME_WAIT };
+	struct close_verdict v;
+
+	(void)state;
+	s.info.last_sent_ms = s.info.last_recv_ms = 740;
+	s.info.last_ack_ms = 730;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).why, WHY_AFTER_ANSWER);
+	s.info.last_sent_ms = s.info.last_recv_ms = 5730;
+	v = closes_judge(&s, SIDE_OUT, &found);
+	assert_int_equal(v.why, WHY_IDLE);
+	assert_int_equal(v.age, 5 * NS_S);
 }
 
 static void retransmitted_bytes_do_not_hide_the_fin(void **state)
@@ -267,22 +303,22 @@ static void ages_that_cluster_show_the_timeout(void **state)
 
 	(void)state;
 	closes_init(&c);
-	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	assert_false(closes_cluster(c.ages[SIDE_OUT][WHY_NO_ANSWER], &at));
 	s.info.last_sent_ms = 4; /* asked, and gone at once */
 	(void)die(&c, &s, DIAG_FIN_WAIT2, 5);
-	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	assert_false(closes_cluster(c.ages[SIDE_OUT][WHY_NO_ANSWER], &at));
 	closes_reset(&c);
 	for (uint32_t i = 0; i < 20; i++) {
 		s.info.last_sent_ms = 500 + i * 2;
 		(void)die(&c, &s, DIAG_FIN_WAIT2, 1);
 	}
-	assert_true(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	assert_true(closes_cluster(c.ages[SIDE_OUT][WHY_NO_ANSWER], &at));
 	assert_in_range(at, 499 * NS_MS, 506 * NS_MS);
 	for (uint32_t i = 0; i < 20; i++) {
 		s.info.last_sent_ms = 1000 + i * 200;
 		(void)die(&c, &s, DIAG_FIN_WAIT2, 1);
 	}
-	assert_false(closes_cluster(c.no_answer[SIDE_OUT], &at));
+	assert_false(closes_cluster(c.ages[SIDE_OUT][WHY_NO_ANSWER], &at));
 	closes_fini(&c);
 }
 
@@ -297,9 +333,9 @@ static void the_end_of_a_program_is_no_timeout(void **state)
 	s.info.last_sent_ms = s.info.last_recv_ms = 300;
 	closes_init(&c);
 	const struct close_verdict v = die(&c, &s, DIAG_TIME_WAIT, 5);
-	assert_true(closes_cluster(c.idle[SIDE_OUT], &at));
+	assert_true(closes_cluster(c.ages[SIDE_OUT][WHY_IDLE], &at));
 	closes_idle_back(&c, SIDE_OUT, v.age);
-	assert_false(closes_cluster(c.idle[SIDE_OUT], &at));
+	assert_false(closes_cluster(c.ages[SIDE_OUT][WHY_IDLE], &at));
 	assert_int_equal(closes_sum_why(&c, SIDE_OUT, WHY_IDLE), 5);
 	closes_fini(&c);
 }
@@ -346,6 +382,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_shape_of_close_is_told),
+		cmocka_unit_test(
+			ages_count_from_the_end_not_from_when_the_record_was_made),
 		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
 		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),

@@ -1,0 +1,150 @@
+#include "attr/places.h"
+
+void places_init(struct places *p)
+{
+	*p = (struct places){ 0 };
+}
+
+void places_fini(struct places *p)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		mem_free(p->v[i]);
+	mem_free(p->v);
+	*p = (struct places){ 0 };
+}
+
+struct place *places_find(
+	const struct places *p, enum tally_side_id side, const struct diag_end *at)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (p->v[i]->side == side && diag_end_eq(&p->v[i]->at, at))
+			return p->v[i];
+	}
+	return NULL;
+}
+
+static struct place *place_of(
+	struct places *p, enum tally_side_id side, const struct diag_end *at)
+{
+	struct place *found = places_find(p, side, at);
+
+	if (found || p->n == PLACES_MAX)
+		return found;
+	if (!p->v)
+		p->v = mem_alloc(PLACES_MAX * sizeof(struct place *));
+	found = mem_zalloc(sizeof(*found));
+	found->side = side;
+	found->at = *at;
+	p->v[p->n++] = found;
+	return found;
+}
+
+static void count_use(struct place_uses *u, const struct diag_info *i)
+{
+	uint32_t uses = i->data_segs_in < i->data_segs_out ? i->data_segs_in
+							   : i->data_segs_out;
+
+	if (uses <= 1) {
+		u->once++;
+		return;
+	}
+	if (!u->alike)
+		u->alike_uses = uses;
+	u->alike += uses == u->alike_uses;
+	u->few += uses < PLACE_USES_MANY;
+	u->many += uses >= PLACE_USES_MANY;
+	u->least = u->least && u->least < uses ? u->least : uses;
+	u->most = u->most > uses ? u->most : uses;
+}
+
+static bool here(enum close_first first)
+{
+	return first == CLOSE_LOCAL || first == CLOSE_LOCAL_OR_BOTH;
+}
+
+static struct ages *ages_here(struct place *p, enum close_why why)
+{
+	if (why == WHY_NO_ANSWER)
+		return &p->gave_up;
+	if (why == WHY_IDLE)
+		return &p->idle;
+	return why == WHY_SILENCE ? &p->silent : NULL;
+}
+
+static struct ages *ages_peer(struct place *p, enum close_why why)
+{
+	if (why == WHY_NO_ANSWER)
+		return &p->peer_left;
+	return why == WHY_IDLE ? &p->peer_idle : NULL;
+}
+
+enum {
+	JUST_ANSWERED_MS = 500, /* an idle connection that is reset is something else */
+	SAME_TIME_MS = 20,
+	JUST_SAID_MS = 100,
+	GOODBYE_BYTES = 40, /* a record of TLS 1.2 with its alert, and the FIN */
+};
+
+static void count_reset(struct place *p, const struct diag_info *i)
+{
+	if (!i->data_segs_out || !i->data_segs_in)
+		return;
+	if (i->last_recv_ms > JUST_ANSWERED_MS) {
+		if (i->last_sent_ms > JUST_SAID_MS)
+			return;
+		p->reset_idle++;
+		ages_put(&p->peer_idle, i->last_recv_ms * NS_MS);
+	} else if (i->data_segs_out == 1) {
+		p->reset_answered += i->last_recv_ms <= i->last_sent_ms;
+	} else {
+		p->reset_goodbye += i->last_sent_ms <= i->last_recv_ms &&
+				    i->last_recv_ms - i->last_sent_ms <= SAME_TIME_MS;
+	}
+}
+
+void places_death(struct places *p, const struct diag_sock *record,
+	enum tally_side_id side, const struct close_verdict *v)
+{
+	bool known = side != SIDE_UNSURE && record->remote.port != 0;
+	struct place *place = known ? place_of(p, side,
+					      side == SIDE_OUT ? &record->remote
+							       : &record->local)
+				    : NULL;
+	struct ages *ages;
+
+	if (!place) {
+		p->elsewhere++;
+		return;
+	}
+	place->count[v->first][v->why]++;
+	place->total++;
+	if (v->why == WHY_UNREAD && record->rqueue <= GOODBYE_BYTES)
+		place->unread_goodbye++;
+	else if (v->why == WHY_UNREAD)
+		ages_put(&place->unread, v->age);
+	if (v->why == WHY_PEER_RESET)
+		count_reset(place, &record->info);
+	if (v->why == WHY_AFTER_ANSWER && here(v->first))
+		count_use(&place->by_us, &record->info);
+	else if (v->why == WHY_AFTER_ANSWER && v->first == CLOSE_PEER)
+		count_use(&place->by_peer, &record->info);
+	ages = here(v->first)           ? ages_here(place, v->why)
+	       : v->first == CLOSE_PEER ? ages_peer(place, v->why)
+					: NULL;
+	if (ages)
+		ages_put(ages, v->age);
+}
+
+void places_idle_back(
+	struct places *p, enum tally_side_id side, const struct diag_end *at, ns_t age)
+{
+	struct place *place = places_find(p, side, at);
+
+	if (place)
+		ages_back(&place->idle, age);
+}
+
+uint64_t place_local(const struct place *p, enum close_why why)
+{
+	return p->count[CLOSE_LOCAL][why] + p->count[CLOSE_LOCAL_OR_BOTH][why];
+}

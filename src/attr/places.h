@@ -1,0 +1,72 @@
+/*
+ * places: closes by where: the destination of connections made here, the listening end of
+ * those accepted.
+ *
+ * MODEL   What a place has that a plain count has not: how often its connections were used
+ *         before they ended, by the lesser of the segments of data that went each way. One
+ *         means one exchange at most. Several may be one, too: TLS shakes hands, and a long
+ *         question has an answer in pieces.
+ *         An abort forgets its destination: it is counted for no place.
+ * RULES   1. Bounded: PLACES_MAX places, the first that came; what others had is counted
+ *            in `elsewhere`.
+ * OWNS    its places, until places_fini.
+ */
+#ifndef WEIR_ATTR_PLACES_H
+#define WEIR_ATTR_PLACES_H
+
+#include "attr/ages.h"
+
+enum { PLACES_MAX = 256, PLACE_USES_MAX = 1024 };
+
+/* More than the handshake of TLS and one exchange under it need. */
+enum { PLACE_USES_MANY = 5 };
+
+/* How often connections had been used, of closes of one kind. */
+struct place_uses {
+	uint32_t once;        /* one exchange at most */
+	uint32_t few;         /* between: one exchange under TLS, or some */
+	uint32_t many;        /* PLACE_USES_MANY or more */
+	uint32_t least, most; /* of those not `once`; 0: none */
+	uint32_t alike;       /* as often as the first of those */
+	uint32_t alike_uses;
+};
+
+struct place {
+	enum tally_side_id side;
+	struct diag_end at;
+	uint64_t count[CLOSE_FIRST_COUNT][WHY_COUNT];
+	uint64_t total;
+	/* Of WHY_PEER_RESET: the one question had just been answered; both had spoken last at
+	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
+	 * found the peer gone. */
+	uint64_t reset_answered, reset_goodbye, reset_idle;
+	uint64_t unread_goodbye;           /* of WHY_UNREAD: no more than TLS's goodbye */
+	struct place_uses by_us, by_peer;  /* of closes right after an answer */
+	struct ages gave_up, idle, silent; /* closed by this side */
+	struct ages peer_idle,
+		peer_left;  /* by the peer: idle (reset_idle, too), without an
+					      answer */
+	struct ages unread; /* from the last question on */
+};
+
+struct places {
+	struct place **v;
+	uint32_t n;
+	uint64_t elsewhere;
+};
+
+void places_init(struct places *p);
+void places_fini(struct places *p);
+/* Counts one death that was judged so. */
+void places_death(struct places *p, const struct diag_sock *record,
+	enum tally_side_id side, const struct close_verdict *verdict);
+/* NULL: none. */
+struct place *places_find(
+	const struct places *p, enum tally_side_id side, const struct diag_end *at);
+/* Takes an idle age back, as closes_idle_back. */
+void places_idle_back(
+	struct places *p, enum tally_side_id side, const struct diag_end *at, ns_t age);
+/* By this side alone or, for all that is known, with the peer at once. */
+uint64_t place_local(const struct place *p, enum close_why why);
+
+#endif

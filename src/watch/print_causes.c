@@ -1,0 +1,99 @@
+/* What is found, as a person reads it. */
+#include "base/units.h"
+#include "watch/report.h"
+#include "watch/wrap.h"
+
+enum { INDENT = 10 };
+
+static const char *colour_of(enum warning_level level, const struct report_style *style)
+{
+	if (!style->colour)
+		return "";
+	switch (level) {
+	case LEVEL_NOTE:
+		return "\033[2m";
+	case LEVEL_WARNING:
+		return "\033[33m";
+	case LEVEL_CRITICAL:
+		break;
+	}
+	return "\033[31m";
+}
+
+/* "to 10.0.0.2:8080, by node (4711)" */
+static void add_place(struct text *t, const struct cause *c)
+{
+	const struct users_of_place *u = c->users;
+
+	text_add(t, c->place->side == SIDE_OUT ? "to " : "accepted at ");
+	text_add_end(t, &c->place->at);
+	for (uint32_t i = 0; u && i < u->n; i++) {
+		text_addf(t, "%s%s (%d%s)", i ? ", " : ", by ", u->v[i].comm,
+			(int)u->v[i].pid, u->v[i].more ? " and others" : "");
+	}
+	if (u && u->more)
+		text_add(t, " and others");
+	text_add(t, ": ");
+}
+
+static void add_wrapped(struct text *t, const struct text *words, size_t width)
+{
+	text_add_wrapped(t, words->ptr ? words->ptr : "", INDENT, width);
+}
+
+static void add_cause(struct text *t, const struct cause *c, size_t width,
+	const struct report_style *style)
+{
+	const char *off = style->colour ? "\033[0m" : "";
+	struct text words;
+
+	text_init(&words);
+	text_addf(t, "%s%-*s%s", colour_of(c->level, style), INDENT,
+		warning_level_name(c->level), off);
+	add_place(&words, c);
+	text_add(&words, c->text);
+	add_wrapped(t, &words, width);
+	for (uint32_t i = 0; i < c->n_cures; i++) {
+		text_reset(&words);
+		text_add(&words, "cure");
+		if (c->cures[i].runtime != RUNTIME_UNKNOWN)
+			text_addf(&words, " (%s)", runtime_title(c->cures[i].runtime));
+		text_add(&words, ": ");
+		text_add(&words, c->cures[i].text);
+		text_pad(t, INDENT);
+		add_wrapped(t, &words, width);
+	}
+	text_fini(&words);
+}
+
+static void add_ruled_out(struct text *t, const struct causes *c, const char *bold,
+	const char *off, size_t width)
+{
+	for (uint32_t i = 0; i < c->n_out; i++) {
+		if (!i)
+			text_addf(t, "\n%snot the cause%s\n", bold, off);
+		text_add(t, "- ");
+		text_add_wrapped(t, c->out[i].text, 2, width);
+	}
+}
+
+void watch_report_causes(struct text *t, const struct causes *c,
+	const struct report_levels *levels, const struct report_style *style)
+{
+	const char *bold = style->colour ? "\033[1m" : "";
+	const char *off = style->colour ? "\033[0m" : "";
+	size_t width = text_wrap_width(style->columns);
+	uint32_t told = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (c->v[i].level < levels->low || c->v[i].level > levels->high)
+			continue;
+		if (!told++)
+			text_addf(t, "\n%sdiagnosis%s\n", bold, off);
+		add_cause(t, &c->v[i], width, style);
+	}
+	if (c->left_out && told)
+		text_addf(t, "... and %u more\n", (unsigned)c->left_out);
+	if (levels->low == LEVEL_NOTE)
+		add_ruled_out(t, c, bold, off, width);
+}

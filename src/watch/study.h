@@ -1,0 +1,50 @@
+/*
+ * study: what is gathered over the time that watch stays, so that causes can be told: closes by
+ * place, the programs seen there, how the connections that are open have been used.
+ *
+ * COST    a second dump of a namespace's open connections where a place's closes ask for it; and
+ *         a look through /proc while closes come from programs that are not known, for a
+ *         twentieth of the time at most, and not for ever.
+ * OWNS    what it gathers, until study_fini.
+ */
+#ifndef WEIR_WATCH_STUDY_H
+#define WEIR_WATCH_STUDY_H
+
+#include "watch/causes.h"
+
+struct study {
+	struct places places;
+	struct users users;
+	struct place_reuse reuse[PLACES_MAX];
+	uint32_t n_reuse;
+	struct diag_counters begin;
+	bool begun;
+	ns_t next_sample; /* not before */
+	uint32_t tries;   /* since one was of use */
+	struct snap brief;
+	struct owners owners;
+};
+
+/* What a look sees with. */
+struct study_eyes {
+	struct diag *diag;
+	const struct where *where;
+	const struct tally *tally;
+	const struct diag_ports *ports;
+};
+
+void study_init(struct study *s);
+void study_fini(struct study *s);
+/* After a look: `owners` is NULL where programs are not asked for. */
+void study_look(struct study *s, const struct study_eyes *eyes,
+	const struct owners *owners, const struct owners_of *of);
+void study_counters(struct study *s, const struct diag_counters *now);
+/* When study_sample would do something; NS_NEVER: closes come only from where somebody was
+ * seen, or trying is of no use. */
+ns_t study_next_sample(const struct study *s);
+/* Between looks: finds who makes the closes, if nobody is known yet. */
+void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now);
+void study_find(const struct study *s, struct causes *c, const struct tally *tally,
+	const struct diag_counters *now, ns_t since_start_for);
+
+#endif

@@ -1,0 +1,118 @@
+#include "watch/users.h"
+
+void users_init(struct users *u)
+{
+	*u = (struct users){ 0 };
+}
+
+void users_fini(struct users *u)
+{
+	mem_free(u->v);
+	*u = (struct users){ 0 };
+}
+
+static struct users_of_place *find(
+	const struct users *u, enum tally_side_id side, const struct diag_end *at)
+{
+	for (uint32_t i = 0; i < u->n; i++) {
+		if (u->v[i].side == side && diag_end_eq(&u->v[i].at, at))
+			return &u->v[i];
+	}
+	return NULL;
+}
+
+const struct users_of_place *users_find(
+	const struct users *u, enum tally_side_id side, const struct diag_end *at)
+{
+	return find(u, side, at);
+}
+
+static struct users_of_place *place_of(
+	struct users *u, enum tally_side_id side, const struct diag_end *at)
+{
+	struct users_of_place *p = find(u, side, at);
+
+	if (p || u->n == PLACES_MAX)
+		return p;
+	if (!u->v)
+		u->v = mem_alloc(PLACES_MAX * sizeof(*u->v));
+	u->v[u->n] = (struct users_of_place){ .side = side, .at = *at };
+	return &u->v[u->n++];
+}
+
+static void learn(struct users_of_place *p, const struct owner *w)
+{
+	struct user *user;
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (strcmp(p->v[i].comm, w->comm) != 0)
+			continue;
+		p->v[i].more = p->v[i].more || p->v[i].pid != w->pid;
+		return;
+	}
+	if (p->n == USERS_OF_PLACE_MAX) {
+		p->more = true;
+		return;
+	}
+	user = &p->v[p->n++];
+	*user = (struct user){ .pid = w->pid, .runtime = runtime_of(w->pid) };
+	snprintf(user->comm, sizeof(user->comm), "%s", w->comm);
+}
+
+static bool listens_at(const struct snap_listener *l, const struct diag_end *at)
+{
+	return l->at.port == at->port &&
+	       (diag_ip_is_any(&l->at) || diag_ip_eq(&l->at, at));
+}
+
+static void learn_listener(struct users *u, const struct diag_end *at,
+	const struct owners *owners, const struct snap *snap)
+{
+	for (uint32_t i = 0; i < snap->n_listeners; i++) {
+		const struct snap_listener *l = &snap->listeners[i];
+		const struct owner *w = listens_at(l, at) ? owners_find(owners, l->inode)
+							  : NULL;
+		struct users_of_place *p = w ? place_of(u, SIDE_IN, at) : NULL;
+
+		if (p)
+			learn(p, w);
+	}
+}
+
+void users_learn(struct users *u, const struct places *places,
+	const struct owners *owners, const struct owners_of *of)
+{
+	const struct snap_sock *s;
+	uint32_t i;
+
+	for (i = 0; i < places->n; i++) {
+		const struct place *p = places->v[i];
+
+		if (p->side == SIDE_IN && !find(u, SIDE_IN, &p->at))
+			learn_listener(u, &p->at, owners, of->snap);
+	}
+	i = 0;
+	while ((s = snap_next(of->snap, &i))) {
+		const struct owner *w = owners_find(owners, s->inode);
+		enum tally_side_id side;
+		struct users_of_place *p;
+
+		if (!w)
+			continue;
+		side = tally_side_of(of->tally, of->ports, &s->local, of->now);
+		if (side == SIDE_UNSURE)
+			continue;
+		p = place_of(u, side, side == SIDE_OUT ? &s->remote : &s->local);
+		if (p)
+			learn(p, w);
+	}
+}
+
+bool users_are_missing(const struct users *u, const struct places *p)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (!find(u, p->v[i]->side, &p->v[i]->at))
+			return true;
+	}
+	return false;
+}

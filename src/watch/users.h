@@ -1,0 +1,51 @@
+/*
+ * users: which programs were seen to hold connections at a place: the record of a death names
+ * none.
+ *
+ * MODEL   Filled at each look, and in between while closes come at places whose programs
+ *         are not known yet: a connection may live less than the time between two looks.
+ * RULES   1. A program is named only when it was seen with a socket there.
+ * OWNS    its entries, until users_fini.
+ */
+#ifndef WEIR_WATCH_USERS_H
+#define WEIR_WATCH_USERS_H
+
+#include "attr/places.h"
+#include "watch/owners.h"
+#include "watch/runtime.h"
+
+enum { USERS_OF_PLACE_MAX = 4 };
+
+struct user {
+	int32_t pid;
+	bool more; /* processes of this name */
+	char comm[17];
+	enum runtime runtime;
+};
+
+struct users_of_place {
+	enum tally_side_id side;
+	struct diag_end at;
+	struct user v[USERS_OF_PLACE_MAX]; /* the first that were seen */
+	uint32_t n;
+	bool more; /* there were others */
+};
+
+struct users {
+	struct users_of_place *v;
+	uint32_t n;
+};
+
+void users_init(struct users *u);
+void users_fini(struct users *u);
+/* Who holds what, by owners_read over the same; and who listens, where connections that were
+ * accepted are too short to be seen. */
+void users_learn(struct users *u, const struct places *p, const struct owners *owners,
+	const struct owners_of *of);
+/* NULL: nobody was seen there. */
+const struct users_of_place *users_find(
+	const struct users *u, enum tally_side_id side, const struct diag_end *at);
+/* Some place has closes and nobody was seen there. */
+bool users_are_missing(const struct users *u, const struct places *p);
+
+#endif

@@ -1,0 +1,275 @@
+"""What weir watch makes of closes: the cause, whose it is, the cure for the program at hand, and
+what it is not. Clients are real programs of known manners; the server is `weir origin`."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import WEIR, eventually
+from watched import Pair, Watching, close_in_order
+
+pytestmark = pytest.mark.usefixtures("weir")
+
+CLIENT = """
+import http.client, socket, ssl, sys
+host, port, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+def connect(timeout=30):
+    return http.client.HTTPConnection(host, port, timeout=timeout)
+def call(c):
+    c.request("GET", "/")
+    return c.getresponse().read()
+"""
+
+EACH_ANEW = CLIENT + """
+for i in range(times):
+    c = connect()
+    call(c)
+    c.close()
+"""
+
+POOL_OF_ONE = CLIENT + """
+kept = connect()
+for i in range(times):
+    call(kept)
+    c = connect()
+    call(c)
+    c.close()
+sys.stdin.read()
+"""
+
+KEEPS_ALIVE = CLIENT + """
+kept = connect()
+for i in range(times):
+    call(kept)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+GIVES_UP = CLIENT + """
+for i in range(times):
+    c = connect(timeout=0.3)
+    try:
+        call(c)
+    except TimeoutError:
+        pass
+    c.close()
+"""
+
+HOLDS_ONE_AND_ASKS = CLIENT + """
+kept = connect()
+call(kept)
+for i in range(times):
+    c = connect()
+    try:
+        call(c)
+    except OSError:
+        pass
+    c.close()
+"""
+
+
+@contextmanager
+def origin(host, *more):
+    """`weir origin` on the host; its port."""
+    child = subprocess.Popen(
+        host.command(WEIR, "origin", "--listen", f"{host.address}:0", *more),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said = ""
+        while not (found := re.search(r"listening on \S+:(\d+)", said)):
+            line = child.stdout.readline()
+            assert line, said
+            said += line
+        yield int(found[1])
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=10)
+
+
+@contextmanager
+def client(host, program, to, times):
+    child = subprocess.Popen(
+        host.command("/usr/bin/python3", "-c", program, *map(str, to), str(times)),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield child
+    finally:
+        child.stdin.close()
+        child.wait(timeout=30)
+        child.stdout.close()
+
+
+def until_found(watching, name):
+    until = time.monotonic() + 20
+    while True:
+        for cause in watching.last["diagnosis"]:
+            if cause["id"] == name:
+                return cause
+        assert time.monotonic() < until, watching.last["diagnosis"]
+        watching.next_look()
+
+
+def found(watching):
+    return [cause["id"] for cause in watching.last["diagnosis"]]
+
+
+def ruled_out(watching):
+    return {row["id"] for row in watching.last["not_the_cause"]}
+
+
+def test_a_client_that_never_uses_a_connection_again(pair):
+    near, far = pair
+    with origin(far, "--latency", "30ms") as port:  # long enough to be seen
+        watching, there = Watching(near), Watching(far)
+        try:
+            with client(near, EACH_ANEW, (far.address, port), 60):
+                until_found(watching, "no-keep-alive")
+            watching.until_total(60)
+            cause, = watching.last["diagnosis"]
+            assert cause["id"] == "no-keep-alive"
+            assert (cause["side"], cause["at"]) == ("out", f"{far.address}:{port}")
+            assert [p["runtime"] for p in cause["programs"]] == ["python"]
+            assert cause["programs"][0]["program"].startswith("python3")
+            assert "requests.Session()" in cause["cures"][0]["text"]
+            assert {"time-wait", "kernel-limits"} <= ruled_out(watching)
+            place, = watching.last["closes"]["places"]
+            assert (place["at"], place["total"]) == (cause["at"], 60)
+            assert sum(row["count"] for row in place["closes"]) == 60
+            # the other end of the same connections
+            cause = until_found(there, "callers-close-each")
+            assert cause["side"] == "in"
+            assert [p["program"] for p in cause["programs"]] == ["weir"]
+        finally:
+            assert (watching.stop(), there.stop()) == (0, 0)
+
+
+def test_a_pool_without_room_is_told_from_no_keep_alive(pair):
+    near, far = pair
+    with origin(far) as port:
+        watching = Watching(near)
+        try:
+            with client(near, POOL_OF_ONE, (far.address, port), 60):
+                cause = until_found(watching, "pool-overflow")
+                assert "pool_maxsize" in cause["cures"][0]["text"]
+                watching.until_total(60)
+                assert found(watching) == ["pool-overflow"]
+        finally:
+            assert watching.stop() == 0
+
+
+def test_a_client_that_keeps_alive_has_no_cause(pair):
+    near, far = pair
+    with origin(far) as port:
+        watching, there = Watching(near), Watching(far)
+        try:
+            with client(near, KEEPS_ALIVE, (far.address, port), 500) as child:
+                assert child.stdout.readline() == "done\n"
+                for _ in range(3):
+                    watching.next_look()
+                    there.next_look()
+            watching.until_total(1)
+            there.until_total(1)
+            assert found(watching) == found(there) == []
+        finally:
+            assert (watching.stop(), there.stop()) == (0, 0)
+
+
+def test_calls_given_up_are_told_with_their_time(pair):
+    near, far = pair
+    with origin(far, "--latency", "20s") as port:
+        watching = Watching(near)
+        try:
+            with client(near, GIVES_UP, (far.address, port), 6):
+                cause = until_found(watching, "given-up")
+            told = re.search(r"after about (\d+)", cause["text"])
+            assert 300 <= int(told[1]) <= 450, cause["text"]
+            assert found(watching) == ["given-up"]
+        finally:
+            assert watching.stop() == 0
+
+
+def test_a_full_server_is_told_at_both_ends(pair):
+    near, far = pair
+    with origin(far, "--limit", "1", "--full", "fasthttp") as port:
+        watching, there = Watching(near), Watching(far)
+        try:
+            with client(near, HOLDS_ONE_AND_ASKS, (far.address, port), 40):
+                here = until_found(watching, "refused")
+                cause = until_found(there, "refuses-callers")
+            watching.until_total(41)
+            assert here["level"] == "critical"
+            assert found(watching)[0] == "refused"
+            assert cause["side"] == "in" and "limit" in cause["cures"][0]["text"]
+        finally:
+            assert (watching.stop(), there.stop()) == (0, 0)
+
+
+def test_idle_connections_the_server_reaps(pair):
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        held = [p.exchange() for _ in range(12)]
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > 0.4)
+        for c, s in held:
+            close_in_order(s, c)
+        cause = until_found(watching, "server-reaps-idle")
+        assert "while idle after about" in cause["text"]
+        assert cause["level"] == "note"
+    finally:
+        assert watching.stop() == 0
+
+
+def test_connects_that_fail_are_counted(pair):
+    near, far = pair
+    watching = Watching(near)
+    try:
+        for _ in range(7):
+            nobody = near.new_socket()
+            with pytest.raises(ConnectionRefusedError):
+                nobody.connect((far.address, 1))
+        told = set()
+        eventually(lambda: (watching.next_look(), told.update(
+            w["text"] for w in watching.last["warnings"] if w["id"] == "connects-failed"))
+            and told)
+        assert any("failed in this interval" in text for text in told)
+        assert watching.last["closes"]["since_start"] == []
+    finally:
+        assert watching.stop() == 0
+
+
+def test_for_a_while_is_one_report(pair):
+    p = Pair(pair)
+    for argv in (["--for", "300ms", "--every", "100ms", "--json"], ["--for", "300ms"]):
+        child = subprocess.Popen(
+            [WEIR, "watch", "--netns", str(p.client.pid), *argv], stdout=subprocess.PIPE, text=True)
+        out, _ = child.communicate(timeout=30)
+        assert child.returncode == 0
+        if "--json" in argv:
+            report = json.loads(out)
+            assert report["diagnosis"] == [] and report["closes"]["since_start_ms"] >= 300
+        else:
+            assert out.count("sockets of network namespace") == 1
+    # it ends early with what it has seen
+    child = subprocess.Popen(
+        [WEIR, "watch", "--netns", str(p.client.pid), "--for", "1h", "--json"],
+        stdout=subprocess.PIPE, text=True)
+    status = Path(f"/proc/{child.pid}/status")     # it takes signals, now
+    eventually(lambda: "SigBlk:\t0000000000004003" in status.read_text())
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert json.loads(out)["schema"] == "weir.watch/1"
+
+
+def test_one_look_makes_no_diagnosis(pair):
+    client_host, _ = pair
+    report = client_host.watch()
+    assert report["diagnosis"] is None
+    assert report["closes"] is None

@@ -1,0 +1,144 @@
+#include "attr/places.h"
+#include "made.h"
+
+static struct diag_sock used(uint32_t times)
+{
+	struct diag_sock s = sock_of(
+		end("10.0.0.1", 40000), end("10.0.0.2", 80), DIAG_CLOSE);
+
+	s.has_info = true;
+	s.info.data_segs_out = times;
+	s.info.data_segs_in = times + 2; /* a long answer */
+	return s;
+}
+
+static void death(struct places *p, const struct diag_sock *s, enum tally_side_id side,
+	enum close_first first, enum close_why why)
+{
+	places_death(p, s, side, &(struct close_verdict){ first, why, 500 * NS_MS });
+}
+
+static void closes_are_counted_where_they_were(void **state)
+{
+	const struct diag_end server = end("10.0.0.2", 80), own = end("10.0.0.1", 40000);
+	struct diag_sock s = used(1);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
+	death(&p, &s, SIDE_OUT, CLOSE_LOCAL_OR_BOTH, WHY_AFTER_ANSWER);
+	death(&p, &s, SIDE_IN, CLOSE_PEER, WHY_AFTER_ANSWER);
+	death(&p, &s, SIDE_UNSURE, CLOSE_PEER, WHY_UNKNOWN);
+	s.remote.port = 0; /* an abort forgets it */
+	death(&p, &s, SIDE_OUT, CLOSE_RESET, WHY_ABORT);
+	assert_int_equal(p.n, 2);
+	assert_int_equal(p.elsewhere, 2);
+	assert_int_equal(places_find(&p, SIDE_OUT, &server)->total, 2);
+	assert_int_equal(
+		place_local(places_find(&p, SIDE_OUT, &server), WHY_AFTER_ANSWER), 2);
+	assert_int_equal(places_find(&p, SIDE_IN, &own)->total, 1);
+	assert_null(places_find(&p, SIDE_IN, &server));
+	places_fini(&p);
+}
+
+static void how_often_connections_were_used_is_kept(void **state)
+{
+	static const uint32_t times[] = { 1, 1, 3, 100, 100, 101 };
+	const struct place_uses *u;
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		struct diag_sock s = used(times[i]);
+
+		death(&p, &s, SIDE_OUT, CLOSE_PEER, WHY_AFTER_ANSWER);
+	}
+	u = &p.v[0]->by_peer;
+	assert_int_equal(u->once, 2);
+	assert_int_equal(u->few, 1);
+	assert_int_equal(u->many, 3);
+	assert_int_equal(u->least, 3);
+	assert_int_equal(u->most, 101);
+	assert_int_equal(u->alike, 1);
+	assert_int_equal(p.v[0]->by_us.once, 0);
+	places_fini(&p);
+}
+
+static void a_reset_after_the_only_answer_is_told_from_others(void **state)
+{
+	struct diag_sock refused = used(1), goodbye = used(3), mute = used(1);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	refused.info.last_sent_ms = 30;
+	refused.info.last_recv_ms = 28;
+	goodbye.info.last_sent_ms = 2;
+	goodbye.info.last_recv_ms = 3;
+	mute.info.last_sent_ms = 3;
+	mute.info.last_recv_ms = 5000; /* idle until it asked */
+	death(&p, &refused, SIDE_OUT, CLOSE_RESET, WHY_PEER_RESET);
+	death(&p, &goodbye, SIDE_OUT, CLOSE_RESET, WHY_PEER_RESET);
+	death(&p, &mute, SIDE_OUT, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_answered, 1);
+	assert_int_equal(p.v[0]->reset_goodbye, 1);
+	assert_int_equal(p.v[0]->reset_idle, 1);
+	assert_int_equal(p.v[0]->peer_idle.ms[0], 5000);
+	assert_int_equal(p.v[0]->count[CLOSE_RESET][WHY_PEER_RESET], 3);
+	places_fini(&p);
+}
+
+static void ages_show_a_timeout_and_are_taken_back(void **state)
+{
+	struct hist *scratch = hist_new();
+	struct cluster found[CLUSTERS_MAX];
+	struct diag_sock s = used(2);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	for (int i = 0; i < 3 * AGES_KEPT; i++)
+		death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_IDLE);
+	assert_int_equal(p.v[0]->idle.n, AGES_KEPT);
+	assert_int_equal(ages_clusters(&p.v[0]->idle, scratch, found), 1);
+	assert_in_range(found[0].at, 500 * NS_MS, 501 * NS_MS);
+	for (int i = 0; i < AGES_KEPT - 3; i++)
+		places_idle_back(&p, SIDE_OUT, &s.remote, 500 * NS_MS);
+	places_idle_back(&p, SIDE_OUT, &s.remote, 7 * NS_S); /* there is none */
+	assert_int_equal(p.v[0]->idle.n, 3);
+	assert_int_equal(ages_clusters(&p.v[0]->idle, scratch, found), 0);
+	death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_IDLE);
+	assert_int_equal(p.v[0]->idle.n, 4);
+	places_fini(&p);
+	hist_free(&scratch);
+}
+
+static void places_are_bounded(void **state)
+{
+	struct diag_sock s = used(1);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	for (uint16_t i = 0; i < PLACES_MAX + 10; i++) {
+		s.remote.port = 1 + i;
+		death(&p, &s, SIDE_OUT, CLOSE_PEER, WHY_IDLE);
+	}
+	assert_int_equal(p.n, PLACES_MAX);
+	assert_int_equal(p.elsewhere, 10);
+	places_fini(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(closes_are_counted_where_they_were),
+		cmocka_unit_test(how_often_connections_were_used_is_kept),
+		cmocka_unit_test(a_reset_after_the_only_answer_is_told_from_others),
+		cmocka_unit_test(ages_show_a_timeout_and_are_taken_back),
+		cmocka_unit_test(places_are_bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,302 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "watch/causes.h"
+
+/* One place, and what is found there within a minute. */
+struct scene {
+	struct place place;
+	struct place *of_places[1];
+	struct places places;
+	struct users_of_place user;
+	struct users users;
+	struct tally tally;
+	struct diag_counters before, now;
+	struct causes_from from;
+	struct causes c;
+};
+
+static void scene_init(struct scene *s, enum tally_side_id side)
+{
+	memset(s, 0, sizeof(*s));
+	s->place.side = side;
+	assert_true(diag_end_parse("10.0.0.2", 8080, &s->place.at));
+	s->of_places[0] = &s->place;
+	s->places = (struct places){ .v = s->of_places, .n = 1 };
+	s->tally.usable = 28232;
+	s->tally.usable_first = 14116;
+	s->from = (struct causes_from){
+		.places = &s->places,
+		.users = &s->users,
+		.tally = &s->tally,
+		.before = &s->before,
+		.now = &s->now,
+		.since_start_for = 60 * NS_S,
+	};
+}
+
+static void seen_there(struct scene *s, enum runtime runtime)
+{
+	s->user = (struct users_of_place){
+		.side = s->place.side, .at = s->place.at, .n = 1
+	};
+	s->user.v[0] = (struct user){ .pid = 7, .runtime = runtime };
+	s->users = (struct users){ .v = &s->user, .n = 1 };
+}
+
+static void closes(
+	struct scene *s, enum close_first first, enum close_why why, uint32_t n)
+{
+	s->place.count[first][why] += n;
+	s->place.total += n;
+}
+
+static void closed_by_us(struct scene *s, uint32_t once, uint32_t few, uint32_t many)
+{
+	closes(s, CLOSE_LOCAL_OR_BOTH, WHY_AFTER_ANSWER, once + few + many);
+	s->place.by_us = (struct place_uses){ .once = once, .few = few, .many = many };
+}
+
+/* The one cause there is; NULL: there is none. */
+static const struct cause *only_cause(struct scene *s)
+{
+	causes_find(&s->c, &s->from);
+	assert_true(s->c.n <= 1);
+	return s->c.n ? &s->c.v[0] : NULL;
+}
+
+static void assert_cause(struct scene *s, const char *name)
+{
+	assert_non_null(only_cause(s));
+	assert_string_equal(cause_name(s->c.v[0].id), name);
+}
+
+static bool is_ruled_out(const struct scene *s, const char *id)
+{
+	for (uint32_t i = 0; i < s->c.n_out; i++) {
+		if (!strcmp(s->c.out[i].id, id))
+			return true;
+	}
+	return false;
+}
+
+static void none_used_again_is_no_keep_alive(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	seen_there(&s, RUNTIME_GO);
+	closed_by_us(&s, 1000, 0, 0);
+	assert_cause(&s, "no-keep-alive");
+	assert_int_equal(s.c.v[0].level, LEVEL_WARNING);
+	assert_int_equal(s.c.v[0].n_cures, 1);
+	assert_int_equal(s.c.v[0].cures[0].runtime, RUNTIME_GO);
+	assert_string_equal(s.c.v[0].text,
+		"1,000 of 1,000 connections that ended were closed by this side right after an "
+		"answer; none was used for a second exchange.");
+}
+
+static void others_used_again_is_a_pool_without_room(void **state)
+{
+	struct scene s;
+	struct place_reuse open = { .more_than_once = 2 };
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	open.at = s.place.at;
+	closed_by_us(&s, 1000, 0, 0);
+	s.from.reuse = &open;
+	s.from.n_reuse = 1;
+	assert_cause(&s, "pool-overflow");
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 600, 400, 0);
+	assert_cause(&s, "pool-overflow");
+}
+
+/* Each with some segments both ways: one exchange under TLS, or several without. */
+static void what_may_be_tls_is_left_open(void **state)
+{
+	struct scene s;
+	struct place_reuse open = { .more_than_once = 5 };
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	open.at = s.place.at;
+	closed_by_us(&s, 0, 1000, 0);
+	s.from.reuse = &open;
+	s.from.n_reuse = 1;
+	assert_cause(&s, "closed-after-answer");
+	open.many = 1;
+	assert_cause(&s, "pool-overflow");
+}
+
+static void few_closes_are_no_warning_and_fewer_no_cause(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 100, 0, 0);
+	assert_cause(&s, "no-keep-alive");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 4, 0, 0);
+	assert_null(only_cause(&s));
+}
+
+static void a_healthy_place_has_no_cause(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL_OR_BOTH, WHY_IDLE, 5000); /* its own keep-alive's end */
+	closes(&s, CLOSE_PEER, WHY_NO_ANSWER, 3);        /* a restart */
+	assert_null(only_cause(&s));
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_PEER, WHY_IDLE, 5000);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 5000);
+	assert_null(only_cause(&s));
+}
+
+static void a_timeout_is_told_with_its_time(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 20);
+	for (int i = 0; i < 20; i++)
+		ages_put(&s.place.gave_up, (500 + i) * NS_MS);
+	assert_cause(&s, "given-up");
+	assert_non_null(strstr(s.c.v[0].text, "given up after about 50"));
+	assert_int_equal(s.c.v[0].cures[0].runtime, RUNTIME_UNKNOWN);
+}
+
+static void a_refusal_is_worst_and_no_reset(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 40);
+	closes(&s, CLOSE_PEER, WHY_REFUSED, 5);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 50);
+	s.place.reset_answered = 40;
+	causes_find(&s.c, &s.from);
+	assert_int_equal(s.c.n, 2);
+	assert_string_equal(cause_name(s.c.v[0].id), "refused");
+	assert_int_equal(s.c.v[0].count, 45);
+	assert_string_equal(cause_name(s.c.v[1].id), "given-up");
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 40);
+	s.place.reset_goodbye = 40;
+	assert_null(only_cause(&s));
+	s.place.reset_goodbye = 0;
+	assert_cause(&s, "server-resets");
+}
+
+static void a_servers_limit_on_requests_is_read_from_them(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 50);
+	s.place.by_peer = (struct place_uses){
+		.many = 50, .alike = 49, .alike_uses = 100, .least = 100, .most = 180
+	};
+	assert_cause(&s, "server-closes-after");
+	assert_non_null(strstr(s.c.v[0].text, "after 100 exchanges"));
+	s.place.by_peer.alike = 20;
+	assert_null(only_cause(&s));
+}
+
+static void a_goodbye_left_unread_is_no_answer_left_unread(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_UNREAD, 50);
+	assert_cause(&s, "answers-not-read");
+	s.place.unread_goodbye = 50;
+	assert_null(only_cause(&s));
+}
+
+static void the_accepting_side_has_its_own_causes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_RESET, WHY_REFUSED, 50);
+	assert_cause(&s, "refuses-callers");
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_PEER, WHY_NO_ANSWER, 50);
+	assert_cause(&s, "callers-give-up");
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_PEER, WHY_UNUSED, 50);
+	assert_cause(&s, "never-used");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
+}
+
+static void only_what_was_counted_is_ruled_out(void **state)
+{
+	struct tally_dest dest = { .left = 28000, .cliff_left = 14000 };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	assert_null(only_cause(&s));
+	assert_int_equal(s.c.n_out, 0); /* nothing went on */
+	s.now.active_opens = s.now.tw = 10;
+	dest.by_state[DIAG_TIME_WAIT] = 10;
+	s.tally.dests = &dest;
+	s.tally.n_dests = 1;
+	assert_null(only_cause(&s));
+	assert_true(is_ruled_out(&s, "time-wait"));
+	assert_true(is_ruled_out(&s, "packet-loss"));
+	assert_true(is_ruled_out(&s, "kernel-limits"));
+	assert_false(is_ruled_out(&s, "backlog")); /* nobody listens */
+	s.now.retrans_segs = s.now.tw_overflow = 1;
+	dest.cliff_left = 7000; /* more than half way */
+	assert_null(only_cause(&s));
+	assert_int_equal(s.c.n_out, 0);
+}
+
+static void one_look_tells_no_cause(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 1000, 0, 0);
+	s.from.places = NULL;
+	s.from.before = NULL;
+	assert_null(only_cause(&s));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(none_used_again_is_no_keep_alive),
+		cmocka_unit_test(others_used_again_is_a_pool_without_room),
+		cmocka_unit_test(what_may_be_tls_is_left_open),
+		cmocka_unit_test(few_closes_are_no_warning_and_fewer_no_cause),
+		cmocka_unit_test(a_healthy_place_has_no_cause),
+		cmocka_unit_test(a_timeout_is_told_with_its_time),
+		cmocka_unit_test(a_refusal_is_worst_and_no_reset),
+		cmocka_unit_test(a_servers_limit_on_requests_is_read_from_them),
+		cmocka_unit_test(a_goodbye_left_unread_is_no_answer_left_unread),
+		cmocka_unit_test(the_accepting_side_has_its_own_causes),
+		cmocka_unit_test(only_what_was_counted_is_ruled_out),
+		cmocka_unit_test(one_look_tells_no_cause),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
