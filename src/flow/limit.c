@@ -152,6 +152,7 @@ static void knee_met(struct limit *l, ns_t now, const struct gain_fact *after)
 	enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
 	l->probe_at = now + KNEE_PROBE_EACH;
 	l->probe_up = KNEE_PROBE_UP;
+	steady_moved(&l->steady);
 	steps_forget(l, now);
 }
 
@@ -164,6 +165,7 @@ static void knee_climb(struct limit *l, ns_t now, const struct gain_fact *after)
 	l->before = *after;
 	l->probe_at = now;
 	l->probe_up *= 2;
+	steady_moved(&l->steady);
 	if (l->probe_up <= 1)
 		return;
 	l->knee = 0;
@@ -194,7 +196,9 @@ static void knee_settle(struct limit *l, ns_t now, const struct gain_fact *after
 		l->probe_at = now;
 		l->before = *after; /* or what it gained would be counted again */
 	}
-	l->stand = fmax(1, l->stand + fmin(kept, added));
+	double to = fmax(1, l->stand + fmin(kept, added));
+	steady_stepped(&l->steady, l->stand, to);
+	l->stand = to;
 }
 
 /* The step up from the knee has its verdict. */
@@ -231,6 +235,8 @@ static void judge(struct limit *l, ns_t now, uint32_t id, const struct gain_fact
 		knee_judged(l, now, after, verdict);
 		return;
 	}
+	if (l->state == LIMIT_KNEE && steady_note(&l->steady, after))
+		l->probe_at = now;
 	if (verdict == GAIN_WAITED && !stale) {
 		knee_met(l, now, after);
 		return;
@@ -276,6 +282,11 @@ static void step_look(struct limit *l, ns_t now)
 		step_end(l, now);
 }
 
+static double knee_step(const struct limit *l)
+{
+	return fmax(2, l->probe_up * l->stand);
+}
+
 static void knee_probe_begin(struct limit *l, ns_t now)
 {
 	/* A step cut short says less than a whole one that is still fresh. */
@@ -288,13 +299,20 @@ static void knee_probe_begin(struct limit *l, ns_t now)
 		step_begin(l, now);
 	l->probing = true;
 	l->probe_began_at = now;
-	l->probe_level = l->stand + fmax(2, l->probe_up * l->stand);
+	l->probe_level = l->stand + knee_step(l);
+	steady_step(&l->steady);
+}
+
+static bool knee_may_step(const struct limit *l, ns_t now)
+{
+	return l->bound && now >= l->probe_at && !l->probe_step && l->before.at &&
+	       steady_may_step(&l->steady, &l->clear, knee_step(l));
 }
 
 static void knee_look(struct limit *l, ns_t now)
 {
 	if (!l->probing) {
-		if (l->bound && now >= l->probe_at && !l->probe_step && l->before.at)
+		if (knee_may_step(l, now))
 			knee_probe_begin(l, now);
 		return;
 	}
@@ -661,6 +679,7 @@ void limit_sent(
 		l->first_sent_at = now;
 	l->unanswered++;
 	wall_sent(&l->wall);
+	steady_sent(&l->steady);
 	bool probe = l->probing && !l->probe_sent_at && (double)level > l->stand;
 	if (probe && l->state == LIMIT_BROWN_OUT) {
 		l->probing = false; /* one is enough */

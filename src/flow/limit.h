@@ -4,7 +4,8 @@
  * MODEL   Two things bound a server: the wall, above which it refuses, and the knee, above
  *         which calls only wait inside it. SEARCH: neither is met; the limit grows. WALL: it
  *         stands at the wall, and tries one more now and then. KNEE: it stands a little above
- *         the knee, and makes a step up now and then to see what that gains (flow/gain.h).
+ *         the knee, and makes a step up now and then to see what that gains (flow/gain.h),
+ *         rarely while nothing changes (flow/steady.h).
  *         BROWN_OUT: the server refuses every call, so one is let through now and then; or it
  *         answers none, so nothing can be learned and the limit stands still.
  * RULES   1. Growth is by time, not by answer: slow answers do not slow the search. It needs
@@ -30,7 +31,11 @@
  *            answered above it: one at a time, and one more for each eight answered in a row. One
  *            that stalls ends that, until the next trial: STALL_TRY_EACH, and twice as long each
  *            time it fails, up to eight times.
- *         8. A server that refuses all is asked five times a second; one that has never
+ *         8. A step up opens half as many connections as there are: half of one in 1,000 calls
+ *            while the knee stands. Where the queue inside the server cannot be told from noise,
+ *            more workers show in a step alone: so there is one each 3 s, some 12 in 1,000, or a
+ *            change would not be followed within 5 s.
+ *         9. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.
@@ -41,6 +46,7 @@
 #include "flow/gain.h"
 #include "flow/quantile.h"
 #include "flow/stall.h"
+#include "flow/steady.h"
 #include "flow/wall.h"
 
 enum limit_state { LIMIT_SEARCH, LIMIT_WALL, LIMIT_KNEE, LIMIT_BROWN_OUT };
@@ -106,6 +112,7 @@ struct limit {
 	uint32_t probe_step;          /* id of the step whose gain decides; 0: none */
 	uint32_t step_ids;
 	ns_t probe_began_at;
+	struct steady steady;      /* how often it is tried */
 	struct gain_fact before;   /* what a step is judged against */
 	struct gain_fact clear;    /* the quickest of those: no queue, or the least */
 	struct gain_fact shown[2]; /* the two steps that showed the knee */

@@ -354,6 +354,42 @@ static void test_knee_that_moves(struct model *m, size_t row)
 	assert_true(s.p50_ms <= 2 * 48);
 }
 
+static const struct {
+	const char *service;
+	uint32_t workers, workers_later;
+	double connects_max; /* in 1,000 calls */
+} steady_knees[] = {
+	{ "48ms", 12, 48, 1 }, { "normal(48ms, 5ms)", 12, 24, 1 },
+	{ "48ms", 120, 240, 1 },
+	{ "mix(80%: 20ms, 20%: 160ms)", 12, 24, 14 }, /* mostly: it depends on chance */
+	{ "exponential(48ms)", 120, 240, 14 },        /* no queue is to be seen */
+};
+
+/* One that has long been in its place costs less than one connect in 1,000 calls, where more
+ * workers would be seen without a step; and wherever it is it is followed. */
+static void test_cost_of_a_knee(struct model *m, size_t row)
+{
+	double were = steady_knees[row].workers / 0.048;
+	double later = steady_knees[row].workers_later / 0.048;
+	m->service = steady_knees[row].service;
+	m->workers = steady_knees[row].workers;
+	m->rate = 1.56 * were;
+	span(m, 30);
+	uint64_t opened = m->count.opened, sent = m->count.sent;
+	struct span s = SHOWN(m, 240);
+	opened = m->count.opened - opened;
+	sent = m->count.sent - sent;
+	assert_int_equal(limit_state(&m->limit), LIMIT_KNEE);
+	assert_true(s.answer_rate >= 0.95 * were);
+	assert_true(
+		(double)opened <= steady_knees[row].connects_max / 1000 * (double)sent);
+	m->workers = steady_knees[row].workers_later;
+	m->rate = 1.56 * later;
+	span(m, 5);
+	s = SHOWN(m, 5);
+	assert_true(s.answer_rate >= 0.9 * later);
+}
+
 /* --- speed --- */
 
 /* Ten times as slow, and back, with a slot for each: that is no knee, and cuts nothing. */
@@ -528,6 +564,7 @@ int main(int argc, char **argv)
 		SCENES(test_workers_behind_slots, worker_services),
 		SCENE(test_knee_for_long),
 		SCENE(test_knee_that_moves),
+		PLAYED(test_cost_of_a_knee, ARRAY_LEN(steady_knees), 2),
 		SCENE(test_speed_is_no_knee),
 		SCENE(test_speed_at_the_knee),
 		SCENE(test_all_slow_and_back),
