@@ -82,13 +82,27 @@ bool call_begin(struct call *c, struct slice method, struct slice path, struct w
 	return true;
 }
 
+/*
+ * RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: content of these methods has no meaning of its own. A
+ * server that leaves it unread takes it for the next request, and the next caller would get the
+ * answer to that.
+ */
+static bool may_be_left_unread(
+	const struct call *c, enum h1_body framing, uint64_t length)
+{
+	const bool content = framing == H1_BODY_CHUNKED || length > 0;
+	return content && (c->method == H1_GET || c->method == H1_HEAD ||
+				  c->method == H1_DELETE || c->method == H1_OPTIONS);
+}
+
 /* PRETEND says keep-alive aloud, as programs do that forward their caller's fields. */
 static void call_put_connection(const struct call *c, struct wire *w)
 {
 	const struct slice says[] = { [UPSTREAM_POOL] = SLICE(""),
 		[UPSTREAM_CLOSE] = SLICE("close"),
 		[UPSTREAM_PRETEND] = SLICE("keep-alive") };
-	const struct slice option = says[c->conn->up->cfg.connections];
+	const struct slice option = c->conn->last ? SLICE("close")
+						  : says[c->conn->up->cfg.connections];
 	if (!c->upgrade.len) {
 		if (option.len)
 			h1_put_field(w, SLICE("Connection"), option);
@@ -106,6 +120,7 @@ bool call_head_end(struct call *c, struct wire *w, enum h1_body framing, uint64_
 {
 	struct cconn *cc = c->conn;
 	CHECK(!c->upgrade.len || framing == H1_BODY_NONE || length == 0);
+	cc->last = may_be_left_unread(c, framing, length);
 	call_put_connection(c, w);
 	if (framing != H1_BODY_NONE)
 		h1_put_framing(w, framing, length);

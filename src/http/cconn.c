@@ -137,7 +137,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 	cc->caller_key = call->caller_key;
 	cc->status = 0;
 	cc->interims = 0;
-	cc->told = cc->head_seen = cc->keep = cc->unasked = false;
+	cc->told = cc->head_seen = cc->keep = cc->last = cc->unasked = false;
 	cc->write_failed = cc->paused = cc->blocked = false;
 	outbound_reset(&cc->out, cconn_worker(cc));
 	cc->in.scan = (struct h1_scan){ 0 };

@@ -12,7 +12,7 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 	struct call *call = cc->call;
 	cc->head_seen = true;
 	cc->status = head->status;
-	cc->keep = head->keep_alive && head->status != 101;
+	cc->keep = head->keep_alive && !cc->last && head->status != 101;
 	pool_note_head(cc, head);
 	stalled_note_head(cc);
 	hold_note_head(cc, head);

@@ -138,6 +138,7 @@ struct cconn {
 	bool told;             /* on_ready was called for this call */
 	bool head_seen;        /* the final answer's head */
 	bool keep;             /* that head allows reuse */
+	bool last;             /* no other request is to follow this one */
 	bool unasked;          /* bytes came before the request was written */
 	bool write_failed;     /* nothing more can be sent; what arrived is still read */
 	bool shut;             /* we said FIN and wait for the server's */

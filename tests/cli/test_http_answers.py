@@ -288,6 +288,27 @@ def test_what_passes(name, bench):
             assert m.whole and not m.all(b"connection") and m.one(b"date")
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"PUT"])
+@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 0\r\n\r\n",
+                                     b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
+def test_a_body_that_a_server_may_leave_unread_is_the_last_on_its_connection(method, framing, bench):
+    """It would read it as a request, and the next caller would get the answer to that."""
+    seen = []
+
+    def script(peer, n):
+        while m := peer.request():
+            seen.append((n, m.all(b"connection")))
+            peer.send(OK + b"Content-Length: 0\r\n\r\n")
+
+    proxy, _ = bench(script)
+    with Client(proxy.port) as c:
+        for _ in range(2):
+            c.got = b""
+            assert c.send(method + b" / HTTP/1.1\r\n" + H + framing).answer(method).status == 200
+    last = method != b"PUT" and b"hello" in framing
+    assert seen == ([(0, [b"close"]), (1, [b"close"])] if last else [(0, []), (0, [])])
+
+
 @pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t" * 8])
 def test_white_space_before_a_colon_is_taken_away(blanks, bench):
     proxy, _ = bench(says(OK + b"A" + blanks + b": b\r\nC" + blanks + b":d\r\nContent-Length: 2\r\n\r\nok"))
