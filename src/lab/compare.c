@@ -152,6 +152,21 @@ static void compare_act(struct comparison *c, size_t a)
 	}
 }
 
+/* Some act of either was run once: of how its figures vary by themselves nothing is known. */
+static bool is_of_one_run(const struct comparison *c)
+{
+	for (int i = 0; i < 2; i++) {
+		for (size_t a = 0; a < json_len(c->doc[i], "acts"); a++) {
+			char path[48];
+			int64_t runs = 0;
+			snprintf(path, sizeof(path), "acts[%zu].repetitions", a);
+			if (json_get_int(c->doc[i], path, &runs) && runs < 2)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int compare(struct comparison *c, const char *before, const char *after)
 {
 	text_addf(&c->out, "  figure");
@@ -170,6 +185,10 @@ static int compare(struct comparison *c, const char *before, const char *after)
 		"\n%u figures lie apart (*): no run of one is within what the runs of the "
 		"other spread over\n",
 		c->apart);
+	if (c->apart && is_of_one_run(c))
+		text_add(&c->out,
+			"One run does not show what is chance: any difference counts here. Take "
+			"--repeat 3 or more for both.\n");
 	fwrite(c->out.ptr, 1, c->out.len, stdout);
 	return c->apart ? EXIT_APART : EXIT_ALIKE;
 }
