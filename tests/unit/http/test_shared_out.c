@@ -273,6 +273,17 @@ static void test_priority_holds_over_both_threads(void **state)
 		assert_true(play(units[u], LONG_QUEUE, asks, 2).part[0] > 0.9);
 }
 
+/* Both pour: who is told at once leaves what comes free to nobody who should come after him. */
+static void test_priority_holds_among_floods(void **state)
+{
+	(void)state;
+	const struct ask asks[] = { { 800, 0, 1, 0 }, { 800, 1, 1, CALLERS_NORMAL } };
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++) {
+		struct got got = play(units[u], LONG_QUEUE, asks, 2);
+		assert_true(got.rate[0] > 3 * got.rate[1]);
+	}
+}
+
 /* --- what each thread tells the others --- */
 
 static struct two *two_new(enum slot_unit unit)
@@ -379,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_two_floods_get_the_same),
 		cmocka_unit_test(test_who_is_alone_has_all),
 		cmocka_unit_test(test_priority_holds_over_both_threads),
+		cmocka_unit_test(test_priority_holds_among_floods),
 		cmocka_unit_test(test_a_quiet_thread_lends_nothing),
 		cmocka_unit_test(test_idle_elsewhere_is_free),
 		cmocka_unit_test(test_shares_outlast_a_thread_that_slept),
