@@ -92,6 +92,42 @@ def test_misuse_is_exit_2_with_a_message(argv, says):
     assert len(done.stderr.splitlines()) <= 3
 
 
+# what no option of a kind can be; how values are read has its unit test
+WRONG = {
+    "flag": ("maybe",),
+    "text": ("",),
+    "texts": ("",),
+    "duration": ("", "5", "1,5s"),
+    "size": ("", "1XB"),
+    "count": ("", "1.5", "1,000"),
+    "limit": ("", "0"),
+    "rate": ("", "5", "0/s"),
+    "share": ("", "101%"),
+    "choice": ("", "frobnicate"),
+}
+NEEDED = {
+    "proxy": {"listen": "127.0.0.1:0", "upstream": "http://127.0.0.1:9"},
+    "origin": {"listen": "127.0.0.1:0"},
+    "load": {"rate": "1/s"},
+    "watch": {},
+    "lab": {},
+}
+WORDS = {"load": ("http://127.0.0.1:9/",), "watch": ("--once",), "lab": ("show", "incident")}
+ROW = re.compile(r'^OPT\w*\((\w+), \w+, "([\w-]+)"', re.M)
+
+
+@pytest.mark.parametrize("verb", NEEDED)
+def test_every_option_refuses_what_it_cannot_be(verb):
+    rows = ROW.findall((ROOT / "src" / verb / "options.def").read_text())
+    assert len(rows) > 5
+    for kind, name in rows:
+        others = [f"--{k}={v}" for k, v in NEEDED[verb].items() if k != name]
+        for value in WRONG[kind]:
+            done = weir(verb, *WORDS.get(verb, ()), *others, f"--{name}={value}")
+            assert done.returncode == 2, (name, value, done.stdout, done.stderr)
+            assert f"--{name}" in done.stderr and done.stdout == "", (name, value, done.stderr)
+
+
 def test_a_program_that_is_not_installed_is_no_misuse(tmp_path):
     argv = ("incident", "--act", "1", "--only", "node")
     done = weir("lab", "run", *argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
