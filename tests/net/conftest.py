@@ -7,14 +7,12 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
+from verbs import WEIR, eventually
+
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -28,17 +26,6 @@ def cannot_make_namespaces():
                           check=False)
     return f"no right to make network namespaces: {done.stderr.strip()}" \
         if done.returncode else None
-
-
-def eventually(truth, within=10.0):
-    """Waits until truth() is true and returns its value; fails with the last one."""
-    until = time.monotonic() + within
-    while True:
-        value = truth()
-        if value:
-            return value
-        assert time.monotonic() < until, f"still not so after {within} s: {truth.__doc__ or ''}"
-        time.sleep(0.01)
 
 
 class Host:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import WEIR, cannot_make_namespaces
+from conftest import cannot_make_namespaces
+from verbs import WEIR
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from browser import chromium
-from conftest import ROOT, WEIR, cannot_make_namespaces, eventually
+from conftest import cannot_make_namespaces
+from verbs import ROOT, WEIR, eventually
 from labs import (figures_of, lab, links, medians, namespaces, place,  # noqa: F401
                   rows_of, start_lab)
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from verbs import ROOT
 from labs import namespaces  # noqa: F401
 
 QUICKEST = ["brown-out:3", "incident:2", "noisy-neighbour:3"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import WEIR, eventually
+from verbs import WEIR, eventually
 from labs import (figures_of, lab, links, namespaces, place,  # noqa: F401
                   rows_of, start_lab)
 

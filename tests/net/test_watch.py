@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, WEIR, eventually
+from verbs import ROOT, WEIR, eventually
 from watched import Pair, Watching, check_agrees_with_ss, close_in_order, reset, settle
 
 pytestmark = pytest.mark.usefixtures("weir")

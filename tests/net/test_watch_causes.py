@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import WEIR, eventually
+from verbs import WEIR, eventually
 from watched import Pair, Watching, close_in_order
 
 pytestmark = pytest.mark.usefixtures("weir")

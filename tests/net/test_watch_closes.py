@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from verbs import eventually
 from watched import Pair, Watching, check_agrees_with_ss, close_in_order, reset, settle
 
 pytestmark = pytest.mark.usefixtures("weir")

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import time
 
-from conftest import WEIR, eventually
+from verbs import WEIR, eventually
 
 SS_NAMES = {"ESTAB": "ESTABLISHED", "TIME-WAIT": "TIME_WAIT", "FIN-WAIT-1": "FIN_WAIT1",
             "FIN-WAIT-2": "FIN_WAIT2", "CLOSE-WAIT": "CLOSE_WAIT", "LAST-ACK": "LAST_ACK",

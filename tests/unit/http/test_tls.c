@@ -529,14 +529,17 @@ static void test_certificates_change_under_calls(void **state)
 
 /* Calls in turn of two threads' upstreams under a limit of one: it has its TLS with it, unless
  * the other thread speaks as another client. */
-static void take_turns(struct scene *s, bool same_client, int turns)
+static void take_turns(bool same_client, int turns, uint64_t handshakes)
 {
-	struct tls_client *client[SEATS] = { new_client(s, 0), NULL };
+	struct scene s;
+	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
+	scene_server(&s, (struct server_cfg){ .idle_for = 1000 * NS_S });
+	struct tls_client *client[SEATS] = { new_client(&s, 0), NULL };
 	struct upstream_cfg cfg = upstream_defaults();
 	struct pair pair;
 	struct job j;
-	client[1] = same_client ? client[0] : new_client(s, 0);
-	pair_init(&pair, &s->bed, &(struct worker_cfg){ 0 });
+	client[1] = same_client ? client[0] : new_client(&s, 0);
+	pair_init(&pair, &s.bed, &(struct worker_cfg){ 0 });
 	cfg.limit = 1;
 	for (uint32_t i = 0; i < SEATS; i++) {
 		cfg.tls = client[i];
@@ -546,38 +549,30 @@ static void take_turns(struct scene *s, bool same_client, int turns)
 	if (!same_client)
 		tls_client_unref(&client[1]);
 	for (int i = 0; i < turns; i++) {
-		s->up = pair.up[i % 2];
-		assert_int_equal(run_job(s, &j, "/now")->why, ERR_OK);
+		s.up = pair.up[i % 2];
+		assert_int_equal(run_job(&s, &j, "/now")->why, ERR_OK);
 		job_fini(&j);
 	}
 	uint64_t moves = upstream_stats(pair.up[0])->adopted +
 			 upstream_stats(pair.up[1])->adopted;
 	assert_int_equal(moves, same_client ? turns - 1 : 0);
 	assert_int_equal(share_used(pair.share), 1);
-	s->up = NULL;
+	s.up = NULL;
 	pair_fini(&pair);
+	assert_int_equal(server_tls_counts(s.app.server)->handshakes, handshakes);
+	scene_fini(&s);
 }
 
 static void test_moves_with_its_tls(void **state)
 {
-	struct scene s;
 	(void)state;
-	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
-	scene_server(&s, (struct server_cfg){ .idle_for = 1000 * NS_S });
-	take_turns(&s, true, 5);
-	assert_int_equal(server_tls_counts(s.app.server)->handshakes, 1);
-	scene_fini(&s);
+	take_turns(true, 5, 1);
 }
 
 static void test_not_to_another_client(void **state)
 {
-	struct scene s;
 	(void)state;
-	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
-	scene_server(&s, (struct server_cfg){ .idle_for = 1000 * NS_S });
-	take_turns(&s, false, 3);
-	assert_int_equal(server_tls_counts(s.app.server)->handshakes, 3);
-	scene_fini(&s);
+	take_turns(false, 3, 3);
 }
 
 int main(void)
