@@ -39,10 +39,14 @@ static struct place *place_of(
 	return found;
 }
 
+static uint32_t uses_of(const struct diag_info *i)
+{
+	return i->data_segs_in < i->data_segs_out ? i->data_segs_in : i->data_segs_out;
+}
+
 static void count_use(struct place_uses *u, const struct diag_info *i)
 {
-	uint32_t uses = i->data_segs_in < i->data_segs_out ? i->data_segs_in
-							   : i->data_segs_out;
+	uint32_t uses = uses_of(i);
 
 	if (uses <= 1) {
 		u->once++;
@@ -95,7 +99,7 @@ static void count_reset(struct place *p, const struct diag_info *i)
 		p->reset_idle++;
 		ages_put(&p->peer_idle, i->last_recv_ms * NS_MS);
 	} else if (i->data_segs_out == 1) {
-		p->reset_answered += i->last_recv_ms <= i->last_sent_ms;
+		p->reset_answered++; /* before it was asked, perhaps */
 	} else {
 		p->reset_goodbye += i->last_sent_ms <= i->last_recv_ms &&
 				    i->last_recv_ms - i->last_sent_ms <= SAME_TIME_MS;
@@ -118,6 +122,8 @@ void places_death(struct places *p, const struct diag_sock *record,
 	}
 	place->count[v->first][v->why]++;
 	place->total++;
+	if (v->why == WHY_IDLE && here(v->first))
+		place->idle_few += uses_of(&record->info) < PLACE_USES_MANY;
 	if (v->why == WHY_UNREAD && record->rqueue <= GOODBYE_BYTES)
 		place->unread_goodbye++;
 	else if (v->why == WHY_UNREAD)

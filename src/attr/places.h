@@ -40,6 +40,7 @@ struct place {
 	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
 	 * found the peer gone. */
 	uint64_t reset_answered, reset_goodbye, reset_idle;
+	uint64_t idle_few; /* of idle closes by this side: used less than many times */
 	uint64_t unread_goodbye;           /* of WHY_UNREAD: no more than TLS's goodbye */
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */
 	struct ages gave_up, idle, silent; /* closed by this side */

@@ -127,6 +127,8 @@ static struct cause *found(
 	};
 	if (f->from->users)
 		c->users = users_find(f->from->users, f->p->side, &f->p->at);
+	if (f->from->heard)
+		c->words = heard_at(f->from->heard, &f->p->at);
 	add_cures(c);
 	text_add_count(t, n);
 	text_add(t, " of ");
@@ -163,6 +165,11 @@ static const struct place_reuse *reuse_of(const struct finding *f)
 	return NULL;
 }
 
+static bool is_tls(const struct finding *f)
+{
+	return f->from->heard && heard_tls(f->from->heard, &f->p->at);
+}
+
 static uint64_t uses_sum(const struct place_uses *u)
 {
 	return (uint64_t)u->once + u->few + u->many;
@@ -175,7 +182,9 @@ static void closed_by_us(struct finding *f)
 	const struct place_uses *u = &f->p->by_us;
 	const struct place_reuse *open = reuse_of(f);
 	uint64_t n = uses_sum(u);
-	bool plain = u->once * (uint64_t)100 >= n * LEAST_PERCENT; /* none is TLS */
+	bool tls = is_tls(f);
+	bool plain = !tls &&
+		     u->once * (uint64_t)100 >= n * LEAST_PERCENT; /* none is TLS */
 	bool reused = u->many || (open && open->many) ||
 		      (plain && (u->few || (open && open->more_than_once)));
 	struct text t;
@@ -271,6 +280,23 @@ static void idle_at_peer(struct finding *f)
 	say(c, &t);
 }
 
+/* Under TLS a first call that is given up looks idle: the server's last word was a ticket. */
+static void silent(struct finding *f)
+{
+	const struct place *p = f->p;
+	uint64_t few = is_tls(f) ? p->idle_few : 0;
+
+	if (few)
+		one(f, CAUSE_ID_SILENT, few + place_local(p, WHY_SILENCE),
+			"closed by this side after a silence: idle, or, as TLS does not show, "
+			"a first call given up",
+			&p->idle);
+	else
+		one(f, CAUSE_ID_SILENT, place_local(p, WHY_SILENCE),
+			"closed by this side after a silence, with a last word",
+			&p->silent);
+}
+
 static void outgoing(struct finding *f)
 {
 	const struct place *p = f->p;
@@ -293,8 +319,7 @@ static void outgoing(struct finding *f)
 			p->reset_idle,
 		"reset by the server, or given up by the kernel", NULL);
 	idle_at_peer(f);
-	one(f, CAUSE_ID_SILENT, place_local(p, WHY_SILENCE),
-		"closed by this side after a silence, with a last word", &p->silent);
+	silent(f);
 	closed_by_peer(f);
 }
 

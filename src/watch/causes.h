@@ -13,6 +13,7 @@
 #ifndef WEIR_WATCH_CAUSES_H
 #define WEIR_WATCH_CAUSES_H
 
+#include "watch/heard.h"
 #include "watch/level.h"
 #include "watch/users.h"
 
@@ -38,6 +39,7 @@ struct cause {
 	const struct place *place;
 	const struct users_of_place *users; /* NULL: nobody was seen */
 	uint64_t count;                     /* of place->total */
+	const struct heard_words *words;    /* that were said there; NULL: none heard */
 	char text[320];
 	struct cure cures[CAUSE_CURES_MAX];
 	uint32_t n_cures;
@@ -58,6 +60,7 @@ struct causes {
 struct causes_from {
 	const struct places *places; /* NULL: --once */
 	const struct users *users;   /* NULL: not asked for */
+	const struct heard *heard;   /* NULL: not allowed, or not asked for */
 	const struct tally *tally;
 	const struct diag_counters *before,
 		*now; /* before: as watch began; NULL: --once */

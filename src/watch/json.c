@@ -330,6 +330,7 @@ void watch_report_json(struct text *t, const struct report *r, bool pretty)
 	put_counters(&j, r);
 	put_closes(&j, r);
 	put_warnings(&j, r);
+	watch_json_heard(&j, r->heard);
 	watch_json_causes(&j, r->causes, r->closes != NULL);
 	json_end(&j);
 	text_add_char(t, '\n');

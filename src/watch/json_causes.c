@@ -60,6 +60,32 @@ void watch_json_places(struct json *j, const struct places *p, uint32_t top)
 	mem_free(v);
 }
 
+/* Words. */
+
+static void put_words(struct json *j, const struct heard_words *w)
+{
+	json_object(j, NULL);
+	put_at(j, &w->at);
+	json_int(j, "status", w->status);
+	json_cstr(j, "text", w->text);
+	json_int(j, "count", (int64_t)w->count);
+	json_cstr(j, "refusal", w->refusal);
+	json_end(j);
+}
+
+void watch_json_heard(struct json *j, const struct heard *h)
+{
+	if (!h) {
+		json_null(j, "words");
+		return;
+	}
+	json_array(j, "words");
+	for (uint32_t i = 0; i < h->n; i++)
+		put_words(j, &h->v[i]);
+	json_end(j);
+	json_int(j, "words_left_out", (int64_t)h->dropped);
+}
+
 /* Causes. */
 
 static void put_users(struct json *j, const struct users_of_place *u)
@@ -103,6 +129,7 @@ static void put_cause(struct json *j, const struct cause *c)
 	json_int(j, "of", (int64_t)c->place->total);
 	put_users(j, c->users);
 	json_cstr(j, "text", c->text);
+	json_cstr(j, "says", c->words ? c->words->text : NULL);
 	put_cures(j, c);
 	json_end(j);
 }

@@ -10,6 +10,8 @@
 
 /* "places": closes by place, most first, `top` at most. */
 void watch_json_places(struct json *j, const struct places *p, uint32_t top);
+/* "words": what servers said; null: nobody listened. */
+void watch_json_heard(struct json *j, const struct heard *h);
 /* "diagnosis" and "not_the_cause"; the first is null when nobody stayed to see closes. */
 void watch_json_causes(struct json *j, const struct causes *c, bool stayed);
 

@@ -557,6 +557,7 @@ void watch_report_text(
 		print_warnings(&p, &bad);
 		watch_report_causes(t, r->causes, &bad, style);
 	}
+	watch_report_heard(t, r->heard, style);
 	print_states(&p);
 	print_dests(&p);
 	print_listeners(&p);

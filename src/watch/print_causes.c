@@ -53,6 +53,13 @@ static void add_cause(struct text *t, const struct cause *c, size_t width,
 	add_place(&words, c);
 	text_add(&words, c->text);
 	add_wrapped(t, &words, width);
+	if (c->words) {
+		text_reset(&words);
+		text_addf(&words, "it says: %u ", (unsigned)c->words->status);
+		text_add(&words, c->words->text);
+		text_pad(t, INDENT);
+		add_wrapped(t, &words, width);
+	}
 	for (uint32_t i = 0; i < c->n_cures; i++) {
 		text_reset(&words);
 		text_add(&words, "cure");
@@ -62,6 +69,33 @@ static void add_cause(struct text *t, const struct cause *c, size_t width,
 		text_add(&words, c->cures[i].text);
 		text_pad(t, INDENT);
 		add_wrapped(t, &words, width);
+	}
+	text_fini(&words);
+}
+
+void watch_report_heard(
+	struct text *t, const struct heard *h, const struct report_style *style)
+{
+	size_t width = text_wrap_width(style->columns);
+	struct text words;
+
+	text_init(&words);
+	for (uint32_t i = 0; h && i < h->n; i++) {
+		const struct heard_words *w = &h->v[i];
+
+		if (!i)
+			text_addf(t, "\n%serror answers that went by%s\n",
+				style->colour ? "\033[1m" : "",
+				style->colour ? "\033[0m" : "");
+		text_reset(&words);
+		text_add_count(&words, w->count);
+		text_add(&words, w->count == 1 ? " time " : " times ");
+		text_add_end(&words, &w->at);
+		text_addf(&words, ": %u ", (unsigned)w->status);
+		text_add(&words, w->text);
+		if (w->refusal)
+			text_addf(&words, " (%s is full)", w->refusal);
+		text_add_wrapped(t, words.ptr, 2, width);
 	}
 	text_fini(&words);
 }

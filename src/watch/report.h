@@ -45,7 +45,8 @@ struct report {
 	const uint32_t *close_wait_old;
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
-	const struct causes *causes;        /* found by study_find */
+	const struct heard *heard;   /* NULL: --once, not asked for, or not allowed */
+	const struct causes *causes; /* found by study_find */
 	uint32_t top;
 	struct warnings warnings;
 };
@@ -64,6 +65,10 @@ struct report_style {
 
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style);
+/* "said by the server". */
+void watch_report_heard(
+	struct text *t, const struct heard *h, const struct report_style *style);
+
 /* Those from `low` to `high`; with notes, what is not the cause, too. */
 struct report_levels {
 	enum warning_level low, high;

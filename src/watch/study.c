@@ -2,7 +2,20 @@
 
 #define SAMPLE_EVERY (20 * NS_MS)
 
-enum { SAMPLE_SHARE = 20, SAMPLE_TRIES = 500, SAMPLE_ROUNDS = 8, ASKS_FOR_REUSE = 5 };
+enum {
+	SAMPLE_SHARE = 20,
+	SAMPLE_SHARE_FIRST = 4, /* of the first tries */
+	SAMPLE_TRIES_FIRST = 20,
+	SAMPLE_TRIES = 500,
+	SAMPLE_ROUNDS = 8,
+	HEAR_AT_ONCE = 256,
+	ASKS_FOR_REUSE = 5,
+};
+
+static void on_piece(struct tap_visitor *v, const struct tap_piece *p)
+{
+	heard_piece(&CONTAINER_OF(v, struct study, on_piece)->heard, p);
+}
 
 void study_init(struct study *s)
 {
@@ -11,14 +24,33 @@ void study_init(struct study *s)
 	users_init(&s->users);
 	snap_init(&s->brief);
 	owners_init(&s->owners);
+	s->on_piece.on_piece = on_piece;
 }
 
 void study_fini(struct study *s)
 {
+	tap_free(&s->tap);
 	owners_fini(&s->owners);
 	snap_fini(&s->brief);
 	users_fini(&s->users);
 	places_fini(&s->places);
+}
+
+/* What servers say. */
+
+void study_listen(struct study *s)
+{
+	s->tap = tap_open();
+}
+
+int study_heard_fd(const struct study *s)
+{
+	return s->tap ? tap_fd(s->tap) : -1;
+}
+
+void study_hear(struct study *s)
+{
+	tap_read(s->tap, &s->on_piece, HEAR_AT_ONCE);
 }
 
 /* How open connections have been used. */
@@ -134,7 +166,10 @@ void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now)
 		sample(s, eyes, now, true);
 	s->tries = s->users.n > known ? 0 : s->tries + 1;
 	took = clock_now() - now;
-	s->next_sample = now + ns_max(SAMPLE_EVERY, SAMPLE_SHARE * took);
+	s->next_sample = now +
+			 ns_max(SAMPLE_EVERY, took * (s->tries <= SAMPLE_TRIES_FIRST
+								     ? SAMPLE_SHARE_FIRST
+								     : SAMPLE_SHARE));
 }
 
 void study_find(const struct study *s, struct causes *c, const struct tally *tally,
@@ -143,6 +178,7 @@ void study_find(const struct study *s, struct causes *c, const struct tally *tal
 	const struct causes_from from = {
 		.places = s->begun ? &s->places : NULL,
 		.users = &s->users,
+		.heard = s->tap ? &s->heard : NULL,
 		.tally = tally,
 		.before = s->begun ? &s->begin : NULL,
 		.now = now,

@@ -1,10 +1,11 @@
 /*
  * study: what is gathered over the time that watch stays, so that causes can be told: closes by
- * place, the programs seen there, how the connections that are open have been used.
+ * place, the programs seen there, how the connections that are open have been used,
+ * and what servers said.
  *
  * COST    a second dump of a namespace's open connections where a place's closes ask for it; and
  *         a look through /proc while closes come from programs that are not known, for a
- *         twentieth of the time at most, and not for ever.
+ *         fifth of the time at first and then a twentieth, and not for ever.
  * OWNS    what it gathers, until study_fini.
  */
 #ifndef WEIR_WATCH_STUDY_H
@@ -17,6 +18,9 @@ struct study {
 	struct users users;
 	struct place_reuse reuse[PLACES_MAX];
 	uint32_t n_reuse;
+	struct tap *tap; /* NULL: not asked for, or not allowed */
+	struct tap_visitor on_piece;
+	struct heard heard;
 	struct diag_counters begin;
 	bool begun;
 	ns_t next_sample; /* not before */
@@ -38,6 +42,11 @@ void study_fini(struct study *s);
 /* After a look: `owners` is NULL where programs are not asked for. */
 void study_look(struct study *s, const struct study_eyes *eyes,
 	const struct owners *owners, const struct owners_of *of);
+/* To be called in the namespace, when watch is to stay. */
+void study_listen(struct study *s);
+/* Readable when there is something to hear; -1: never. */
+int study_heard_fd(const struct study *s);
+void study_hear(struct study *s);
 void study_counters(struct study *s, const struct diag_counters *now);
 /* When study_sample would do something; NS_NEVER: closes come only from where somebody was
  * seen, or trying is of no use. */

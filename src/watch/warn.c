@@ -205,6 +205,21 @@ uint32_t report_close_wait(const struct tally *t)
 	return n;
 }
 
+static void add_close_wait_holder(struct text *t, const struct owners *o)
+{
+	const struct owner *most = NULL;
+
+	for (uint32_t i = 0; o && i < o->n; i++) {
+		if (!most || o->v[i].close_wait > most->close_wait)
+			most = &o->v[i];
+	}
+	if (!most || !most->close_wait)
+		return;
+	text_addf(t, " %s (%d) holds ", most->comm, (int)most->pid);
+	text_add_count(t, most->close_wait);
+	text_add(t, " of them.");
+}
+
 /* A busy program has some on their way to close at any moment. */
 static void warn_close_wait(struct report *r)
 {
@@ -225,6 +240,7 @@ static void warn_close_wait(struct report *r)
 	else if (of_old)
 		text_addf(&t, " All but %u have been so for less than a second.",
 			(unsigned)*of_old);
+	add_close_wait_holder(&t, r->owners);
 	say(add(r, old ? LEVEL_WARNING : LEVEL_NOTE, "close-wait"), &t);
 }
 

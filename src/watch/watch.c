@@ -263,6 +263,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
 		.causes = &w->causes,
+		.heard = w->study.tap ? &w->study.heard : NULL,
 		.top = top_of(w->opt),
 	};
 
@@ -406,8 +407,9 @@ static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 	const struct study_eyes eyes = eyes_of(w);
 
 	for (;;) {
-		struct pollfd fds[2] = { { .fd = signals, .events = POLLIN },
-			{ .fd = diag_deaths_fd(w->deaths), .events = POLLIN } };
+		struct pollfd fds[3] = { { .fd = signals, .events = POLLIN },
+			{ .fd = diag_deaths_fd(w->deaths), .events = POLLIN },
+			{ .fd = study_heard_fd(&w->study), .events = POLLIN } };
 		ns_t now = clock_now();
 		ns_t sample = w->opt->processes ? study_next_sample(&w->study) : NS_NEVER;
 		ns_t left = ns_max(ns_min(at, sample) - now, 0);
@@ -415,12 +417,14 @@ static enum wait wait_until(struct watcher *w, int signals, ns_t at)
 
 		if (at <= now)
 			return WAIT_DUE;
-		if (ppoll(fds, 2, &t, NULL) < 0)
+		if (ppoll(fds, 3, &t, NULL) < 0)
 			continue;
 		if (fds[0].revents)
 			return WAIT_STOP;
 		if (fds[1].revents)
 			read_deaths(w);
+		if (fds[2].revents)
+			study_hear(&w->study);
 		if (sample <= now)
 			study_sample(&w->study, &eyes, now);
 	}
@@ -468,6 +472,8 @@ static int stay(struct watcher *w, int signals, struct text *t)
 
 	screen_init(&screen, STDOUT_FILENO);
 	screen.stop_fd = signals;
+	if (w->opt->words)
+		study_listen(&w->study);
 	w->begin = w->interval_begin = at;
 	for (;;) {
 		last = last || clock_now() >= end;

@@ -2,8 +2,10 @@
 what it is not. Clients are real programs of known manners; the server is `weir origin`."""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -204,10 +206,54 @@ def test_a_full_server_is_told_at_both_ends(pair):
                 cause = until_found(there, "refuses-callers")
             watching.until_total(41)
             assert here["level"] == "critical"
+            if os.geteuid() == 0:
+                said, = watching.last["words"]
+                assert (said["at"], said["status"], said["text"], said["refusal"]) == (
+                    f"{far.address}:{port}", 503, here["says"], "fasthttp")
+                assert here["says"] == ("The connection cannot be served because "
+                                        "Server.Concurrency limit exceeded")
+                assert 35 <= said["count"] <= 40
+                assert there.last["words"][0]["text"] == said["text"]
             assert found(watching)[0] == "refused"
             assert cause["side"] == "in" and "limit" in cause["cures"][0]["text"]
         finally:
             assert (watching.stop(), there.stop()) == (0, 0)
+
+
+def test_what_is_not_to_be_read_is_not(pair):
+    p = Pair(pair)
+    child = subprocess.Popen(
+        [WEIR, "watch", "--json", "--for", "400ms", "--no-words", "--netns", str(p.client.pid)],
+        stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        c, s = p.connect()
+        s.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno")
+        assert c.recv(100)
+        close_in_order(s, c)
+    out, _ = child.communicate(timeout=30)
+    assert json.loads(out)["words"] is None
+
+
+def test_words_over_loopback_and_ipv6_are_heard_once(pair):
+    if os.geteuid() != 0:
+        pytest.skip("takes CAP_NET_RAW")
+    _, host = pair
+    watching = Watching(host)
+    try:
+        for family, at in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            listener = host.listen(at, family)
+            c = host.new_socket(family)
+            c.connect(listener.getsockname()[:2])
+            s = host.accept(listener)
+            s.sendall(b"HTTP/1.1 429 Slow\r\nContent-Length: 4\r\n\r\nwait")
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+            assert c.recv(100)
+        eventually(lambda: (watching.next_look(), len(watching.last["words"]) == 2)[1])
+        assert [(w["status"], w["text"], w["count"]) for w in watching.last["words"]] == [
+            (429, "wait", 1)] * 2
+    finally:
+        assert watching.stop() == 0
 
 
 def test_idle_connections_the_server_reaps(pair):

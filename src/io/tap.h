@@ -1,0 +1,38 @@
+/*
+ * tap: the beginnings of what servers say in clear when they say no, and of TLS's hellos, as they
+ * go by in this network namespace.
+ *
+ * MODEL   A packet socket whose filter runs in the kernel: of all TCP segments it lets through
+ *         those that begin an HTTP/1 answer of status 4xx or 5xx, those that begin with a
+ *         field such an answer goes on with (some servers write the status line by itself),
+ *         and those that begin a TLS client's hello. Nothing else is ever read.
+ * RULES   1. Takes CAP_NET_RAW; without it there is no tap, which is no error.
+ * COST    some 100 ns for each packet of the namespace.
+ * CONTEXT bound to the namespace of the thread that opens it. Never blocks.
+ */
+#ifndef WEIR_IO_TAP_H
+#define WEIR_IO_TAP_H
+
+#include "io/diag.h"
+
+struct tap;
+
+struct tap_piece {
+	struct diag_end from, to;
+	struct slice bytes; /* what the segment carries; borrowed for the call */
+};
+
+struct tap_visitor {
+	void (*on_piece)(struct tap_visitor *v, const struct tap_piece *p);
+};
+
+/* NULL: not allowed. */
+struct tap *tap_open(void);
+void tap_free(struct tap **t);
+int tap_fd(const struct tap *t);
+/* Up to `max` pieces that have come. */
+void tap_read(struct tap *t, struct tap_visitor *v, uint32_t max);
+/* An IP packet as the kernel gave it; false: not one of TCP, or cut short. Pure. */
+bool tap_parse(struct slice packet, struct tap_piece *out);
+
+#endif

@@ -1,0 +1,238 @@
+#include "watch/heard.h"
+
+#include "flow/refusal.h"
+#include "obs/fold.h"
+
+/* What may be shown: others become '?', and white space one blank. */
+static void tidy(struct slice s, char *out, size_t cap)
+{
+	size_t len = 0;
+
+	s = slice_trim(s);
+	while (s.len && len + 5 < cap) {
+		size_t n = slice_utf8_len(s);
+		unsigned char c = (unsigned char)s.ptr[0];
+		bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+
+		if (blank) {
+			if (len && out[len - 1] != ' ')
+				out[len++] = ' ';
+		} else if (n == 0 || c < ' ' || c == 0x7f ||
+			   (n == 2 && c == 0xc2 && (unsigned char)s.ptr[1] < 0xa0)) {
+			out[len++] = '?';
+		} else {
+			memcpy(out + len, s.ptr, n);
+			len += n;
+		}
+		n = n ? n : 1;
+		s = slice_cut(s, n, s.len - n);
+	}
+	while (len && out[len - 1] == ' ')
+		len--;
+	out[len] = '\0';
+}
+
+/* Counting. */
+
+static void add(
+	struct heard *h, const struct diag_end *at, uint16_t status, const char *text)
+{
+	char folded[HEARD_TEXT];
+	struct slice words = slice_of(text);
+	uint64_t hash;
+
+	hash = slice_hash((struct slice){ folded, fold(words, folded) });
+	for (uint32_t i = 0; i < h->n; i++) {
+		struct heard_words *w = &h->v[i];
+
+		if (w->status == status && w->folded == hash && diag_end_eq(&w->at, at)) {
+			w->count++;
+			return;
+		}
+	}
+	if (h->n == HEARD_MAX) {
+		h->dropped++;
+		return;
+	}
+	h->v[h->n] = (struct heard_words){
+		.at = *at,
+		.status = status,
+		.folded = hash,
+		.refusal = refusal_match(status, words),
+		.count = 1,
+	};
+	snprintf(h->v[h->n].text, HEARD_TEXT, "%s", text);
+	h->n++;
+}
+
+static void said(struct heard *h, const struct diag_end *at, uint16_t status,
+	struct slice body, struct slice reason)
+{
+	char text[HEARD_TEXT];
+
+	tidy(body.len ? body : reason, text, sizeof(text));
+	add(h, at, status, text);
+}
+
+/* Reading. */
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* What it begins with; `most`: as much, or more. */
+static size_t hex_of(struct slice s, size_t most)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len && n < most; i++) {
+		char c = (char)(s.ptr[i] | 0x20);
+
+		if (is_digit(s.ptr[i]))
+			n = n * 16 + (size_t)(s.ptr[i] - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n * 16 + 10 + (size_t)(c - 'a');
+		else
+			break;
+	}
+	return n < most ? n : most;
+}
+
+/* Chunks put together, as many as there are (RFC 9112 7.1). */
+static size_t unchunk(struct slice in, char *out, size_t cap)
+{
+	size_t len = 0;
+
+	while (in.len) {
+		size_t line = slice_find(in, '\n');
+		size_t size = hex_of(in, in.len);
+		struct slice data = slice_cut(in, line + 1, size);
+
+		if (line == in.len || !size)
+			break;
+		data.len = data.len < cap - len ? data.len : cap - len;
+		memcpy(out + len, data.ptr, data.len);
+		len += data.len;
+		in = slice_cut(in, line + 1 + size + 2, in.len);
+	}
+	return len;
+}
+
+/* The body in what follows the status line, put together in `buf`, of HEARD_TEXT; *ended: the
+ * fields do. Of a coded one, nothing. */
+static struct slice body_of(struct slice rest, char *buf, bool *ended)
+{
+	const char *end = rest.len ? memmem(rest.ptr, rest.len, "\r\n\r\n", 4) : NULL;
+	bool chunked = false;
+
+	*ended = end || slice_starts(rest, SLICE("\r\n"));
+	if (!end)
+		return *ended ? slice_cut(rest, 2, rest.len) : SLICE_NONE;
+	while (rest.ptr < end) {
+		size_t len = slice_find(rest, '\n');
+		struct slice line = slice_cut(rest, 0, len), name, value;
+		size_t colon = slice_find(line, ':');
+
+		name = slice_cut(line, 0, colon);
+		value = slice_trim(slice_cut(line, colon + 1, line.len));
+		if (slice_eq_nocase(name, SLICE("content-encoding")))
+			return SLICE_NONE;
+		chunked = chunked || (slice_eq_nocase(name, SLICE("transfer-encoding")) &&
+					     slice_starts(value, SLICE("chunked")));
+		rest = slice_cut(rest, len + 1, rest.len);
+	}
+	rest = slice_cut(rest, 2, rest.len); /* the empty line */
+	return chunked ? (struct slice){ buf, unchunk(rest, buf, HEARD_TEXT) } : rest;
+}
+
+static void keep_half(
+	struct heard *h, const struct tap_piece *p, uint16_t status, struct slice reason)
+{
+	struct heard_half *half = &h->halves[h->next_half];
+
+	h->next_half = (h->next_half + 1) % HEARD_HALVES;
+	if (half->from.port) /* its other half did not come */
+		said(h, &half->from, half->status, SLICE_NONE, slice_of(half->reason));
+	*half = (struct heard_half){ .from = p->from, .to = p->to, .status = status };
+	tidy(reason, half->reason, sizeof(half->reason));
+}
+
+static void other_half(struct heard *h, const struct tap_piece *p)
+{
+	for (uint32_t i = 0; i < HEARD_HALVES; i++) {
+		struct heard_half *half = &h->halves[i];
+		char buf[HEARD_TEXT];
+		bool ended;
+
+		if (!half->from.port || !diag_end_eq(&half->from, &p->from) ||
+			!diag_end_eq(&half->to, &p->to))
+			continue;
+		said(h, &p->from, half->status, body_of(p->bytes, buf, &ended),
+			slice_of(half->reason));
+		half->from.port = 0;
+		return;
+	}
+}
+
+/* "HTTP/1.1 503 Service Unavailable" */
+static void answer(struct heard *h, const struct tap_piece *p)
+{
+	const char *s = p->bytes.ptr;
+	size_t line = slice_find(p->bytes, '\n');
+	struct slice reason, rest, body;
+	char buf[HEARD_TEXT];
+	uint16_t status;
+	bool ended;
+
+	if (p->bytes.len < 13 || s[8] != ' ' || !is_digit(s[9]) || !is_digit(s[10]) ||
+		!is_digit(s[11]))
+		return;
+	status = (uint16_t)((s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0'));
+	if (status < 400)
+		return;
+	reason = slice_cut(p->bytes, 12, line > 12 ? line - 12 : 0);
+	rest = slice_cut(p->bytes, line + 1, p->bytes.len);
+	body = body_of(rest, buf, &ended);
+	if (ended)
+		said(h, &p->from, status, body, reason);
+	else
+		keep_half(h, p, status, reason);
+}
+
+static void hello(struct heard *h, const struct diag_end *to)
+{
+	if (!heard_tls(h, to) && h->n_tls < HEARD_TLS_MAX)
+		h->tls[h->n_tls++] = *to;
+}
+
+void heard_piece(struct heard *h, const struct tap_piece *p)
+{
+	if (slice_starts(p->bytes, SLICE("HTTP/1.")))
+		answer(h, p);
+	else if (p->bytes.len > 5 && p->bytes.ptr[0] == 0x16)
+		hello(h, &p->to);
+	else
+		other_half(h, p);
+}
+
+const struct heard_words *heard_at(const struct heard *h, const struct diag_end *at)
+{
+	const struct heard_words *most = NULL;
+
+	for (uint32_t i = 0; i < h->n; i++) {
+		if (diag_end_eq(&h->v[i].at, at) &&
+			(!most || h->v[i].count > most->count))
+			most = &h->v[i];
+	}
+	return most;
+}
+
+bool heard_tls(const struct heard *h, const struct diag_end *at)
+{
+	for (uint32_t i = 0; i < h->n_tls; i++) {
+		if (diag_end_eq(&h->tls[i], at))
+			return true;
+	}
+	return false;
+}
