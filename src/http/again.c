@@ -216,12 +216,19 @@ enum err again_end_as(struct call *c, enum err why)
 	return c->again_for == ERR_OK ? why : c->again_for;
 }
 
-/* An attempt of its own, that ended as it began: its times are not those of the one before. */
-static void never_sent(struct call *c, ns_t now)
+/* Ends its rest. While it waited for its caller's pause to be over, and not between two attempts,
+ * it has waited for this one since. */
+static enum err ask_again(struct upstream *u, struct call *c)
 {
-	c->queued_at = now;
-	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
-	c->detail = SLICE_NONE;
+	const bool is_between = c->granted_at != 0;
+	const ns_t since = c->queued_at;
+	again_leave(u, c);
+	enum err e = upstream_ask(u, &c, 1, c->deadline);
+	if (e != ERR_OK)
+		call_times_anew(c, worker_now(u->worker));
+	if (!is_between)
+		c->queued_at = since;
+	return e;
 }
 
 void again_look(struct upstream *u)
@@ -231,11 +238,10 @@ void again_look(struct upstream *u)
 		struct call *c = CONTAINER_OF(n, struct call, resting);
 		if (c->again_at > worker_now(u->worker))
 			return;
-		again_leave(u, c);
-		enum err e = upstream_ask(u, &c, 1, c->deadline);
+		enum err e = ask_again(u, c);
 		if (e == ERR_OK)
 			continue;
-		never_sent(c, worker_now(u->worker));
+		c->detail = SLICE_NONE;
 		c->ops->on_end(c, again_end_as(c, e));
 	}
 }

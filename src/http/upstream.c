@@ -215,6 +215,12 @@ static void on_timer(struct timer *t)
 	upstream_poke(CONTAINER_OF(t, struct upstream, timer));
 }
 
+void call_times_anew(struct call *c, ns_t now)
+{
+	c->queued_at = now;
+	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
+}
+
 static void call_prepare(struct call *c, ns_t now)
 {
 	c->state = CALL_QUEUED;
@@ -223,8 +229,7 @@ static void call_prepare(struct call *c, ns_t now)
 	c->detail = SLICE_NONE;
 	c->batch = NULL;
 	c->conn = NULL;
-	c->queued_at = now;
-	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
+	call_times_anew(c, now);
 	c->mark = (struct limit_mark){ 0 };
 	c->plea = (struct brake_plea){ 0 };
 }
@@ -375,7 +380,9 @@ static void wait_in_front(struct upstream *u, struct call *call, ns_t since, ns_
 
 void upstream_requeue(struct upstream *u, struct call *call)
 {
-	wait_in_front(u, call, call->queued_at, NS_NEVER); /* it has been judged */
+	ns_t since = call->queued_at;
+	call_times_anew(call, worker_now(u->worker));
+	wait_in_front(u, call, since, NS_NEVER); /* it has been judged */
 }
 
 void upstream_go_back(struct upstream *u, struct call *call)

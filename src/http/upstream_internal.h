@@ -224,6 +224,8 @@ bool call_wants_fresh(const struct upstream *u, const struct call *call);
 /* upstream_submit, for calls that are not new. */
 MUST_USE enum err upstream_ask(
 	struct upstream *u, struct call *const *calls, uint32_t n, ns_t deadline);
+/* Another attempt of it begins: its times are not those of the one before. */
+void call_times_anew(struct call *c, ns_t now);
 /* A granted call whose connection was dead waits again, in front. */
 void upstream_requeue(struct upstream *u, struct call *call);
 /* The same with one that is over, refused: for its next attempt, until its deadline. */

@@ -251,6 +251,7 @@ static void test_a_replay_waits(void **state)
 	struct scene s;
 	(void)state;
 	start_beside_a_kept_one(&s);
+	ns_t died_at = sim_now(s.bed.sim);
 	raw_close(raw_server_nth(&s.server, 0), IO_CLOSE_RESET);
 	s.answer = ANSWER;
 	bed_run(&s.bed, 4900 * NS_MS);
@@ -260,6 +261,9 @@ static void test_a_replay_waits(void **state)
 	assert_int_equal(jobs[0].ends, 1);
 	assert_int_equal(jobs[0].readies, 2);
 	assert_int_equal(s.requests, 4);
+	/* what it waited for its slot is not what the server had it for before */
+	assert_true(jobs[0].queued_at >= died_at);
+	assert_true(jobs[0].sent_at - jobs[0].queued_at > 4 * NS_S);
 	end(&s, 2);
 }
 
@@ -331,6 +335,7 @@ static void test_one_caller_waits_alone(void **state)
 	start(&s, cfg);
 	draw(&s, TOO_MANY); /* of caller 0 */
 	submit(&s, 0, 3 * NS_S, ERR_PAUSED);
+	ns_t asked_at = sim_now(s.bed.sim);
 	submit(&s, 1, 20 * NS_S, ERR_OK);
 	submit(&s, 2, 20 * NS_S, ERR_OK);
 	submit(&s, 3, 20 * NS_S, ERR_OK);
@@ -344,6 +349,8 @@ static void test_one_caller_waits_alone(void **state)
 	assert_int_equal(upstream_callers_paused(s.up), 1);
 	bed_run(&s.bed, 110 * NS_MS);
 	assert_text(&jobs[1].log, OK_LOG);
+	assert_in_range(jobs[1].queued_at, asked_at,
+		asked_at + NS_MS); /* all of it was waiting */
 	assert_int_equal(s.requests, 3);
 	bed_run(&s.bed, 100 * NS_MS);
 	assert_text(&jobs[2].log, OK_LOG);
