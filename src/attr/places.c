@@ -100,9 +100,11 @@ static void count_reset(struct place *p, const struct diag_info *i)
 		ages_put(&p->peer_idle, i->last_recv_ms * NS_MS);
 	} else if (i->data_segs_out == 1) {
 		p->reset_answered++; /* before it was asked, perhaps */
+	} else if (i->last_sent_ms <= i->last_recv_ms &&
+		   i->last_recv_ms - i->last_sent_ms <= SAME_TIME_MS) {
+		p->reset_goodbye++;
 	} else {
-		p->reset_goodbye += i->last_sent_ms <= i->last_recv_ms &&
-				    i->last_recv_ms - i->last_sent_ms <= SAME_TIME_MS;
+		p->reset_recent += i->last_sent_ms <= JUST_SAID_MS;
 	}
 }
 

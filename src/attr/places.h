@@ -38,8 +38,8 @@ struct place {
 	uint64_t total;
 	/* Of WHY_PEER_RESET: the one question had just been answered; both had spoken last at
 	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
-	 * found the peer gone. */
-	uint64_t reset_answered, reset_goodbye, reset_idle;
+	 * found the peer gone; one not long after an answer, which under TLS is a goodbye. */
+	uint64_t reset_answered, reset_goodbye, reset_idle, reset_recent;
 	uint64_t idle_few; /* of idle closes by this side: used less than many times */
 	uint64_t unread_goodbye;           /* of WHY_UNREAD: no more than TLS's goodbye */
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */

@@ -104,6 +104,14 @@ static enum warning_level level_of(
 	return levels[id];
 }
 
+/* What the words of an error answer may be the reason of. */
+static bool is_denial(enum cause_id id)
+{
+	return id == CAUSE_ID_REFUSED || id == CAUSE_ID_SERVER_FULL ||
+	       id == CAUSE_ID_PEER_EACH || id == CAUSE_ID_PEER_DROPS ||
+	       id == CAUSE_ID_PEER_RESETS;
+}
+
 /* The text goes on from here; NULL: it does not matter, or there is no room. */
 static struct cause *found(
 	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
@@ -127,7 +135,7 @@ static struct cause *found(
 	};
 	if (f->from->users)
 		c->users = users_find(f->from->users, f->p->side, &f->p->at);
-	if (f->from->heard)
+	if (f->from->heard && is_denial(id))
 		c->words = heard_at(f->from->heard, &f->p->at);
 	add_cures(c);
 	text_add_count(t, n);
@@ -202,8 +210,9 @@ static void closed_by_us(struct finding *f)
 	else if (plain)
 		text_add(&t, "none was used for a second exchange.");
 	else
-		text_add(&t, "whether they were used more than once is not told (TLS's "
-			     "handshake looks like an exchange).");
+		text_add(&t,
+			"each carried a few segments of data at most: a few exchanges, or "
+			"TLS's handshake and one.");
 	say(c, &t);
 }
 
@@ -297,6 +306,15 @@ static void silent(struct finding *f)
 			&p->silent);
 }
 
+/* Those that no refusal, no idle end and no goodbye explains. */
+static uint64_t resets(const struct finding *f)
+{
+	const struct place *p = f->p;
+
+	return of_all(p, WHY_PEER_RESET) - p->reset_answered - p->reset_goodbye -
+	       p->reset_idle - (is_tls(f) ? p->reset_recent : 0);
+}
+
 static void outgoing(struct finding *f)
 {
 	const struct place *p = f->p;
@@ -314,9 +332,7 @@ static void outgoing(struct finding *f)
 		&p->unread);
 	one(f, CAUSE_ID_PEER_DROPS, by_peer(p, WHY_NO_ANSWER),
 		"closed by the server with a question unanswered", &p->peer_left);
-	one(f, CAUSE_ID_PEER_RESETS,
-		of_all(p, WHY_PEER_RESET) - p->reset_answered - p->reset_goodbye -
-			p->reset_idle,
+	one(f, CAUSE_ID_PEER_RESETS, resets(f),
 		"reset by the server, or given up by the kernel", NULL);
 	idle_at_peer(f);
 	silent(f);

@@ -533,6 +533,20 @@ static void print_warnings(struct page *p, const struct report_levels *levels)
 	}
 }
 
+/* What this look cannot tell. */
+static void print_unseen(struct page *p)
+{
+	const char *what = !p->r->closes
+				   ? "one look does not tell who closes, and why: --for "
+				     "10s stays to see it"
+			   : p->r->deaf ? "what servers say is not heard: that takes "
+					  "CAP_NET_RAW (root)"
+					: NULL;
+
+	if (what)
+		text_addf(p->t, "\n%s%s%s\n", p->dim, what, p->off);
+}
+
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style)
 {
@@ -553,16 +567,17 @@ void watch_report_text(
 	};
 
 	print_head(&p);
+	watch_report_heard(t, r->heard, style);
 	if (style->warnings_first) {
 		print_warnings(&p, &bad);
 		watch_report_causes(t, r->causes, &bad, style);
 	}
-	watch_report_heard(t, r->heard, style);
 	print_states(&p);
 	print_dests(&p);
 	print_listeners(&p);
 	print_closes(&p);
 	print_owners(&p);
+	print_unseen(&p);
 	watch_report_causes(t, r->causes, &rest, style);
 	print_warnings(&p, &rest);
 }

@@ -14,6 +14,7 @@ struct scene {
 	struct places places;
 	struct users_of_place user;
 	struct users users;
+	struct heard heard;
 	struct tally tally;
 	struct diag_counters before, now;
 	struct causes_from from;
@@ -32,6 +33,7 @@ static void scene_init(struct scene *s, enum tally_side_id side)
 	s->from = (struct causes_from){
 		.places = &s->places,
 		.users = &s->users,
+		.heard = &s->heard,
 		.tally = &s->tally,
 		.before = &s->before,
 		.now = &s->now,
@@ -229,6 +231,49 @@ static void a_goodbye_left_unread_is_no_answer_left_unread(void **state)
 	assert_null(only_cause(&s));
 }
 
+static void where_tls_is_spoken_it_is_taken_into_account(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL, WHY_IDLE, 20);
+	s.place.idle_few = 20;
+	assert_null(only_cause(&s)); /* idle, and well so */
+	s.heard.tls[s.heard.n_tls++] = s.place.at;
+	assert_cause(&s, "idle-or-given-up");
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 20);
+	s.place.reset_recent = 20;
+	assert_cause(&s, "server-resets");
+	s.heard.tls[s.heard.n_tls++] = s.place.at;
+	assert_null(only_cause(&s));
+}
+
+static void a_refusal_has_the_servers_words(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_REFUSED, 20);
+	s.heard.v[0] = (struct heard_words){
+		.at = s.place.at, .status = 503, .count = 2
+	};
+	s.heard.v[1] = (struct heard_words){
+		.at = s.place.at, .status = 429, .count = 9
+	};
+	s.heard.n = 2;
+	assert_cause(&s, "refused");
+	assert_ptr_equal(s.c.v[0].words, &s.heard.v[1]);
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 50, 0, 0);
+	s.heard.v[0].at = s.place.at;
+	s.heard.n = 1;
+	assert_cause(&s, "no-keep-alive");
+	assert_null(s.c.v[0].words); /* nothing to do with it */
+}
+
 static void the_accepting_side_has_its_own_causes(void **state)
 {
 	struct scene s;
@@ -294,6 +339,8 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_worst_and_no_reset),
 		cmocka_unit_test(a_servers_limit_on_requests_is_read_from_them),
 		cmocka_unit_test(a_goodbye_left_unread_is_no_answer_left_unread),
+		cmocka_unit_test(where_tls_is_spoken_it_is_taken_into_account),
+		cmocka_unit_test(a_refusal_has_the_servers_words),
 		cmocka_unit_test(the_accepting_side_has_its_own_causes),
 		cmocka_unit_test(only_what_was_counted_is_ruled_out),
 		cmocka_unit_test(one_look_tells_no_cause),
