@@ -220,6 +220,7 @@ static void cconn_release(struct cconn *cc)
 	}
 	if (!pool_keeps(cc)) {
 		u->stats.aged++;
+		u->stats.closed_done++;
 		cconn_close_first(cc);
 		return;
 	}

@@ -117,6 +117,7 @@ static void test_hints_that_end_it(void **state)
 			ask(&s, "GET", 50 * NS_MS);
 		assert_int_equal(upstream_stats(s.up)->connects, rows[i].connects);
 		assert_int_equal(upstream_stats(s.up)->aged, rows[i].aged);
+		assert_int_equal(upstream_stats(s.up)->closed_done, rows[i].aged);
 		assert_no_time_wait(&s);
 		scene_fini(&s);
 	}
