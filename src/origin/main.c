@@ -42,6 +42,13 @@ struct run {
 
 /* --- what the options mean --- */
 
+/* none: an answer has no Server field. */
+static struct slice server_name(const struct origin_options *o)
+{
+	struct slice name = slice_of(o->server_name);
+	return slice_eq(name, SLICE("none")) ? SLICE_NONE : name;
+}
+
 static bool check_options(
 	const struct origin_options *o, const struct opt_texts *words, struct problem *p)
 {
@@ -245,7 +252,7 @@ static void make(struct run *run, const struct model_cfg *model, struct phase *p
 		.max_requests = o->max_requests == UINT64_MAX ? 0 : o->max_requests,
 		.close_after = o->close_after,
 		.idle_for = o->idle_for,
-		.server_name = slice_of(o->server_name),
+		.server_name = server_name(o),
 		.tls = run->tls,
 		.room = run->room,
 	};

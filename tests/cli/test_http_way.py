@@ -230,7 +230,7 @@ def test_a_reload_and_connections_from_before(tmp_path):
 
 
 @pytest.mark.parametrize("text, at, says", [
-    ("via: two words", "1:6", "is no name"), ("via: \"\"", "1:6", "is no name"),
+    ("via: two words", "1:6", "is no name"), ("via: \"\"", "1:6", "empty: write NAME"),
     ("forwarded: yes", "1:12", "forwarded"), ("forwarded-trust: [10.0.0.0/8, 10.0.0.1/8]", "1:31", "leaves out"),
     ("forwarded-trust: localhost", "1:18", "is no network")])
 def test_check_tells_what_is_wrong(text, at, says, tmp_path):

@@ -308,7 +308,7 @@ def test_server_name_in_both_kinds_of_answer():
         with o.connect() as s:
             got = read_to_end(s)[0]
         assert b"\r\nServer: api\r\n" in got and len(got) == 224
-    with Origin("--limit", "1", "--server-name", "") as o, o.connect() as held:
+    with Origin("--limit", "1", "--server-name", "none") as o, o.connect() as held:
         assert "server" not in call(held).fields
         with o.connect() as s:
             assert b"Server:" not in read_to_end(s)[0]
