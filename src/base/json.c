@@ -3,6 +3,7 @@
 #include <math.h>
 
 #define DEPTH_MAX 32
+#define LEVELS_8 "                " /* what so many are indented by */
 
 void json_init(struct json *j, struct text *out, bool pretty)
 {
@@ -16,11 +17,12 @@ static uint32_t level_bit(const struct json *j)
 
 static void new_line(struct json *j)
 {
+	static const char indent[] = LEVELS_8 LEVELS_8 LEVELS_8 LEVELS_8;
+	_Static_assert(sizeof(indent) > 2 * DEPTH_MAX, "one for each depth");
 	if (!j->pretty)
 		return;
 	text_add_char(j->out, '\n');
-	for (unsigned i = 0; i < j->depth; i++)
-		text_add(j->out, "  ");
+	text_add_slice(j->out, (struct slice){ indent, 2 * (size_t)j->depth });
 }
 
 /* Stands in a string for itself. */

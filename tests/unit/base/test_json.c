@@ -66,6 +66,25 @@ static void test_pretty(void **state)
 	text_fini(&t);
 }
 
+static void test_deep_indent(void **state)
+{
+	(void)state;
+	struct text t;
+	struct json j;
+	text_init(&t);
+	json_init(&j, &t, true);
+	for (int i = 0; i < 32; i++)
+		json_array(&j, NULL);
+	json_int(&j, NULL, 1);
+	size_t line = t.len - strlen("\n1") - 64;
+	assert_int_equal(t.ptr[line], '\n');
+	for (size_t i = line + 1; i < t.len - 1; i++)
+		assert_int_equal(t.ptr[i], ' ');
+	for (int i = 0; i < 32; i++)
+		json_end(&j);
+	text_fini(&t);
+}
+
 static void check_str(struct slice in, const char *expected)
 {
 	struct text t;
@@ -341,6 +360,7 @@ int main(void)
 		TEST(test_ms),
 		TEST(test_ints),
 		TEST(test_deep),
+		TEST(test_deep_indent),
 		TEST(test_rules),
 		TEST(test_valid),
 		TEST(test_valid_cut_and_deep),
