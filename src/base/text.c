@@ -58,21 +58,13 @@ void text_add_char(struct text *t, char c)
 	t->ptr[t->len] = '\0';
 }
 
-/* The digits end at digits[DIGITS_MAX]. */
-static struct slice digits_of(char digits[DIGITS_MAX], uint64_t n, unsigned base)
-{
-	size_t at = DIGITS_MAX;
-	do {
-		digits[--at] = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n);
-	return (struct slice){ digits + at, DIGITS_MAX - at };
-}
-
 void text_add_u64(struct text *t, uint64_t n)
 {
 	char digits[DIGITS_MAX];
-	text_add_slice(t, digits_of(digits, n, 10));
+	struct wire w;
+	wire_init(&w, digits, sizeof(digits));
+	wire_put_u64(&w, n);
+	text_add_slice(t, (struct slice){ w.ptr, w.len });
 }
 
 void text_addf(struct text *t, const char *fmt, ...)
@@ -137,14 +129,23 @@ struct slice text_slice(const struct text *t)
 	return (struct slice){ t->ptr, t->len };
 }
 
-void wire_put_u64(struct wire *w, uint64_t n)
+static void put_digits(struct wire *w, uint64_t n, unsigned base)
 {
 	char digits[DIGITS_MAX];
-	wire_put_slice(w, digits_of(digits, n, 10));
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	wire_put(w, digits + at, sizeof(digits) - at);
+}
+
+void wire_put_u64(struct wire *w, uint64_t n)
+{
+	put_digits(w, n, 10);
 }
 
 void wire_put_hex(struct wire *w, uint64_t n)
 {
-	char digits[DIGITS_MAX];
-	wire_put_slice(w, digits_of(digits, n, 16));
+	put_digits(w, n, 16);
 }

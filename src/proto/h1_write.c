@@ -116,7 +116,9 @@ void h1_put_framing(struct wire *w, enum h1_body body, uint64_t content_length)
 {
 	switch (body) {
 	case H1_BODY_LENGTH:
-		h1_put_field_u64(w, SLICE("Content-Length"), content_length);
+		WIRE_LIT(w, "Content-Length: ");
+		wire_put_u64(w, content_length);
+		WIRE_LIT(w, "\r\n");
 		break;
 	case H1_BODY_CHUNKED:
 		WIRE_LIT(w, "Transfer-Encoding: chunked\r\n");

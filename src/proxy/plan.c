@@ -516,10 +516,11 @@ const struct route *plan_route(const struct plan *plan, const struct h1_head *he
 bool plan_path_is_clear(
 	const struct plan *plan, const struct h1_head *head, const struct route *r)
 {
-	const struct slice path = path_of(head->path);
 	bool clear = true, climbs;
-	if (r->parts || (r->takes_all && r == plan->routes && r->base.len == 0) ||
-		LIKELY(path_is_plain(path)))
+	if (r->parts || (r->takes_all && r == plan->routes && r->base.len == 0))
+		return true; /* wherever it leads */
+	const struct slice path = path_of(head->path);
+	if (LIKELY(path_is_plain(path)))
 		return true;
 	char *buf = mem_alloc(path.len + 1);
 	for (int params = PATH_KEEPS_PARAMS; params <= PATH_DROPS_PARAMS; params++) {
