@@ -35,39 +35,79 @@ static char next_byte(struct slice s, size_t *at)
 	return (char)(high << 4 | low);
 }
 
+static bool is_slash(char c)
+{
+	return c == '/' || c == '\\';
+}
+
+/* What the byte, and the one behind it, may be taken for. What goes may leave a segment empty, or
+ * with nothing but dots. */
+static unsigned ways_of(struct slice path, size_t at)
+{
+	const unsigned all = PATH_MERGES | PATH_TAKES_BACK;
+	const char c = path.ptr[at], then = at + 1 < path.len ? path.ptr[at + 1] : 'x';
+	if (c == ';')
+		return PATH_DROPS_PARAMS | all;
+	if (c == '\\')
+		return PATH_BACKSLASHES | all;
+	if (c == '/')
+		return (then == '/') * PATH_MERGES | (then == '.') * PATH_TAKES_BACK;
+	if (c != '%')
+		return 0;
+	const char is = next_byte(path, &at);
+	if (is_slash(is))
+		return PATH_DECODES | PATH_DECODES_SLASHES | PATH_BACKSLASHES | all;
+	return PATH_DECODES | (is == '.') * PATH_TAKES_BACK;
+}
+
+unsigned path_ways(struct slice path)
+{
+	unsigned ways = 0;
+	for (size_t i = 0; i < path.len; i++)
+		ways |= ways_of(path, i);
+	return ways;
+}
+
 /* Parameters go first, as servers do: an escaped ; begins none. */
-static struct slice decode(struct slice path, enum path_params params, char *out)
+static struct slice decode(struct slice path, unsigned ways, char *out)
 {
 	size_t len = 0;
 	for (size_t i = 0; i < path.len;) {
-		if (params == PATH_DROPS_PARAMS && path.ptr[i] == ';') {
+		if (ways & PATH_DROPS_PARAMS && path.ptr[i] == ';') {
 			while (i < path.len && path.ptr[i] != '/')
 				i++;
 			continue;
 		}
-		const char c = next_byte(path, &i);
-		out[len++] = c == '\\' ? '/' : c;
+		size_t next = i;
+		char c = ways & PATH_DECODES ? next_byte(path, &next) : path.ptr[next++];
+		if (next - i > 1 && is_slash(c) && !(ways & PATH_DECODES_SLASHES)) {
+			c = path.ptr[i]; /* its digits follow */
+			next = i + 1;
+		}
+		out[len++] = c == '\\' && ways & PATH_BACKSLASHES ? '/' : c;
+		i = next;
 	}
 	return (struct slice){ out, len };
 }
 
-/* RFC 3986 5.2.4, and empty segments skipped. In place: what is written is never longer than
- * what has been read. */
-static struct slice remove_dots(struct slice in, char *out, bool *climbs)
+/* RFC 3986 5.2.4. In place: what is written is never longer than what has been read. */
+static struct slice by_segments(struct slice in, unsigned ways, char *out, bool *climbs)
 {
+	const bool back = ways & PATH_TAKES_BACK;
 	size_t len = 0;
 	bool open = true; /* it ends with a / */
 	*climbs = false;
+	in = slice_cut(in, 1, SIZE_MAX);
 	while (in.len) {
 		const size_t end = slice_find(in, '/');
 		const struct slice segment = slice_cut(in, 0, end);
 		open = end < in.len;
 		in = slice_cut(in, end + 1, SIZE_MAX);
-		if (segment.len == 0)
+		if (segment.len == 0 && ways & PATH_MERGES)
 			continue;
-		if (slice_eq(segment, SLICE("."))) {
+		if (back && slice_eq(segment, SLICE("."))) {
 			open = true;
-		} else if (slice_eq(segment, SLICE(".."))) {
+		} else if (back && slice_eq(segment, SLICE(".."))) {
 			open = true;
 			*climbs |= len == 0;
 			while (len > 0 && out[--len] != '/')
@@ -83,8 +123,7 @@ static struct slice remove_dots(struct slice in, char *out, bool *climbs)
 	return (struct slice){ out, len };
 }
 
-struct slice path_read(
-	struct slice path, enum path_params params, char *out, bool *climbs)
+struct slice path_read(struct slice path, unsigned ways, char *out, bool *climbs)
 {
-	return remove_dots(decode(path, params, out), out, climbs);
+	return by_segments(decode(path, ways, out), ways, out, climbs);
 }

@@ -349,10 +349,10 @@ static bool is_read_as_written(const char *path)
 {
 	char *buf = mem_alloc(strlen(path) + 1);
 	bool same = true, climbs;
-	for (int params = PATH_KEEPS_PARAMS; params <= PATH_DROPS_PARAMS; params++)
-		same &= slice_eq(
-			path_read(slice_of(path), (enum path_params)params, buf, &climbs),
-			slice_of(path));
+	const struct slice as_is = slice_of(path);
+	const unsigned all = path_ways(as_is);
+	for (unsigned ways = all; ways; ways = path_next(ways, all))
+		same &= slice_eq(path_read(as_is, ways, buf, &climbs), as_is);
 	mem_free(buf);
 	return same;
 }

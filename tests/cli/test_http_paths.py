@@ -58,6 +58,9 @@ OTHERS = [  # by their bytes of /*, or of /pub/*; read, of /admin/* or /exact
     b"/pub\\..\\admin\\a", b"/admin;v=1/a", b"/pub/..;/admin/a", b"/;/admin/a", b"/../admin/a",
     b"/exact/.", b"/%65xact", b"/exact;jsessionid=1", b"//exact", b"/./exact?q=/pub/", b"/pub/..",
     b"http://x//admin/a",
+    # of the same route for who does all that, but not for who does a part of it
+    b"/a/../admin//../b", b"/pub/../admin/%2e%2e/pub/b", b"/pub/x%2Fy/%2e%2e/%2e%2e/admin/../pub",
+    b"/%61dmin/../b", b"//admin/../b", b"/a/../admin/\\../../b", b"/admin;/../b",
 ]
 CLIMBS = [  # of /admin/* or of a host alone either way; and out of /base
     (b"/admin/../../admin/a", b"x"), (b"/..", b"named.test"), (b"/../secret", b"named.test"),
@@ -88,6 +91,16 @@ def test_a_path_that_could_be_another_routes_is_refused(target, host, proxy, ser
 def test_an_odd_path_of_one_route_passes_as_it_is(target, host, nth, sent, proxy, servers):
     assert ask(proxy, target, host).status == 200
     assert seen(servers)[nth] == [sent] and seen(servers)[1 - nth] == []
+
+
+def test_a_path_with_too_much_to_read_is_refused(proxy, servers):
+    """Every way of reading doubles the work, and anybody may ask for it."""
+    odd = b"/pub/%2f;a/../"
+    assert ask(proxy, b"/pub/" + b"a/" * 4000).status == 200
+    assert ask(proxy, b"/pub/" + b"%20" * 2500).status == 200
+    assert seen(servers) == [[b"/pub/" + b"a/" * 4000, b"/pub/" + b"%20" * 2500], []]
+    m = ask(proxy, odd + b"a/" * 2000)
+    assert (m.status, m.one(b"weir-reason")) == (400, b"ambiguous-path")
 
 
 def test_a_dot_behind_a_host_makes_no_other_of_it(proxy, servers):

@@ -9,14 +9,18 @@
 
 #include "proto/path.h"
 
+#define ALL \
+	(PATH_DECODES | PATH_DECODES_SLASHES | PATH_BACKSLASHES | PATH_MERGES | \
+		PATH_DROPS_PARAMS | PATH_TAKES_BACK)
+#define KEEPS_PARAMS (ALL & ~(unsigned)PATH_DROPS_PARAMS)
+
 /* It reads as that; nothing is written behind path.len + 1 bytes. */
-static bool reads(
-	const char *path, enum path_params params, const char *want, bool climbs)
+static bool reads(const char *path, unsigned ways, const char *want, bool climbs)
 {
 	bool above;
 	const size_t room = strlen(path) + 1;
 	char *out = mem_alloc(room);
-	const struct slice got = path_read(slice_of(path), params, out, &above);
+	const struct slice got = path_read(slice_of(path), ways, out, &above);
 	const bool same = slice_eq(got, slice_of(want)) && above == climbs;
 	if (!same)
 		print_error("'%s' reads as '%.*s'%s\n", path, SLICE_ARG(got),
@@ -32,8 +36,8 @@ static void test_what_is_plain_reads_as_it_is(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		assert_true(path_is_plain(slice_of(paths[i])));
-		assert_true(reads(paths[i], PATH_KEEPS_PARAMS, paths[i], false));
-		assert_true(reads(paths[i], PATH_DROPS_PARAMS, paths[i], false));
+		assert_int_equal(path_ways(slice_of(paths[i])), 0);
+		assert_true(reads(paths[i], ALL, paths[i], false));
 	}
 	assert_true(path_is_plain(SLICE("*")));
 	assert_true(path_is_plain(SLICE_NONE));
@@ -81,10 +85,64 @@ static void test_what_else_it_may_be(void **state)
 		const bool climbs = odd[i].climbs;
 		const bool params = strchr(odd[i].path, ';') != NULL;
 		assert_false(path_is_plain(slice_of(odd[i].path)));
-		assert_true(reads(
-			odd[i].path, PATH_KEEPS_PARAMS, odd[i].as, climbs && !params));
 		assert_true(
-			reads(odd[i].path, PATH_DROPS_PARAMS, odd[i].without, climbs));
+			reads(odd[i].path, KEEPS_PARAMS, odd[i].as, climbs && !params));
+		assert_true(reads(odd[i].path, ALL, odd[i].without, climbs));
+		assert_true(reads(odd[i].path, 0, odd[i].path, false));
+	}
+}
+
+/* By one that does a part of it. */
+static void test_each_way_by_itself(void **state)
+{
+	static const struct {
+		const char *path;
+		unsigned ways;
+		const char *as;
+	} some[] = {
+		{ "/a/../b//../c", PATH_TAKES_BACK, "/b/c" },
+		{ "/a/../b//../c", PATH_TAKES_BACK | PATH_MERGES, "/c" },
+		{ "/a/../b//../c", PATH_MERGES, "/a/../b/../c" },
+		{ "//", PATH_TAKES_BACK, "//" },
+		{ "/a//", PATH_TAKES_BACK, "/a//" },
+		{ "/a//..", PATH_TAKES_BACK, "/a/" },
+		{ "/%61/%2e%2e/b", PATH_TAKES_BACK, "/%61/%2e%2e/b" },
+		{ "/%61/%2e%2e/b", PATH_DECODES, "/a/../b" },
+		{ "/%61/%2e%2e/b", PATH_DECODES | PATH_TAKES_BACK, "/b" },
+		{ "/a%2Fb%5c/%2e%2e", PATH_DECODES | PATH_TAKES_BACK, "/" },
+		{ "/a%2Fb%5c/%2e", PATH_DECODES, "/a%2Fb%5c/." },
+		{ "/a%2Fb%5cc", PATH_DECODES | PATH_DECODES_SLASHES, "/a/b\\c" },
+		{ "/a\\..\\b", PATH_TAKES_BACK, "/a\\..\\b" },
+		{ "/a\\..\\b", PATH_BACKSLASHES, "/a/../b" },
+		{ "/a/;x/../b", PATH_DROPS_PARAMS, "/a//../b" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(some); i++)
+		assert_true(reads(some[i].path, some[i].ways, some[i].as, false));
+}
+
+/* What path_ways leaves out makes no difference. */
+static void test_no_way_is_left_out(void **state)
+{
+	static const char bytes[] = "/.a\\;%2fecE5";
+	char path[10], one[sizeof(path) + 1], other[sizeof(path) + 1];
+	uint32_t seed = 1;
+	(void)state;
+	for (int n = 0; n < 20000; n++) {
+		const struct slice p = { path, sizeof(path) };
+		bool climbs, would;
+		for (size_t i = 0; i < sizeof(path); i++) {
+			seed = seed * 1664525 + 1013904223;
+			path[i] = i ? bytes[(seed >> 16) % (sizeof(bytes) - 1)] : '/';
+		}
+		const unsigned all = path_ways(p);
+		for (unsigned ways = ALL; ways; ways = path_next(ways, ALL)) {
+			const struct slice a = path_read(p, ways, one, &climbs);
+			const struct slice b = path_read(p, ways & all, other, &would);
+			assert_true(slice_eq(a, b) && climbs == would);
+		}
+		assert_true(slice_eq(path_read(p, 0, one, &climbs), p));
+		assert_true(all != 0 || path_is_plain(p));
 	}
 }
 
@@ -93,6 +151,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_plain_reads_as_it_is),
 		cmocka_unit_test(test_what_else_it_may_be),
+		cmocka_unit_test(test_each_way_by_itself),
+		cmocka_unit_test(test_no_way_is_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
