@@ -473,7 +473,7 @@ def test_no_hedge_where_it_would_not_be_safe_or_slots_are_short(bench):
     ("hedge-after", "soon", "a duration above zero, p95, or off"),
     ("hedge-after", "0", "a duration above zero"),
     ("retry-on", "connect,500", "connect, reset, first-byte, 502, 503, 504"),
-    ("retry-on", "", "connect, reset"),
+    ("retry-on", "", "empty: write LIST"),
     ("retries", "11", "between 0 and 10"),
 ))
 def test_what_is_no_setting_is_told(tmp_path, option, value, says_):
