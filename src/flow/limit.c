@@ -402,7 +402,7 @@ static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
 #define CLIMB_SHARE 8 /* so many answered in a row for one more at a time */
 #define CLIMB_MOST 16
 #define CLIMB_GONE 1.5  /* times what it was found at: it is not there any more */
-#define FAILED_LONGER 3 /* times the wait is doubled */
+#define FAILED_LONGER 2 /* times the wait is doubled */
 
 static void stall_rest(struct limit *l, ns_t now)
 {
@@ -444,7 +444,7 @@ void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven)
 		return;
 	l->failed = 0;
 	l->climbed++;
-	l->probing = l->bound;
+	l->probing = true;
 	l->probe_sent_at = 0;
 	l->probe_at = now;
 	if (l->stand < CLIMB_GONE * l->stalled_above)
@@ -454,9 +454,10 @@ void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven)
 	steps_forget(l, now);
 }
 
-static void stall_look(struct limit *l, ns_t now)
+/* Who would go on it need not wait yet: while none waits, it costs nothing. */
+static void stall_look(struct limit *l, ns_t now, bool full)
 {
-	if (!l->probing && l->bound && now >= l->probe_at)
+	if (!l->probing && full && now >= l->probe_at)
 		l->probing = true;
 }
 
@@ -621,7 +622,7 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 			break;
 		case LIMIT_WALL:
 			if (l->cause == LIMIT_BY_STALL)
-				stall_look(l, now);
+				stall_look(l, now, full);
 			else
 				wall_look(l, now);
 			break;

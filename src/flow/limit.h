@@ -30,7 +30,7 @@
  *         7. Where connections above the wall stall, the limit goes up by one for each that is
  *            answered above it: one at a time, and one more for each eight answered in a row. One
  *            that stalls ends that, until the next trial: STALL_TRY_EACH, and twice as long each
- *            time it fails, up to eight times.
+ *            time it fails, up to four times.
  *         8. A step up opens half as many connections as there are: half of one in 1,000 calls
  *            while the knee stands. Where the queue inside the server cannot be told from noise,
  *            more workers show in a step alone: so there is one each 3 s, some 12 in 1,000, or a

@@ -6,8 +6,8 @@
 	4 /* of a row at most one in so many was answered, in another's place */
 #define TRIAL_BESIDE 3 /* answered while a trial waits */
 #define SPAN_LEAST (2 * NS_MS)
-#define SPAN_SHARE 6       /* of the time since one was answered */
-#define CHANCE_WITHIN 0.05 /* by the calls of the spans' own time alone */
+#define SPAN_SHARE 6      /* of the time since one was answered */
+#define CHANCE_WITHIN 0.1 /* by the calls of nearly the same time alone */
 
 void stall_init(struct stall *s)
 {
@@ -54,9 +54,10 @@ static struct stall_span *span_new(struct stall *s, ns_t now, bool trial)
 	return span;
 }
 
-void stall_note_asked(struct stall *s, ns_t now, bool trial, struct stall_mark *mark)
+void stall_note_asked(struct stall *s, ns_t now, bool found, struct stall_mark *mark)
 {
 	struct stall_span *span = span_of(s, s->newest);
+	bool has_place = s->lost > s->waiting, trial = found && !has_place;
 	if (!s->waiting)
 		s->fresh_at = now;
 	if (!span || trial || span->tries || now - span->began_at >= span->lasts)
@@ -65,7 +66,7 @@ void stall_note_asked(struct stall *s, ns_t now, bool trial, struct stall_mark *
 		.sent_at = now,
 		.span = span->id,
 		.kind = STALL_NEW,
-		.has_place = s->lost > s->waiting,
+		.has_place = has_place,
 		.trial = trial,
 	};
 	span->waiting++;
@@ -87,7 +88,7 @@ void stall_note_beside(struct stall *s, ns_t now, struct stall_mark *mark)
 	if (!span || now - span->began_at >= beside_for(s))
 		return;
 	mark->span = span->id;
-	mark->near = now - span->began_at < span->lasts;
+	mark->near = now - span->began_at < span_most(s);
 	beside_of(span, mark)->sent++;
 }
 
@@ -190,7 +191,7 @@ static struct row row_look(struct stall *s, ns_t now)
 	ns_t patience = stall_patience(s);
 	for (uint32_t id = oldest_in_row(s); id <= s->newest; id++) {
 		const struct stall_span *span = span_of(s, id);
-		bool counts = span && now - span->began_at >= patience + span->lasts;
+		bool counts = span && now - span->began_at >= patience + span_most(s);
 		if (counts && (r.first || span->waiting))
 			row_add(&r, span);
 	}
@@ -236,20 +237,20 @@ static uint32_t waiting_before(struct stall *s, uint32_t first)
 	return s->waiting > since ? s->waiting - since : 0;
 }
 
-/* One that was sent since the last verdict has waited for so long, while others were served. */
+/* One that was sent since the last verdict has waited for so long, while others were served: what was
+ * answered so late was sent after it. */
 static bool trial_stalled(struct stall *s, ns_t now)
 {
-	bool found = false;
-	uint32_t answered = 0;
+	ns_t patience = stall_patience(s);
 	for (uint32_t id = oldest_in_row(s); id <= s->newest; id++) {
 		const struct stall_span *span = span_of(s, id);
 		bool waits = span && span->tries && span->waiting &&
 			     span->began_at > s->found_at;
-		found |= waits && now - span->began_at >= stall_patience(s);
-		if (found && span)
-			answered += span->near.answered + span->behind.answered;
+		if (waits && now - span->began_at >= patience &&
+			s->answered_at - span->began_at >= patience / 2)
+			return true;
 	}
-	return found && answered >= TRIAL_BESIDE;
+	return false;
 }
 
 static struct stall_verdict verdict_of_trial(const struct stall *s, ns_t now)

@@ -24,7 +24,7 @@
  *         4. It never takes fewer than are PROVEN. So where this is mistaken (one of several
  *            servers behind an address hangs) the limit only waits for a trial before it grows.
  * OWNS    nothing; a mark is the caller's, one a call.
- * COST    O(1) a call, O(STALL_SPANS) a look; 1.5 KiB.
+ * COST    O(1) a call, O(STALL_SPANS) a look; 4 KiB.
  */
 #ifndef WEIR_FLOW_STALL_H
 #define WEIR_FLOW_STALL_H
@@ -48,7 +48,7 @@ struct stall_mark {
 	ns_t sent_at;
 	uint32_t span; /* 0: none */
 	enum stall_kind kind;
-	bool near;      /* BESIDE: in the span, not behind it */
+	bool near;      /* BESIDE: soon behind its begin */
 	bool has_place; /* NEW: more had closed than waited, as it was sent */
 	bool trial;     /* NEW */
 };
@@ -61,8 +61,9 @@ struct stall_span {
 	uint32_t id; /* from 1; 0: none */
 	bool tries;  /* a trial, alone */
 	ns_t began_at, lasts;
-	uint32_t waiting, heard;          /* NEW ones */
-	struct stall_beside near, behind; /* it, until the next */
+	uint32_t waiting, heard; /* NEW ones */
+	struct stall_beside near,
+		behind; /* until the next: within span_most, and later */
 };
 
 struct stall {
@@ -81,8 +82,9 @@ struct stall {
 };
 
 void stall_init(struct stall *s);
-/* Its first request is whole: on a NEW connection. trial: more than it is known to take. */
-void stall_note_asked(struct stall *s, ns_t now, bool trial, struct stall_mark *mark);
+/* Its first request is whole: on a NEW connection. found: what the server takes was found out by
+ * this; so it is a trial, unless a PROVEN one has made place. */
+void stall_note_asked(struct stall *s, ns_t now, bool found, struct stall_mark *mark);
 /* One is sent on a PROVEN connection. */
 void stall_note_beside(struct stall *s, ns_t now, struct stall_mark *mark);
 /* A NEW connection is PROVEN now; its call's mark. */

@@ -514,7 +514,11 @@ static void cconn_on_pace(struct cconn *cc)
 	if (now < due) {
 		if (hedge_due(cc) <= now)
 			hedge_try(cc);
+		if (stalled_due(cc) <= now && stalled_give_back(cc))
+			return;
 		ns_t next = ns_min(hedge_due(cc), ns_add(now, cconn_look_for(cc)));
+		if (stalled_due(cc) > now)
+			next = ns_min(next, stalled_due(cc));
 		io_timer_set(u->worker->loop, &cc->timer, ns_min(due, next));
 		return;
 	}

@@ -2,6 +2,9 @@
  * an upstream's connections. */
 #include "http/upstream_internal.h"
 
+/* As long as an answer usually takes: then the call on a trial goes back. */
+#define TRIAL_TIMES 2
+
 static ns_t stalled_now(const struct upstream *u)
 {
 	return worker_now(u->worker);
@@ -18,14 +21,73 @@ static struct limit_mark *mark_of(struct cconn *cc)
 	return cc->call ? &cc->call->mark : &cc->mark;
 }
 
+/* --- a call that nobody has to lose --- */
+
+static bool may_go_back(const struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	const struct call *c = cc->call;
+	bool silent = cc->told && !cc->head_seen && !c->first_byte_at &&
+		      cc->in.start == cc->in.end;
+	bool safe = c->replayable && h1_is_idempotent(c->method) && cc->out.done;
+	bool lone = !c->hedge && !c->hedge_of && !c->raw && !c->upgrade.len;
+	if (!silent || !safe || !lone || u->stopping || !u->retry.cfg.max ||
+		c->refused >= RETRY_REFUSED)
+		return false;
+	ns_t now = stalled_now(u);
+	ns_t left = c->deadline == NS_NEVER ? NS_NEVER : c->deadline - now;
+	return retry_ask_hedge(&u->retry, left, now) == RETRY_GO;
+}
+
+/* It waits in front for a connection that is answered. */
+static struct call *take_back(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	struct call *call = cconn_detach(cc);
+	cc->mark = call->mark;
+	call->mark.sent_at = 0;
+	retry_draw(&u->retry, true);
+	u->stats.requeued++;
+	admission_call_over(u, call, false);
+	hold_call_over(u, call);
+	again_note_past(u, call, ERR_FIRST_BYTE, CALL_REQUEUED);
+	call->refused++;
+	return call;
+}
+
+ns_t stalled_due(const struct cconn *cc)
+{
+	const struct call *c = cc->call;
+	ns_t usual = quantile_at(&cc->up->retry.takes);
+	if (!c->mark.stall.trial || c->mark.stall.kind != STALL_NEW || !usual)
+		return NS_NEVER;
+	return ns_add(cc->sent_at, TRIAL_TIMES * usual);
+}
+
+/* It may be answered yet: that the connection is drained, and not closed, will show it. */
+bool stalled_give_back(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	if (!may_go_back(cc))
+		return false;
+	struct call *call = take_back(cc);
+	zombie_begin(cc);
+	upstream_go_back(u, call);
+	return true;
+}
+
 /* --- what the tuner is told --- */
 
 void stalled_note_asked(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	struct limit_mark *mark = mark_of(cc);
-	if (is_watched(u) && !cc->life.proven && !cc->tunnel && mark->sent_at)
-		tuner_asked(u->tuner, stalled_now(u), mark);
+	if (!is_watched(u) || cc->life.proven || cc->tunnel || !mark->sent_at)
+		return;
+	tuner_asked(u->tuner, stalled_now(u), mark);
+	ns_t due = stalled_due(cc);
+	if (due != NS_NEVER && (!timer_is_set(&cc->timer) || due < cc->timer.at))
+		io_timer_set(u->worker->loop, &cc->timer, due);
 }
 
 /* An error may be the server's way to say that this one is too many. */
@@ -72,14 +134,27 @@ bool stalled_is(const struct cconn *cc)
 	return is_of(cc, &s);
 }
 
+static void close_stalled(struct cconn *cc)
+{
+	cc->up->stats.stalled++;
+	cconn_break(cc);
+}
+
 static void close_all(struct upstream *u, const struct tuner_stalled *s)
 {
 	LIST_EACH (&u->conns[CCONN_DRAINING], n, after) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
-		if (!is_of(cc, s))
+		if (is_of(cc, s))
+			close_stalled(cc);
+	}
+	/* Who may not be sent twice waits for his deadline: see stalled_is. */
+	LIST_EACH (&u->conns[CCONN_BUSY], busy, next) {
+		struct cconn *cc = CONTAINER_OF(busy, struct cconn, node);
+		if (!is_of(cc, s) || !may_go_back(cc))
 			continue;
-		u->stats.stalled++;
-		cconn_break(cc);
+		struct call *call = take_back(cc);
+		close_stalled(cc);
+		upstream_go_back(u, call);
 	}
 }
 

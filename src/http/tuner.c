@@ -120,8 +120,7 @@ static void publish_due(struct tuner *t)
 void tuner_asked(struct tuner *t, ns_t now, struct limit_mark *mark)
 {
 	joint_lock(&t->joint);
-	bool trial = mark->tries && limit_is_stalled(&t->limit);
-	stall_note_asked(&t->stall, now, trial, &mark->stall);
+	stall_note_asked(&t->stall, now, limit_is_stalled(&t->limit), &mark->stall);
 	publish_due(t);
 	joint_unlock(&t->joint);
 }

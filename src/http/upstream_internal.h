@@ -488,6 +488,9 @@ void stalled_note_head(struct cconn *cc);
 void stalled_note_closed(struct cconn *cc);
 /* The tuner is another one. */
 void stalled_forget(struct upstream *u);
+/* A trial whose call may be sent twice: when that goes back to the queue, unanswered; NS_NEVER. */
+ns_t stalled_due(const struct cconn *cc);
+MUST_USE bool stalled_give_back(struct cconn *cc); /* false: it stays */
 /* It was found to stall: nothing is to be waited for, and it has no slot. */
 bool stalled_is(const struct cconn *cc);
 /* Once a turn: whether new connections stall; those that do are closed, and their calls, if they

@@ -109,7 +109,7 @@ static void test_the_wall_is_lifted(void **state)
 		assert_in_range(limit_of(&r), 45, 55);
 		r.s.api.cfg.limit = 100;
 		run_to(&r, 80);
-		assert_in_range(limit_of(&r), 80, 120);
+		assert_in_range(limit_of(&r), 70, 120);
 		run_to(&r, 400);
 		assert_null(stage_leak(&r.s));
 		stage_fini(&r.s);

@@ -1,0 +1,220 @@
+/* A server that answers on its first connections, and lets the others stall: whose calls go back,
+ * and what becomes of the connections. */
+#include "scene.h"
+
+#define MOST 8
+#define SERVED 4
+
+struct stand {
+	struct scene s;
+	void (*answer)(struct raw *r);
+};
+
+static void on_bytes(struct raw *r)
+{
+	struct scene *s = r->server->ctx;
+	struct stand *t = CONTAINER_OF(s, struct stand, s);
+	for (uint32_t i = 0; i < SERVED; i++) {
+		if (raw_server_nth(&s->server, i) != r)
+			continue;
+		t->answer(r);
+		return;
+	}
+	if (r->end != ERR_AGAIN)
+		raw_close(r, IO_CLOSE_FIN);
+}
+
+static struct upstream_cfg cfg_of(void)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.limit = MOST;
+	cfg.limit_auto = true;
+	cfg.queue_for = NS_NEVER;
+	cfg.drain_for = 60 * NS_S;
+	cfg.idle_for = 300 * NS_S;
+	cfg.retry = (struct retry_cfg){ .max = 2, .share = RETRY_SHARE };
+	return cfg;
+}
+
+static void begin(struct stand *t)
+{
+	const struct upstream_cfg cfg = cfg_of();
+	scene_init(&t->s, NULL, &cfg);
+	t->answer = t->s.server.on_bytes;
+	t->s.server.on_bytes = on_bytes;
+	t->s.answer_in = 5 * NS_MS;
+}
+
+static void submit(struct stand *t, struct job *j, const char *method)
+{
+	job_init(j, t->s.up, method, "/");
+	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
+}
+
+/* Calls that are answered, one after the other, for so long. */
+static void go_on(struct stand *t, ns_t for_ns)
+{
+	for (ns_t until = worker_now(&t->s.bed.worker) + for_ns;
+		worker_now(&t->s.bed.worker) < until;) {
+		struct job j;
+		submit(t, &j, "GET");
+		bed_run(&t->s.bed, 10 * NS_MS);
+		assert_int_equal(j.why, ERR_OK);
+		job_fini(&j);
+	}
+}
+
+static void answered(struct job *jobs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(jobs[i].why, ERR_OK);
+		job_fini(&jobs[i]);
+	}
+}
+
+static uint32_t limit_of(const struct stand *t)
+{
+	return slots_limit(upstream_slots(t->s.up));
+}
+
+static const struct upstream_stats *stats_of(const struct stand *t)
+{
+	return upstream_stats(t->s.up);
+}
+
+/* As many calls as there may be; the last four stall, and the first of those two may be sent
+ * twice. Until that is found out. */
+static void find(struct stand *t, struct job *stalled)
+{
+	struct job first[SERVED];
+	begin(t);
+	for (uint32_t i = 0; i < SERVED; i++)
+		submit(t, &first[i], "GET");
+	bed_run(&t->s.bed, NS_MS);
+	for (uint32_t i = 0; i < MOST - SERVED; i++)
+		submit(t, &stalled[i], i < 2 ? "GET" : "POST");
+	bed_run(&t->s.bed, 20 * NS_MS);
+	answered(first, SERVED);
+	assert_int_equal(t->s.open, MOST);
+	go_on(t, STALL_MIN - 50 * NS_MS);
+	assert_int_equal(limit_of(t), MOST);
+	assert_int_equal(stats_of(t)->stalled, 0);
+	go_on(t, NS_S);
+	assert_int_equal(limit_of(t), SERVED);
+}
+
+static void test_what_becomes_of_them(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED];
+	find(&t, stalled);
+	/* these went back, and were answered */
+	answered(stalled, 2);
+	assert_int_equal(stats_of(&t)->stalled, 2);
+	assert_int_equal(stats_of(&t)->requeued, 2);
+	/* these wait: who may not be sent twice; and then nobody does */
+	for (int i = 2; i < MOST - SERVED; i++) {
+		assert_int_equal(stalled[i].why, ERR_AGAIN);
+		assert_int_equal(stalled[i].readies, 1);
+		job_abandon(&stalled[i]);
+		job_fini(&stalled[i]);
+	}
+	bed_run(&t.s.bed, 100 * NS_MS);
+	assert_int_equal(stats_of(&t)->stalled, 4);
+	assert_int_equal(t.s.open, SERVED);
+	assert_int_equal(scene_used(&t.s), SERVED);
+	assert_int_equal(scene_in(&t.s, SLOT_GHOST), 0);
+	scene_fini(&t.s);
+}
+
+/* Connections that are answered are no surplus, however many stall above the limit. */
+static void test_those_that_are_answered_are_kept(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED];
+	find(&t, stalled);
+	answered(stalled, 2);
+	go_on(&t, 5 * NS_S);
+	assert_int_equal(scene_in(&t.s, SLOT_IDLE), SERVED);
+	for (int i = 2; i < MOST - SERVED; i++) {
+		job_abandon(&stalled[i]);
+		job_fini(&stalled[i]);
+	}
+	scene_fini(&t.s);
+}
+
+/* More calls than the limit is; the last of them, with such a method, on a trial. */
+static void test_trials(void **state)
+{
+	(void)state;
+	static const char *const methods[] = { "GET", "POST" };
+	for (size_t m = 0; m < ARRAY_LEN(methods); m++) {
+		struct stand t;
+		struct job stalled[MOST - SERVED], jobs[SERVED + 1];
+		find(&t, stalled);
+		answered(stalled, 2);
+		job_abandon(&stalled[2]);
+		job_abandon(&stalled[3]);
+		go_on(&t, STALL_TRY_EACH);
+		assert_int_equal(t.s.open, SERVED);
+		for (uint32_t i = 0; i <= SERVED; i++)
+			submit(&t, &jobs[i], i < SERVED ? "GET" : methods[m]);
+		t.s.answer_in = 100 * NS_MS;
+		bed_run(&t.s.bed, 50 * NS_MS);
+		assert_int_equal(t.s.open, SERVED + 1);
+		t.s.answer_in = 5 * NS_MS;
+		bed_run(&t.s.bed, 500 * NS_MS);
+		answered(jobs, SERVED);
+		assert_int_equal(jobs[SERVED].why, m == 0 ? ERR_OK : ERR_AGAIN);
+		assert_int_equal(t.s.open, SERVED + 1);
+		go_on(&t, STALL_MIN);
+		if (m == 1)
+			job_abandon(&jobs[SERVED]);
+		bed_run(&t.s.bed, 100 * NS_MS);
+		assert_int_equal(stats_of(&t)->stalled, 5);
+		assert_int_equal(t.s.open, SERVED);
+		assert_int_equal(limit_of(&t), SERVED);
+		job_fini(&jobs[SERVED]);
+		job_fini(&stalled[2]);
+		job_fini(&stalled[3]);
+		scene_fini(&t.s);
+	}
+}
+
+/* Another limit, of one's own or found out anew: nothing is known of what was learned before. */
+static void test_the_limit_is_another_one(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED];
+	find(&t, stalled);
+	answered(stalled, 2);
+	job_abandon(&stalled[2]);
+	job_abandon(&stalled[3]);
+	struct upstream_cfg cfg = cfg_of();
+	cfg.limit_auto = false;
+	upstream_reconfigure(t.s.up, &cfg);
+	assert_int_equal(limit_of(&t), MOST);
+	go_on(&t, 100 * NS_MS);
+	cfg.limit_auto = true;
+	upstream_reconfigure(t.s.up, &cfg);
+	go_on(&t, 2 * NS_S);
+	assert_int_equal(limit_of(&t), MOST);
+	assert_int_equal(t.s.open, SERVED);
+	job_fini(&stalled[2]);
+	job_fini(&stalled[3]);
+	scene_fini(&t.s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_what_becomes_of_them),
+		TEST(test_those_that_are_answered_are_kept),
+		TEST(test_trials),
+		TEST(test_the_limit_is_another_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
