@@ -39,14 +39,14 @@ static struct place *place_of(
 	return found;
 }
 
-static uint32_t uses_of(const struct diag_info *i)
+uint32_t place_uses_of(const struct diag_info *i)
 {
 	return i->data_segs_in < i->data_segs_out ? i->data_segs_in : i->data_segs_out;
 }
 
 static void count_use(struct place_uses *u, const struct diag_info *i)
 {
-	uint32_t uses = uses_of(i);
+	uint32_t uses = place_uses_of(i);
 
 	if (uses <= 1) {
 		u->once++;
@@ -125,7 +125,7 @@ void places_death(struct places *p, const struct diag_sock *record,
 	place->count[v->first][v->why]++;
 	place->total++;
 	if (v->why == WHY_IDLE && here(v->first))
-		place->idle_few += uses_of(&record->info) < PLACE_USES_MANY;
+		place->idle_few += place_uses_of(&record->info) < PLACE_USES_MANY;
 	if (v->why == WHY_UNREAD && record->rqueue <= GOODBYE_BYTES)
 		place->unread_goodbye++;
 	else if (v->why == WHY_UNREAD)
@@ -143,13 +143,21 @@ void places_death(struct places *p, const struct diag_sock *record,
 		ages_put(ages, v->age);
 }
 
-void places_idle_back(
-	struct places *p, enum tally_side_id side, const struct diag_end *at, ns_t age)
+void places_end(struct places *p, const struct place_end *end)
 {
-	struct place *place = places_find(p, side, at);
+	struct place *place = places_find(p, end->side, &end->at);
+	struct place_uses *u = place ? &place->by_us : NULL;
 
-	if (place)
-		ages_back(&place->idle, age);
+	if (!place)
+		return;
+	if (end->why == WHY_IDLE) {
+		ages_back(&place->idle, end->age);
+		place->idle_few -= end->uses < PLACE_USES_MANY && place->idle_few;
+	} else if (end->uses > 1 && end->uses < PLACE_USES_MANY) {
+		u->few -= u->few > 0;
+	} else if (end->uses > 1) {
+		u->many -= u->many > 0;
+	}
 }
 
 uint64_t place_local(const struct place *p, enum close_why why)

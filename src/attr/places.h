@@ -64,9 +64,19 @@ void places_death(struct places *p, const struct diag_sock *record,
 /* NULL: none. */
 struct place *places_find(
 	const struct places *p, enum tally_side_id side, const struct diag_end *at);
-/* Takes an idle age back, as closes_idle_back. */
-void places_idle_back(
-	struct places *p, enum tally_side_id side, const struct diag_end *at, ns_t age);
+/* A close that was counted and turned out to be the end of its program. */
+struct place_end {
+	enum tally_side_id side;
+	struct diag_end at;
+	enum close_why why; /* WHY_IDLE: its age is taken back, as by closes_idle_back;
+			       WHY_AFTER_ANSWER: how it was used, unless it was used once, as
+			       by a program that has one call to make */
+	ns_t age;
+	uint32_t uses; /* place_uses_of */
+};
+
+void places_end(struct places *p, const struct place_end *end);
+uint32_t place_uses_of(const struct diag_info *info);
 /* By this side alone or, for all that is known, with the peer at once. */
 uint64_t place_local(const struct place *p, enum close_why why);
 

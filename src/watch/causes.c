@@ -196,7 +196,14 @@ static void closed_by_us(struct finding *f)
 	bool reused = u->many || (open && open->many) ||
 		      (plain && (u->few || (open && open->more_than_once)));
 	struct text t;
-	struct cause *c = found(f,
+	struct cause *c;
+
+	/* A connection that was used many times has done its work; only a crowd of them asks
+	 * for more room. */
+	if ((uint64_t)u->once + u->few < LEAST &&
+		level_of(f, CAUSE_ID_POOL_SMALL, n) == LEVEL_NOTE)
+		return;
+	c = found(f,
 		reused  ? CAUSE_ID_POOL_SMALL
 		: plain ? CAUSE_ID_NO_REUSE
 			: CAUSE_ID_CLOSED_HERE,

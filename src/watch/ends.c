@@ -39,8 +39,9 @@ void ends_settle(struct ends *e, struct closes *c, struct places *p)
 			ended = owners_ended(x->pid);
 		asked = x->pid;
 		if (ended) {
-			closes_idle_back(c, x->side, x->age);
-			places_idle_back(p, x->side, &x->at, x->age);
+			if (x->close.why == WHY_IDLE)
+				closes_idle_back(c, x->close.side, x->close.age);
+			places_end(p, &x->close);
 		} else if (!x->ripe) {
 			x->ripe = true;
 			e->v[kept++] = *x;

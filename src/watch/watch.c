@@ -299,18 +299,22 @@ static enum diag_state state_of(
 
 /* The record of a death no longer names the program; the last look may. */
 static void may_be_an_end(
-	struct watcher *w, const struct diag_sock *s, enum tally_side_id side, ns_t age)
+	struct watcher *w, const struct death *d, const struct close_verdict *v)
 {
+	const struct diag_sock *s = &d->record;
 	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
 	const struct owner *o = was && w->opt->processes
 					? owners_find(&w->owners, was->inode)
 					: NULL;
 
 	if (o)
-		ends_put(&w->ends, &(struct ends_close){ .pid = o->pid,
-					   .side = side,
-					   .at = side == SIDE_OUT ? s->remote : s->local,
-					   .age = age });
+		ends_put(&w->ends,
+			&(struct ends_close){ .pid = o->pid,
+				.close = { .side = d->side,
+					.at = d->side == SIDE_OUT ? s->remote : s->local,
+					.why = v->why,
+					.age = v->age,
+					.uses = place_uses_of(&s->info) } });
 }
 
 static void look_up(struct watcher *w, struct death *d)
@@ -339,9 +343,9 @@ static void count_death(struct watcher *w, const struct death *d)
 	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
 	told = closes_death(&w->since_start, &d->record, d->side, &d->found);
 	places_death(&w->study.places, &d->record, d->side, &told);
-	if (told.why == WHY_IDLE &&
+	if ((told.why == WHY_IDLE || told.why == WHY_AFTER_ANSWER) &&
 		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
-		may_be_an_end(w, &d->record, d->side, told.age);
+		may_be_an_end(w, d, &told);
 }
 
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)

@@ -95,6 +95,8 @@ static void ages_show_a_timeout_and_are_taken_back(void **state)
 	struct hist *scratch = hist_new();
 	struct cluster found[CLUSTERS_MAX];
 	struct diag_sock s = used(2);
+	struct place_end end = { SIDE_OUT, s.remote, WHY_IDLE, 500 * NS_MS,
+		place_uses_of(&s.info) };
 	struct places p;
 
 	(void)state;
@@ -105,14 +107,40 @@ static void ages_show_a_timeout_and_are_taken_back(void **state)
 	assert_int_equal(ages_clusters(&p.v[0]->idle, scratch, found), 1);
 	assert_in_range(found[0].at, 500 * NS_MS, 501 * NS_MS);
 	for (int i = 0; i < AGES_KEPT - 3; i++)
-		places_idle_back(&p, SIDE_OUT, &s.remote, 500 * NS_MS);
-	places_idle_back(&p, SIDE_OUT, &s.remote, 7 * NS_S); /* there is none */
+		places_end(&p, &end);
+	end.age = 7 * NS_S; /* there is none */
+	places_end(&p, &end);
 	assert_int_equal(p.v[0]->idle.n, 3);
 	assert_int_equal(ages_clusters(&p.v[0]->idle, scratch, found), 0);
 	death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_IDLE);
 	assert_int_equal(p.v[0]->idle.n, 4);
 	places_fini(&p);
 	hist_free(&scratch);
+}
+
+static void the_end_of_a_program_is_not_its_manner(void **state)
+{
+	static const uint32_t times[] = { 1, 3, 100 };
+	const struct place_uses *u;
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		struct diag_sock s = used(times[i]);
+		struct place_end end = { SIDE_OUT, s.remote, WHY_AFTER_ANSWER, 0, 0 };
+
+		end.uses = place_uses_of(&s.info);
+		places_end(&p, &end); /* nothing to take back yet */
+		death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
+		death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
+		places_end(&p, &end);
+	}
+	u = &p.v[0]->by_us;
+	assert_int_equal(u->once, 2); /* one call is all that such a program makes */
+	assert_int_equal(u->few, 1);
+	assert_int_equal(u->many, 1);
+	places_fini(&p);
 }
 
 static void places_are_bounded(void **state)
@@ -138,6 +166,7 @@ int main(void)
 		cmocka_unit_test(how_often_connections_were_used_is_kept),
 		cmocka_unit_test(a_reset_after_the_only_answer_is_told_from_others),
 		cmocka_unit_test(ages_show_a_timeout_and_are_taken_back),
+		cmocka_unit_test(the_end_of_a_program_is_not_its_manner),
 		cmocka_unit_test(places_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

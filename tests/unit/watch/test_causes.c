@@ -160,6 +160,9 @@ static void a_healthy_place_has_no_cause(void **state)
 	closes(&s, CLOSE_LOCAL_OR_BOTH, WHY_IDLE, 5000); /* its own keep-alive's end */
 	closes(&s, CLOSE_PEER, WHY_NO_ANSWER, 3);        /* a restart */
 	assert_null(only_cause(&s));
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 0, 4, 100); /* used many times each */
+	assert_null(only_cause(&s));
 	scene_init(&s, SIDE_IN);
 	closes(&s, CLOSE_PEER, WHY_IDLE, 5000);
 	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 5000);
