@@ -44,6 +44,14 @@ uint32_t place_uses_of(const struct diag_info *i)
 	return i->data_segs_in < i->data_segs_out ? i->data_segs_in : i->data_segs_out;
 }
 
+void place_saw_used(struct place *p, const struct diag_info *info)
+{
+	uint32_t uses = place_uses_of(info);
+
+	p->reused = p->reused || uses > 1;
+	p->reused_many = p->reused_many || uses >= PLACE_USES_MANY;
+}
+
 static void count_use(struct place_uses *u, const struct diag_info *i)
 {
 	uint32_t uses = place_uses_of(i);
@@ -134,8 +142,11 @@ void places_death(struct places *p, const struct diag_sock *record,
 		count_reset(place, &record->info);
 	if (v->why == WHY_AFTER_ANSWER && here(v->first))
 		count_use(&place->by_us, &record->info);
-	else if (v->why == WHY_AFTER_ANSWER && v->first == CLOSE_PEER)
+	else
+		place_saw_used(place, &record->info);
+	if (v->why == WHY_AFTER_ANSWER && v->first == CLOSE_PEER)
 		count_use(&place->by_peer, &record->info);
+
 	ages = here(v->first)           ? ages_here(place, v->why)
 	       : v->first == CLOSE_PEER ? ages_peer(place, v->why)
 					: NULL;

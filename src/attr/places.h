@@ -36,6 +36,9 @@ struct place {
 	struct diag_end at;
 	uint64_t count[CLOSE_FIRST_COUNT][WHY_COUNT];
 	uint64_t total;
+	/* A connection was seen that had been used more than once, many times: open, or ended
+	 * otherwise than by this side right after an answer. */
+	bool reused, reused_many;
 	/* Of WHY_PEER_RESET: the one question had just been answered; both had spoken last at
 	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
 	 * found the peer gone; one not long after an answer, which under TLS is a goodbye. */
@@ -77,6 +80,8 @@ struct place_end {
 
 void places_end(struct places *p, const struct place_end *end);
 uint32_t place_uses_of(const struct diag_info *info);
+/* A connection of the place as it has been used so far. */
+void place_saw_used(struct place *p, const struct diag_info *info);
 /* By this side alone or, for all that is known, with the peer at once. */
 uint64_t place_local(const struct place *p, enum close_why why);
 

@@ -164,15 +164,6 @@ static void add_times(struct finding *f, struct text *t, const struct ages *ages
 	}
 }
 
-static const struct place_reuse *reuse_of(const struct finding *f)
-{
-	for (uint32_t i = 0; i < f->from->n_reuse; i++) {
-		if (diag_end_eq(&f->from->reuse[i].at, &f->p->at))
-			return &f->from->reuse[i];
-	}
-	return NULL;
-}
-
 static bool is_tls(const struct finding *f)
 {
 	return f->from->heard && heard_tls(f->from->heard, &f->p->at);
@@ -183,18 +174,27 @@ static uint64_t uses_sum(const struct place_uses *u)
 	return (uint64_t)u->once + u->few + u->many;
 }
 
+/* Of several programs at one place one may reuse connections, and another not. */
+static bool of_several(const struct finding *f)
+{
+	const struct users_of_place *u = f->from->users ? users_find(f->from->users,
+								  f->p->side, &f->p->at)
+							: NULL;
+
+	return u && (u->n > 1 || u->v[0].more);
+}
+
 /* Right after an answer, by this side: what tells a missing keep-alive from a pool without
  * room is that other connections are used again. Under TLS one exchange looks like a few. */
 static void closed_by_us(struct finding *f)
 {
 	const struct place_uses *u = &f->p->by_us;
-	const struct place_reuse *open = reuse_of(f);
 	uint64_t n = uses_sum(u);
 	bool tls = is_tls(f);
 	bool plain = !tls &&
 		     u->once * (uint64_t)100 >= n * LEAST_PERCENT; /* none is TLS */
-	bool reused = u->many || (open && open->many) ||
-		      (plain && (u->few || (open && open->more_than_once)));
+	bool reused = u->many || f->p->reused_many || (plain && (u->few || f->p->reused));
+	bool pool = reused && !of_several(f);
 	struct text t;
 	struct cause *c;
 
@@ -204,16 +204,19 @@ static void closed_by_us(struct finding *f)
 		level_of(f, CAUSE_ID_POOL_SMALL, n) == LEVEL_NOTE)
 		return;
 	c = found(f,
-		reused  ? CAUSE_ID_POOL_SMALL
-		: plain ? CAUSE_ID_NO_REUSE
-			: CAUSE_ID_CLOSED_HERE,
+		pool               ? CAUSE_ID_POOL_SMALL
+		: plain && !reused ? CAUSE_ID_NO_REUSE
+				   : CAUSE_ID_CLOSED_HERE,
 		n, &t);
 
 	if (!c)
 		return;
 	text_add(&t, "closed by this side right after an answer; ");
-	if (reused)
+	if (pool)
 		text_add(&t, "others are used again: the pool has no room for these.");
+	else if (reused)
+		text_add(&t,
+			"others are used again, by which of the programs is not told.");
 	else if (plain)
 		text_add(&t, "none was used for a second exchange.");
 	else

@@ -65,14 +65,6 @@ struct causes_from {
 	const struct diag_counters *before,
 		*now; /* before: as watch began; NULL: --once */
 	ns_t since_start_for;
-	const struct place_reuse *reuse; /* of open connections; may be NULL */
-	uint32_t n_reuse;
-};
-
-/* Of connections that are open to a place: used more than once, and many times. */
-struct place_reuse {
-	struct diag_end at;
-	uint32_t more_than_once, many;
 };
 
 const char *cause_name(enum cause_id id); /* "no-keep-alive" */

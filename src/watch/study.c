@@ -57,52 +57,44 @@ void study_hear(struct study *s)
 
 struct uses {
 	struct diag_visitor visitor;
-	struct study *s;
+	const struct places *places;
 };
+
+static bool asks_for_reuse(const struct place *p)
+{
+	return p->side == SIDE_OUT && !p->reused_many &&
+	       place_local(p, WHY_AFTER_ANSWER) >= ASKS_FOR_REUSE;
+}
 
 static void on_open(struct diag_visitor *v, const struct diag_sock *sock)
 {
-	struct study *s = CONTAINER_OF(v, struct uses, visitor)->s;
-	const struct diag_info *i = &sock->info;
-	uint32_t uses = i->data_segs_in < i->data_segs_out ? i->data_segs_in
-							   : i->data_segs_out;
+	const struct places *places = CONTAINER_OF(v, struct uses, visitor)->places;
+	struct place *p = sock->has_info ? places_find(places, SIDE_OUT, &sock->remote)
+					 : NULL;
 
-	for (uint32_t k = 0; sock->has_info && k < s->n_reuse; k++) {
-		if (!diag_end_eq(&s->reuse[k].at, &sock->remote))
-			continue;
-		s->reuse[k].more_than_once += uses > 1;
-		s->reuse[k].many += uses >= PLACE_USES_MANY;
-	}
+	if (p)
+		place_saw_used(p, &sock->info);
 }
 
-/* Zeroed, for the places whose closes ask how other connections fare. */
-static void reuse_begin(struct study *s)
-{
-	s->n_reuse = 0;
-	for (uint32_t i = 0; i < s->places.n; i++) {
-		const struct place *p = s->places.v[i];
-
-		if (p->side == SIDE_OUT &&
-			place_local(p, WHY_AFTER_ANSWER) >= ASKS_FOR_REUSE)
-			s->reuse[s->n_reuse++] = (struct place_reuse){ .at = p->at };
-	}
-}
-
+/* A socket told twice is as it was. */
 static void on_open_again(struct diag_visitor *v)
 {
-	reuse_begin(CONTAINER_OF(v, struct uses, visitor)->s);
+	(void)v;
 }
 
-static void read_reuse(struct study *s, struct diag *diag)
+/* For places whose closes ask how other connections fare. */
+static void read_reuse(const struct study *s, struct diag *diag)
 {
 	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_ESTABLISHED),
 		.info = true };
-	struct uses u = { { on_open, on_open_again }, s };
+	struct uses u = { { on_open, on_open_again }, &s->places };
 	struct diag_report dump;
+	bool asked = false;
 
-	reuse_begin(s);
-	if (s->n_reuse && diag_dump(diag, &ask, &u.visitor, &dump) != ERR_OK)
-		s->n_reuse = 0;
+	for (uint32_t i = 0; i < s->places.n; i++)
+		asked = asked || asks_for_reuse(s->places.v[i]);
+	if (asked && diag_dump(diag, &ask, &u.visitor, &dump) != ERR_OK)
+		return; /* at the next look, then */
 }
 
 void study_look(struct study *s, const struct study_eyes *eyes,
@@ -183,8 +175,6 @@ void study_find(const struct study *s, struct causes *c, const struct tally *tal
 		.before = s->begun ? &s->begin : NULL,
 		.now = now,
 		.since_start_for = since_start_for,
-		.reuse = s->reuse,
-		.n_reuse = s->n_reuse,
 	};
 
 	causes_find(c, &from);

@@ -16,8 +16,6 @@
 struct study {
 	struct places places;
 	struct users users;
-	struct place_reuse reuse[PLACES_MAX];
-	uint32_t n_reuse;
 	struct tap *tap; /* NULL: not asked for, or not allowed */
 	struct tap_visitor on_piece;
 	struct heard heard;

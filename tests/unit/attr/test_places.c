@@ -63,6 +63,7 @@ static void how_often_connections_were_used_is_kept(void **state)
 	assert_int_equal(u->most, 101);
 	assert_int_equal(u->alike, 1);
 	assert_int_equal(p.v[0]->by_us.once, 0);
+	assert_true(p.v[0]->reused && p.v[0]->reused_many);
 	places_fini(&p);
 }
 
