@@ -83,6 +83,7 @@ void accounts_leave(struct callers *own)
 	own->kept = a->all.kept;
 	own->share = a->all.share;
 	own->claiming = a->all.claiming;
+	memcpy(own->claiming_by, a->all.claiming_by, sizeof(own->claiming_by));
 	own->rate = a->all.rate;
 	a->unlock(a);
 }

@@ -226,6 +226,14 @@ bool caller_is_modest(struct callers *own, struct caller *c, ns_t now)
 	return modest;
 }
 
+bool callers_differ(const struct callers *own)
+{
+	uint32_t priorities = 0;
+	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++)
+		priorities += own->claiming_by[p] > 0;
+	return priorities > 1;
+}
+
 /* Steps of what a fair share is in the time of a call. */
 static uint32_t turn(const struct callers *all, struct caller *c, ns_t now)
 {

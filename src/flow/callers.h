@@ -94,7 +94,7 @@ struct callers {
 	ns_t mean;      /* how long a slot is held: the app's estimate; 0: unknown */
 	double mean_of; /* calls, faded, that it is by: the app's, if tied */
 	ns_t refreshed_at;
-	/* Of one thread's of several; kept, share and rate are then as it last saw them. */
+	/* Of one thread's of several; what it tells of all is then as it last saw them. */
 	struct accounts *accounts; /* NULL: alone */
 	uint32_t inside;           /* it has the lock, so many times */
 	struct list_node tied;     /* the accounts': while it is */
@@ -129,6 +129,8 @@ uint32_t caller_turn(struct callers *all, struct caller *c, ns_t now);
  * comes within a CALLERS_POUR'th of the time for which one holds a slot: a slot that comes free with
  * none of its calls waiting is as good as taken, and by nobody who should come after it. */
 bool caller_pours(struct callers *all, struct caller *c, ns_t now);
+/* Callers of several priorities have a need, so one that floods may have to wait. */
+bool callers_differ(const struct callers *own);
 /* It is not, and so many slots are kept from it, for others. */
 uint32_t caller_kept_from(struct callers *all, struct caller *c, ns_t now);
 /* Of `room` slots, those it may take. */

@@ -19,12 +19,17 @@
 /* By simulation of four callers, calls of random length, the modest keep 96.9 % in 18 s from a cold
  * start and 98.6 % in 60 s; with 1.5 it is 97.8 and 98.8 %. Each half costs 2 % of all good answers. */
 #define LEND_SURE 1.0
+/* Where who floods waits for what comes free (flow/callers.h: caller_pours), and so gets more of it. By
+ * simulation of a modest caller and a flood beside some calls of low priority the modest one keeps
+ * 93.4 % with 1, 95.1 with 1.5 and 96.6 with this, at 0.3 % of all good answers. */
+#define LEND_SURE_WAITED 2.0
 
 struct lend {
 	uint32_t limit;     /* slots */
 	uint32_t elsewhere; /* of them, held where their ages are not known */
 	uint32_t kept;
 	double rate; /* calls a ns of those for whom they are kept */
+	bool waited; /* for what comes free, by who floods */
 };
 
 /* Of those kept; with some held elsewhere, this one's part in it. `slots`: how long they are held. */

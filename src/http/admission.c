@@ -147,6 +147,7 @@ static uint32_t lent(const struct upstream *u)
 		.elsewhere = slots_elsewhere(u),
 		.kept = a->callers.kept,
 		.rate = a->callers.rate,
+		.waited = callers_differ(&a->callers),
 	};
 	return l.kept ? lend_slots(&a->outlook->slots, &l) : 0;
 }

@@ -144,6 +144,7 @@ static bool look(struct run *r)
 		.limit = r->m->slots,
 		.kept = r->callers.kept,
 		.rate = r->callers.rate,
+		.waited = callers_differ(&r->callers),
 	};
 	r->callers.soon = lend_slots(&r->chance, &l);
 	return true;
@@ -554,6 +555,21 @@ static void test_priority_comes_first_among_floods(void **state)
 	assert_true(n.good[0] >= 3 * n.good[1]);
 }
 
+/* What is kept for the modest is lent with more care where who floods waits for it. */
+static void test_the_modest_beside_a_flood_that_waits(void **state)
+{
+	(void)state;
+	static const struct asker askers[] = { { 13.9, CALLERS_NORMAL },
+		{ 300, CALLERS_NORMAL }, { 2, CALLERS_NORMAL + 1 } };
+	const int seeds = 10;
+	double share = 0;
+	for (int seed = 1; seed <= seeds; seed++) {
+		struct counts n = simulate_askers(askers, (uint64_t)seed);
+		share += (double)n.good[0] / (double)n.asked[0] / seeds;
+	}
+	assert_true(share >= 0.95 * 0.8); /* alone: 80 % */
+}
+
 static void test_who_floods_harder_gets_no_more(void **state)
 {
 	(void)state;
@@ -575,6 +591,7 @@ int main(void)
 		TEST(test_a_flood_takes_nothing_from_the_modest),
 		TEST(test_the_modest_are_kept_at_a_small_price),
 		TEST(test_priority_comes_first_among_floods),
+		TEST(test_the_modest_beside_a_flood_that_waits),
 		TEST(test_who_floods_harder_gets_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
