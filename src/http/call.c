@@ -120,7 +120,7 @@ bool call_head_end(struct call *c, struct wire *w, enum h1_body framing, uint64_
 {
 	struct cconn *cc = c->conn;
 	CHECK(!c->upgrade.len || framing == H1_BODY_NONE || length == 0);
-	cc->last = may_be_left_unread(c, framing, length);
+	cc->last = !cc->up->cfg.reads_bodies && may_be_left_unread(c, framing, length);
 	call_put_connection(c, w);
 	if (framing != H1_BODY_NONE)
 		h1_put_framing(w, framing, length);

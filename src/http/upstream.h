@@ -127,6 +127,8 @@ struct upstream_cfg {
 	 * ABANDON_RESET), by FIN, not by RST. Without it that changes when a reset seems to have
 	 * been lost (flow/last_word.h). */
 	bool idle_fin;
+	/* Bodies of GET and its like are read by the server, too: other requests may follow. */
+	bool reads_bodies;
 	/* Idle connections are closed before the server does it (its Keep-Alive, or what it was
 	 * seen to do), and when demand does not need them (flow/demand.h). */
 	bool tended;

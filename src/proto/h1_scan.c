@@ -110,20 +110,26 @@ static enum h1_result lex_version(struct h1_lex *x)
 	return H1_DONE;
 }
 
-/* RFC 9112 4: status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF. */
+/* RFC 9112 4: status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF. Without a reason
+ * servers leave its space out, too. */
 static enum h1_result lex_status(struct h1_lex *x)
 {
-	enum h1_result r = match(x, SLICE("HTTP/#.# ### "));
+	const struct slice pattern = SLICE("HTTP/#.# ###");
+	enum h1_result r = match(x, pattern);
 	if (r != H1_DONE)
 		return r;
-	const char *s = x->run;
+	const char *s = x->run, *behind = s + pattern.len;
+	if (behind == x->end)
+		return H1_PARTIAL;
+	if (*behind != ' ' && *behind != '\r')
+		return syntax(x);
 	int code = (s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0');
 	/* RFC 9110 15: what is not within 100 to 599 is invalid. */
 	if (s[5] != '1' || code < 100 || code > 599)
 		return syntax(x);
 	x->head->minor = minor_of(s);
 	x->head->status = (uint16_t)code;
-	enter(x, H1_STEP_REASON, s + 13);
+	enter(x, H1_STEP_REASON, behind + (*behind == ' '));
 	return H1_DONE;
 }
 

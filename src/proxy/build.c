@@ -35,6 +35,7 @@ void proxy_fill_upstream(const struct proxy_options *o, struct upstream_cfg *u)
 	u->settle_for = o->settle_for;
 	u->idle_for = o->idle_for;
 	u->idle_fin = o->close_idle == 1;
+	u->reads_bodies = o->odd_bodies == 1;
 	u->tended = true;
 	proxy_fill_retry(o, u);
 	struct problem ignored = { "" };

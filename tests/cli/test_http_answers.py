@@ -80,7 +80,7 @@ FAULTS = {
     "status-999": b"HTTP/1.1 999 No\r\nContent-Length: 2\r\n\r\nok",
     "status-negative": b"HTTP/1.1 -20 OK\r\nContent-Length: 2\r\n\r\nok",
     "status-missing": b"HTTP/1.1\r\nContent-Length: 2\r\n\r\nok",
-    "status-no-space-after": b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "status-cr-after": b"HTTP/1.1 200\rContent-Length: 2\r\n\r\nok",
     "status-two-spaces": b"HTTP/1.1  200 OK\r\nContent-Length: 2\r\n\r\nok",
     "status-tab": b"HTTP/1.1\t200 OK\r\nContent-Length: 2\r\n\r\nok",
     "status-space-first": b" HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -260,6 +260,7 @@ PASS = {  # answer: status, framing, body
     "chunked-trailer": (OK + b"Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n2\r\nok\r\n0\r\nA: b"
                              b"\r\nContent-Length: 7\r\n\r\n", 200, "chunked", b"ok"),
     "no-reason": (b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", 200, "length", b"ok"),
+    "no-reason-nor-space": (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, "length", b"ok"),
     "odd-reason": (b"HTTP/1.1 404 N\xc3\xb6 \t!\r\nContent-Length: 2\r\n\r\nok", 404, "length", b"ok"),
     "status-299": (b"HTTP/1.1 299 Odd\r\nContent-Length: 2\r\n\r\nok", 299, "length", b"ok"),
     "status-599": (b"HTTP/1.1 599 Odd\r\nContent-Length: 2\r\n\r\nok", 599, "length", b"ok"),
@@ -307,6 +308,23 @@ def test_a_body_that_a_server_may_leave_unread_is_the_last_on_its_connection(met
             assert c.send(method + b" / HTTP/1.1\r\n" + H + framing).answer(method).status == 200
     last = method != b"PUT" and b"hello" in framing
     assert seen == ([(0, [b"close"]), (1, [b"close"])] if last else [(0, []), (0, [])])
+
+
+def test_a_body_of_a_get_is_one_like_others_where_the_server_is_known_to_read_it(bench):
+    seen = []
+
+    def script(peer, n):
+        while m := peer.request():
+            seen.append((n, m.all(b"connection"), m.body))
+            peer.send(OK + b"Content-Length: 0\r\n\r\n")
+
+    proxy, _ = bench(script, "--odd-bodies", "any")
+    with Client(proxy.port) as c:
+        for _ in range(2):
+            c.got = b""
+            ask = b"GET / HTTP/1.1\r\n" + H + b"Content-Length: 5\r\n\r\nhello"
+            assert c.send(ask).answer().status == 200
+    assert seen == [(0, [], b"hello")] * 2
 
 
 @pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t" * 8])

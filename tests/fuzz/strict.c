@@ -158,11 +158,11 @@ bool strict_response(const char *p, size_t len, struct strict *s)
 {
 	size_t line;
 	memset(s, 0, sizeof *s);
-	if (!line_length(p, len, &line) || line < 13 || !version(p, 8, s))
+	if (!line_length(p, len, &line) || line < 12 || !version(p, 8, s))
 		return false;
-	if (p[8] != ' ' || !all_digits(p + 9, 3) || p[12] != ' ')
+	if (p[8] != ' ' || !all_digits(p + 9, 3))
 		return false;
-	if (!all_text(p + 13, line - 13))
+	if (line > 12 && (p[12] != ' ' || !all_text(p + 13, line - 13)))
 		return false;
 	s->status = (unsigned)((p[9] - '0') * 100 + (p[10] - '0') * 10 + p[11] - '0');
 	s->head_bytes = line + 2;
