@@ -7,8 +7,9 @@
  *         close, not for its answer. It looks like a slow call, and would for ever.
  * MODEL   A connection is NEW until it is answered, PROVEN from then on. NEW ones are watched from
  *         when their first request is whole, by spans: one begins with the first of them, and is the
- *         shorter the less long ago one was answered, as that is where a wall is. Of each span is known how many calls were sent on PROVEN
- *         connections in it, and between it and the next, and how many of those were answered.
+ *         shorter the less long ago one was answered, as that is where a wall is. Of each span is
+ *         known how many calls were sent on PROVEN connections in it, and between it and the next,
+ *         and how many of those were answered.
  *         A row is of spans older than `patience`, with no NEW connection answered in or behind
  *         them but in the place of a PROVEN one that had closed. If it were no matter on which
  *         connection a call goes, those without an answer would be any of the calls of that time:
