@@ -1,7 +1,6 @@
 #include "io/tap.h"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -9,66 +8,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 2048 /* of a segment; the rest is not needed */ };
+#include "io/tap_filter.h"
+
+enum {
+	/* What a look or a scan of /proc keeps us from reading: a second of thousands. */
+	ROOM = 4 << 20,
+	SEEN_MAX = 256,
+};
 
 struct tap {
 	int fd;
-	char buf[PIECE_BYTES];
-};
-
-#define WORD(a, b, c, d) \
-	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
-
-/* Classic BPF; a load past the end refuses the packet. Jumps count instructions. */
-static const struct sock_filter program[] = {
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 2, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 10, 0),
-	BPF_STMT(BPF_RET | BPF_K, 0),
-	/* 4: IPv4; X = where TCP begins, then A = where its data does */
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 24),
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6),
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 22, 0), /* a later fragment */
-	BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-	BPF_STMT(BPF_LD | BPF_B | BPF_IND, 12),
-	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
-	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
-	BPF_JUMP(BPF_JMP | BPF_JA, 6, 0, 0),
-	/* 13: IPv6 without extension headers */
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 15),
-	BPF_STMT(BPF_LDX | BPF_IMM, 40),
-	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 52),
-	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
-	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 2),
-	/* 19: the data */
-	BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
-	BPF_STMT(BPF_MISC | BPF_TAX, 0),
-	BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, WORD('H', 'T', 'T', 'P'), 8, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, WORD('C', 'o', 'n', 'n'), 9, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, WORD('C', 'o', 'n', 't'), 8, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, WORD('S', 'e', 'r', 'v'), 7, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, WORD('D', 'a', 't', 'e'), 6, 0),
-	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x1603, 0, 1),
-	BPF_STMT(BPF_LD | BPF_B | BPF_IND, 5),
-	/* 30: A is 1 in a client's hello; else it is what was looked for, or nothing */
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 2, 3),
-	/* 31: the status */
-	BPF_STMT(BPF_LD | BPF_B | BPF_IND, 9),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, '4', 0, 1),
-	BPF_STMT(BPF_RET | BPF_K, PIECE_BYTES),
-	BPF_STMT(BPF_RET | BPF_K, 0),
+	uint64_t lost;
+	uint64_t seen[SEEN_MAX]; /* by hash: the last segments told; 0: none */
+	char buf[TAP_BYTES];
 };
 
 static bool filter(int fd)
 {
-	struct sock_fprog p = { ARRAY_LEN(program),
-		(struct sock_filter *)(uintptr_t)program };
+	struct sock_fprog p = { TAP_FILTER_LEN,
+		(struct sock_filter *)(uintptr_t)tap_filter };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p)) == 0;
+}
+
+/* Beyond net.core.rmem_max where that is allowed. */
+static void make_room(int fd)
+{
+	int room = ROOM;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 }
 
 struct tap *tap_open(void)
@@ -85,6 +54,7 @@ struct tap *tap_open(void)
 		close(fd);
 		return NULL;
 	}
+	make_room(fd);
 	t = mem_zalloc(sizeof(*t));
 	t->fd = fd;
 	return t;
@@ -104,11 +74,37 @@ int tap_fd(const struct tap *t)
 	return t->fd;
 }
 
+uint64_t tap_lost(struct tap *t)
+{
+	struct tpacket_stats since; /* it was asked last */
+	socklen_t len = sizeof(since);
+
+	if (getsockopt(t->fd, SOL_PACKET, PACKET_STATISTICS, &since, &len) == 0)
+		t->lost += since.tp_drops;
+	return t->lost;
+}
+
 /* Over loopback each packet goes by twice: as it leaves and as it comes. */
 static bool is_echo(const struct sockaddr_ll *from)
 {
 	return from->sll_pkttype == PACKET_OUTGOING &&
 	       from->sll_hatype == ARPHRD_LOOPBACK;
+}
+
+/* A bond, a bridge and a VLAN in one namespace show the same segment once each, and a sender
+ * that has no acknowledgement sends it again. */
+static bool seen_before(struct tap *t, const struct tap_piece *p)
+{
+	struct {
+		struct diag_end from, to;
+		uint32_t seq;
+	} key = { p->from, p->to, p->seq };
+	uint64_t hash = slice_hash((struct slice){ (const char *)&key, sizeof(key) });
+	uint64_t *slot = &t->seen[hash % SEEN_MAX];
+	bool seen = *slot == hash;
+
+	*slot = hash;
+	return seen;
 }
 
 void tap_read(struct tap *t, struct tap_visitor *v, uint32_t max)
@@ -122,7 +118,9 @@ void tap_read(struct tap *t, struct tap_visitor *v, uint32_t max)
 
 		if (n < 0)
 			return;
-		if (!is_echo(&from) && tap_parse((struct slice){ t->buf, (size_t)n }, &p))
+		if (!is_echo(&from) &&
+			tap_parse((struct slice){ t->buf, (size_t)n }, &p) &&
+			!seen_before(t, &p))
 			v->on_piece(v, &p);
 	}
 }
@@ -172,6 +170,7 @@ bool tap_parse(struct slice p, struct tap_piece *out)
 		return false;
 	out->from.port = two(p, tcp);
 	out->to.port = two(p, tcp + 2);
+	out->seq = (uint32_t)two(p, tcp + 4) << 16 | two(p, tcp + 6);
 	data = tcp + (byte(p, tcp + 12) >> 4) * 4U;
 	/* What was padded to the link's least is cut; a giant says 0. */
 	if (end > tcp && end < p.len)

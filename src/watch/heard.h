@@ -36,6 +36,7 @@ struct heard {
 	struct heard_words v[HEARD_MAX];
 	uint32_t n;
 	uint64_t dropped;
+	uint64_t lost; /* segments that were ours and not heard: counts may be short */
 	struct heard_half halves[HEARD_HALVES];
 	uint32_t next_half;
 	struct diag_end tls[HEARD_TLS_MAX];

@@ -84,6 +84,7 @@ void watch_json_heard(struct json *j, const struct heard *h)
 		put_words(j, &h->v[i]);
 	json_end(j);
 	json_int(j, "words_left_out", (int64_t)h->dropped);
+	json_int(j, "words_lost", (int64_t)h->lost);
 }
 
 /* Causes. */

@@ -97,6 +97,14 @@ void watch_report_heard(
 			text_addf(&words, " (%s is full)", w->refusal);
 		text_add_wrapped(t, words.ptr, 2, width);
 	}
+	if (h && h->lost) {
+		text_reset(&words);
+		text_add_count(&words, h->lost);
+		text_add(&words,
+			" segments with such words or a hello of TLS were dropped by the kernel: "
+			"counts are least counts.");
+		text_add_wrapped(t, words.ptr, 2, width);
+	}
 	text_fini(&words);
 }
 

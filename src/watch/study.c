@@ -164,9 +164,12 @@ void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now)
 								     : SAMPLE_SHARE));
 }
 
-void study_find(const struct study *s, struct causes *c, const struct tally *tally,
+void study_find(struct study *s, struct causes *c, const struct tally *tally,
 	const struct diag_counters *now, ns_t since_start_for)
 {
+	if (s->tap)
+		s->heard.lost = tap_lost(s->tap);
+
 	const struct causes_from from = {
 		.places = s->begun ? &s->places : NULL,
 		.users = &s->users,

@@ -51,7 +51,7 @@ void study_counters(struct study *s, const struct diag_counters *now);
 ns_t study_next_sample(const struct study *s);
 /* Between looks: finds who makes the closes, if nobody is known yet. */
 void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now);
-void study_find(const struct study *s, struct causes *c, const struct tally *tally,
+void study_find(struct study *s, struct causes *c, const struct tally *tally,
 	const struct diag_counters *now, ns_t since_start_for);
 
 #endif

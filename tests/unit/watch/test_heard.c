@@ -17,7 +17,7 @@ static void hear_from(struct heard *h, const char *bytes, size_t len, uint16_t p
 	assert_true(diag_end_parse("10.0.0.2", 8080, &server));
 	assert_true(diag_end_parse("10.0.0.1", port, &client));
 	memcpy(copy, bytes, len);
-	heard_piece(h, &(struct tap_piece){ server, client, { copy, len } });
+	heard_piece(h, &(struct tap_piece){ server, client, 0, { copy, len } });
 	mem_free(copy);
 }
 
