@@ -35,9 +35,10 @@ static char next_byte(struct slice s, size_t *at)
 	return (char)(high << 4 | low);
 }
 
-static bool is_slash(char c)
+static bool stays_escaped(char c, unsigned ways)
 {
-	return c == '/' || c == '\\';
+	return (c == '/' && !(ways & PATH_DECODES_SLASHES)) ||
+	       (c == '\\' && !(ways & PATH_DECODES_BACKSLASHES));
 }
 
 /* What the byte, and the one behind it, may be taken for. What goes may leave a segment empty, or
@@ -51,12 +52,15 @@ static unsigned ways_of(struct slice path, size_t at)
 	if (c == '\\')
 		return PATH_BACKSLASHES | all;
 	if (c == '/')
-		return (then == '/') * PATH_MERGES | (then == '.') * PATH_TAKES_BACK;
+		return (then == '/') * PATH_MERGES |
+		       (then == '.') * (PATH_TAKES_BACK | PATH_TAKES_BACK_FIRST);
 	if (c != '%')
 		return 0;
 	const char is = next_byte(path, &at);
-	if (is_slash(is))
-		return PATH_DECODES | PATH_DECODES_SLASHES | PATH_BACKSLASHES | all;
+	if (is == '/')
+		return PATH_DECODES | PATH_DECODES_SLASHES | all;
+	if (is == '\\')
+		return PATH_DECODES | PATH_DECODES_BACKSLASHES | PATH_BACKSLASHES | all;
 	return PATH_DECODES | (is == '.') * PATH_TAKES_BACK;
 }
 
@@ -68,7 +72,7 @@ unsigned path_ways(struct slice path)
 	return ways;
 }
 
-/* Parameters go first, as servers do: an escaped ; begins none. */
+/* Parameters go first, as servers do: an escaped ; begins none. In place, too. */
 static struct slice decode(struct slice path, unsigned ways, char *out)
 {
 	size_t len = 0;
@@ -80,7 +84,7 @@ static struct slice decode(struct slice path, unsigned ways, char *out)
 		}
 		size_t next = i;
 		char c = ways & PATH_DECODES ? next_byte(path, &next) : path.ptr[next++];
-		if (next - i > 1 && is_slash(c) && !(ways & PATH_DECODES_SLASHES)) {
+		if (next - i > 1 && stays_escaped(c, ways)) {
 			c = path.ptr[i]; /* its digits follow */
 			next = i + 1;
 		}
@@ -125,5 +129,10 @@ static struct slice by_segments(struct slice in, unsigned ways, char *out, bool 
 
 struct slice path_read(struct slice path, unsigned ways, char *out, bool *climbs)
 {
-	return by_segments(decode(path, ways, out), ways, out, climbs);
+	bool at_first = false;
+	if (ways & PATH_TAKES_BACK_FIRST)
+		path = by_segments(path, PATH_TAKES_BACK, out, &at_first);
+	path = by_segments(decode(path, ways, out), ways, out, climbs);
+	*climbs |= at_first;
+	return path;
 }

@@ -8,6 +8,10 @@
  * RULES   1. Escapes are decoded once.
  *         2. Who does more is not safer: "/a/../b//../a" leads to /a for who skips what is empty,
  *            and to /b/a for who does not. So each set of ways is a reading of its own.
+ *         3. Nor do they agree on the order. Parameters go before escapes are decoded, and dots
+ *            are taken back after both, with or without empty segments; or they are taken back
+ *            before all that (and perhaps again after). Other orders are not read: a ; that was
+ *            an escape begins no parameters, as it would in a server behind one that decodes.
  */
 #ifndef WEIR_PROTO_PATH_H
 #define WEIR_PROTO_PATH_H
@@ -15,12 +19,14 @@
 #include "base/slice.h"
 
 enum path_way {
-	PATH_DECODES = 1,         /* %61 is a; but %2f and %5c stay as they are */
-	PATH_DECODES_SLASHES = 2, /* these too; nothing without PATH_DECODES */
-	PATH_BACKSLASHES = 4,     /* \ is / */
-	PATH_MERGES = 8,          /* empty segments are none */
-	PATH_DROPS_PARAMS = 16,   /* ;v=1 is no part of its segment */
-	PATH_TAKES_BACK = 32,     /* "." and ".." */
+	PATH_DECODES = 1,             /* %61 is a; but %2f and %5c stay as they are */
+	PATH_DECODES_SLASHES = 2,     /* %2f too; nothing without PATH_DECODES */
+	PATH_DECODES_BACKSLASHES = 4, /* %5c, the same */
+	PATH_BACKSLASHES = 8,         /* \ is / */
+	PATH_MERGES = 16,             /* empty segments are none */
+	PATH_DROPS_PARAMS = 32,       /* ;v=1 is no part of its segment */
+	PATH_TAKES_BACK = 64,         /* "." and "..", when all else is done */
+	PATH_TAKES_BACK_FIRST = 128,  /* those of its bytes, before all else */
 };
 
 /* There is but one way to read it. */

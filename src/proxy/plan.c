@@ -10,7 +10,7 @@
 #include "proxy/proxy.h"
 #include "proxy/source.h"
 
-/* Bytes to read for one path, in all its readings: 2 KiB of the oddest, 8 KiB of most. */
+/* Bytes to read for one path, in all its readings: 512 B of the oddest, 8 KiB of most. */
 #define PATH_WORK_MAX (128u * 1024)
 #define FDS_A_THREAD 8 /* its loop's; and its listeners come on top */
 

@@ -61,6 +61,9 @@ OTHERS = [  # by their bytes of /*, or of /pub/*; read, of /admin/* or /exact
     # of the same route for who does all that, but not for who does a part of it
     b"/a/../admin//../b", b"/pub/../admin/%2e%2e/pub/b", b"/pub/x%2Fy/%2e%2e/%2e%2e/admin/../pub",
     b"/%61dmin/../b", b"//admin/../b", b"/a/../admin/\\../../b", b"/admin;/../b",
+    b"/pub/x%2fy%5c..%5c..%5cadmin/a",
+    # nor for who takes dots back before it merges or decodes
+    b"/x/..//admin/y//../../w", b"/x/../%61dmin/%2e%2e/b",
 ]
 CLIMBS = [  # of /admin/* or of a host alone either way; and out of /base
     (b"/admin/../../admin/a", b"x"), (b"/..", b"named.test"), (b"/../secret", b"named.test"),
