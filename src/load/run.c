@@ -248,6 +248,7 @@ static void upstream_begin(
 		.idle_for = NS_NEVER,
 		.idle_fin = true,
 		.trusting = true, /* as the clients do that it is like */
+		.reads_bodies = true,
 	};
 	memcpy(cfg.endpoints, plan->endpoints, sizeof(cfg.endpoints));
 	for (uint32_t i = 0; i < plan->endpoint_count; i++)

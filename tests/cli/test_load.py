@@ -354,6 +354,15 @@ def test_a_body_of_the_size_asked_for(size, count):
         assert all(r.field("content-length") == [str(count)] for r in server.requests)
 
 
+def test_a_get_with_a_body_keeps_its_connection():
+    with Server(reply()) as server:
+        doc = load_json("--rate", "20/s", "--for", "300ms", "--pool", "1", "--body", "10B",
+                        server.url)
+        assert [(r.line, len(r.body)) for r in server.requests] == [("GET / HTTP/1.1", 10)] * 6
+        assert all(r.field("connection") == [] for r in server.requests)
+    assert doc["good"] == 6 and doc["connections"]["opened"] == server.accepted == 1
+
+
 def test_answers_of_every_framing():
     answers = {
         1: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
