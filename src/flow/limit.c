@@ -427,6 +427,7 @@ void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took)
 	if (anew) {
 		l->wall.cut_at = now;
 		l->failed = 0;
+		l->knee = 0; /* above a wall that stalls none has been seen */
 		steps_forget(l, now);
 	}
 	l->wall.took = (uint32_t)l->stand;

@@ -108,11 +108,19 @@ void stalled_note_closed(struct cconn *cc)
 	cc->life.proven = false;
 }
 
+static void forget(struct cconn *cc)
+{
+	if (cc->call)
+		tune_ended(cc->up, &cc->call->mark, LIMIT_LEFT);
+	tune_ended(cc->up, &cc->mark, LIMIT_LEFT);
+	stalled_note_closed(cc);
+}
+
 void stalled_forget(struct upstream *u)
 {
 	for (int i = 0; i < CCONN_STATES; i++) {
 		LIST_EACH (&u->conns[i], n, after)
-			CONTAINER_OF(n, struct cconn, node)->life.proven = false;
+			forget(CONTAINER_OF(n, struct cconn, node));
 	}
 	u->stalled_seen = 0;
 }

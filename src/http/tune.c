@@ -112,5 +112,6 @@ void tune_ended(struct upstream *u, struct limit_mark *mark, enum limit_end how)
 		return;
 	tuner_ended(u->tuner, worker_now(u->worker), mark, how);
 	mark->sent_at = 0;
+	mark->stall.kind = STALL_NONE;
 	upstream_poke(u);
 }

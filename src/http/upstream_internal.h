@@ -486,7 +486,7 @@ void stalled_note_asked(struct cconn *cc);
 void stalled_note_head(struct cconn *cc);
 /* It is closed. */
 void stalled_note_closed(struct cconn *cc);
-/* The tuner is another one. */
+/* The tuner is about to be another one: to this one all is over, and closed. */
 void stalled_forget(struct upstream *u);
 /* A trial whose call may be sent twice: when that goes back to the queue, unanswered; NS_NEVER. */
 ns_t stalled_due(const struct cconn *cc);

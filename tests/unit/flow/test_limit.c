@@ -235,6 +235,28 @@ static void test_who_tries_is_marked(void **state)
 	assert_true(mark.tries); /* not known yet */
 }
 
+/* A knee from before is none where connections stall, nor is it gone back to from there. */
+static void test_above_a_wall_that_stalls(void **state)
+{
+	(void)state;
+	struct limit l;
+	uint32_t level = 0;
+	limit_init(&l, 1000, T0);
+	ns_t now = crowd(&l, T0, T0 + NS_S, &level);
+	l.state = LIMIT_KNEE;
+	l.cause = LIMIT_BY_QUEUE;
+	l.knee = l.stand = 40;
+	limit_stalled(&l, now, false, 30);
+	assert_int_equal(limit_look(&l, now, 30, true), 30);
+	for (uint32_t proven = 31; limit_is_stalled(&l); proven++)
+		limit_heard(&l, now, true, proven);
+	assert_int_equal(limit_state(&l), LIMIT_SEARCH);
+	level = 45;
+	now = crowd(&l, now, now + NS_S, &level);
+	assert_int_equal(limit_state(&l), LIMIT_SEARCH);
+	assert_true(l.now > 45);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -260,6 +282,7 @@ int main(void)
 		TEST(test_brown_out_asks_one_by_one),
 		TEST(test_failures_stop_growth),
 		TEST(test_who_tries_is_marked),
+		TEST(test_above_a_wall_that_stalls),
 		TEST(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

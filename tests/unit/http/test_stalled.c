@@ -1,5 +1,6 @@
 /* A server that answers on its first connections, and lets the others stall: whose calls go back,
  * and what becomes of the connections. */
+#include "http/tuner.h"
 #include "scene.h"
 
 #define MOST 8
@@ -208,6 +209,74 @@ static void test_the_limit_is_another_one(void **state)
 	scene_fini(&t.s);
 }
 
+#define SWITCH \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+
+/* A tunnel's answer has come: it waits no longer, however long it lasts. */
+static void test_a_tunnel(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job first, tunnel;
+	begin(&t);
+	bed_run(&t.s.bed, NS_S); /* instants are above 0 */
+	t.s.answer = SWITCH;
+	job_init(&tunnel, t.s.up, "GET", "/");
+	tunnel.upgrade = SLICE("x");
+	assert_int_equal(job_submit(&tunnel, NS_NEVER), ERR_OK);
+	bed_run(&t.s.bed, 20 * NS_MS);
+	assert_int_equal(tunnel.interims, 1);
+	t.s.answer = ANSWER;
+	submit(&t, &first, "GET");
+	bed_run(&t.s.bed, 20 * NS_MS);
+	answered(&first, 1);
+	go_on(&t, 3 * NS_S);
+	assert_int_equal(limit_of(&t), MOST);
+	assert_int_equal(tuner_stalls_due(upstream_tuner(t.s.up)), NS_NEVER);
+	job_abandon(&tunnel);
+	job_fini(&tunnel);
+	scene_fini(&t.s);
+}
+
+/* What others go on to use knows nothing any more of the connections of who left it, and of those
+ * that he comes back with each but once. */
+static void test_the_same_one_again(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED];
+	find(&t, stalled);
+	answered(stalled, 2);
+	struct tuner *tuner = upstream_tuner(t.s.up);
+	tuner_ref(tuner);
+	struct upstream_cfg cfg = cfg_of();
+	for (int i = 0; i < 2; i++) {
+		cfg.limit_auto = false;
+		upstream_reconfigure(t.s.up, &cfg);
+		go_on(&t, 100 * NS_MS);
+		cfg.limit_auto = true;
+		cfg.tuner = tuner;
+		upstream_reconfigure(t.s.up, &cfg);
+		go_on(&t, 100 * NS_MS);
+		assert_int_equal(limit_of(&t), SERVED);
+	}
+	struct job all[SERVED];
+	for (uint32_t i = 0; i < SERVED; i++)
+		submit(&t, &all[i], "GET");
+	bed_run(&t.s.bed, 20 * NS_MS);
+	answered(all, SERVED);
+	assert_int_equal(scene_in(&t.s, SLOT_BUSY), 2);
+	go_on(&t, NS_S);
+	assert_int_equal(limit_of(&t), SERVED);
+	assert_int_equal(tuner_stalls_due(tuner), NS_NEVER);
+	for (int i = 2; i < MOST - SERVED; i++) {
+		job_abandon(&stalled[i]);
+		job_fini(&stalled[i]);
+	}
+	tuner_unref(&tuner);
+	scene_fini(&t.s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +284,8 @@ int main(void)
 		TEST(test_those_that_are_answered_are_kept),
 		TEST(test_trials),
 		TEST(test_the_limit_is_another_one),
+		TEST(test_a_tunnel),
+		TEST(test_the_same_one_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
