@@ -117,6 +117,39 @@ void text_pad(struct text *t, size_t column)
 		text_add_char(t, ' ');
 }
 
+static bool is_control(struct slice utf8)
+{
+	unsigned char c = (unsigned char)utf8.ptr[0];
+
+	return c < ' ' || c == 0x7f ||
+	       (utf8.len == 2 && c == 0xc2 && (unsigned char)utf8.ptr[1] < 0xa0);
+}
+
+void text_tidy(struct slice s, char *out, size_t cap)
+{
+	size_t len = 0;
+
+	while (s.len) {
+		size_t n = slice_utf8_len(s);
+		struct slice one = slice_cut(s, 0, n ? n : 1);
+		bool blank = memchr(" \t\r\n", one.ptr[0], 4);
+
+		if (blank)
+			one = len && out[len - 1] != ' ' ? SLICE(" ") : SLICE_NONE;
+		else if (n == 0 || is_control(one))
+			one = SLICE("?");
+		if (len + one.len >= cap)
+			break;
+		if (one.len)
+			memcpy(out + len, one.ptr, one.len);
+		len += one.len;
+		s = slice_cut(s, n ? n : 1, s.len);
+	}
+	while (len && out[len - 1] == ' ')
+		len--;
+	out[len] = '\0';
+}
+
 char *text_take(struct text *t)
 {
 	char *taken = t->ptr ? t->ptr : mem_strdup("");

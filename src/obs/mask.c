@@ -138,3 +138,124 @@ void mask_field(struct wire *w, struct slice name, struct slice value, bool keep
 	if (w->over)
 		w->len = before;
 }
+
+/* Running text. */
+
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
+/* What begins at `from`, as far as none of `stops` stands in it. */
+static size_t find_stop(struct slice s, size_t from, const char *stops)
+{
+	while (from < s.len && !is_one_of(s.ptr[from], stops))
+		from++;
+	return from;
+}
+
+/* What is named up to `at`, where a sign stands that a value follows: "token" : */
+static struct slice name_before(struct slice s, size_t at)
+{
+	size_t end = at, from;
+
+	while (end && is_one_of(s.ptr[end - 1], " \"'\\"))
+		end--;
+	for (from = end; from; from--) {
+		char c = lower(s.ptr[from - 1]);
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+			!is_one_of(c, "_-.%[]"))
+			break;
+	}
+	return slice_cut(s, from, end - from);
+}
+
+/* A sign is one of a value, if the name before it is a secret's. */
+static bool names_secret(struct slice s, size_t at)
+{
+	static const char *const no_secret[] = { "code", "state", "unauthorized",
+		"unauthenticated" };
+	char sign = s.ptr[at];
+	struct slice name;
+
+	if (sign != '=' && sign != ':' && sign != ' ')
+		return false;
+	if (sign == ' ' && (!at || lower(s.ptr[at - 1]) != 'r'))
+		return false;
+	name = name_before(s, at);
+	if (sign == ' ')
+		return slice_eq_nocase(name, SLICE("bearer"));
+	for (size_t i = 0; sign == ':' && i < ARRAY_LEN(no_secret); i++)
+		if (slice_eq_nocase(name, slice_of(no_secret[i])))
+			return false;
+	return name.len && mask_is_secret(name);
+}
+
+/* Of a value in quotes, which may be those of a text in quotes: \"abc\" */
+static size_t quoted_end(struct slice s, size_t from, char quote, bool escaped)
+{
+	while (from < s.len && s.ptr[from] != (escaped ? '\\' : quote))
+		from += !escaped && s.ptr[from] == '\\' ? 2 : 1;
+	return from < s.len ? from : s.len;
+}
+
+static bool is_scheme(struct slice word)
+{
+	return slice_eq_nocase(word, SLICE("bearer")) ||
+	       slice_eq_nocase(word, SLICE("basic")) ||
+	       slice_eq_nocase(word, SLICE("token"));
+}
+
+/* Where the value behind the sign ends; *from: where it begins. None: *from. */
+static size_t value_of(struct slice s, size_t *from)
+{
+	static const char stops[] = " &;,\"'<>(){}[]|\\";
+	bool escaped = false;
+	size_t end;
+
+	for (; *from < s.len && is_one_of(s.ptr[*from], " \\"); ++*from)
+		escaped = s.ptr[*from] == '\\';
+	if (*from < s.len && is_one_of(s.ptr[*from], "\"'")) {
+		++*from;
+		return quoted_end(s, *from, s.ptr[*from - 1], escaped);
+	}
+	if (*from < s.len && s.ptr[*from] == '[')
+		return find_stop(s, *from, "]");
+	end = find_stop(s, *from, stops);
+	if (is_scheme(slice_cut(s, *from, end - *from)) && end < s.len &&
+		s.ptr[end] == ' ')
+		end = find_stop(s, end + 1, stops);
+	return end;
+}
+
+/* Where the userinfo ends whose URL's "//" begins at `from`; none: `from`. */
+static size_t userinfo_in(struct slice s, size_t from)
+{
+	size_t end = find_stop(s, from, " ?#\"'<>"), at = from;
+
+	for (size_t i = from + 2; i < end && s.ptr[i] != '/'; i++)
+		if (s.ptr[i] == '@')
+			at = i;
+	return at;
+}
+
+void mask_text(struct wire *w, struct slice text)
+{
+	size_t at = 0;
+
+	while (at < text.len) {
+		size_t from = at + 1, end = from;
+
+		if (text.ptr[at] == ':' &&
+			slice_starts(slice_cut(text, from, 2), SLICE("//"))) {
+			end = userinfo_in(text, from);
+			from += end > from ? 2 : 0;
+		} else if (names_secret(text, at)) {
+			end = value_of(text, &from);
+		}
+		put_cut(w, slice_cut(text, at, from - at));
+		if (end > from)
+			put_cut(w, SLICE("***"));
+		at = end > from ? end : from;
+	}
+}

@@ -1,5 +1,6 @@
 /*
- * mask: takes secrets out of what is shown: values of fields, of queries, userinfo of URLs.
+ * mask: takes secrets out of what is shown: values of fields, of queries, userinfo of URLs, and what
+ * looks like one of these in running text.
  *
  * RULES   1. A name is secret if a word that secrets go by is in it: token, key, auth, cookie,
  *            password, signature ... Rather one too many: "monkey" is masked.
@@ -19,5 +20,10 @@ void mask_target(struct wire *w, struct slice target, bool keep_query);
 /* "Name: value\n": a secret field's value is masked, one that holds a URL as mask_target. All or
  * nothing. */
 void mask_field(struct wire *w, struct slice name, struct slice value, bool keep_query);
+
+/* Running text, as of an error's body: values behind `name=`, `name:` and `"name":` of secret names,
+ * what follows Bearer, and userinfo of URLs are masked. `code:` and `state:` are an error's there,
+ * and none. */
+void mask_text(struct wire *w, struct slice text);
 
 #endif

@@ -2,75 +2,74 @@
 
 #include "flow/refusal.h"
 #include "obs/fold.h"
-
-/* What may be shown: others become '?', and white space one blank. */
-static void tidy(struct slice s, char *out, size_t cap)
-{
-	size_t len = 0;
-
-	s = slice_trim(s);
-	while (s.len && len + 5 < cap) {
-		size_t n = slice_utf8_len(s);
-		unsigned char c = (unsigned char)s.ptr[0];
-		bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-
-		if (blank) {
-			if (len && out[len - 1] != ' ')
-				out[len++] = ' ';
-		} else if (n == 0 || c < ' ' || c == 0x7f ||
-			   (n == 2 && c == 0xc2 && (unsigned char)s.ptr[1] < 0xa0)) {
-			out[len++] = '?';
-		} else {
-			memcpy(out + len, s.ptr, n);
-			len += n;
-		}
-		n = n ? n : 1;
-		s = slice_cut(s, n, s.len - n);
-	}
-	while (len && out[len - 1] == ' ')
-		len--;
-	out[len] = '\0';
-}
+#include "obs/mask.h"
 
 /* Counting. */
+
+/* NULL: there is none. */
+static struct heard_words *room(struct heard *h)
+{
+	struct heard_words *least = NULL;
+
+	if (h->n < HEARD_MAX)
+		return &h->v[h->n++];
+	for (uint32_t i = 0; i < HEARD_MAX; i++) {
+		struct heard_words *w = &h->v[i];
+
+		if (!w->refusal &&
+			(!least || w->count < least->count ||
+				(w->count == least->count && w->last < least->last)))
+			least = w;
+	}
+	if (least)
+		h->dropped += least->count;
+	return least;
+}
 
 static void add(
 	struct heard *h, const struct diag_end *at, uint16_t status, const char *text)
 {
 	char folded[HEARD_TEXT];
 	struct slice words = slice_of(text);
+	struct heard_words *w;
 	uint64_t hash;
 
+	h->said++;
 	hash = slice_hash((struct slice){ folded, fold(words, folded) });
 	for (uint32_t i = 0; i < h->n; i++) {
-		struct heard_words *w = &h->v[i];
-
+		w = &h->v[i];
 		if (w->status == status && w->folded == hash && diag_end_eq(&w->at, at)) {
 			w->count++;
+			w->last = h->said;
 			return;
 		}
 	}
-	if (h->n == HEARD_MAX) {
+	w = room(h);
+	if (!w) {
 		h->dropped++;
 		return;
 	}
-	h->v[h->n] = (struct heard_words){
+	*w = (struct heard_words){
 		.at = *at,
 		.status = status,
 		.folded = hash,
 		.refusal = refusal_match(status, words),
 		.count = 1,
+		.last = h->said,
 	};
-	snprintf(h->v[h->n].text, HEARD_TEXT, "%s", text);
-	h->n++;
+	snprintf(w->text, HEARD_TEXT, "%s", text);
 }
 
 static void said(struct heard *h, const struct diag_end *at, uint16_t status,
 	struct slice body, struct slice reason)
 {
-	char text[HEARD_TEXT];
+	char text[HEARD_TEXT], masked[2 * HEARD_TEXT];
+	struct wire w;
 
-	tidy(body.len ? body : reason, text, sizeof(text));
+	text_tidy(body.len ? body : reason, text, sizeof(text));
+	wire_init(&w, masked, sizeof(masked));
+	mask_text(&w, slice_of(text));
+	text_tidy((struct slice){ masked, w.len }, text, sizeof(text));
 	add(h, at, status, text);
 }
 
@@ -146,16 +145,32 @@ static struct slice body_of(struct slice rest, char *buf, bool *ended)
 	return chunked ? (struct slice){ buf, unchunk(rest, buf, HEARD_TEXT) } : rest;
 }
 
+/* Its other half did not come. */
+static void half_alone(struct heard *h, struct heard_half *half)
+{
+	if (half->from.port)
+		said(h, &half->from, half->status, SLICE_NONE, slice_of(half->reason));
+	half->from.port = 0;
+}
+
+void heard_settle(struct heard *h, bool all)
+{
+	for (uint32_t i = 0; i < HEARD_HALVES; i++) {
+		if (all || h->halves[i].ripe)
+			half_alone(h, &h->halves[i]);
+		h->halves[i].ripe = true;
+	}
+}
+
 static void keep_half(
 	struct heard *h, const struct tap_piece *p, uint16_t status, struct slice reason)
 {
 	struct heard_half *half = &h->halves[h->next_half];
 
 	h->next_half = (h->next_half + 1) % HEARD_HALVES;
-	if (half->from.port) /* its other half did not come */
-		said(h, &half->from, half->status, SLICE_NONE, slice_of(half->reason));
+	half_alone(h, half);
 	*half = (struct heard_half){ .from = p->from, .to = p->to, .status = status };
-	tidy(reason, half->reason, sizeof(half->reason));
+	text_tidy(reason, half->reason, sizeof(half->reason));
 }
 
 static void other_half(struct heard *h, const struct tap_piece *p)
@@ -216,16 +231,40 @@ void heard_piece(struct heard *h, const struct tap_piece *p)
 		other_half(h, p);
 }
 
+/* Telling. */
+
+static int most_first(const void *a, const void *b)
+{
+	const struct heard_words *x = *(const struct heard_words *const *)a;
+	const struct heard_words *y = *(const struct heard_words *const *)b;
+
+	if (!x->refusal != !y->refusal)
+		return x->refusal ? -1 : 1;
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return x < y ? -1 : 1;
+}
+
+uint32_t heard_sorted(const struct heard *h, const struct heard_words *v[HEARD_MAX])
+{
+	for (uint32_t i = 0; i < h->n; i++)
+		v[i] = &h->v[i];
+	if (h->n)
+		qsort(v, h->n, sizeof(*v), most_first);
+	return h->n;
+}
+
 const struct heard_words *heard_at(const struct heard *h, const struct diag_end *at)
 {
-	const struct heard_words *most = NULL;
+	const struct heard_words *v[HEARD_MAX];
+	uint32_t n = heard_sorted(h, v);
 
-	for (uint32_t i = 0; i < h->n; i++) {
-		if (diag_end_eq(&h->v[i].at, at) &&
-			(!most || h->v[i].count > most->count))
-			most = &h->v[i];
+	for (uint32_t i = 0; i < n; i++) {
+		if (diag_end_eq(&v[i]->at, at) &&
+			(v[i]->refusal || v[i]->status == 429 || v[i]->status >= 500))
+			return v[i];
 	}
-	return most;
+	return NULL;
 }
 
 bool heard_tls(const struct heard *h, const struct diag_end *at)

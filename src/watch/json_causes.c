@@ -79,9 +79,12 @@ void watch_json_heard(struct json *j, const struct heard *h)
 		json_null(j, "words");
 		return;
 	}
+	const struct heard_words *v[HEARD_MAX];
+	uint32_t n = heard_sorted(h, v);
+
 	json_array(j, "words");
-	for (uint32_t i = 0; i < h->n; i++)
-		put_words(j, &h->v[i]);
+	for (uint32_t i = 0; i < n; i++)
+		put_words(j, v[i]);
 	json_end(j);
 	json_int(j, "words_left_out", (int64_t)h->dropped);
 	json_int(j, "words_lost", (int64_t)h->lost);

@@ -89,24 +89,19 @@ static uint32_t socket_inode(const char *link, size_t len)
 
 static void comm_read(struct owner *w, int32_t pid)
 {
-	char path[64];
+	char path[64], name[sizeof(w->comm)];
 	ssize_t n = -1;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		n = read(fd, w->comm, sizeof(w->comm) - 1);
+		n = read(fd, name, sizeof(name));
 		close(fd);
 	}
-	if (n > 0 && w->comm[n - 1] == '\n')
-		n--;
-	w->comm[n > 0 ? n : 0] = '\0';
 	/* A program names itself; its name must not drive the reader's terminal. */
-	for (char *c = w->comm; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	}
+	text_tidy(
+		(struct slice){ name, n > 0 ? (size_t)n : 0 }, w->comm, sizeof(w->comm));
 }
 
 static uint32_t owner_add(struct owners *o, int32_t pid)

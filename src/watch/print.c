@@ -7,7 +7,8 @@ enum {
 	NUM = 11, /* width of a column of counts */
 	STATE_WIDTH = 13,
 	END_MIN = 20, /* width of an address at least */
-	WIDE = 120,   /* columns that all of it takes */
+	LIVE_WORDS = 5,
+	WIDE = 120, /* columns that all of it takes */
 };
 
 struct page {
@@ -547,6 +548,12 @@ static void print_unseen(struct page *p)
 		text_addf(p->t, "\n%s%s%s\n", p->dim, what, p->off);
 }
 
+/* Where the end may be cut off, the tables are to have room. */
+static uint32_t heard_top(const struct report *r, const struct report_style *style)
+{
+	return style->warnings_first && r->top > LIVE_WORDS ? LIVE_WORDS : r->top;
+}
+
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style)
 {
@@ -567,11 +574,11 @@ void watch_report_text(
 	};
 
 	print_head(&p);
-	watch_report_heard(t, r->heard, style);
 	if (style->warnings_first) {
 		print_warnings(&p, &bad);
 		watch_report_causes(t, r->causes, &bad, style);
 	}
+	watch_report_heard(t, r->heard, heard_top(r, style), style);
 	print_states(&p);
 	print_dests(&p);
 	print_listeners(&p);

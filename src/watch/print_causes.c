@@ -73,39 +73,64 @@ static void add_cause(struct text *t, const struct cause *c, size_t width,
 	text_fini(&words);
 }
 
-void watch_report_heard(
-	struct text *t, const struct heard *h, const struct report_style *style)
+static void add_heard(struct text *t, const struct heard_words *w, size_t width)
 {
-	size_t width = text_wrap_width(style->columns);
 	struct text words;
 
 	text_init(&words);
-	for (uint32_t i = 0; h && i < h->n; i++) {
-		const struct heard_words *w = &h->v[i];
+	text_add_count(&words, w->count);
+	text_add(&words, w->count == 1 ? " time " : " times ");
+	text_add_end(&words, &w->at);
+	text_addf(&words, ": %u ", (unsigned)w->status);
+	text_add(&words, w->text);
+	if (w->refusal)
+		text_addf(&words, " (%s says so when it is full)", w->refusal);
+	text_add_wrapped(t, words.ptr, 2, width);
+	text_fini(&words);
+}
 
-		if (!i)
-			text_addf(t, "\n%serror answers that went by%s\n",
-				style->colour ? "\033[1m" : "",
-				style->colour ? "\033[0m" : "");
-		text_reset(&words);
-		text_add_count(&words, w->count);
-		text_add(&words, w->count == 1 ? " time " : " times ");
-		text_add_end(&words, &w->at);
-		text_addf(&words, ": %u ", (unsigned)w->status);
-		text_add(&words, w->text);
-		if (w->refusal)
-			text_addf(&words, " (%s is full)", w->refusal);
+static void add_unheard(struct text *t, uint64_t untold, uint64_t lost, size_t width)
+{
+	struct text words;
+
+	text_init(&words);
+	if (untold) {
+		text_add(&words, "... and ");
+		text_add_count(&words, untold);
+		text_add(&words, untold == 1 ? " answer of other words"
+					     : " answers of other words");
 		text_add_wrapped(t, words.ptr, 2, width);
-	}
-	if (h && h->lost) {
 		text_reset(&words);
-		text_add_count(&words, h->lost);
+	}
+	if (lost) {
+		text_add_count(&words, lost);
 		text_add(&words,
 			" segments with such words or a hello of TLS were dropped by the kernel: "
 			"counts are least counts.");
 		text_add_wrapped(t, words.ptr, 2, width);
 	}
 	text_fini(&words);
+}
+
+void watch_report_heard(struct text *t, const struct heard *h, uint32_t top,
+	const struct report_style *style)
+{
+	const struct heard_words *v[HEARD_MAX];
+	size_t width = text_wrap_width(style->columns);
+	uint32_t n = h ? heard_sorted(h, v) : 0;
+	uint64_t untold = h ? h->dropped : 0;
+
+	if (!h || (!n && !h->lost))
+		return;
+	text_addf(t, "\n%serror answers that went by%s\n", style->colour ? "\033[1m" : "",
+		style->colour ? "\033[0m" : "");
+	for (uint32_t i = 0; i < n; i++) {
+		if (i < top)
+			add_heard(t, v[i], width);
+		else
+			untold += v[i]->count;
+	}
+	add_unheard(t, untold, h->lost, width);
 }
 
 static void add_ruled_out(struct text *t, const struct causes *c, const char *bold,
@@ -134,8 +159,10 @@ void watch_report_causes(struct text *t, const struct causes *c,
 			text_addf(t, "\n%sdiagnosis%s\n", bold, off);
 		add_cause(t, &c->v[i], width, style);
 	}
-	if (c->left_out && told)
-		text_addf(t, "... and %u more\n", (unsigned)c->left_out);
-	if (levels->low == LEVEL_NOTE)
-		add_ruled_out(t, c, bold, off, width);
+	if (levels->low != LEVEL_NOTE)
+		return;
+	if (c->left_out)
+		text_addf(t, "%s... and %u causes more\n", told ? "" : "\n",
+			(unsigned)c->left_out);
+	add_ruled_out(t, c, bold, off, width);
 }

@@ -66,9 +66,9 @@ struct report_style {
 
 void watch_report_text(
 	struct text *t, const struct report *r, const struct report_style *style);
-/* "said by the server". */
-void watch_report_heard(
-	struct text *t, const struct heard *h, const struct report_style *style);
+/* "error answers that went by": the first `top`, and how many there were beside them. */
+void watch_report_heard(struct text *t, const struct heard *h, uint32_t top,
+	const struct report_style *style);
 
 /* Those from `low` to `high`; with notes, what is not the cause, too. */
 struct report_levels {

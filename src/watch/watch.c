@@ -23,6 +23,7 @@ enum {
 };
 
 #define EVERY_MIN (100 * NS_MS)
+#define READ_DUE_MAX (100 * NS_MS)
 
 static const struct opt option_rows[] = {
 #define OPT(kind, field, name, meta, dflt, help) \
@@ -71,7 +72,8 @@ struct watcher {
 	struct diag_report dump;
 	uint32_t close_wait_old;
 	bool close_wait_aged; /* close_wait_old is known */
-	struct diag_counters counters, before;
+	struct diag_counters counters;
+	struct diag_counters before; /* as the interval that is told next began */
 	struct snap snap;
 	struct tally tally;
 	struct owners owners;
@@ -207,7 +209,6 @@ static bool look(struct watcher *w, struct problem *p)
 	e = diag_dump(w->diag, &ask, &w->snap.visitor, &w->dump);
 	if (e != ERR_OK)
 		return look_failed("the sockets (netlink SOCK_DIAG)", e, p);
-	w->before = w->counters;
 	e = diag_net_counters(&w->net, &w->counters);
 	if (e != ERR_OK)
 		return look_failed(the_counters, e, p);
@@ -402,6 +403,18 @@ static void read_deaths(struct watcher *w)
 	w->n_batch = 0;
 }
 
+/* All that has come by now; of a flood, what can be read in a moment. */
+static void read_due(struct watcher *w)
+{
+	struct pollfd fd = { .fd = diag_deaths_fd(w->deaths), .events = POLLIN };
+	ns_t end = clock_now() + READ_DUE_MAX;
+
+	while (poll(&fd, 1, 0) > 0 && clock_now() < end)
+		read_deaths(w);
+	if (w->study.tap)
+		study_hear(&w->study);
+}
+
 /* Staying. */
 
 enum wait { WAIT_DUE, WAIT_STOP };
@@ -445,25 +458,47 @@ static int write_failed(void)
 	return complain(STATUS_FAILED, &p);
 }
 
+/* The deaths of what the last look saw are read before it is forgotten; and those that the
+ * counters of this one count, before the two are compared. */
+static bool look_on(struct watcher *w, struct problem *p)
+{
+	read_due(w);
+	if (!look(w, p))
+		return false;
+	closes_counters(&w->since_start, &w->counters);
+	study_counters(&w->study, &w->counters);
+	late_forget(&w->late, w->counters.abort_on_data);
+	read_due(w);
+	ends_settle(&w->ends, &w->since_start, &w->study.places);
+	return true;
+}
+
+/* What comes from here on is of the next report. */
+static void interval_begins(struct watcher *w)
+{
+	closes_reset(&w->interval);
+	w->interval_begin = clock_now();
+	w->before = w->counters;
+}
+
 /* Looks, and tells it if `tell`. A status of the program, or STAY. */
 static int turn(struct watcher *w, struct screen *screen, struct text *t, bool tell)
 {
 	struct problem p = { "" };
 
-	if (!look(w, &p))
+	if (!look_on(w, &p))
 		return complain(STATUS_FAILED, &p);
-	closes_counters(&w->since_start, &w->counters);
-	study_counters(&w->study, &w->counters);
-	ends_settle(&w->ends, &w->since_start, &w->study.places);
-	late_forget(&w->late, w->counters.abort_on_data);
-	if (!tell)
+	heard_settle(&w->study.heard, tell && is_one_report(w->opt));
+	if (!tell) {
+		if (w->looks == 1)
+			w->before = w->counters;
 		return STAY;
+	}
 	show(w, t, screen);
 	if (!(w->opt->json || is_one_report(w->opt) ? screen_write(screen, text_slice(t))
 						    : screen_show(screen, text_slice(t))))
 		return write_failed();
-	closes_reset(&w->interval);
-	w->interval_begin = clock_now();
+	interval_begins(w);
 	return STAY;
 }
 

@@ -290,6 +290,60 @@ def test_connects_that_fail_are_counted(pair):
         assert watching.stop() == 0
 
 
+@contextmanager
+def staying(host, *more):
+    """`weir watch --for 1h --json` that has begun; what it told, once it was stopped."""
+    child = subprocess.Popen(
+        [WEIR, "watch", "--netns", str(host.pid), "--for", "1h", "--every", "100ms", "--json", *more],
+        stdout=subprocess.PIPE, text=True)
+    report = {}
+    status = Path(f"/proc/{child.pid}/status")     # it takes signals, now
+    eventually(lambda: "SigBlk:\t0000000000004003" in status.read_text())
+    try:
+        yield report
+    finally:
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=30)
+    assert child.returncode == 0
+    report.update(json.loads(out))
+
+
+def wait(seconds):
+    until = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() > until)
+
+
+def test_what_the_counters_say_of_a_while_is_of_all_of_it(pair):
+    near, far = pair
+    with staying(near) as report:
+        until = time.monotonic() + 1
+        while time.monotonic() < until:            # the first look is among these
+            with pytest.raises(ConnectionRefusedError), near.new_socket() as nobody:
+                nobody.connect((far.address, 1))
+        wait(0.5)                                  # several looks, of which none sees any
+    said, = [w["text"] for w in report["warnings"] if w["id"] == "connects-failed"]
+    assert int(said.split()[0].replace(",", "")) >= 5
+
+
+def test_the_last_words_and_deaths_are_in_the_report(pair):
+    """What came just before the signal is read before the end is told; a status line whose answer
+    does not go on is one of its reason."""
+    p = Pair(pair)
+    with staying(p.client) as report:
+        wait(0.5)
+        for _ in range(50):
+            c, s = p.exchange()
+            close_in_order(c, s)
+        c, s = p.connect()
+        s.sendall(b"HTTP/1.1 503 Full up\r\n")
+        assert c.recv(100)
+    assert report["closes"]["unseen_local"] == 0
+    assert sum(r["count"] for r in report["closes"]["since_start"]) == 50
+    if os.geteuid() == 0:
+        assert [(w["status"], w["text"], w["count"]) for w in report["words"]] == [
+            (503, "Full up", 1)]
+
+
 def test_for_a_while_is_one_report(pair):
     p = Pair(pair)
     for argv in (["--for", "300ms", "--every", "100ms", "--json"], ["--for", "300ms"]):
@@ -302,16 +356,9 @@ def test_for_a_while_is_one_report(pair):
             assert report["diagnosis"] == [] and report["closes"]["since_start_ms"] >= 300
         else:
             assert out.count("sockets of network namespace") == 1
-    # it ends early with what it has seen
-    child = subprocess.Popen(
-        [WEIR, "watch", "--netns", str(p.client.pid), "--for", "1h", "--json"],
-        stdout=subprocess.PIPE, text=True)
-    status = Path(f"/proc/{child.pid}/status")     # it takes signals, now
-    eventually(lambda: "SigBlk:\t0000000000004003" in status.read_text())
-    child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=30)
-    assert child.returncode == 0
-    assert json.loads(out)["schema"] == "weir.watch/1"
+    with staying(p.client) as report:              # it ends early with what it has seen
+        pass
+    assert report["schema"] == "weir.watch/1"
 
 
 def test_one_look_makes_no_diagnosis(pair):

@@ -148,6 +148,24 @@ static void test_base64(void **state)
 	text_fini(&t);
 }
 
+static void test_tidy(void **state)
+{
+	static const char *const pairs[][2] = { { "", "" }, { " \t a \r\n\n b ", "a b" },
+		{ "\x1b[2J\x7f", "?[2J?" }, { "\xc2\x9b", "?" },
+		{ "\xc2\xa0", "\xc2\xa0" },
+		{ "Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f" }, { "a\xc3", "a?" },
+		{ "\xff\xfe", "??" }, { "1234567890", "123456789" },
+		{ "12345678\xc3\xbc", "12345678" }, { "12345678 0", "12345678" } };
+	char out[10];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		text_tidy(slice_of(pairs[i][0]), out, sizeof(out));
+		assert_string_equal(out, pairs[i][1]);
+	}
+	text_tidy((struct slice){ "a\0b", 3 }, out, sizeof(out));
+	assert_string_equal(out, "a?b");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +176,7 @@ int main(void)
 		TEST(test_wire),
 		TEST(test_wire_numbers),
 		TEST(test_base64),
+		TEST(test_tidy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

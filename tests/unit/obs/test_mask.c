@@ -85,6 +85,50 @@ static void test_fields(void **state)
 	assert_int_equal(w.len, strlen(want));
 }
 
+static void test_running_text(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "db down: 17 of 20", "db down: 17 of 20" },
+		{ "Cannot GET /x?api_key=ab%2F1&page=2",
+			"Cannot GET /x?api_key=***&page=2" },
+		{ "<pre>/x?a=1&amp;sid=17</pre>", "<pre>/x?a=1&amp;sid=***</pre>" },
+		{ "{\"code\":\"slow\",\"token\":\"a\\\"b c\",\"n\":1}",
+			"{\"code\":\"slow\",\"token\":\"***\",\"n\":1}" },
+		{ "{\"pin\" : 1234, \"keys\": [\"a\", \"b\"]}",
+			"{\"pin\" : ***, \"keys\": ***]}" },
+		{ "{\"auth\":{\"user\":\"me\",\"password\":\"x\"}}",
+			"{\"auth\":{\"user\":\"me\",\"password\":\"***\"}}" },
+		{ "\"{\\\"token\\\":\\\"abc\\\",\\\"n\\\":1}\"",
+			"\"{\\\"token\\\":\\\"***\\\",\\\"n\\\":1}\"" },
+		{ "Authorization: Bearer abc.def, no", "Authorization: ***, no" },
+		{ "no right by Bearer abc.def at all", "no right by Bearer *** at all" },
+		{ "Unauthorized: no such user", "Unauthorized: no such user" },
+		{ "token='a b' is old; password = hunter2!",
+			"token='***' is old; password = ***" },
+		{ "at http://me:pw@db:80/x and http://db:80/@",
+			"at http://***@db:80/x and http://db:80/@" },
+		{ "token=", "token=" },
+		{ "token", "token" },
+		{ "password: \"never ends", "password: \"***" },
+		{ "password: \"ends\\", "password: \"***" },
+		{ ":", ":" },
+		{ "://@", "://@" },
+		{ "x://a@", "x://***@" },
+	};
+	char buf[256];
+	struct wire w;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		wire_init(&w, buf, sizeof(buf) - 1);
+		mask_text(&w, S(rows[i].text));
+		buf[w.len] = '\0';
+		assert_string_equal(buf, rows[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_what_does_not_fit_is_cut),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_running_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

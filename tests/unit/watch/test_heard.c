@@ -148,6 +148,89 @@ static void words_are_bounded(void **state)
 	assert_int_equal(h.dropped, 3);
 }
 
+static void what_is_said_once_makes_room_for_what_is_said_often(void **state)
+{
+	static const char full[] = "HTTP/1.1 503 S\r\n\r\nService Too Busy";
+	static const char often[] = "HTTP/1.1 500 E\r\n\r\ndb down";
+	const struct heard_words *v[HEARD_MAX];
+	struct heard h = { 0 };
+	char answer[64] = "HTTP/1.1 404 N\r\n\r\nx";
+
+	(void)state;
+	for (int i = 0; i < 10 * HEARD_MAX; i++) {
+		answer[18] = (char)('a' + i % 26);
+		answer[19] = (char)('a' + i / 26);
+		hear_from(&h, answer, 20, 40000);
+		if (i == 2 * HEARD_MAX)
+			HEAR(&h, full);
+		if (i >= 2 * HEARD_MAX)
+			HEAR(&h, often);
+	}
+	assert_int_equal(heard_sorted(&h, v), HEARD_MAX);
+	assert_string_equal(v[0]->refusal, "iis"); /* said once, and long ago */
+	assert_string_equal(v[1]->text, "db down");
+	assert_int_equal(v[1]->count, 8 * HEARD_MAX);
+	assert_int_equal(h.dropped, 10 * HEARD_MAX - (HEARD_MAX - 2));
+	assert_ptr_equal(heard_at(&h, &server), v[0]);
+}
+
+static void only_what_denies_is_the_reason_of_a_denial(void **state)
+{
+	struct heard h = { 0 };
+
+	(void)state;
+	HEAR(&h, "HTTP/1.1 404 Not Found\r\n\r\nno such page");
+	HEAR(&h, "HTTP/1.1 404 Not Found\r\n\r\nno such page");
+	assert_null(heard_at(&h, &server));
+	HEAR(&h, "HTTP/1.1 429 Slow\r\n\r\nwait");
+	assert_string_equal(heard_at(&h, &server)->text, "wait");
+	HEAR(&h, "HTTP/1.1 500 E\r\n\r\ndb down");
+	HEAR(&h, "HTTP/1.1 500 E\r\n\r\ndb down");
+	assert_string_equal(heard_at(&h, &server)->text, "db down");
+	HEAR(&h, "HTTP/1.1 503 S\r\n\r\nService Too Busy");
+	assert_string_equal(heard_at(&h, &server)->text, "Service Too Busy");
+	assert_true(diag_end_parse("10.0.0.2", 8081, &server));
+	assert_null(heard_at(&h, &server));
+}
+
+static void a_half_waits_from_one_time_to_the_next(void **state)
+{
+	struct heard h = { 0 };
+
+	(void)state;
+	HEAR(&h, "HTTP/1.1 503 Full\r\n");
+	heard_settle(&h, false);
+	assert_int_equal(h.n, 0);
+	heard_settle(&h, false);
+	assert_words(&h, 503, "Full");
+	heard_settle(&h, true);
+	assert_int_equal(h.v[0].count, 1);
+	HEAR(&h, "HTTP/1.1 503 Full\r\n"); /* ripens anew */
+	heard_settle(&h, false);
+	HEAR(&h, "Date: today\r\n\r\nFull");
+	assert_int_equal(h.v[0].count, 2);
+	HEAR(&h, "HTTP/1.1 503 Full\r\n");
+	heard_settle(&h, true);
+	assert_words(&h, 503, "Full");
+	assert_int_equal(h.v[0].count, 3);
+}
+
+static void secrets_are_masked(void **state)
+{
+	struct heard h = { 0 };
+
+	(void)state;
+	HEAR(&h, "HTTP/1.1 404 N\r\n\r\nCannot GET /x?api_key=abc&page=2");
+	HEAR(&h, "HTTP/1.1 404 N\r\n\r\nCannot GET /x?api_key=def&page=3");
+	assert_int_equal(h.n, 1); /* they differ in the secret alone */
+	assert_string_equal(h.v[0].text, "Cannot GET /x?api_key=***&page=2");
+	h = (struct heard){ 0 };
+	HEAR(&h, "HTTP/1.1 401 token=abc\r\n");
+	heard_settle(&h, true);
+	assert_int_equal(h.n, 1);
+	assert_string_equal(h.v[0].text, "token=***");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +242,10 @@ int main(void)
 		cmocka_unit_test(cut_anywhere_nothing_is_read_past_its_end),
 		cmocka_unit_test(tls_is_known_by_its_hello),
 		cmocka_unit_test(words_are_bounded),
+		cmocka_unit_test(what_is_said_once_makes_room_for_what_is_said_often),
+		cmocka_unit_test(only_what_denies_is_the_reason_of_a_denial),
+		cmocka_unit_test(a_half_waits_from_one_time_to_the_next),
+		cmocka_unit_test(secrets_are_masked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
