@@ -29,7 +29,7 @@ struct tap_visitor {
 	void (*on_piece)(struct tap_visitor *v, const struct tap_piece *p);
 };
 
-/* NULL: not allowed. */
+/* NULL: errno says why; EPERM: not allowed. */
 struct tap *tap_open(void);
 void tap_free(struct tap **t);
 int tap_fd(const struct tap *t);

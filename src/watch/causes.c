@@ -450,7 +450,8 @@ static void find_ruled_out(struct causes *c, const struct causes_from *from)
 		now->retrans_segs == was->retrans_segs &&
 			now->active_opens + now->passive_opens >
 				was->active_opens + was->passive_opens,
-		"lost packets: none was sent again since the start.");
+		"packets lost on the way out: none was sent again since the start. Those lost "
+		"on the way here their senders see.");
 	not_counted(c, "backlog",
 		from->tally->n_listeners && now->listen_drops == was->listen_drops &&
 			now->listen_overflows == was->listen_overflows &&

@@ -1,4 +1,6 @@
 /* The report as a person reads it. */
+#include <errno.h>
+
 #include "base/units.h"
 #include "watch/report.h"
 #include "watch/wrap.h"
@@ -537,15 +539,18 @@ static void print_warnings(struct page *p, const struct report_levels *levels)
 /* What this look cannot tell. */
 static void print_unseen(struct page *p)
 {
-	const char *what = !p->r->closes
-				   ? "one look does not tell who closes, and why: --for "
-				     "10s stays to see it"
-			   : p->r->deaf ? "what servers say is not heard: that takes "
-					  "CAP_NET_RAW (root)"
-					: NULL;
+	int deaf = p->r->deaf;
 
-	if (what)
-		text_addf(p->t, "\n%s%s%s\n", p->dim, what, p->off);
+	if (!p->r->closes)
+		text_addf(p->t, "\n%s%s%s\n", p->dim,
+			"one look does not tell who closes, and why: --for 10s stays to "
+			"see it",
+			p->off);
+	else if (deaf)
+		text_addf(p->t, "\n%swhat servers say is not heard: %s%s\n", p->dim,
+			deaf == EPERM || deaf == EACCES ? "that takes CAP_NET_RAW (root)"
+							: strerror(deaf),
+			p->off);
 }
 
 /* Where the end may be cut off, the tables are to have room. */

@@ -46,7 +46,7 @@ struct report {
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
 	const struct heard *heard;   /* NULL: --once, not asked for, or not allowed */
-	bool deaf;                   /* asked for, and not allowed */
+	int deaf;                    /* errno: asked for, and not to be had */
 	const struct causes *causes; /* found by study_find */
 	uint32_t top;
 	struct warnings warnings;

@@ -88,11 +88,23 @@ static bool has_go_section(int fd)
 	return found;
 }
 
-enum runtime runtime_of(int32_t pid)
+/* An upgrade takes the file away from under the program: /proc says so behind its name. */
+static enum runtime of_link(char *exe)
+{
+	static const char gone[] = " (deleted)";
+	size_t len = strlen(exe);
+	const char *base;
+
+	if (len >= sizeof(gone) && !strcmp(exe + len - (sizeof(gone) - 1), gone))
+		exe[len - (sizeof(gone) - 1)] = '\0';
+	base = strrchr(exe, '/');
+	return runtime_of_name(base ? base + 1 : exe);
+}
+
+enum runtime runtime_of(int32_t pid, const char *comm)
 {
 	enum runtime r = RUNTIME_UNKNOWN;
 	char path[64], exe[512];
-	const char *base;
 	ssize_t n;
 	int fd;
 
@@ -100,16 +112,15 @@ enum runtime runtime_of(int32_t pid)
 	n = readlink(path, exe, sizeof(exe) - 1);
 	if (n > 0) {
 		exe[n] = '\0';
-		base = strrchr(exe, '/');
-		r = runtime_of_name(base ? base + 1 : exe);
+		r = of_link(exe);
 	}
 	if (r != RUNTIME_UNKNOWN)
 		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return r;
-	if (has_go_section(fd))
-		r = RUNTIME_GO;
-	close(fd);
-	return r;
+	if (fd >= 0) {
+		if (has_go_section(fd))
+			r = RUNTIME_GO;
+		close(fd);
+	}
+	return r != RUNTIME_UNKNOWN ? r : runtime_of_name(comm);
 }

@@ -29,8 +29,8 @@ enum runtime {
 
 const char *runtime_name(enum runtime r);
 const char *runtime_title(enum runtime r);
-/* Of the file that the process runs; UNKNOWN where /proc does not tell. */
-enum runtime runtime_of(int32_t pid);
+/* Of the file that the process runs, or else by the name it goes by: it may be gone already. */
+enum runtime runtime_of(int32_t pid, const char *comm);
 /* By the name of a program's file alone, "python3.11". */
 enum runtime runtime_of_name(const char *name);
 

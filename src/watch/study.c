@@ -1,5 +1,7 @@
 #include "watch/study.h"
 
+#include <errno.h>
+
 #define SAMPLE_EVERY (20 * NS_MS)
 
 enum {
@@ -41,6 +43,7 @@ void study_fini(struct study *s)
 void study_listen(struct study *s)
 {
 	s->tap = tap_open();
+	s->deaf = s->tap ? 0 : errno;
 }
 
 int study_heard_fd(const struct study *s)
@@ -120,7 +123,7 @@ static ns_t clock_now(void)
 	return t.tv_sec * NS_S + t.tv_nsec;
 }
 
-ns_t study_next_sample(const struct study *s)
+ns_t study_next_sample(struct study *s)
 {
 	return s->tries == SAMPLE_TRIES || !users_are_missing(&s->users, &s->places)
 		       ? NS_NEVER

@@ -16,7 +16,8 @@
 struct study {
 	struct places places;
 	struct users users;
-	struct tap *tap; /* NULL: not asked for, or not allowed */
+	struct tap *tap; /* NULL: not asked for, or not to be had */
+	int deaf;        /* errno of the latter; else 0 */
 	struct tap_visitor on_piece;
 	struct heard heard;
 	struct diag_counters begin;
@@ -48,7 +49,7 @@ void study_hear(struct study *s);
 void study_counters(struct study *s, const struct diag_counters *now);
 /* When study_sample would do something; NS_NEVER: closes come only from where somebody was
  * seen, or trying is of no use. */
-ns_t study_next_sample(const struct study *s);
+ns_t study_next_sample(struct study *s);
 /* Between looks: finds who makes the closes, if nobody is known yet. */
 void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now);
 void study_find(struct study *s, struct causes *c, const struct tally *tally,

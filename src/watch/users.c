@@ -55,7 +55,7 @@ static void learn(struct users_of_place *p, const struct owner *w)
 		return;
 	}
 	user = &p->v[p->n++];
-	*user = (struct user){ .pid = w->pid, .runtime = runtime_of(w->pid) };
+	*user = (struct user){ .pid = w->pid, .runtime = runtime_of(w->pid, w->comm) };
 	snprintf(user->comm, sizeof(user->comm), "%s", w->comm);
 }
 
@@ -108,11 +108,22 @@ void users_learn(struct users *u, const struct places *places,
 	}
 }
 
-bool users_are_missing(const struct users *u, const struct places *p)
+static bool are_missing(const struct users *u, const struct places *p)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
 		if (!find(u, p->v[i]->side, &p->v[i]->at))
 			return true;
 	}
 	return false;
+}
+
+/* Asked at each wake-up, and neither list ever shrinks. */
+bool users_are_missing(struct users *u, const struct places *p)
+{
+	if (u->asked.places != p->n || u->asked.users != u->n) {
+		u->asked.missing = are_missing(u, p);
+		u->asked.places = p->n;
+		u->asked.users = u->n;
+	}
+	return u->asked.missing;
 }

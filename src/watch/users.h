@@ -34,6 +34,10 @@ struct users_of_place {
 struct users {
 	struct users_of_place *v;
 	uint32_t n;
+	struct {
+		uint32_t places, users;
+		bool missing;
+	} asked; /* what users_are_missing said of so many */
 };
 
 void users_init(struct users *u);
@@ -46,6 +50,6 @@ void users_learn(struct users *u, const struct places *p, const struct owners *o
 const struct users_of_place *users_find(
 	const struct users *u, enum tally_side_id side, const struct diag_end *at);
 /* Some place has closes and nobody was seen there. */
-bool users_are_missing(const struct users *u, const struct places *p);
+bool users_are_missing(struct users *u, const struct places *p);
 
 #endif

@@ -265,7 +265,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.closes = w->deaths ? &closes : NULL,
 		.causes = &w->causes,
 		.heard = w->study.tap ? &w->study.heard : NULL,
-		.deaf = w->deaths && w->opt->words && !w->study.tap,
+		.deaf = w->study.deaf,
 		.top = top_of(w->opt),
 	};
 
