@@ -45,6 +45,11 @@ const char *close_why_name(enum close_why w)
 	return why_names[w];
 }
 
+bool close_is_local(enum close_first f)
+{
+	return f == CLOSE_LOCAL || f == CLOSE_LOCAL_OR_BOTH;
+}
+
 /* Reading a record. */
 
 /* tcp_disconnect(), which an abort goes through, clears the counts and the remote port. */
@@ -147,11 +152,6 @@ static struct last_words last_words_of(const struct diag_info *i)
 	};
 }
 
-static bool closed_here(enum close_first first)
-{
-	return first == CLOSE_LOCAL || first == CLOSE_LOCAL_OR_BOTH;
-}
-
 /* The last word was a question of the side that connected, said at once before the close:
  * nobody waited for an answer. */
 static enum close_why why_of_goodbye(
@@ -160,7 +160,7 @@ static enum close_why why_of_goodbye(
 	ns_t before = side == SIDE_OUT ? w->received : w->sent;
 
 	/* Who answers may have closed on a question. */
-	if (side == SIDE_IN ? closed_here(first) : first == CLOSE_PEER)
+	if (side == SIDE_IN ? close_is_local(first) : first == CLOSE_PEER)
 		return WHY_UNKNOWN;
 	return before <= w->just_now ? WHY_AFTER_ANSWER : WHY_SILENCE;
 }
@@ -176,9 +176,10 @@ static enum close_why why_by_ages(
 
 	if (!asked && !answered)
 		return WHY_UNUSED;
-	/* The side that connected asks, the side that accepted answers. */
+	/* The side that connected asks, the side that accepted answers. Who greets its callers
+	 * and is left by them has refused nobody. */
 	if (!asked)
-		return out && first != CLOSE_PEER ? WHY_UNKNOWN : WHY_REFUSED;
+		return (first == CLOSE_PEER) == out ? WHY_REFUSED : WHY_UNKNOWN;
 	if (!answered)
 		return WHY_NO_ANSWER;
 	if (question < answer)
@@ -360,7 +361,7 @@ static void age_record(struct hist **h, ns_t age)
 
 bool closes_has_ages(enum close_first first, enum close_why why)
 {
-	return closed_here(first) &&
+	return close_is_local(first) &&
 	       (why == WHY_NO_ANSWER || why == WHY_IDLE || why == WHY_SILENCE);
 }
 

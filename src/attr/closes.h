@@ -66,6 +66,8 @@ enum close_why {
 
 const char *close_first_name(enum close_first f); /* "local-or-both" */
 const char *close_why_name(enum close_why w);     /* "after-answer" */
+/* By this side alone or, for all that is known, with the peer at once. */
+bool close_is_local(enum close_first f);
 
 struct close_verdict {
 	enum close_first first;

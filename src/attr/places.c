@@ -39,39 +39,57 @@ static struct place *place_of(
 	return found;
 }
 
-uint32_t place_uses_of(const struct diag_info *i)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-	return i->data_segs_in < i->data_segs_out ? i->data_segs_in : i->data_segs_out;
+	return a < b ? a : b;
+}
+
+/* At least so many messages, if each but its end went in full segments. */
+static uint32_t messages(uint32_t segs, uint64_t bytes, uint32_t mss)
+{
+	uint64_t full = mss ? bytes / mss : 0;
+
+	return full < segs ? segs - (uint32_t)full : segs > 0;
+}
+
+/* Both ends agree on what a segment holds. A segment that is sent again counts as often in
+ * either count of what was sent. */
+static uint32_t exchanges(const struct diag_info *i)
+{
+	return lesser(messages(i->data_segs_out, i->bytes_sent, i->mss),
+		messages(i->data_segs_in, i->bytes_received, i->mss));
+}
+
+enum place_use place_use_of(const struct diag_info *i)
+{
+	uint32_t proven = exchanges(i);
+
+	if (lesser(i->data_segs_in, i->data_segs_out) <= 1)
+		return PLACE_ONCE;
+	if (proven <= 1)
+		return PLACE_PIECES;
+	return proven < PLACE_USES_MANY ? PLACE_FEW : PLACE_MANY;
 }
 
 void place_saw_used(struct place *p, const struct diag_info *info)
 {
-	uint32_t uses = place_uses_of(info);
+	enum place_use use = place_use_of(info);
 
-	p->reused = p->reused || uses > 1;
-	p->reused_many = p->reused_many || uses >= PLACE_USES_MANY;
+	p->reused = p->reused || use == PLACE_FEW || use == PLACE_MANY;
+	p->reused_many = p->reused_many || use == PLACE_MANY;
 }
 
 static void count_use(struct place_uses *u, const struct diag_info *i)
 {
-	uint32_t uses = place_uses_of(i);
+	uint32_t segs = lesser(i->data_segs_in, i->data_segs_out);
+	enum place_use use = place_use_of(i);
 
-	if (uses <= 1) {
-		u->once++;
+	u->n[use]++;
+	if (use == PLACE_ONCE)
 		return;
-	}
 	if (!u->alike)
-		u->alike_uses = uses;
-	u->alike += uses == u->alike_uses;
-	u->few += uses < PLACE_USES_MANY;
-	u->many += uses >= PLACE_USES_MANY;
-	u->least = u->least && u->least < uses ? u->least : uses;
-	u->most = u->most > uses ? u->most : uses;
-}
-
-static bool here(enum close_first first)
-{
-	return first == CLOSE_LOCAL || first == CLOSE_LOCAL_OR_BOTH;
+		u->alike_uses = segs;
+	u->alike += segs == u->alike_uses;
 }
 
 static struct ages *ages_here(struct place *p, enum close_why why)
@@ -132,22 +150,24 @@ void places_death(struct places *p, const struct diag_sock *record,
 	}
 	place->count[v->first][v->why]++;
 	place->total++;
-	if (v->why == WHY_IDLE && here(v->first))
-		place->idle_few += place_uses_of(&record->info) < PLACE_USES_MANY;
+	if (v->why == WHY_IDLE && close_is_local(v->first))
+		place->idle_few += place_use_of(&record->info) != PLACE_MANY;
+	if (v->why == WHY_REFUSED && side == SIDE_OUT)
+		place->greeted += record->rqueue >= 2;
 	if (v->why == WHY_UNREAD && record->rqueue <= GOODBYE_BYTES)
 		place->unread_goodbye++;
 	else if (v->why == WHY_UNREAD)
 		ages_put(&place->unread, v->age);
 	if (v->why == WHY_PEER_RESET)
 		count_reset(place, &record->info);
-	if (v->why == WHY_AFTER_ANSWER && here(v->first))
+	if (v->why == WHY_AFTER_ANSWER && close_is_local(v->first))
 		count_use(&place->by_us, &record->info);
 	else
 		place_saw_used(place, &record->info);
 	if (v->why == WHY_AFTER_ANSWER && v->first == CLOSE_PEER)
 		count_use(&place->by_peer, &record->info);
 
-	ages = here(v->first)           ? ages_here(place, v->why)
+	ages = close_is_local(v->first) ? ages_here(place, v->why)
 	       : v->first == CLOSE_PEER ? ages_peer(place, v->why)
 					: NULL;
 	if (ages)
@@ -163,11 +183,9 @@ void places_end(struct places *p, const struct place_end *end)
 		return;
 	if (end->why == WHY_IDLE) {
 		ages_back(&place->idle, end->age);
-		place->idle_few -= end->uses < PLACE_USES_MANY && place->idle_few;
-	} else if (end->uses > 1 && end->uses < PLACE_USES_MANY) {
-		u->few -= u->few > 0;
-	} else if (end->uses > 1) {
-		u->many -= u->many > 0;
+		place->idle_few -= end->use != PLACE_MANY && place->idle_few;
+	} else if (end->use != PLACE_ONCE) {
+		u->n[end->use] -= u->n[end->use] > 0;
 	}
 }
 

@@ -3,9 +3,9 @@
  * those accepted.
  *
  * MODEL   What a place has that a plain count has not: how often its connections were used
- *         before they ended, by the lesser of the segments of data that went each way. One
- *         means one exchange at most. Several may be one, too: TLS shakes hands, and a long
- *         question has an answer in pieces.
+ *         before they ended, by the segments of data that went each way. One, either way, means
+ *         one exchange at most. Several may be one, too, in pieces: those that do not fit
+ *         into full segments prove others. TLS shakes hands, which is an exchange here.
  *         An abort forgets its destination: it is counted for no place.
  * RULES   1. Bounded: PLACES_MAX places, the first that came; what others had is counted
  *            in `elsewhere`.
@@ -16,19 +16,24 @@
 
 #include "attr/ages.h"
 
-enum { PLACES_MAX = 256, PLACE_USES_MAX = 1024 };
+enum { PLACES_MAX = 256 };
 
 /* More than the handshake of TLS and one exchange under it need. */
 enum { PLACE_USES_MANY = 5 };
 
+enum place_use {
+	PLACE_ONCE,   /* one exchange at most */
+	PLACE_PIECES, /* one in pieces, or several */
+	PLACE_FEW,    /* several: one exchange under TLS, or some */
+	PLACE_MANY,   /* PLACE_USES_MANY or more */
+	PLACE_USE_COUNT
+};
+
 /* How often connections had been used, of closes of one kind. */
 struct place_uses {
-	uint32_t once;        /* one exchange at most */
-	uint32_t few;         /* between: one exchange under TLS, or some */
-	uint32_t many;        /* PLACE_USES_MANY or more */
-	uint32_t least, most; /* of those not `once`; 0: none */
-	uint32_t alike;       /* as often as the first of those */
-	uint32_t alike_uses;
+	uint32_t n[PLACE_USE_COUNT];
+	uint32_t alike; /* of those not PLACE_ONCE, with as many segments as the first */
+	uint32_t alike_uses; /* so many, of the way that had less */
 };
 
 struct place {
@@ -39,6 +44,8 @@ struct place {
 	/* A connection was seen that had been used more than once, many times: open, or ended
 	 * otherwise than by this side right after an answer. */
 	bool reused, reused_many;
+	/* Of WHY_REFUSED: this side had not asked, and left the server's greeting unread. */
+	uint64_t greeted;
 	/* Of WHY_PEER_RESET: the one question had just been answered; both had spoken last at
 	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
 	 * found the peer gone; one not long after an answer, which under TLS is a goodbye. */
@@ -75,11 +82,11 @@ struct place_end {
 			       WHY_AFTER_ANSWER: how it was used, unless it was used once, as
 			       by a program that has one call to make */
 	ns_t age;
-	uint32_t uses; /* place_uses_of */
+	enum place_use use;
 };
 
 void places_end(struct places *p, const struct place_end *end);
-uint32_t place_uses_of(const struct diag_info *info);
+enum place_use place_use_of(const struct diag_info *info);
 /* A connection of the place as it has been used so far. */
 void place_saw_used(struct place *p, const struct diag_info *info);
 /* By this side alone or, for all that is known, with the peer at once. */

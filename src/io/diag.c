@@ -166,6 +166,7 @@ static void info_read(struct diag_sock *out, const struct nlattr *attr)
 		.segs_in = k.tcpi_segs_in,
 		.data_segs_out = k.tcpi_data_segs_out,
 		.data_segs_in = k.tcpi_data_segs_in,
+		.mss = k.tcpi_snd_mss,
 		.rtt_us = k.tcpi_rtt,
 	};
 }

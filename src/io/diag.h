@@ -83,6 +83,7 @@ struct diag_info {
 	uint64_t bytes_sent;     /* data only, retransmissions included */
 	uint64_t bytes_retrans;
 	uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
+	uint32_t mss; /* of data in a segment that this side sends; 0: not told */
 	uint32_t rtt_us;
 };
 

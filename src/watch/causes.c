@@ -108,28 +108,45 @@ static enum warning_level level_of(
 static bool is_denial(enum cause_id id)
 {
 	return id == CAUSE_ID_REFUSED || id == CAUSE_ID_SERVER_FULL ||
-	       id == CAUSE_ID_PEER_EACH || id == CAUSE_ID_PEER_DROPS ||
-	       id == CAUSE_ID_PEER_RESETS;
+	       id == CAUSE_ID_RESET_ANSWERED || id == CAUSE_ID_PEER_EACH ||
+	       id == CAUSE_ID_PEER_DROPS || id == CAUSE_ID_PEER_RESETS;
+}
+
+/* Where a place is for one more: the last, or, when all are taken, that of the least. */
+static struct cause *room_for(struct causes *all, enum warning_level level, uint64_t n)
+{
+	struct cause *least = &all->v[0];
+
+	if (all->n < CAUSES_MAX)
+		return &all->v[all->n++];
+	all->left_out++;
+	for (uint32_t i = 1; i < all->n; i++) {
+		struct cause *c = &all->v[i];
+
+		if (c->level < least->level ||
+			(c->level == least->level && c->count < least->count))
+			least = c;
+	}
+	return level > least->level || (level == least->level && n > least->count) ? least
+										   : NULL;
 }
 
 /* The text goes on from here; NULL: it does not matter, or there is no room. */
 static struct cause *found(
 	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
 {
-	struct causes *all = f->into;
+	enum warning_level level = level_of(f, id, n);
 	struct cause *c;
 
 	text_init(t);
 	if (!matters(f->p, n))
 		return NULL;
-	if (all->n == CAUSES_MAX) {
-		all->left_out++;
+	c = room_for(f->into, level, n);
+	if (!c)
 		return NULL;
-	}
-	c = &all->v[all->n++];
 	*c = (struct cause){
 		.id = id,
-		.level = level_of(f, id, n),
+		.level = level,
 		.place = f->p,
 		.count = n,
 	};
@@ -169,9 +186,24 @@ static bool is_tls(const struct finding *f)
 	return f->from->heard && heard_tls(f->from->heard, &f->p->at);
 }
 
+/* Who hears nothing cannot tell. */
+static bool may_be_tls(const struct finding *f)
+{
+	return !f->from->heard || is_tls(f);
+}
+
 static uint64_t uses_sum(const struct place_uses *u)
 {
-	return (uint64_t)u->once + u->few + u->many;
+	uint64_t sum = 0;
+
+	for (int use = 0; use < PLACE_USE_COUNT; use++)
+		sum += u->n[use];
+	return sum;
+}
+
+static bool nearly_all(uint64_t part, uint64_t of)
+{
+	return part * 100 >= of * MOST_PERCENT;
 }
 
 /* Of several programs at one place one may reuse connections, and another not. */
@@ -191,16 +223,17 @@ static void closed_by_us(struct finding *f)
 	const struct place_uses *u = &f->p->by_us;
 	uint64_t n = uses_sum(u);
 	bool tls = is_tls(f);
-	bool plain = !tls &&
-		     u->once * (uint64_t)100 >= n * LEAST_PERCENT; /* none is TLS */
-	bool reused = u->many || f->p->reused_many || (plain && (u->few || f->p->reused));
+	bool plain = !tls && u->n[PLACE_ONCE] * (uint64_t)100 >=
+				     n * LEAST_PERCENT; /* none is TLS */
+	bool reused = u->n[PLACE_MANY] || f->p->reused_many ||
+		      (plain && (u->n[PLACE_FEW] || f->p->reused));
 	bool pool = reused && !of_several(f);
 	struct text t;
 	struct cause *c;
 
 	/* A connection that was used many times has done its work; only a crowd of them asks
 	 * for more room. */
-	if ((uint64_t)u->once + u->few < LEAST &&
+	if (n - u->n[PLACE_MANY] < LEAST &&
 		level_of(f, CAUSE_ID_POOL_SMALL, n) == LEVEL_NOTE)
 		return;
 	c = found(f,
@@ -217,12 +250,14 @@ static void closed_by_us(struct finding *f)
 	else if (reused)
 		text_add(&t,
 			"others are used again, by which of the programs is not told.");
+	else if (plain && u->n[PLACE_PIECES])
+		text_add(&t, "none is known to have been used for a second exchange.");
 	else if (plain)
 		text_add(&t, "none was used for a second exchange.");
 	else
 		text_add(&t,
-			"each carried a few segments of data at most: a few exchanges, or "
-			"TLS's handshake and one.");
+			"each carried some segments of data: a few exchanges, one in "
+			"pieces, or TLS's handshake and one.");
 	say(c, &t);
 }
 
@@ -230,20 +265,22 @@ static void closed_by_peer(struct finding *f)
 {
 	const struct place_uses *u = &f->p->by_peer;
 	uint64_t n = uses_sum(u);
-	bool each = u->once * (uint64_t)100 >= n * MOST_PERCENT;
-	bool alike = u->alike * (uint64_t)100 >= n * MOST_PERCENT && u->many >= u->few;
+	bool each = nearly_all(u->n[PLACE_ONCE], n);
+	bool alike = nearly_all(u->alike, n) &&
+		     u->n[PLACE_MANY] >= u->n[PLACE_FEW] + u->n[PLACE_PIECES];
 	struct text t;
 	struct cause *c;
 
 	if (!each && !alike)
 		return;
-	c = found(f, each ? CAUSE_ID_PEER_EACH : CAUSE_ID_PEER_AFTER, n, &t);
+	c = found(f, each ? CAUSE_ID_PEER_EACH : CAUSE_ID_PEER_AFTER,
+		each ? u->n[PLACE_ONCE] : u->alike, &t);
 	if (!c)
 		return;
 	if (each)
 		text_add(&t, "closed by the server after one exchange.");
 	else
-		text_addf(&t, "closed by the server, each after %u exchanges.",
+		text_addf(&t, "closed by the server, each after about %u exchanges.",
 			(unsigned)u->alike_uses);
 	say(c, &t);
 }
@@ -322,17 +359,39 @@ static uint64_t resets(const struct finding *f)
 	const struct place *p = f->p;
 
 	return of_all(p, WHY_PEER_RESET) - p->reset_answered - p->reset_goodbye -
-	       p->reset_idle - (is_tls(f) ? p->reset_recent : 0);
+	       p->reset_idle - (may_be_tls(f) ? p->reset_recent : 0);
+}
+
+/* A greeting that is left unread is a probe's, and a reset after the one answer some servers'
+ * way to close: neither is a refusal unless others are, or the server says so. */
+static void refused(struct finding *f)
+{
+	const struct place *p = f->p;
+	bool said = f->from->heard && heard_at(f->from->heard, &p->at);
+	uint64_t sure = of_all(p, WHY_REFUSED) - (said ? 0 : p->greeted);
+
+	if (said || matters(p, sure))
+		one(f, CAUSE_ID_REFUSED, sure + p->reset_answered,
+			"answered and at once closed or reset by the server, which had not "
+			"read or did not read on: refused",
+			NULL);
+	else
+		one(f, CAUSE_ID_RESET_ANSWERED, p->reset_answered,
+			"reset by the server right after its answer: refused, or its way to "
+			"close",
+			NULL);
+	if (!said)
+		one(f, CAUSE_ID_GREETED, p->greeted,
+			"reset by this side, which had asked nothing and left the server's "
+			"first words unread",
+			NULL);
 }
 
 static void outgoing(struct finding *f)
 {
 	const struct place *p = f->p;
 
-	one(f, CAUSE_ID_REFUSED, of_all(p, WHY_REFUSED) + p->reset_answered,
-		"answered and at once closed or reset by the server, which had not read or "
-		"did not read on: refused",
-		NULL);
+	refused(f);
 	one(f, CAUSE_ID_GAVE_UP, place_local(p, WHY_NO_ANSWER),
 		"closed by this side without an answer: given up", &p->gave_up);
 	closed_by_us(f);
@@ -352,17 +411,17 @@ static void outgoing(struct finding *f)
 static void accepted(struct finding *f)
 {
 	const struct place *p = f->p;
-	uint64_t by_us = uses_sum(&p->by_us), by_them = uses_sum(&p->by_peer);
+	uint32_t once_us = p->by_us.n[PLACE_ONCE], once_them = p->by_peer.n[PLACE_ONCE];
 
 	one(f, CAUSE_ID_SERVER_FULL, of_all(p, WHY_REFUSED),
 		"answered and closed here before anything was read: refused", NULL);
 	one(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER),
 		"closed by the caller before its answer came", &p->peer_left);
-	if (p->by_us.once * (uint64_t)100 >= by_us * MOST_PERCENT)
-		one(f, CAUSE_ID_SERVER_EACH, by_us,
+	if (nearly_all(once_us, uses_sum(&p->by_us)))
+		one(f, CAUSE_ID_SERVER_EACH, once_us,
 			"closed by this side after one exchange", NULL);
-	if (p->by_peer.once * (uint64_t)100 >= by_them * MOST_PERCENT)
-		one(f, CAUSE_ID_CALLERS_EACH, by_them,
+	if (nearly_all(once_them, uses_sum(&p->by_peer)))
+		one(f, CAUSE_ID_CALLERS_EACH, once_them,
 			"closed by the caller after one exchange", NULL);
 	one(f, CAUSE_ID_PROBES, by_peer(p, WHY_UNUSED),
 		"closed by the caller without a byte either way", NULL);

@@ -17,7 +17,7 @@
 #include "attr/tally.h"
 #include "io/tap.h"
 
-enum { HEARD_MAX = 32, HEARD_TEXT = 240, HEARD_HALVES = 32, HEARD_TLS_MAX = 64 };
+enum { HEARD_MAX = 32, HEARD_TEXT = 240, HEARD_HALVES = 32, HEARD_TLS_MAX = 256 };
 
 struct heard_words {
 	struct diag_end at; /* who said it */

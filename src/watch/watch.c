@@ -315,7 +315,7 @@ static void may_be_an_end(
 					.at = d->side == SIDE_OUT ? s->remote : s->local,
 					.why = v->why,
 					.age = v->age,
-					.uses = place_uses_of(&s->info) } });
+					.use = place_use_of(&s->info) } });
 }
 
 static void look_up(struct watcher *w, struct death *d)
@@ -345,7 +345,7 @@ static void count_death(struct watcher *w, const struct death *d)
 	told = closes_death(&w->since_start, &d->record, d->side, &d->found);
 	places_death(&w->study.places, &d->record, d->side, &told);
 	if ((told.why == WHY_IDLE || told.why == WHY_AFTER_ANSWER) &&
-		(told.first == CLOSE_LOCAL || told.first == CLOSE_LOCAL_OR_BOTH))
+		close_is_local(told.first))
 		may_be_an_end(w, d, &told);
 }
 

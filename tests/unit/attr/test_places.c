@@ -56,14 +56,67 @@ static void how_often_connections_were_used_is_kept(void **state)
 		death(&p, &s, SIDE_OUT, CLOSE_PEER, WHY_AFTER_ANSWER);
 	}
 	u = &p.v[0]->by_peer;
-	assert_int_equal(u->once, 2);
-	assert_int_equal(u->few, 1);
-	assert_int_equal(u->many, 3);
-	assert_int_equal(u->least, 3);
-	assert_int_equal(u->most, 101);
+	assert_int_equal(u->n[PLACE_ONCE], 2);
+	assert_int_equal(u->n[PLACE_FEW], 1);
+	assert_int_equal(u->n[PLACE_MANY], 3);
 	assert_int_equal(u->alike, 1);
-	assert_int_equal(p.v[0]->by_us.once, 0);
+	assert_int_equal(u->alike_uses, 3);
+	assert_int_equal(p.v[0]->by_us.n[PLACE_ONCE], 0);
 	assert_true(p.v[0]->reused && p.v[0]->reused_many);
+	places_fini(&p);
+}
+
+static enum place_use use_of(uint32_t out, uint64_t sent, uint32_t in, uint64_t received)
+{
+	return place_use_of(&(struct diag_info){ .data_segs_out = out,
+		.bytes_sent = sent,
+		.data_segs_in = in,
+		.bytes_received = received,
+		.mss = 1448 });
+}
+
+/* One exchange of 10 KB each way is 7 segments each way; so are 7 small ones. */
+static void what_went_in_pieces_proves_no_second_use(void **state)
+{
+	const struct diag_end server = end("10.0.0.2", 80);
+	struct diag_sock s = used(7);
+	struct places p;
+
+	(void)state;
+	assert_int_equal(use_of(7, 10000, 7, 10000), PLACE_PIECES);
+	assert_int_equal(use_of(7, 10136, 7, 10137), PLACE_PIECES); /* all are full */
+	assert_int_equal(use_of(1, 200, 70, 100000), PLACE_ONCE);
+	assert_int_equal(use_of(7, 10000, 20, 2000), PLACE_PIECES); /* said bit by bit */
+	assert_int_equal(use_of(7, 1400, 7, 2100), PLACE_MANY);
+	assert_int_equal(use_of(3, 2500, 3, 900), PLACE_FEW);
+	assert_int_equal(use_of(0, 0, 0, 0), PLACE_ONCE);
+	assert_int_equal(use_of(2, 9000000, 2, 9000000), PLACE_PIECES);
+
+	places_init(&p);
+	s.info.mss = 1448;
+	s.info.data_segs_in = 7;
+	s.info.bytes_sent = s.info.bytes_received = 10000;
+	death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
+	place_saw_used(places_find(&p, SIDE_OUT, &server), &s.info);
+	assert_int_equal(p.v[0]->by_us.n[PLACE_PIECES], 1);
+	assert_false(p.v[0]->reused || p.v[0]->reused_many);
+	places_fini(&p);
+}
+
+static void a_greeting_left_unread_is_counted_by_itself(void **state)
+{
+	struct diag_sock s = used(0);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	death(&p, &s, SIDE_OUT, CLOSE_RESET, WHY_REFUSED);
+	s.rqueue = 90;
+	death(&p, &s, SIDE_OUT, CLOSE_RESET, WHY_REFUSED);
+	death(&p, &s, SIDE_OUT, CLOSE_RESET, WHY_UNREAD);
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_REFUSED);
+	assert_int_equal(p.v[0]->greeted, 1);
+	assert_int_equal(p.v[1]->greeted, 0);
 	places_fini(&p);
 }
 
@@ -97,7 +150,7 @@ static void ages_show_a_timeout_and_are_taken_back(void **state)
 	struct cluster found[CLUSTERS_MAX];
 	struct diag_sock s = used(2);
 	struct place_end end = { SIDE_OUT, s.remote, WHY_IDLE, 500 * NS_MS,
-		place_uses_of(&s.info) };
+		place_use_of(&s.info) };
 	struct places p;
 
 	(void)state;
@@ -129,18 +182,20 @@ static void the_end_of_a_program_is_not_its_manner(void **state)
 	places_init(&p);
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		struct diag_sock s = used(times[i]);
-		struct place_end end = { SIDE_OUT, s.remote, WHY_AFTER_ANSWER, 0, 0 };
+		struct place_end end = { SIDE_OUT, s.remote, WHY_AFTER_ANSWER, 0,
+			PLACE_ONCE };
 
-		end.uses = place_uses_of(&s.info);
+		end.use = place_use_of(&s.info);
 		places_end(&p, &end); /* nothing to take back yet */
 		death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
 		death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_AFTER_ANSWER);
 		places_end(&p, &end);
 	}
 	u = &p.v[0]->by_us;
-	assert_int_equal(u->once, 2); /* one call is all that such a program makes */
-	assert_int_equal(u->few, 1);
-	assert_int_equal(u->many, 1);
+	/* One call is all that such a program makes. */
+	assert_int_equal(u->n[PLACE_ONCE], 2);
+	assert_int_equal(u->n[PLACE_FEW], 1);
+	assert_int_equal(u->n[PLACE_MANY], 1);
 	places_fini(&p);
 }
 
@@ -165,6 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closes_are_counted_where_they_were),
 		cmocka_unit_test(how_often_connections_were_used_is_kept),
+		cmocka_unit_test(what_went_in_pieces_proves_no_second_use),
+		cmocka_unit_test(a_greeting_left_unread_is_counted_by_itself),
 		cmocka_unit_test(a_reset_after_the_only_answer_is_told_from_others),
 		cmocka_unit_test(ages_show_a_timeout_and_are_taken_back),
 		cmocka_unit_test(the_end_of_a_program_is_not_its_manner),

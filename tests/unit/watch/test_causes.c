@@ -60,7 +60,9 @@ static void closes(
 static void closed_by_us(struct scene *s, uint32_t once, uint32_t few, uint32_t many)
 {
 	closes(s, CLOSE_LOCAL_OR_BOTH, WHY_AFTER_ANSWER, once + few + many);
-	s->place.by_us = (struct place_uses){ .once = once, .few = few, .many = many };
+	s->place.by_us = (struct place_uses){
+		.n = { [PLACE_ONCE] = once, [PLACE_FEW] = few, [PLACE_MANY] = many }
+	};
 }
 
 /* The one cause there is; NULL: there is none. */
@@ -132,6 +134,124 @@ static void what_may_be_tls_is_left_open(void **state)
 	assert_cause(&s, "closed-after-answer");
 	s.place.reused_many = true;
 	assert_cause(&s, "pool-overflow");
+}
+
+static void long_exchanges_are_not_taken_for_several(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 0, 0, 0);
+	closes(&s, CLOSE_LOCAL, WHY_AFTER_ANSWER, 1000);
+	s.place.by_us.n[PLACE_PIECES] = 1000;
+	assert_cause(&s, "closed-after-answer");
+	s.place.by_us.n[PLACE_PIECES] = 900;
+	s.place.by_us.n[PLACE_ONCE] = 100;
+	assert_cause(&s, "no-keep-alive");
+	assert_non_null(strstr(s.c.v[0].text, "none is known to have been used"));
+}
+
+static void of_nearly_all_only_those_are_counted(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 60);
+	s.place.by_peer.n[PLACE_ONCE] = 50;
+	s.place.by_peer.n[PLACE_FEW] = 10;
+	assert_cause(&s, "server-closes-each");
+	assert_int_equal(s.c.v[0].count, 50);
+	s.place.side = SIDE_IN;
+	assert_cause(&s, "callers-close-each");
+	assert_int_equal(s.c.v[0].count, 50);
+	s.place.by_us = s.place.by_peer;
+	s.place.by_peer = (struct place_uses){ 0 };
+	assert_cause(&s, "closes-each-caller");
+	assert_int_equal(s.c.v[0].count, 50);
+}
+
+/* MySQL, SSH and SMTP speak first; a probe leaves without a word. */
+static void a_probe_that_reads_no_greeting_is_not_refused(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_REFUSED, 50);
+	s.place.greeted = 50;
+	assert_cause(&s, "greeting-unread");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
+	s.place.greeted = 5;
+	causes_find(&s.c, &s.from);
+	assert_int_equal(s.c.n, 2);
+	assert_string_equal(cause_name(s.c.v[0].id), "refused");
+	assert_int_equal(s.c.v[0].count, 45);
+	s.place.greeted = 50;
+	s.heard.v[0] = (struct heard_words){
+		.at = s.place.at, .status = 503, .refusal = "fasthttp", .count = 2
+	};
+	s.heard.n = 1;
+	assert_cause(&s, "refused");
+	assert_int_equal(s.c.v[0].count, 50);
+}
+
+static void a_reset_after_each_answer_may_be_the_servers_way(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 40);
+	s.place.reset_answered = 40;
+	assert_cause(&s, "refused-or-closed");
+	assert_int_equal(s.c.v[0].level, LEVEL_WARNING);
+	s.heard.v[0] = (struct heard_words){
+		.at = s.place.at, .status = 503, .refusal = "fasthttp", .count = 2
+	};
+	s.heard.n = 1;
+	assert_cause(&s, "refused");
+	assert_int_equal(s.c.v[0].level, LEVEL_CRITICAL);
+}
+
+static void who_hears_nothing_takes_no_goodbye_for_a_reset(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 20);
+	s.place.reset_recent = 20;
+	assert_cause(&s, "server-resets");
+	s.from.heard = NULL;
+	assert_null(only_cause(&s));
+}
+
+static void the_worst_are_kept_wherever_they_come(void **state)
+{
+	enum { PLACES = CAUSES_MAX + 6 };
+	static struct place place[PLACES];
+	struct place *of_places[PLACES];
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	for (uint32_t i = 0; i < PLACES; i++) {
+		place[i] = s.place;
+		place[i].side = SIDE_IN;
+		place[i].count[CLOSE_PEER][WHY_UNUSED] = place[i].total = 100 + i;
+		of_places[i] = &place[i];
+	}
+	place[PLACES - 1].side = SIDE_OUT; /* the last, and critical */
+	place[PLACES - 1].count[CLOSE_PEER][WHY_REFUSED] = place[PLACES - 1].total;
+	s.places = (struct places){ .v = of_places, .n = PLACES };
+	causes_find(&s.c, &s.from);
+	assert_int_equal(s.c.n, CAUSES_MAX);
+	assert_int_equal(s.c.left_out, PLACES - CAUSES_MAX);
+	assert_string_equal(cause_name(s.c.v[0].id), "refused");
+	for (uint32_t i = 1; i < CAUSES_MAX; i++)
+		assert_int_equal(s.c.v[i].count, 100 + PLACES - 1 - i);
 }
 
 static void few_closes_are_no_warning_and_fewer_no_cause(void **state)
@@ -211,10 +331,12 @@ static void a_servers_limit_on_requests_is_read_from_them(void **state)
 	scene_init(&s, SIDE_OUT);
 	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 50);
 	s.place.by_peer = (struct place_uses){
-		.many = 50, .alike = 49, .alike_uses = 100, .least = 100, .most = 180
+		.n = { [PLACE_MANY] = 50 }, .alike = 49, .alike_uses = 100
 	};
 	assert_cause(&s, "server-closes-after");
-	assert_non_null(strstr(s.c.v[0].text, "after 100 exchanges"));
+	assert_string_equal(s.c.v[0].text,
+		"49 of 50 connections that ended were closed by the server, each after about "
+		"100 exchanges.");
 	s.place.by_peer.alike = 20;
 	assert_null(only_cause(&s));
 }
@@ -333,6 +455,12 @@ int main(void)
 		cmocka_unit_test(none_used_again_is_no_keep_alive),
 		cmocka_unit_test(others_used_again_is_a_pool_without_room),
 		cmocka_unit_test(what_may_be_tls_is_left_open),
+		cmocka_unit_test(long_exchanges_are_not_taken_for_several),
+		cmocka_unit_test(of_nearly_all_only_those_are_counted),
+		cmocka_unit_test(a_probe_that_reads_no_greeting_is_not_refused),
+		cmocka_unit_test(a_reset_after_each_answer_may_be_the_servers_way),
+		cmocka_unit_test(who_hears_nothing_takes_no_goodbye_for_a_reset),
+		cmocka_unit_test(the_worst_are_kept_wherever_they_come),
 		cmocka_unit_test(few_closes_are_no_warning_and_fewer_no_cause),
 		cmocka_unit_test(a_healthy_place_has_no_cause),
 		cmocka_unit_test(a_timeout_is_told_with_its_time),
