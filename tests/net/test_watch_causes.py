@@ -220,6 +220,49 @@ def test_a_full_server_is_told_at_both_ends(pair):
             assert (watching.stop(), there.stop()) == (0, 0)
 
 
+def test_a_probe_that_leaves_the_greeting_unread_was_not_refused(pair):
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        for _ in range(8):
+            c, s = p.connect()
+            s.sendall(b"220 mail.example ready\r\n")
+            eventually(lambda c=c: c.recv(100, socket.MSG_PEEK))
+            c.close()
+            with pytest.raises(ConnectionResetError):
+                s.recv(1)
+            s.close()
+        cause = until_found(watching, "greeting-unread")
+        assert cause["level"] == "note"
+        watching.until_total(8)
+        assert found(watching) == ["greeting-unread"]
+    finally:
+        assert watching.stop() == 0
+
+
+def test_one_long_exchange_is_no_second_use(pair):
+    p = Pair(pair)
+    watching = Watching(p.client)
+
+    def read(s, n):
+        while n:
+            n -= len(s.recv(n))
+
+    try:
+        for _ in range(8):
+            c, s = p.connect()
+            for first, second in ((c, s), (s, c)):
+                first.sendall(b"x" * 20000)
+                read(second, 20000)
+            close_in_order(c, s)
+        cause = until_found(watching, "closed-after-answer")
+        assert "one in pieces" in cause["text"]
+        watching.until_total(8)
+        assert found(watching) == ["closed-after-answer"]
+    finally:
+        assert watching.stop() == 0
+
+
 def test_what_is_not_to_be_read_is_not(pair):
     p = Pair(pair)
     child = subprocess.Popen(
