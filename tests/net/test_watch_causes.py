@@ -333,19 +333,24 @@ def test_connects_that_fail_are_counted(pair):
         assert watching.stop() == 0
 
 
+def status_of(child):
+    return Path(f"/proc/{child.pid}/status").read_text()
+
+
 @contextmanager
 def staying(host, *more):
     """`weir watch --for 1h --json` that has begun; what it told, once it was stopped."""
     child = subprocess.Popen(
         [WEIR, "watch", "--netns", str(host.pid), "--for", "1h", "--every", "100ms", "--json", *more],
         stdout=subprocess.PIPE, text=True)
-    report = {}
-    status = Path(f"/proc/{child.pid}/status")     # it takes signals, now
-    eventually(lambda: "SigBlk:\t0000000000004003" in status.read_text())
+    report = {"of": child}
+    # it takes signals, now
+    eventually(lambda: "SigBlk:\t0000000000004003" in status_of(child))
     try:
         yield report
     finally:
         child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGCONT)
         out, _ = child.communicate(timeout=30)
     assert child.returncode == 0
     report.update(json.loads(out))
@@ -374,6 +379,8 @@ def test_the_last_words_and_deaths_are_in_the_report(pair):
     p = Pair(pair)
     with staying(p.client) as report:
         wait(0.5)
+        report["of"].send_signal(signal.SIGSTOP)   # it will see all of this, and the signal, at once
+        eventually(lambda: "State:\tT" in status_of(report["of"]))
         for _ in range(50):
             c, s = p.exchange()
             close_in_order(c, s)
