@@ -47,7 +47,7 @@ void again_note_answer(struct upstream *u, const struct call *c)
 uint32_t call_attempts(const struct call *c)
 {
 	return c->past + c->beside + (c->hedge != NULL) +
-	       (c->state != CALL_RESTING && c->granted_at != 0);
+	       (!c->between && c->granted_at != 0);
 }
 
 /* --- replays --- */
@@ -200,6 +200,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 	retry_draw(&u->retry, q.sent);
 	u->stats.retried++;
 	again_note_past(u, c, why, CALL_RETRIED);
+	c->between = true;
 	c->again++;
 	c->again_for = why;
 	c->shun = u->endpoint_count > 1 ? c->at : 0;
@@ -220,7 +221,7 @@ enum err again_end_as(struct call *c, enum err why)
  * it has waited for this one since. */
 static enum err ask_again(struct upstream *u, struct call *c)
 {
-	const bool is_between = c->granted_at != 0;
+	const bool is_between = c->between;
 	const ns_t since = c->queued_at;
 	again_leave(u, c);
 	enum err e = upstream_ask(u, &c, 1, c->deadline);

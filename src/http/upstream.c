@@ -217,6 +217,7 @@ static void on_timer(struct timer *t)
 
 void call_times_anew(struct call *c, ns_t now)
 {
+	c->between = false;
 	c->queued_at = now;
 	c->granted_at = c->sent_at = c->first_byte_at = c->tls_at = 0;
 }

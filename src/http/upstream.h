@@ -231,6 +231,8 @@ struct call {
 	bool cut;      /* the server ended its connection in the TLS handshake */
 	bool told_to_wait; /* its answer, an error, had Retry-After */
 	bool gave_up; /* it was to be sent again, and got no slot: on_end is the last one */
+	bool between; /* call_again was GO, and that attempt has not begun: the times below, of the
+			 one before, are in `tries` too */
 	uint8_t again;              /* times call_again was GO, to be sent in a while */
 	uint8_t refused;            /* the same, to go back to the queue */
 	bool hedged;                /* whether a hedge was worth it has been asked */

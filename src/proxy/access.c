@@ -102,7 +102,7 @@ ns_t access_queued_for(const struct proxy *p, const struct call *call)
 		return 0;
 	for (uint32_t i = 0; i < call->past && i < CALL_TRIES; i++)
 		sum += ns_max(call->tries[i].granted_at - call->tries[i].queued_at, 0);
-	if (call->state == CALL_RESTING && call->granted_at) /* between two attempts */
+	if (call->between)
 		return sum;
 	return sum + (call->granted_at ? call->granted_at : proxy_now(p)) -
 	       call->queued_at;

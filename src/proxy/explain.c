@@ -66,6 +66,10 @@ static ns_t tls_span(const struct call *call, ns_t now)
 
 struct explain_spans explain_spans_of(const struct call *call, ns_t now)
 {
+	const struct explain_spans none = { NS_NEVER, NS_NEVER, NS_NEVER, NS_NEVER,
+		NS_NEVER };
+	if (call->between) /* there is no last one yet */
+		return none;
 	struct explain_spans s = {
 		.queue = span(call->queued_at, call->granted_at, now),
 		.connect = span(call->granted_at,
@@ -199,7 +203,7 @@ static void put_dur(struct wire *w, const char *name, ns_t dur)
 
 static void put_timing(struct wire *w, const struct proxy *p, const struct exchange *x)
 {
-	if (!x->call || !x->call->queued_at)
+	if (!x->call || !x->call->queued_at || x->call->between)
 		return;
 	struct explain_spans s = explain_spans_of(x->call, proxy_now(p));
 	WIRE_LIT(w, "Server-Timing: ");

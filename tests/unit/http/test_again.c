@@ -162,6 +162,7 @@ static void test_it_can_be_abandoned_and_stopped(void **state)
 			upstream_free(&s.up);
 		else
 			job_abandon(&j);
+		assert_int_equal(stop ? j.attempts : call_attempts(&j.call), 1);
 		bed_run(&s.bed, NS_S);
 		assert_text(&j.log,
 			stop ? "ready again:reset end:stopping" : "ready again:reset");

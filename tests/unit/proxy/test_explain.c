@@ -1,12 +1,7 @@
 /* The ring of finished requests, and what is said about them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "proxy/explain.h"
+
+#include "tests/unit/proxy/scene.h"
 
 static int setup(void **state)
 {
@@ -89,6 +84,45 @@ static void test_spans_end_where_the_call_did(void **state)
 	assert_int_equal(s.tls, 20);
 	assert_int_equal(s.first_byte, 30);
 	assert_int_equal(s.body, 10);
+	c.between = true; /* these are of the attempt before */
+	s = explain_spans_of(&c, 100);
+	assert_true(s.queue == NS_NEVER && s.connect == NS_NEVER && s.tls == NS_NEVER &&
+		    s.first_byte == NS_NEVER && s.body == NS_NEVER);
+}
+
+/* Its client leaves between two attempts: the first had waited, and that is told once. */
+static void test_who_leaves_between_attempts(void **state)
+{
+	struct scene s;
+	struct raw first, r;
+	(void)state;
+	scene_init(&s, NULL, OPTIONS("--limit=1", "--retry-on=503"));
+	scene_client(&s, &first, GET("/stall"));
+	scene_run(&s, 10 * NS_MS);
+	scene_client(&s, &r, "GET /stall HTTP/1.1\r\nHost: h\r\nX-Request-Id: a\r\n\r\n");
+	scene_run(&s, 100 * NS_MS);
+	scene_say(&s, 0, OK);
+	scene_run(&s, 5 * NS_MS);
+	scene_say(&s, 0, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+	scene_run(&s, NS_MS);
+	raw_close(&r, IO_CLOSE_RESET);
+	scene_run(&s, NS_S);
+	assert_int_equal(scene_count(&s, "Host: "), 2);
+	const struct explain_record *e = explain_find(s.proxy.explain, SLICE("a"));
+	assert_non_null(e);
+	assert_int_equal(e->past, 1);
+	assert_in_range(
+		e->tries[0].granted_at - e->tries[0].queued_at, 90 * NS_MS, 101 * NS_MS);
+	assert_true(e->spans.queue == NS_NEVER && e->spans.first_byte == NS_NEVER);
+	const struct call c = { .past = 1,
+		.between = true,
+		.tries = { e->tries[0] },
+		.queued_at = e->tries[0].queued_at,
+		.granted_at = e->tries[0].granted_at };
+	assert_int_equal(access_queued_for(&s.proxy, &c), c.granted_at - c.queued_at);
+	raw_fini(&first);
+	raw_fini(&r);
+	scene_fini(&s);
 }
 
 static void assert_why(const struct explain_record *r, const char *want)
@@ -153,6 +187,7 @@ int main(void)
 		TEST(test_the_oldest_makes_room),
 		TEST(test_a_long_id_is_found),
 		TEST(test_spans_end_where_the_call_did),
+		TEST(test_who_leaves_between_attempts),
 		TEST(test_why),
 		TEST(test_every_reason_can_be_acted_on),
 	};
