@@ -9,12 +9,11 @@
 const char *report_invalid_why(const struct load_result *r)
 {
 	if (r->tally->no_fds)
-		return "requests were never sent, for this process ran out of file descriptors: "
-		       "raise the hard limit (`ulimit -Hn`), or bound the connections with "
-		       "--pool";
+		return "requests were never sent, for file descriptors ran out: "
+		       "raise the hard limit (`ulimit -Hn`) or the system's fs.file-max, or "
+		       "bound the connections with --pool";
 	if (r->tally->no_memory)
-		return "requests were never sent, for the kernel of this machine ran out of "
-		       "memory for sockets";
+		return "requests failed for want of memory for sockets on this machine";
 	if (hist_quantile(r->tally->lateness, 0.999) <= LOAD_LATENESS_MAX)
 		return NULL;
 	return "requests were started late: p99.9 of the generator's own lateness is over 5 ms, "

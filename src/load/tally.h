@@ -38,7 +38,7 @@ struct tally {
 	uint64_t open;    /* all of them */
 	uint64_t warming; /* of these, those of the warm-up */
 	uint64_t no_fds,
-		no_memory; /* of the failed: for want of these nothing was sent */
+		no_memory; /* of the failed: for want of these here, not at the server */
 	uint64_t statuses[TALLY_STATUSES];
 	struct hist *latency, *latency_good, *uncorrected, *lateness;
 	struct words *words;

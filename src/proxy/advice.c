@@ -49,8 +49,9 @@ static const struct advice advices[] = {
 		"have the server's certificate renewed, or name who signed it (upstream-ca)" },
 	{ ERR_TLS_TIMEOUT, "raise tls-timeout if the server is far away or busy" },
 	{ ERR_NO_PORTS,
-		"keep connections (connections: pool, a longer idle-for): each that is closed "
-		"takes a port for 60 s; or connect from several addresses (source)" },
+		"keep connections (connections: pool, a longer idle-for; odd-bodies: any, if "
+		"GETs have bodies that the server reads): each that is closed takes a port for "
+		"60 s; or connect from several addresses (source)" },
 	{ ERR_NO_FDS, "raise the process's limit of open files (ulimit -n)" },
 	{ ERR_NO_MEMORY, "lower clients or limit, or give the host more memory" },
 	{ ERR_ACCESS,

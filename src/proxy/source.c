@@ -87,7 +87,8 @@ static void on_half(void *ctx, const struct ports_view *v)
 	text_add(&t, " by closed ones (TIME_WAIT), of ");
 	text_add_count(&t, v->range);
 	text_add(&t,
-		"; keep connections (connections: pool), or give more addresses (source)\n");
+		"; keep connections (connections: pool; odd-bodies: any, if GETs have bodies "
+		"that the server reads), or give more addresses (source)\n");
 	fputs(t.ptr, stderr);
 	text_fini(&t);
 }

@@ -715,7 +715,8 @@ def test_running_out_of_descriptors_is_told():
         release.set()
     doc = parse(done)
     assert "no-fds" in [e["kind"] for e in doc["errors"]]
-    assert not doc["valid"] and "ulimit -Hn" in doc["invalid_why"] and "NOT VALID" in done.stderr
+    assert not doc["valid"] and "ulimit -Hn" in doc["invalid_why"] and \
+        "fs.file-max" in doc["invalid_why"] and "NOT VALID" in done.stderr
     assert doc["unanswered"] >= 30
 
 

@@ -125,6 +125,7 @@ def test_it_says_so_before_the_kernel_does(pair, tmp_path):
         eventually(lambda: gauges_at_zero(p))
     assert p.said.count("half of the local ports") == 1, p.said
     assert f"half of the local ports to {to} are taken" in p.said
+    assert "connections: pool" in p.said and "odd-bodies: any" in p.said
 
 
 def test_ports_that_other_programs_have(pair, tmp_path):

@@ -175,6 +175,7 @@ static void test_what_was_never_sent_is_not_valid(void **state)
 	tally_start(s->tally, &t);
 	tally_failure(s->tally, &t, ERR_NO_MEMORY, 0, SLICE_NONE, NS_MS);
 	assert_non_null(strstr(report_invalid_why(&s->result), "memory"));
+	assert_null(strstr(report_invalid_why(&s->result), "never sent"));
 	tally_start(s->tally, &t);
 	tally_failure(s->tally, &t, ERR_NO_FDS, 0, SLICE_NONE, NS_MS);
 	tally_finish(s->tally, NS_S);
