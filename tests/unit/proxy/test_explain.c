@@ -178,18 +178,18 @@ static void test_every_reason_can_be_acted_on(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define RING_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_the_latest_of_an_id),
-		TEST(test_the_oldest_makes_room),
-		TEST(test_a_long_id_is_found),
-		TEST(test_spans_end_where_the_call_did),
+		RING_TEST(test_the_latest_of_an_id),
+		RING_TEST(test_the_oldest_makes_room),
+		RING_TEST(test_a_long_id_is_found),
+		RING_TEST(test_spans_end_where_the_call_did),
 		TEST(test_who_leaves_between_attempts),
-		TEST(test_why),
-		TEST(test_every_reason_can_be_acted_on),
+		RING_TEST(test_why),
+		RING_TEST(test_every_reason_can_be_acted_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
