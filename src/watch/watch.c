@@ -406,13 +406,16 @@ static void read_deaths(struct watcher *w)
 /* All that has come by now; of a flood, what can be read in a moment. */
 static void read_due(struct watcher *w)
 {
-	struct pollfd fd = { .fd = diag_deaths_fd(w->deaths), .events = POLLIN };
+	struct pollfd fds[2] = { { .fd = diag_deaths_fd(w->deaths), .events = POLLIN },
+		{ .fd = study_heard_fd(&w->study), .events = POLLIN } };
 	ns_t end = clock_now() + READ_DUE_MAX;
 
-	while (poll(&fd, 1, 0) > 0 && clock_now() < end)
-		read_deaths(w);
-	if (w->study.tap)
-		study_hear(&w->study);
+	while (poll(fds, 2, 0) > 0 && clock_now() < end) {
+		if (fds[0].revents)
+			read_deaths(w);
+		if (fds[1].revents)
+			study_hear(&w->study);
+	}
 }
 
 /* Staying. */
@@ -462,7 +465,8 @@ static int write_failed(void)
  * counters of this one count, before the two are compared. */
 static bool look_on(struct watcher *w, struct problem *p)
 {
-	read_due(w);
+	if (w->looks) /* without one nothing is known of a socket */
+		read_due(w);
 	if (!look(w, p))
 		return false;
 	closes_counters(&w->since_start, &w->counters);
