@@ -26,19 +26,32 @@ void ends_put(struct ends *e, const struct ends_close *close)
 	e->v[e->n++] = *close;
 }
 
+/* What /proc said: closes of one program come together, those of its workers mixed. */
+enum { ASKED = 256 };
+
+struct asked {
+	int32_t pid; /* 0: not asked */
+	bool ended;
+};
+
+static bool has_ended(struct asked *asked, int32_t pid)
+{
+	struct asked *a = &asked[(uint32_t)pid % ASKED];
+
+	if (a->pid != pid)
+		*a = (struct asked){ pid, owners_ended(pid) };
+	return a->ended;
+}
+
 void ends_settle(struct ends *e, struct closes *c, struct places *p)
 {
+	struct asked asked[ASKED] = { 0 };
 	uint32_t kept = 0;
-	int32_t asked = 0; /* closes of one program come together: asked once */
-	bool ended = false;
 
 	for (uint32_t i = 0; i < e->n; i++) {
 		struct ends_close *x = &e->v[i];
 
-		if (x->pid != asked)
-			ended = owners_ended(x->pid);
-		asked = x->pid;
-		if (ended) {
+		if (has_ended(asked, x->pid)) {
 			if (x->close.why == WHY_IDLE)
 				closes_idle_back(c, x->close.side, x->close.age);
 			places_end(p, &x->close);

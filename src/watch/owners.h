@@ -48,7 +48,7 @@ void owners_fini(struct owners *o);
 void owners_read(struct owners *o, const struct owners_of *of);
 /* Only who holds what, nothing counted: to be followed by the dump that it is for, as a socket
  * may be gone in no time. `again`: only the processes that were found in the namespace last
- * time are read, which takes microseconds. */
+ * time are read: in a container few, on a host nearly all. */
 void owners_scan(struct owners *o, const struct where *where, bool again);
 /* Whether the process is gone, or about to be: then its sockets were closed by its end. */
 bool owners_ended(int32_t pid);

@@ -4,6 +4,10 @@
 
 #define SAMPLE_EVERY (20 * NS_MS)
 
+/* Deaths, words and signals wait while it lasts: a scan of a host with thousands of processes
+ * is not done over and over. */
+#define SAMPLE_FOR (100 * NS_MS)
+
 enum {
 	SAMPLE_SHARE = 20,
 	SAMPLE_SHARE_FIRST = 4, /* of the first tries */
@@ -156,7 +160,8 @@ void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now)
 	if (now < study_next_sample(s))
 		return;
 	sample(s, eyes, now, false);
-	for (int i = 0; i < SAMPLE_ROUNDS && users_are_missing(&s->users, &s->places);
+	for (int i = 0; i < SAMPLE_ROUNDS && clock_now() - now < SAMPLE_FOR &&
+			users_are_missing(&s->users, &s->places);
 		i++)
 		sample(s, eyes, now, true);
 	s->tries = s->users.n > known ? 0 : s->tries + 1;

@@ -27,15 +27,24 @@ const struct users_of_place *users_find(
 	return find(u, side, at);
 }
 
-static struct users_of_place *place_of(
-	struct users *u, enum tally_side_id side, const struct diag_end *at)
+/* Half is kept for places that have closes: a program may have more destinations than there
+ * is room for. */
+static bool has_room(const struct users *u, const struct places *places,
+	enum tally_side_id side, const struct diag_end *at)
+{
+	return u->n < USERS_MAX - PLACES_MAX ||
+	       (u->n < USERS_MAX && places_find(places, side, at));
+}
+
+static struct users_of_place *place_of(struct users *u, const struct places *places,
+	enum tally_side_id side, const struct diag_end *at)
 {
 	struct users_of_place *p = find(u, side, at);
 
-	if (p || u->n == PLACES_MAX)
+	if (p || !has_room(u, places, side, at))
 		return p;
 	if (!u->v)
-		u->v = mem_alloc(PLACES_MAX * sizeof(*u->v));
+		u->v = mem_alloc(USERS_MAX * sizeof(*u->v));
 	u->v[u->n] = (struct users_of_place){ .side = side, .at = *at };
 	return &u->v[u->n++];
 }
@@ -65,14 +74,14 @@ static bool listens_at(const struct snap_listener *l, const struct diag_end *at)
 	       (diag_ip_is_any(&l->at) || diag_ip_eq(&l->at, at));
 }
 
-static void learn_listener(struct users *u, const struct diag_end *at,
-	const struct owners *owners, const struct snap *snap)
+static void learn_listener(struct users *u, const struct places *places,
+	const struct diag_end *at, const struct owners *owners, const struct snap *snap)
 {
 	for (uint32_t i = 0; i < snap->n_listeners; i++) {
 		const struct snap_listener *l = &snap->listeners[i];
 		const struct owner *w = listens_at(l, at) ? owners_find(owners, l->inode)
 							  : NULL;
-		struct users_of_place *p = w ? place_of(u, SIDE_IN, at) : NULL;
+		struct users_of_place *p = w ? place_of(u, places, SIDE_IN, at) : NULL;
 
 		if (p)
 			learn(p, w);
@@ -89,7 +98,7 @@ void users_learn(struct users *u, const struct places *places,
 		const struct place *p = places->v[i];
 
 		if (p->side == SIDE_IN && !find(u, SIDE_IN, &p->at))
-			learn_listener(u, &p->at, owners, of->snap);
+			learn_listener(u, places, &p->at, owners, of->snap);
 	}
 	i = 0;
 	while ((s = snap_next(of->snap, &i))) {
@@ -102,7 +111,7 @@ void users_learn(struct users *u, const struct places *places,
 		side = tally_side_of(of->tally, of->ports, &s->local, of->now);
 		if (side == SIDE_UNSURE)
 			continue;
-		p = place_of(u, side, side == SIDE_OUT ? &s->remote : &s->local);
+		p = place_of(u, places, side, side == SIDE_OUT ? &s->remote : &s->local);
 		if (p)
 			learn(p, w);
 	}

@@ -5,6 +5,7 @@
  * MODEL   Filled at each look, and in between while closes come at places whose programs
  *         are not known yet: a connection may live less than the time between two looks.
  * RULES   1. A program is named only when it was seen with a socket there.
+ *         2. Bounded: USERS_MAX places, of which PLACES_MAX are kept for those with closes.
  * OWNS    its entries, until users_fini.
  */
 #ifndef WEIR_WATCH_USERS_H
@@ -14,7 +15,7 @@
 #include "watch/owners.h"
 #include "watch/runtime.h"
 
-enum { USERS_OF_PLACE_MAX = 4 };
+enum { USERS_OF_PLACE_MAX = 4, USERS_MAX = 2 * PLACES_MAX };
 
 struct user {
 	int32_t pid;

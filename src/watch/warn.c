@@ -279,11 +279,13 @@ static void warn_counter(
 }
 
 /* Of those long ago nobody wants to know, and one or two are a program that looks whether
- * somebody is there. */
+ * somebody is there. The kernel counts callers' too, which a scan of ports leaves half open:
+ * more than were begun here are not all ours. */
 static void warn_connects(struct report *r)
 {
-	uint64_t n = r->before ? r->counters->attempt_fails - r->before->attempt_fails
-			       : 0;
+	const struct diag_counters *now = r->counters, *was = r->before;
+	uint64_t n = was ? now->attempt_fails - was->attempt_fails : 0;
+	bool ours = was && now->active_opens - was->active_opens >= n;
 	struct text t;
 
 	if (!n)
@@ -292,9 +294,11 @@ static void warn_connects(struct report *r)
 	text_add_count(&t, n);
 	text_add(&t, n == 1 ? " connect" : " connects");
 	text_add(&t,
-		" failed in this interval: refused, as where nobody listens or a firewall "
-		"says so, or broken off before the connection was open.");
-	say(add(r, n < CONNECTS_MANY ? LEVEL_NOTE : LEVEL_WARNING, "connects-failed"),
+		", made here or by callers, failed in this interval: refused, as where "
+		"nobody listens or a firewall says so, or broken off before the connection "
+		"was open.");
+	say(add(r, ours && n >= CONNECTS_MANY ? LEVEL_WARNING : LEVEL_NOTE,
+		    "connects-failed"),
 		&t);
 }
 

@@ -1,0 +1,134 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "watch/users.h"
+
+static struct diag_end end_at(uint16_t port)
+{
+	struct diag_end e;
+
+	assert_true(diag_end_parse("10.0.0.2", port, &e));
+	return e;
+}
+
+/* One program, which holds all there is, towards ports 1 to `n` of one server. */
+struct scene {
+	struct snap snap;
+	struct diag_ports ports;
+	struct tally tally;
+	struct owner owner;
+	struct owner_socket sockets[2];
+	struct owners owners;
+	struct places places;
+	struct users users;
+};
+
+static void scene_init(struct scene *s, uint16_t n)
+{
+	struct diag_sock sock = { .state = DIAG_ESTABLISHED, .inode = 7 };
+
+	memset(s, 0, sizeof(*s));
+	snap_init(&s->snap);
+	tally_init(&s->tally);
+	places_init(&s->places);
+	users_init(&s->users);
+	assert_true(diag_ports_parse(SLICE("32768\t60999"), SLICE_NONE, &s->ports));
+	assert_true(diag_end_parse("10.0.0.1", 40000, &sock.local));
+	for (uint16_t port = 1; port <= n; port++) {
+		sock.remote = end_at(port);
+		s->snap.visitor.on_sock(&s->snap.visitor, &sock);
+	}
+	tally_make(&s->tally, &s->snap, &s->ports, NULL, 0);
+	s->owner = (struct owner){ .pid = INT32_MAX, .comm = "python3" };
+	s->sockets[0] = s->sockets[1] = (struct owner_socket){ .inode = 7 };
+	s->owners = (struct owners){
+		.v = &s->owner, .n = 1, .sockets = s->sockets, .cap_sockets = 2
+	};
+}
+
+static void scene_fini(struct scene *s)
+{
+	users_fini(&s->users);
+	places_fini(&s->places);
+	tally_fini(&s->tally);
+	snap_fini(&s->snap);
+}
+
+static void learn(struct scene *s)
+{
+	const struct owners_of of = { NULL, &s->snap, &s->tally, &s->ports, 0 };
+
+	users_learn(&s->users, &s->places, &s->owners, &of);
+}
+
+static void closes_at(struct scene *s, uint16_t port)
+{
+	const struct diag_sock record = { .local = end_at(40000),
+		.remote = end_at(port) };
+
+	places_death(&s->places, &record, SIDE_OUT,
+		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 });
+}
+
+static void who_holds_a_connection_is_named(void **state)
+{
+	const struct diag_end at = end_at(3);
+	const struct users_of_place *u;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, 3);
+	closes_at(&s, 3);
+	assert_true(users_are_missing(&s.users, &s.places));
+	learn(&s);
+	assert_false(users_are_missing(&s.users, &s.places));
+	u = users_find(&s.users, SIDE_OUT, &at);
+	assert_non_null(u);
+	assert_int_equal(u->n, 1);
+	assert_string_equal(u->v[0].comm, "python3");
+	assert_null(users_find(&s.users, SIDE_IN, &at));
+	scene_fini(&s);
+}
+
+/* More destinations than are kept, and then closes at one that was not. */
+static void a_place_with_closes_has_room_where_others_have_none(void **state)
+{
+	const uint16_t many = USERS_MAX + 50;
+	struct diag_end at;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, many);
+	learn(&s);
+	assert_int_equal(s.users.n, USERS_MAX - PLACES_MAX);
+	for (uint16_t port = 1; port <= many; port++) {
+		at = end_at(port);
+		if (!users_find(&s.users, SIDE_OUT, &at))
+			break;
+	}
+	closes_at(&s, at.port);
+	assert_true(users_are_missing(&s.users, &s.places));
+	learn(&s);
+	assert_non_null(users_find(&s.users, SIDE_OUT, &at));
+	assert_false(users_are_missing(&s.users, &s.places));
+	assert_int_equal(s.users.n, USERS_MAX - PLACES_MAX + 1);
+	for (uint16_t port = 1; port <= many; port++)
+		closes_at(&s, port);
+	learn(&s);
+	assert_in_range(s.users.n, PLACES_MAX, USERS_MAX);
+	assert_false(users_are_missing(&s.users, &s.places));
+	scene_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_holds_a_connection_is_named),
+		cmocka_unit_test(a_place_with_closes_has_room_where_others_have_none),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
