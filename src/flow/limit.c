@@ -422,8 +422,7 @@ bool limit_is_stalled(const struct limit *l)
 void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took)
 {
 	bool anew = !trial || l->cause != LIMIT_BY_STALL;
-	if (anew || took < l->stand)
-		l->stand = fmin(l->stand, fmax(1, took));
+	l->stand = fmax(1, fmin(l->stand, took)); /* less than one was a BROWN_OUT */
 	if (anew) {
 		l->wall.cut_at = now;
 		l->failed = 0;
@@ -453,6 +452,12 @@ void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven)
 	enter(l, now, LIMIT_SEARCH, LIMIT_BY_DEMAND);
 	l->growing_since = now;
 	steps_forget(l, now);
+}
+
+void limit_trial_over(struct limit *l, ns_t now)
+{
+	if (limit_is_stalled(l))
+		stall_rest(l, now);
 }
 
 /* Who would go on it need not wait yet: while none waits, it costs nothing. */

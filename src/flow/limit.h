@@ -29,7 +29,7 @@
  *            to 150 ms), which is more than a refusal takes, it grows by less than a half.
  *         7. Where connections above the wall stall, the limit goes up by one for each that is
  *            answered above it: one at a time, and one more for each eight answered in a row. One
- *            that stalls ends that, until the next trial: STALL_TRY_EACH, and twice as long each
+ *            that is not ends that, until the next trial: STALL_TRY_EACH, and twice as long each
  *            time it fails, up to four times.
  *         8. A step up opens half as many connections as there are: half of one in 1,000 calls
  *            while the knee stands. Where the queue inside the server cannot be told from noise,
@@ -155,6 +155,8 @@ void limit_ended(
 void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took);
 /* It stands where it was found so; what goes above is a trial. */
 bool limit_is_stalled(const struct limit *l);
+/* A trial has ended without an answer, before it was found to stall. */
+void limit_trial_over(struct limit *l, ns_t now);
 /* A new connection has been answered, of `proven`; trial: it was one. */
 void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven);
 enum limit_state limit_state(const struct limit *l);

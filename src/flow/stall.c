@@ -104,7 +104,9 @@ static struct stall_span *new_over(struct stall *s, const struct stall_mark *mar
 
 void stall_note_heard(struct stall *s, ns_t now, struct stall_mark *mark)
 {
+	const bool in_place = s->lost > 0;
 	s->proven++;
+	s->lost -= in_place;
 	s->fresh_at = now;
 	if (mark->kind != STALL_NEW)
 		return;
@@ -114,11 +116,9 @@ void stall_note_heard(struct stall *s, ns_t now, struct stall_mark *mark)
 	mark->kind = STALL_NONE;
 	if (mark->span < s->row_from)
 		return;
-	if (s->lost == 0 || mark->has_place)
+	if (!in_place || mark->has_place)
 		longest_note(&s->longest, now - mark->sent_at, now);
-	if (s->lost > 0)
-		s->lost--;
-	else
+	if (!in_place)
 		s->row_from = mark->span + 1;
 }
 
@@ -226,15 +226,27 @@ static bool is_stalled(const struct stall *s, const struct row *r, ns_t now)
 	       chance_of(r, &r->beside) < STALL_CHANCE;
 }
 
-/* NEW ones that wait since before. */
-static uint32_t waiting_before(struct stall *s, uint32_t first)
+/* NEW ones that wait since before; 0: nobody. */
+static uint32_t waiting_before(const struct stall *s, ns_t from)
 {
 	uint32_t since = 0;
-	for (uint32_t id = first; id <= s->newest; id++) {
-		const struct stall_span *span = span_of(s, id);
-		since += span ? span->waiting : 0;
+	for (int i = 0; i < STALL_SPANS; i++)
+		since += s->spans[i].began_at >= from ? s->spans[i].waiting : 0;
+	return from && s->waiting > since ? s->waiting - since : 0;
+}
+
+/* Calls on PROVEN connections wait that were sent by then. */
+static bool others_wait(const struct stall *s, ns_t until)
+{
+	for (int i = 0; i < STALL_SPANS; i++) {
+		const struct stall_span *span = &s->spans[i];
+		ns_t since = until - span->began_at;
+		if (since >= span_most(s) && span->near.answered < span->near.sent)
+			return true;
+		if (since >= beside_for(s) && span->behind.answered < span->behind.sent)
+			return true;
 	}
-	return s->waiting > since ? s->waiting - since : 0;
+	return false;
 }
 
 /* One that was sent since the last verdict has waited for so long, while others were served: what was
@@ -255,21 +267,26 @@ static bool trial_stalled(struct stall *s, ns_t now)
 
 static struct stall_verdict verdict_of_trial(const struct stall *s, ns_t now)
 {
+	ns_t until = now - stall_patience(s);
+	ns_t from = others_wait(s, until) ? s->from : 0;
 	return (struct stall_verdict){
 		.trial = true,
-		.took = s->proven + s->lost,
+		.took = s->proven + s->lost + waiting_before(s, from),
 		.waited = 1,
-		.until = now - stall_patience(s),
+		.from = from,
+		.until = until,
 	};
 }
 
-static struct stall_verdict verdict_of_row(struct stall *s, ns_t now, const struct row *r)
+static struct stall_verdict verdict_of_row(
+	const struct stall *s, ns_t now, const struct row *r)
 {
 	bool others = r->beside.answered < r->beside.sent;
+	ns_t from = others ? s->spans[r->first % STALL_SPANS].began_at : 0;
 	return (struct stall_verdict){
-		.took = s->proven + (others ? waiting_before(s, r->first) : 0),
+		.took = s->proven + waiting_before(s, from),
 		.waited = r->waiting,
-		.from = others ? s->spans[r->first % STALL_SPANS].began_at : 0,
+		.from = from,
 		.until = now,
 	};
 }
@@ -285,7 +302,9 @@ bool stall_judge(struct stall *s, ns_t now, struct stall_verdict *v)
 	v->patience = stall_patience(s);
 	s->found_at = now;
 	s->row_from = s->newest + 1;
-	if (row)
+	if (row) {
 		s->lost = 0;
+		s->from = v->from;
+	}
 	return true;
 }

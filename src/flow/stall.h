@@ -79,6 +79,7 @@ struct stall {
 	ns_t fresh_at;    /* a NEW one was answered, or was the first to wait, last */
 	ns_t answered_at; /* a call on a PROVEN connection, last */
 	ns_t found_at;    /* the last verdict; 0: none */
+	ns_t from;        /* the last row's; 0: none is at work from before it */
 	ns_t due;         /* when to judge; NS_NEVER */
 };
 

@@ -127,10 +127,17 @@ void stalled_forget(struct upstream *u)
 
 /* --- what becomes of them --- */
 
+/* No server that has said anything on it, an error even, lets it stall. */
+static bool is_heard(const struct cconn *cc)
+{
+	return cc->life.proven || cc->life.served || cc->interims || cc->head_seen ||
+	       cc->in.start != cc->in.end;
+}
+
 static bool is_of(const struct cconn *cc, const struct tuner_stalled *s)
 {
-	return !cc->life.proven && cc->told && !cc->head_seen && s->count > 0 &&
-	       cc->sent_at >= s->last.from && cc->sent_at <= s->last.until;
+	return !is_heard(cc) && cc->told && s->count > 0 && cc->sent_at >= s->last.from &&
+	       cc->sent_at <= s->last.until;
 }
 
 bool stalled_is(const struct cconn *cc)

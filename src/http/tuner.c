@@ -101,12 +101,20 @@ static enum limit_end tell_cutoff(
 	return how;
 }
 
+/* Those sent before the last verdict were judged by it. */
+static bool is_trial_open(const struct stall *s, const struct stall_mark *mark)
+{
+	return mark->kind == STALL_NEW && mark->trial && mark->sent_at > s->found_at;
+}
+
 void tuner_ended(
 	struct tuner *t, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
 	joint_lock(&t->joint);
 	stall_note_ended(&t->stall, now, &mark->stall, how == LIMIT_ANSWERED);
 	limit_ended(&t->limit, now, mark, tell_cutoff(&t->cutoff, now, mark, how));
+	if (how != LIMIT_UNSENT && is_trial_open(&t->stall, &mark->stall))
+		limit_trial_over(&t->limit, now);
 	joint_unlock(&t->joint);
 }
 

@@ -257,6 +257,20 @@ static void test_above_a_wall_that_stalls(void **state)
 	assert_true(l.now > 45);
 }
 
+/* Where each call was refused, and then connections stall, one goes on to be let in. */
+static void test_stalls_in_a_brown_out(void **state)
+{
+	(void)state;
+	struct limit l;
+	struct limit_mark mark = { .sent_at = T0, .level = 1 };
+	limit_init(&l, 1000, T0);
+	limit_ended(&l, T0, &mark, LIMIT_REFUSED);
+	assert_int_equal(limit_state(&l), LIMIT_BROWN_OUT);
+	limit_stalled(&l, T0 + NS_MS, false, 3);
+	assert_true(limit_is_stalled(&l));
+	assert_int_equal(limit_look(&l, T0 + NS_MS, 0, true), 1);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -283,6 +297,7 @@ int main(void)
 		TEST(test_failures_stop_growth),
 		TEST(test_who_tries_is_marked),
 		TEST(test_above_a_wall_that_stalls),
+		TEST(test_stalls_in_a_brown_out),
 		TEST(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ struct world {
 	double rate;
 	ns_t (*takes)(struct world *w, const struct conn *c); /* FOR_EVER: it hangs */
 	uint32_t verdicts;
-	struct stall_verdict first;
+	struct stall_verdict first, last;
 	ns_t found_at;
 	struct conn conns[CONNS];
 };
@@ -136,6 +136,7 @@ static void judge(struct world *w)
 	if (w->now < w->s.due || !stall_judge(&w->s, w->now, &v))
 		return;
 	assert_true(v.took >= w->s.proven); /* rule 4 */
+	w->last = v;
 	if (w->verdicts++ == 0) {
 		w->first = v;
 		w->found_at = w->now;
@@ -517,6 +518,50 @@ static void test_a_trial_that_is_answered(void **state)
 	assert_int_equal(w.s.proven, 21);
 }
 
+static ns_t takes_very_long_at_times(struct world *w, const struct conn *c)
+{
+	return chance(w, 0.03) ? 20 * NS_S : takes_two_kinds_quicker(w, c);
+}
+
+/* Those from before the row are at work, as some on PROVEN ones are; so they still are then. */
+static void test_a_trial_shows_nothing_of_those_at_work(void **state)
+{
+	(void)state;
+	struct world w = world(test_seed(1), takes_very_long_at_times);
+	struct stall_mark trial;
+	w.workers = 20;
+	w.limit = 40;
+	run(&w, 15 * NS_S);
+	assert_true(w.verdicts >= 1 && !w.first.trial);
+	assert_true(w.first.from > 0);
+	stall_note_asked(&w.s, w.now, true, &trial);
+	for (ns_t until = w.now + 60 * NS_S; !w.last.trial && w.now < until;)
+		run(&w, STEP);
+	assert_true(w.last.trial);
+	assert_true(w.last.from > 0);
+}
+
+/* Whoever is PROVEN takes a place, if one is free: one that never was said to be NEW, for its
+ * request was answered before it was whole, and one from before the verdict. */
+static void test_each_takes_a_place(void **state)
+{
+	(void)state;
+	struct world w = found(test_seed(1));
+	struct stall_mark none = { .kind = STALL_NONE }, old, trial;
+	stall_note_asked(&w.s, w.now, false, &old);
+	w.s.row_from = old.span + 1; /* as a verdict does */
+	const uint32_t lost = w.s.lost, proven = w.s.proven;
+	stall_note_closed(&w.s);
+	stall_note_heard(&w.s, w.now, &none);
+	assert_int_equal(w.s.lost, lost);
+	stall_note_closed(&w.s);
+	stall_note_heard(&w.s, w.now, &old);
+	assert_int_equal(w.s.lost, lost);
+	assert_int_equal(w.s.proven, proven);
+	stall_note_asked(&w.s, w.now, true, &trial);
+	assert_true(trial.trial);
+}
+
 /* Nothing is answered: a trial shows nothing then. */
 static void test_a_trial_while_it_hangs(void **state)
 {
@@ -550,6 +595,8 @@ int main(void)
 		TEST(test_one_of_three_hangs),
 		TEST(test_a_trial_that_stalls),
 		TEST(test_a_trial_that_is_answered),
+		TEST(test_a_trial_shows_nothing_of_those_at_work),
+		TEST(test_each_takes_a_place),
 		TEST(test_a_trial_while_it_hangs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

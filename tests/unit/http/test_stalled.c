@@ -5,23 +5,28 @@
 
 #define MOST 8
 #define SERVED 4
+#define ERROR "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
 
 struct stand {
 	struct scene s;
 	void (*answer)(struct raw *r);
+	uint32_t serves;    /* on so many connections */
+	const char *others; /* what it says on those, and closes; NULL: nothing */
 };
 
 static void on_bytes(struct raw *r)
 {
 	struct scene *s = r->server->ctx;
 	struct stand *t = CONTAINER_OF(s, struct stand, s);
-	for (uint32_t i = 0; i < SERVED; i++) {
+	for (uint32_t i = 0; i < t->serves; i++) {
 		if (raw_server_nth(&s->server, i) != r)
 			continue;
 		t->answer(r);
 		return;
 	}
-	if (r->end != ERR_AGAIN)
+	if (t->others && r->end == ERR_AGAIN)
+		raw_say(r, t->others);
+	if (t->others || r->end != ERR_AGAIN)
 		raw_close(r, IO_CLOSE_FIN);
 }
 
@@ -42,6 +47,8 @@ static void begin(struct stand *t)
 	const struct upstream_cfg cfg = cfg_of();
 	scene_init(&t->s, NULL, &cfg);
 	t->answer = t->s.server.on_bytes;
+	t->serves = SERVED;
+	t->others = NULL;
 	t->s.server.on_bytes = on_bytes;
 	t->s.answer_in = 5 * NS_MS;
 }
@@ -184,6 +191,44 @@ static void test_trials(void **state)
 	}
 }
 
+/* One more call than the limit is, each 100 ms for so long: how many of them have ended in error. */
+static uint32_t errors_within(struct stand *t, ns_t for_ns)
+{
+	uint32_t errors = 0;
+	for (ns_t until = worker_now(&t->s.bed.worker) + for_ns;
+		worker_now(&t->s.bed.worker) < until;) {
+		struct job jobs[SERVED + 1];
+		for (uint32_t i = 0; i <= SERVED; i++)
+			submit(t, &jobs[i], "GET");
+		bed_run(&t->s.bed, 100 * NS_MS);
+		for (uint32_t i = 0; i <= SERVED; i++)
+			errors += strstr(jobs[i].log.ptr, "head:500") != NULL;
+		answered(jobs, SERVED + 1);
+	}
+	return errors;
+}
+
+/* One that ends in error shows no more room than one that stalls: the next has its time. */
+static void test_a_trial_that_fails(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED];
+	find(&t, stalled);
+	answered(stalled, 2);
+	job_abandon(&stalled[2]);
+	job_abandon(&stalled[3]);
+	go_on(&t, STALL_TRY_EACH);
+	t.others = ERROR;
+	t.s.answer_in = 20 * NS_MS;
+	assert_int_equal(errors_within(&t, STALL_TRY_EACH), 1);
+	assert_int_equal(errors_within(&t, 2 * STALL_TRY_EACH), 1);
+	assert_int_equal(limit_of(&t), SERVED);
+	job_fini(&stalled[2]);
+	job_fini(&stalled[3]);
+	scene_fini(&t.s);
+}
+
 /* Another limit, of one's own or found out anew: nothing is known of what was learned before. */
 static void test_the_limit_is_another_one(void **state)
 {
@@ -206,6 +251,39 @@ static void test_the_limit_is_another_one(void **state)
 	assert_int_equal(t.s.open, SERVED);
 	job_fini(&stalled[2]);
 	job_fini(&stalled[3]);
+	scene_fini(&t.s);
+}
+
+/* One that had an error for an answer is not PROVEN, but has a worker: it is slow. */
+static void test_the_server_is_at_work_on_it(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job jobs[MOST];
+	begin(&t);
+	bed_run(&t.s.bed, NS_S); /* instants are above 0 */
+	t.serves = SERVED + 1;
+	for (uint32_t i = 0; i < SERVED; i++)
+		submit(&t, &jobs[i], "GET");
+	bed_run(&t.s.bed, 3 * NS_MS);
+	submit(&t, &jobs[SERVED], "GET");
+	bed_run(&t.s.bed, 4 * NS_MS);
+	t.s.answer = ERROR;
+	bed_run(&t.s.bed, 10 * NS_MS);
+	answered(jobs, SERVED + 1);
+	assert_int_equal(scene_in(&t.s, SLOT_IDLE), SERVED + 1);
+	t.s.answer = ANSWER;
+	t.serves = SERVED;
+	for (uint32_t i = 0; i < MOST; i++)
+		submit(&t, &jobs[i], "GET");
+	bed_run(&t.s.bed, 20 * NS_MS);
+	go_on(&t, 2 * NS_S);
+	assert_int_equal(limit_of(&t), SERVED);
+	assert_int_equal(stats_of(&t)->stalled, MOST - SERVED - 1);
+	assert_int_equal(scene_in(&t.s, SLOT_BUSY), 1);
+	raw_say(raw_server_nth(&t.s.server, SERVED), ANSWER);
+	bed_run(&t.s.bed, 20 * NS_MS);
+	answered(jobs, MOST);
 	scene_fini(&t.s);
 }
 
@@ -283,7 +361,9 @@ int main(void)
 		TEST(test_what_becomes_of_them),
 		TEST(test_those_that_are_answered_are_kept),
 		TEST(test_trials),
+		TEST(test_a_trial_that_fails),
 		TEST(test_the_limit_is_another_one),
+		TEST(test_the_server_is_at_work_on_it),
 		TEST(test_a_tunnel),
 		TEST(test_the_same_one_again),
 	};
