@@ -6,12 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static ns_t clock_now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_S + ts.tv_nsec;
-}
+#include "io/clock.h"
 
 static int connect_to(const char *path)
 {

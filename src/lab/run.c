@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "lab/fetch.h"
 #include "lab/measure.h"
 
@@ -13,13 +14,6 @@
 #define READY_STEP (5 * NS_MS)
 #define LAST_WORDS_BYTES 2048
 #define LOAD_BYTES_MAX (16U << 20)
-
-ns_t lab_clock(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_S + ts.tv_nsec;
-}
 
 static char *path_in(const struct lab_run *r, const char *name, const char *suffix)
 {
@@ -116,13 +110,13 @@ static bool wait_ready(struct lab_run *r, enum lab_host_id id, struct lab_troubl
 {
 	bool server = id == LAB_SERVER;
 	struct diag_end at;
-	ns_t until = lab_clock() + READY_FOR;
+	ns_t until = clock_now() + READY_FOR;
 	bool ended = false, listens = false, reachable = false;
 	char ip[LAB_IP_BYTES];
 	lab_server_ip(r->c, 0, ip);
 	CHECK(diag_end_parse(server ? ip : lab_middle_ip(r->c),
 		server ? LAB_SERVER_PORT : LAB_MIDDLE_PORT, &at));
-	while (!ended && !reachable && lab_clock() < until) {
+	while (!ended && !reachable && clock_now() < until) {
 		ended = child_wait(&r->child[id], READY_STEP);
 		listens = lab_hosts_listens(&r->hosts, id, &at, &reachable);
 	}
@@ -218,9 +212,9 @@ static double wall_ms(void)
 bool lab_run_start(struct lab_run *r, struct problem *p)
 {
 	/* The first count teaches which ports listen, so that closes find their side. */
-	if (!lab_hosts_count(&r->hosts, lab_clock()))
+	if (!lab_hosts_count(&r->hosts, clock_now()))
 		return problem_set(p, "cannot count sockets: %s", strerror(errno));
-	r->began = lab_clock();
+	r->began = clock_now();
 	r->began_at_ms = wall_ms();
 	r->state = LAB_RUN_RUNNING;
 	return start_program(r, LAB_CLIENT, p);
@@ -261,10 +255,10 @@ void lab_run_sample(struct lab_run *r)
 	struct lab_sample *s = &r->samples[r->n_samples++];
 	struct usage usage[LAB_HOSTS];
 	pid_t leaders[LAB_HOSTS];
-	*s = (struct lab_sample){ .at = lab_clock() - r->began };
-	lab_hosts_read_deaths(&r->hosts, lab_clock());
-	(void)lab_hosts_count(&r->hosts, lab_clock());
-	lab_hosts_read_deaths(&r->hosts, lab_clock());
+	*s = (struct lab_sample){ .at = clock_now() - r->began };
+	lab_hosts_read_deaths(&r->hosts, clock_now());
+	(void)lab_hosts_count(&r->hosts, clock_now());
+	lab_hosts_read_deaths(&r->hosts, clock_now());
 	lab_sample_hosts(s, &r->hosts);
 	for (int i = 0; i < LAB_HOSTS; i++)
 		leaders[i] = r->child[i].pid;
@@ -325,7 +319,7 @@ static void end(struct lab_run *r)
 {
 	struct diag_counters c;
 	lab_run_sample(r);
-	r->took_for = lab_clock() - r->began;
+	r->took_for = clock_now() - r->began;
 	if (lab_hosts_counters(&r->hosts, LAB_MIDDLE, &c) == ERR_OK)
 		closes_counters(&r->hosts.closes, &c);
 	read_report(r);

@@ -58,6 +58,4 @@ const struct lab_sample *lab_run_last(const struct lab_run *r); /* NULL: none ye
 /* How long it is meant to take at most, but for callers that do not end. */
 ns_t lab_case_for(const struct lab_case *c);
 
-ns_t lab_clock(void); /* monotonic, read now */
-
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "io/clock.h"
 #include "lab/out.h"
 #include "lab/progress.h"
 #include "lab/report.h"
@@ -206,7 +207,7 @@ static void pause_until(ns_t at)
  * over the half second, so that they do not stop the callers all at once. */
 static void watch(struct session *s, struct lab_run *const *runs, uint32_t n)
 {
-	ns_t due[AT_ONCE_MAX], now = lab_clock();
+	ns_t due[AT_ONCE_MAX], now = clock_now();
 	uint32_t running = n;
 	for (uint32_t i = 0; i < n; i++)
 		due[i] = now + SAMPLE_EVERY * (i + 1) / n;
@@ -214,7 +215,7 @@ static void watch(struct session *s, struct lab_run *const *runs, uint32_t n)
 		pause_until(tick);
 		running = 0;
 		for (uint32_t i = 0; i < n; i++) {
-			now = lab_clock();
+			now = clock_now();
 			lab_run_poll(runs[i], now);
 			if (now >= due[i])
 				lab_run_sample(runs[i]);
@@ -224,7 +225,7 @@ static void watch(struct session *s, struct lab_run *const *runs, uint32_t n)
 		}
 		lab_progress_show(&s->progress, runs, n, now);
 		tick = ns_max(
-			tick, lab_clock() - POLL_EVERY); /* late: do not race after */
+			tick, clock_now() - POLL_EVERY); /* late: do not race after */
 	}
 	lab_progress_clear(&s->progress);
 }
@@ -447,7 +448,7 @@ int lab_session_main(void *arg)
 	struct session *s = mem_zalloc(sizeof(*s));
 	struct lab_trouble why = { 0 };
 	struct timespec wall;
-	ns_t began = lab_clock();
+	ns_t began = clock_now();
 	clock_gettime(CLOCK_REALTIME, &wall);
 	s->of = arg;
 	s->result.scenario = s->of->scenario;
@@ -460,7 +461,7 @@ int lab_session_main(void *arg)
 	bool ok = make_tools(s, &why);
 	for (uint32_t i = 0; ok && i < s->of->scenario->n_acts; i++)
 		ok = one_act(s, &s->of->scenario->acts[i], &why);
-	s->result.took_for = lab_clock() - began;
+	s->result.took_for = clock_now() - began;
 	ok = ok && finish(s, &why);
 	int status = ok ? EXIT_SUCCESS : fail(&why);
 	if (ok && (!all_ended_well(&s->result) || !lab_result_passed(&s->result)))

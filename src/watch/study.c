@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "io/clock.h"
+
 #define SAMPLE_EVERY (20 * NS_MS)
 
 /* Deaths, words and signals wait while it lasts: a scan of a host with thousands of processes
@@ -117,14 +119,6 @@ void study_counters(struct study *s, const struct diag_counters *now)
 	if (!s->begun)
 		s->begin = *now;
 	s->begun = true;
-}
-
-static ns_t clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NS_S + t.tv_nsec;
 }
 
 ns_t study_next_sample(struct study *s)

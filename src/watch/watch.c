@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "attr/late.h"
+#include "io/clock.h"
+#include "io/privilege.h"
 #include "watch/ends.h"
 #include "watch/report.h"
 #include "watch/screen.h"
@@ -91,14 +93,6 @@ struct watcher {
 	ns_t interval_begin, begin;
 	uint64_t looks;
 };
-
-static ns_t clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NS_S + t.tv_nsec;
-}
 
 static int64_t wall_ms(void)
 {
@@ -518,6 +512,7 @@ static int stay(struct watcher *w, int signals, struct text *t)
 	screen.stop_fd = signals;
 	if (w->opt->words)
 		study_listen(&w->study);
+	privilege_only_look();
 	w->begin = w->interval_begin = at;
 	for (;;) {
 		last = last || clock_now() >= end;

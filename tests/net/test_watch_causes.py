@@ -411,6 +411,27 @@ def test_for_a_while_is_one_report(pair):
     assert report["schema"] == "weir.watch/1"
 
 
+def test_who_stays_keeps_no_right_but_to_look(pair):
+    near, far = pair
+    with origin(far, "--latency", "30ms") as port:
+        watching = Watching(near)
+        try:
+            status = dict(line.split(":\t", 1) for line in
+                          Path(f"/proc/{watching.child.pid}/status").read_text().splitlines()
+                          if ":\t" in line)
+            look = 1 << 19 | 1 << 2  # CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+            for held in ("CapEff", "CapPrm", "CapInh"):
+                assert int(status[held], 16) & ~look == 0
+            assert status["NoNewPrivs"] == "1"
+            # and sees whose they are all the same
+            held = near.new_socket()
+            held.connect((far.address, port))
+            eventually(lambda: (watching.next_look(), watching.last["processes"])[1])
+            held.close()
+        finally:
+            assert watching.stop() == 0
+
+
 def test_one_look_makes_no_diagnosis(pair):
     client_host, _ = pair
     report = client_host.watch()
