@@ -299,6 +299,66 @@ def test_words_over_loopback_and_ipv6_are_heard_once(pair):
         assert watching.stop() == 0
 
 
+def behind_a_bridge(host):
+    """All that comes to the host goes by on two devices."""
+    if subprocess.run(host.command("ip", "link", "add", "br0", "type", "bridge"),
+                      capture_output=True, check=False).returncode:
+        pytest.skip("no bridges here")
+    host.run("ip", "addr", "flush", "dev", "to1")
+    host.run("ip", "link", "set", "to1", "master", "br0")
+    host.run("ip", "addr", "add", f"{host.address}/24", "dev", "br0")
+    host.run("ip", "link", "set", "br0", "up")
+
+
+def test_words_that_go_by_on_two_devices_are_heard_once(pair):
+    if os.geteuid() != 0:
+        pytest.skip("takes CAP_NET_RAW")
+    behind_a_bridge(pair[0])
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        c, s = p.connect()
+        for _ in range(3):
+            c.sendall(b"x")
+            assert s.recv(1) == b"x"
+            s.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nfull")
+            assert c.recv(100)
+        eventually(lambda: (watching.next_look(), watching.last["words"])[1])
+        watching.next_look()
+        assert [(w["text"], w["count"]) for w in watching.last["words"]] == [("full", 3)]
+    finally:
+        assert watching.stop() == 0
+
+
+def test_words_there_was_no_room_for_are_said_to_be_lost(pair):
+    if os.geteuid() != 0:
+        pytest.skip("takes CAP_NET_RAW")
+    p = Pair(pair)
+    watching = Watching(p.client)
+    try:
+        c, s = p.connect()
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watching.child.send_signal(signal.SIGSTOP)
+        sent = 0
+        words = b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nfull"
+        while sent < 30000:
+            for _ in range(10):  # as many as go without waiting, so that each is a segment
+                s.sendall(words)
+            got = 0
+            while got < 10 * len(words):
+                got += len(c.recv(10 * len(words) - got))
+            sent += 10
+        watching.child.send_signal(signal.SIGCONT)
+        eventually(lambda: (watching.next_look(), watching.last["words"])[1])
+        eventually(lambda: (watching.next_look(), watching.last["words_lost"])[1])
+        said, = watching.last["words"]
+        assert said["text"] == "full"
+        assert said["count"] < sent
+    finally:
+        watching.child.send_signal(signal.SIGCONT)
+        assert watching.stop() == 0
+
+
 def test_idle_connections_the_server_reaps(pair):
     p = Pair(pair)
     watching = Watching(p.client)
