@@ -8,9 +8,8 @@
 #define LOW 0.1  /* of the calls: the quicker count as this one */
 #define HIGH 0.6 /* the slower */
 #define SPREAD \
-	2.2 /* what cutting takes from the deviation; right for exponential times */
-#define STEP_MIN 0.15     /* a step up of less is none */
-#define MOST 0.5          /* of the calls added */
+	2.2      /* what cutting takes from the deviation; right for exponential times */
+#define MOST 0.5 /* of the calls added */
 #define MORE_THAN_ALL 1.5 /* the like: with room for what the middle misses of a mean */
 #define ERROR_WANTED 0.17 /* of the share, in a probe */
 #define CALLS_MIN 32
@@ -126,7 +125,7 @@ enum gain_verdict gain_judge(
 	const struct gain_fact *before, const struct gain_fact *after, double *share)
 {
 	double error, added = after->level - before->level;
-	if (added < STEP_MIN * before->level || added < 1)
+	if (added < GAIN_STEP_MIN * before->level || added < 1)
 		return GAIN_NO_STEP;
 	double waits = queued(before, after, &error) / added;
 	error /= added;

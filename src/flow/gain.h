@@ -21,6 +21,7 @@
 #include "base/base.h"
 
 #define GAIN_BUCKETS 320     /* 16 an octave, from 64 us to 67 s */
+#define GAIN_STEP_MIN 0.15   /* of the level: a step up of less is none */
 #define GAIN_CALLS_MAX 16384 /* of a step: more tell nothing new */
 
 struct gain_step {

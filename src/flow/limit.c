@@ -105,6 +105,8 @@ static void step_end(struct limit *l, ns_t now)
 {
 	l->step.ended_at = now;
 	if (l->ended_count == LIMIT_STEPS) {
+		if (ended_step(l, 0)->id == l->probe_step)
+			l->probe_step = 0; /* too few of its calls were answered */
 		l->ended_first = (l->ended_first + 1) % LIMIT_STEPS;
 		l->ended_count--;
 	}
@@ -284,7 +286,13 @@ static void step_look(struct limit *l, ns_t now)
 
 static double knee_step(const struct limit *l)
 {
-	return fmax(2, l->probe_up * l->stand);
+	return fmin(fmax(2, l->probe_up * l->stand), l->max - l->stand);
+}
+
+/* A lesser one shows nothing (flow/gain.h). */
+static bool knee_has_room(const struct limit *l)
+{
+	return knee_step(l) >= fmax(1, GAIN_STEP_MIN * l->stand);
 }
 
 static void knee_probe_begin(struct limit *l, ns_t now)
@@ -306,7 +314,7 @@ static void knee_probe_begin(struct limit *l, ns_t now)
 static bool knee_may_step(const struct limit *l, ns_t now)
 {
 	return l->bound && now >= l->probe_at && !l->probe_step && l->before.at &&
-	       steady_may_step(&l->steady, &l->clear, knee_step(l));
+	       knee_has_room(l) && steady_may_step(&l->steady, &l->clear, knee_step(l));
 }
 
 static void knee_look(struct limit *l, ns_t now)
@@ -589,6 +597,7 @@ void limit_set_max(struct limit *l, uint32_t max)
 {
 	l->max = max;
 	l->stand = fmin(l->stand, max);
+	l->probe_level = fmin(l->probe_level, max);
 }
 
 /* Of a trial. */

@@ -235,6 +235,100 @@ static void test_who_tries_is_marked(void **state)
 	assert_true(mark.tries); /* not known yet */
 }
 
+/* --- at the knee, with callers waiting all the time --- */
+
+#define ANSWER_IN (50 * NS_MS)
+#define IN_FLIGHT 256
+
+struct knee {
+	struct limit l;
+	ns_t now;
+	bool left; /* calls of a step up end so that nobody knows how long they took */
+	uint32_t probes;
+	struct limit_mark calls[IN_FLIGHT]; /* the oldest first */
+	uint32_t level;
+};
+
+static void knee_init(struct knee *k, uint32_t max, double stand)
+{
+	*k = (struct knee){ .now = T0 };
+	limit_init(&k->l, max, T0);
+	k->l.state = LIMIT_KNEE;
+	k->l.cause = LIMIT_BY_QUEUE;
+	k->l.knee = k->l.stand = stand;
+	k->l.probe_up = 0.5;
+	k->l.clear = fact(stand, 50, 20 * stand);
+	k->l.before = k->l.clear;
+	k->l.before.at = k->l.clear.at = T0;
+}
+
+static void knee_end_due(struct knee *k)
+{
+	uint32_t due = 0;
+	while (due < k->level && k->now - k->calls[due].sent_at >= ANSWER_IN) {
+		const struct limit_mark *mark = &k->calls[due++];
+		bool left = k->left && mark->level > k->l.stand;
+		limit_ended(&k->l, k->now, mark, left ? LIMIT_LEFT : LIMIT_ANSWERED);
+	}
+	k->level -= due;
+	memmove(k->calls, k->calls + due, k->level * sizeof(*k->calls));
+}
+
+static void knee_run(struct knee *k, ns_t for_ns)
+{
+	for (ns_t until = k->now + for_ns; k->now < until; k->now += NS_MS) {
+		bool probing = k->l.probing;
+		knee_end_due(k);
+		limit_look(&k->l, k->now, k->level, true);
+		k->probes += k->l.probing && !probing;
+		while (k->level < k->l.now) {
+			struct limit_mark *mark = &k->calls[k->level++];
+			limit_sent(&k->l, k->now, k->level, true, mark);
+		}
+	}
+}
+
+/* A step up that will never be known is given up: the next follows. */
+static void test_a_step_of_which_nothing_is_known(void **state)
+{
+	(void)state;
+	struct knee k;
+	knee_init(&k, 1000, 20);
+	k.left = true;
+	knee_run(&k, 60 * NS_S);
+	assert_true(k.probes >= 3);
+	assert_int_equal(limit_state(&k.l), LIMIT_KNEE);
+}
+
+/* A step up has an end where there is hardly any room, or none any more: and what a call takes is
+ * learned on. */
+static void test_a_step_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t max, then, probes;
+		double stand;
+	} rows[] = {
+		{ 20, 20, 0, 19 },
+		{ 2, 2, 1, 1 },
+		{ 2, 2, 0, 2 },
+		{ 1, 1, 0, 1 },
+		{ 1000, 20, 1, 20 },
+		{ 1000, 10, 1, 20 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct knee k;
+		knee_init(&k, rows[i].max, rows[i].stand);
+		k.l.probe_at = T0 + NS_S;
+		knee_run(&k, NS_S + NS_MS);
+		assert_int_equal(k.probes, rows[i].probes);
+		limit_set_max(&k.l, rows[i].then);
+		knee_run(&k, 60 * NS_S);
+		assert_true(k.now - k.l.before.at < 30 * NS_S);
+		assert_true(k.l.now <= rows[i].then);
+	}
+}
+
 /* A knee from before is none where connections stall, nor is it gone back to from there. */
 static void test_above_a_wall_that_stalls(void **state)
 {
@@ -298,6 +392,8 @@ int main(void)
 		TEST(test_who_tries_is_marked),
 		TEST(test_above_a_wall_that_stalls),
 		TEST(test_stalls_in_a_brown_out),
+		TEST(test_a_step_of_which_nothing_is_known),
+		TEST(test_a_step_as_far_as_there_is_room),
 		TEST(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
