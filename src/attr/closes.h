@@ -56,9 +56,10 @@ enum close_why {
 			     given up */
 	WHY_NO_ANSWER, /* the last word was a question, without reply until the close:
 			     the asking side's timeout, or the answering side's drop */
-	WHY_REFUSED,   /* the server spoke, and had not read a byte: a full server */
-	WHY_UNREAD,    /* closed with bytes unread here: the kernel resets */
-	WHY_ABORT,     /* reset by this side on purpose (SO_LINGER 0) */
+	WHY_REFUSED, /* the server spoke, and had not read a byte: a full server, or a greeting
+			  that the side that connected left unread */
+	WHY_UNREAD,     /* closed with bytes unread here: the kernel resets */
+	WHY_ABORT,      /* reset by this side on purpose (SO_LINGER 0) */
 	WHY_PEER_RESET, /* reset by the peer, or given up by the kernel */
 	WHY_UNUSED,     /* no byte went either way */
 	WHY_COUNT

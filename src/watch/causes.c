@@ -362,12 +362,20 @@ static uint64_t resets(const struct finding *f)
 	       p->reset_idle - (may_be_tls(f) ? p->reset_recent : 0);
 }
 
+static bool says_so(const struct finding *f)
+{
+	const struct heard_words *w = f->from->heard ? heard_at(f->from->heard, &f->p->at)
+						     : NULL;
+
+	return w && (w->refusal || w->status == 429 || w->status == 503);
+}
+
 /* A greeting that is left unread is a probe's, and a reset after the one answer some servers'
  * way to close: neither is a refusal unless others are, or the server says so. */
 static void refused(struct finding *f)
 {
 	const struct place *p = f->p;
-	bool said = f->from->heard && heard_at(f->from->heard, &p->at);
+	bool said = says_so(f);
 	uint64_t sure = of_all(p, WHY_REFUSED) - (said ? 0 : p->greeted);
 
 	if (said || matters(p, sure))
