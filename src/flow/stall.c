@@ -200,9 +200,16 @@ static struct row row_look(struct stall *s, ns_t now)
 	return r;
 }
 
+/* lgamma would write to a variable of the whole process. */
+static double factorial_log(double n)
+{
+	int sign;
+	return lgamma_r(n + 1, &sign);
+}
+
 static double choose_log(double n, double k)
 {
-	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
+	return factorial_log(n) - factorial_log(k) - factorial_log(n - k);
 }
 
 /* That so many of the NEW ones, or more, are among those that wait still. */

@@ -52,6 +52,7 @@ static struct call *take_back(struct cconn *cc)
 	hold_call_over(u, call);
 	again_note_past(u, call, ERR_FIRST_BYTE, CALL_REQUEUED);
 	call->refused++;
+	call->again_for = ERR_OK;
 	return call;
 }
 
@@ -71,7 +72,7 @@ bool stalled_give_back(struct cconn *cc)
 	if (!may_go_back(cc))
 		return false;
 	struct call *call = take_back(cc);
-	zombie_begin(cc);
+	zombie_await(cc);
 	upstream_go_back(u, call);
 	return true;
 }

@@ -463,6 +463,8 @@ void tunnel_abandon(struct cconn *cc);
 void zombies_start(struct upstream *u);
 /* Nobody waits for its answer any more: it drains. The whole request is with the kernel. */
 void zombie_begin(struct cconn *cc);
+/* The same, of one whose answer tells something yet: no end of it is tried. */
+void zombie_await(struct cconn *cc);
 /* Its answer is whole, whoever waits for it. False: because we had hung up, as it seems. */
 bool zombie_answered(struct cconn *cc);
 /* Its connection has ended without one, and is about to be closed. */

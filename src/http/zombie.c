@@ -73,13 +73,9 @@ static void hang_up(struct cconn *cc)
 	cc->up->stats.hung_up += cc->shut;
 }
 
-void zombie_begin(struct cconn *cc)
+static void drain(struct cconn *cc, enum hangup_arm arm)
 {
 	struct upstream *u = cc->up;
-	enum hangup_arm arm = HANGUP_OUT;
-	if (u->cfg.abandon == ABANDON_AUTO)
-		arm = hangups_ask(u->hangups, slots_limit(&u->slots), natural_end(cc),
-			zombie_now(cc));
 	slot_enter(&u->slots, cc->slot, SLOT_DRAINING, 0);
 	cc->arm = arm;
 	if (arm == HANGUP_TRIED || arm == HANGUP_TRUSTED)
@@ -90,6 +86,21 @@ void zombie_begin(struct cconn *cc)
 	cc->paused = false;
 	cconn_rearm(cc);
 	cconn_do_later(cc);
+}
+
+void zombie_begin(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	enum hangup_arm arm = HANGUP_OUT;
+	if (u->cfg.abandon == ABANDON_AUTO)
+		arm = hangups_ask(u->hangups, slots_limit(&u->slots), natural_end(cc),
+			zombie_now(cc));
+	drain(cc, arm);
+}
+
+void zombie_await(struct cconn *cc)
+{
+	drain(cc, HANGUP_OUT);
 }
 
 bool zombie_answered(struct cconn *cc)

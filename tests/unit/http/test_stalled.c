@@ -191,6 +191,39 @@ static void test_trials(void **state)
 	}
 }
 
+/* Its call has gone back, and it may be answered yet: nothing is tried on it. */
+static void test_a_trial_is_not_hung_up(void **state)
+{
+	(void)state;
+	struct stand t;
+	struct job stalled[MOST - SERVED], jobs[SERVED + 1];
+	struct upstream_cfg cfg = cfg_of();
+	find(&t, stalled);
+	answered(stalled, 2);
+	job_abandon(&stalled[2]);
+	job_abandon(&stalled[3]);
+	cfg.abandon = ABANDON_AUTO;
+	upstream_reconfigure(t.s.up, &cfg);
+	for (int i = 0; i < 6; i++) {
+		go_on(&t, 4 * STALL_TRY_EACH);
+		assert_int_equal(t.s.open, SERVED);
+		for (uint32_t j = 0; j <= SERVED; j++)
+			submit(&t, &jobs[j], "GET");
+		t.s.answer_in = 100 * NS_MS;
+		bed_run(&t.s.bed, 50 * NS_MS);
+		assert_int_equal(t.s.open, SERVED + 1);
+		t.s.answer_in = 5 * NS_MS;
+		bed_run(&t.s.bed, 500 * NS_MS);
+		answered(jobs, SERVED + 1);
+		assert_int_equal(scene_in(&t.s, SLOT_DRAINING), 1);
+		assert_int_equal(stats_of(&t)->hung_up, 0);
+		go_on(&t, STALL_MIN);
+	}
+	job_fini(&stalled[2]);
+	job_fini(&stalled[3]);
+	scene_fini(&t.s);
+}
+
 /* One more call than the limit is, each 100 ms for so long: how many of them have ended in error. */
 static uint32_t errors_within(struct stand *t, ns_t for_ns)
 {
@@ -361,6 +394,7 @@ int main(void)
 		TEST(test_what_becomes_of_them),
 		TEST(test_those_that_are_answered_are_kept),
 		TEST(test_trials),
+		TEST(test_a_trial_is_not_hung_up),
 		TEST(test_a_trial_that_fails),
 		TEST(test_the_limit_is_another_one),
 		TEST(test_the_server_is_at_work_on_it),
