@@ -33,6 +33,7 @@ struct parcel {
 	struct addr addr; /* of its endpoint */
 	struct text host; /* the same */
 	struct cconn_life life;
+	struct tuner *tuner; /* held: the one that knows it as PROVEN; NULL: none does */
 	struct ports *ports; /* NULL: not counted */
 	struct ports_way *way;
 };
@@ -111,8 +112,17 @@ void seat_leave(struct upstream *u)
 static void parcel_free(struct parcel *p)
 {
 	share_unref(&p->share);
+	tuner_unref(&p->tuner);
 	text_fini(&p->host);
 	mem_free(p);
+}
+
+/* It is lost to the tuner that knows it. */
+static void parcel_disown(struct parcel *p)
+{
+	if (p->tuner)
+		tuner_closed(p->tuner);
+	p->life.proven = false;
 }
 
 /* Nobody is there to have it. */
@@ -128,6 +138,7 @@ static void parcel_close(struct parcel *p, struct worker *w)
 			last_word_reset(word);
 		conn_close(&c, how);
 	}
+	parcel_disown(p);
 	if (p->way)
 		ports_give(p->ports, p->way, how == IO_CLOSE_FIN, worker_now(w));
 	quota_give(share_sockets(p->share), 1);
@@ -158,6 +169,8 @@ static struct cconn *parcel_unpack(struct parcel *p, struct upstream *u)
 		slots_move_in(&u->slots, cc->slot);
 	}
 	endpoint_take(cc, endpoint_for(u, &p->addr, text_slice(&p->host)));
+	if (p->tuner != u->tuner)
+		parcel_disown(p);
 	cc->life = p->life;
 	cc->way = p->way;
 	return cc;
@@ -208,6 +221,10 @@ static struct parcel *parcel_pack(struct cconn *cc, uint32_t to)
 	text_init(&p->host);
 	text_add_slice(&p->host, text_slice(&cc->endpoint->host));
 	p->life = cc->life;
+	if (cc->life.proven && u->tuner) {
+		p->tuner = u->tuner;
+		tuner_ref(p->tuner);
+	}
 	p->ports = u->cfg.ports;
 	p->way = cc->way;
 	cc->way = NULL;

@@ -60,7 +60,8 @@ ns_t stalled_due(const struct cconn *cc)
 {
 	const struct call *c = cc->call;
 	ns_t usual = quantile_at(&cc->up->retry.takes);
-	if (!c->mark.stall.trial || c->mark.stall.kind != STALL_NEW || !usual)
+	bool waits = c->mark.sent_at && c->mark.stall.kind == STALL_NEW;
+	if (!waits || !c->mark.stall.trial || !usual)
 		return NS_NEVER;
 	return ns_add(cc->sent_at, TRIAL_TIMES * usual);
 }

@@ -1,5 +1,6 @@
 /* Two threads' upstreams under one limit, played on two simulated loops: who goes first, and
  * connections that move to where they are wanted. */
+#include "http/tuner.h"
 #include "pair.h"
 #include "scene.h"
 
@@ -410,14 +411,36 @@ static void on_sent(struct io_defer *d)
 	upstream_free(&f->two->pair.up[1]);
 }
 
+/* A limit that is found out, over both threads. */
+static struct upstream_cfg cfg_auto(void)
+{
+	struct upstream_cfg cfg = scene_upstream();
+	cfg.limit = 1;
+	cfg.limit_auto = true;
+	cfg.tuner = tuner_new(1, 0);
+	return cfg;
+}
+
+/* A connection that was answered is closed, as far as it knows, and none is in its place. */
+static bool has_lost_one(struct tuner *tuner)
+{
+	struct limit_mark mark;
+	const struct tuner_call call = { .level = 1 };
+	(void)tuner_sent(tuner, NS_S, &call, &mark);
+	tuner_asked(tuner, NS_S, &mark);
+	tuner_ended(tuner, NS_S, &mark, LIMIT_UNSENT);
+	return mark.stall.has_place;
+}
+
 /* The asker goes before the connection comes: nothing is lost but the slot, which stays
  * charged. */
 static void test_the_asker_has_gone(void **state)
 {
 	(void)state;
+	struct upstream_cfg cfg = cfg_auto();
 	struct two t;
 	struct job a, b;
-	two_start(&t, 1);
+	two_init(&t, &cfg);
 	submit(&t, &a, 0, "/a");
 	job_init(&b, t.pair.up[1], "GET", "/b");
 	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
@@ -434,6 +457,31 @@ static void test_the_asker_has_gone(void **state)
 	job_fini(&a);
 	job_fini(&b);
 	share_give(t.pair.share, 1);
+	assert_true(has_lost_one(cfg.tuner));
+	tuner_unref(&cfg.tuner);
+	two_fini(&t);
+}
+
+/* Nor does a thread find out what the limit is that has it told by now. */
+static void test_the_asker_finds_out_nothing(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_auto(), told = scene_upstream();
+	struct two t;
+	struct job jobs[3];
+	told.limit = 1;
+	two_init(&t, &cfg);
+	submit(&t, &jobs[0], 0, "/a");
+	submit(&t, &jobs[1], 1, "/b");
+	assert_int_equal(upstream_stats(t.pair.up[1])->adopted, 1);
+	assert_false(has_lost_one(cfg.tuner));
+	told = pair_cfg(&t.pair, told, 0);
+	upstream_reconfigure(t.pair.up[0], &told);
+	submit(&t, &jobs[2], 0, "/c");
+	assert_int_equal(upstream_stats(t.pair.up[0])->adopted, 1);
+	assert_true(has_lost_one(cfg.tuner));
+	end_all(jobs, 3);
+	tuner_unref(&cfg.tuner);
 	two_fini(&t);
 }
 
@@ -628,6 +676,7 @@ int main(void)
 		cmocka_unit_test(test_it_dies_on_the_way),
 		cmocka_unit_test(test_not_welcome),
 		cmocka_unit_test(test_the_asker_has_gone),
+		cmocka_unit_test(test_the_asker_finds_out_nothing),
 		cmocka_unit_test(test_a_seat_taken_again),
 		cmocka_unit_test(test_one_pause),
 		cmocka_unit_test(test_one_callers_pause),
