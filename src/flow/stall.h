@@ -14,7 +14,7 @@
  *         them but in the place of a PROVEN one that had closed. If it were no matter on which
  *         connection a call goes, those without an answer would be any of the calls of that time:
  *         Fisher's exact test. Below STALL_CHANCE, NEW ones stall: the server takes those that are
- *         PROVEN, and, if some calls on those take as long, the NEW ones from before the row.
+ *         PROVEN, and, while some calls on those take as long, the NEW ones from before the row.
  *         From then on one trial tells that the wall still stands: it has waited for longer than
  *         `patience`, while later calls on PROVEN connections were answered.
  * RULES   1. Only what was sent at the same time is compared: a server that is slow, or hangs, as
