@@ -305,6 +305,13 @@ static double share_held(const struct upstream *u, struct caller *c)
 	return held < used ? (double)held / used : 1;
 }
 
+/* The limit came down below what is held: a slot that comes free may be one too many, or go with its
+ * connection, which nothing replaces. */
+static bool is_shrinking(const struct upstream *u)
+{
+	return upstream_used(u) > slots_limit(&u->slots);
+}
+
 /* What `n` calls of `c` meet that come now, with so many slots free; inside (flow/accounts.h). */
 static struct gate_call meets(
 	struct upstream *u, struct caller *c, uint32_t n, uint32_t room, ns_t deadline)
@@ -330,7 +337,7 @@ static struct gate_call meets(
 		return asked;
 	asked.ahead += n - 1;
 	asked.elsewhere = slots_elsewhere(u);
-	if (n == 1 && caller_pours(&u->admission.callers, c, now))
+	if (is_shrinking(u) || (n == 1 && caller_pours(&u->admission.callers, c, now)))
 		asked.share = 0;
 	else if (kept && !asked.room)
 		asked.share = share_held(u, c);

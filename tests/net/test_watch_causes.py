@@ -447,6 +447,7 @@ def test_the_last_words_and_deaths_are_in_the_report(pair):
         c, s = p.connect()
         s.sendall(b"HTTP/1.1 503 Full up\r\n")
         assert c.recv(100)
+        wait(0.5)                                  # the kernel tells of deaths from a work queue
     assert report["closes"]["unseen_local"] == 0
     assert sum(r["count"] for r in report["closes"]["since_start"]) == 50
     if os.geteuid() == 0:

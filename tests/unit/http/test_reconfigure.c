@@ -49,6 +49,31 @@ static void test_a_lower_limit(void **state)
 	finish(&s, jobs, 6);
 }
 
+/* What comes free then may be one too many: nobody is let in to wait for it, only to be told no
+ * later. */
+static void test_nobody_waits_for_what_is_taken_back(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job jobs[9];
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 100 * NS_MS;
+	start(&s, jobs, 4);
+	bed_run(&s.bed, 200 * NS_MS); /* how long a slot is held is known */
+	start(&s, jobs + 4, 4);
+	assert_int_equal(scene_in(&s, SLOT_BUSY), 4);
+	job_init(&jobs[8], s.up, "GET", "/");
+	cfg.limit = 2;
+	upstream_reconfigure(s.up, &cfg);
+	assert_int_equal(job_submit(&jobs[8], sim_now(s.bed.sim) + NS_S), ERR_LATE);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_int_equal(job_submit(&jobs[8], sim_now(s.bed.sim) + NS_S), ERR_OK);
+	bed_run(&s.bed, 200 * NS_MS);
+	assert_int_equal(jobs[8].why, ERR_OK);
+	finish(&s, jobs, 9);
+}
+
 /* Idle connections above it are closed, the oldest first; one that settles is not made up for
  * by closing another. */
 static void test_idle_above_a_lower_limit(void **state)
@@ -265,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_lower_limit),
+		TEST(test_nobody_waits_for_what_is_taken_back),
 		TEST(test_idle_above_a_lower_limit),
 		TEST(test_a_higher_limit_admits_who_waits),
 		TEST(test_a_limit_where_none_was),
