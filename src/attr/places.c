@@ -52,8 +52,9 @@ static uint32_t messages(uint32_t segs, uint64_t bytes, uint32_t mss)
 	return full < segs ? segs - (uint32_t)full : segs > 0;
 }
 
-/* Both ends agree on what a segment holds. A segment that is sent again counts as often in
- * either count of what was sent. */
+/* Taken for what the other side's segments hold, too: where those hold less, a long answer looks
+ * like several messages, and the lesser of both ways counts. A segment that is sent again counts
+ * as often in either count of what was sent. */
 static uint32_t exchanges(const struct diag_info *i)
 {
 	return lesser(messages(i->data_segs_out, i->bytes_sent, i->mss),

@@ -117,12 +117,26 @@ void text_pad(struct text *t, size_t column)
 		text_add_char(t, ' ');
 }
 
+/* What turns a line's direction, so that it reads as what it is not, or ends it: U+200E, U+200F,
+ * U+2028 to U+202E, U+2066 to U+2069. */
+static bool turns_line(struct slice utf8)
+{
+	const unsigned char *b = (const unsigned char *)utf8.ptr;
+
+	if (utf8.len != 3 || b[0] != 0xe2)
+		return false;
+	if (b[1] == 0x80)
+		return b[2] == 0x8e || b[2] == 0x8f || (b[2] >= 0xa8 && b[2] <= 0xae);
+	return b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9;
+}
+
 static bool is_control(struct slice utf8)
 {
 	unsigned char c = (unsigned char)utf8.ptr[0];
 
 	return c < ' ' || c == 0x7f ||
-	       (utf8.len == 2 && c == 0xc2 && (unsigned char)utf8.ptr[1] < 0xa0);
+	       (utf8.len == 2 && c == 0xc2 && (unsigned char)utf8.ptr[1] < 0xa0) ||
+	       turns_line(utf8);
 }
 
 void text_tidy(struct slice s, char *out, size_t cap)

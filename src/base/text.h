@@ -28,8 +28,8 @@ void text_add_base64(struct text *t, struct slice s); /* RFC 4648 4 */
  * counted as one). */
 void text_pad(struct text *t, size_t column);
 /* What a terminal may be given of a stranger's bytes, into `out`: UTF-8, each other byte and each
- * control character as '?', white space as one blank, none at the ends. What does not fit in
- * `cap`, with its NUL, is cut. */
+ * control character, those of a line's direction too, as '?', white space as one blank, none at
+ * the ends. What does not fit in `cap`, with its NUL, is cut. */
 void text_tidy(struct slice s, char *out, size_t cap);
 char *text_take(struct text *t);
 struct slice text_slice(const struct text *t);

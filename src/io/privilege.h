@@ -5,7 +5,8 @@
 #include "base/base.h"
 
 /* For good: of all capabilities only those stay by which other users' /proc/PID is read, and no
- * program that is started gains any. What is open stays open. */
+ * program that is started gains any. What is open stays open.
+ * CONTEXT the calling thread, and those it starts from then on: before any other. */
 void privilege_only_look(void);
 
 #endif

@@ -11,7 +11,7 @@
 #include "io/tap_filter.h"
 
 enum {
-	/* What a look or a scan of /proc keeps us from reading: a second of thousands. */
+	/* What comes while a look or a scan of /proc lasts: a second of thousands. */
 	ROOM = 4 << 20,
 	SEEN_MAX = 256,
 };

@@ -154,6 +154,17 @@ static size_t find_stop(struct slice s, size_t from, const char *stops)
 	return from;
 }
 
+/* u0026 behind a backslash: so some writers of JSON have an &. */
+static bool is_escape(struct slice s, size_t at)
+{
+	if (!at || at + 5 > s.len || s.ptr[at - 1] != '\\' || lower(s.ptr[at]) != 'u')
+		return false;
+	for (size_t i = 1; i < 5; i++)
+		if (hex_value(s.ptr[at + i]) < 0)
+			return false;
+	return true;
+}
+
 /* What is named up to `at`, where a sign stands that a value follows: "token" : */
 static struct slice name_before(struct slice s, size_t at)
 {
@@ -167,6 +178,8 @@ static struct slice name_before(struct slice s, size_t at)
 			!is_one_of(c, "_-.%[]"))
 			break;
 	}
+	if (end - from > 5 && is_escape(s, from))
+		from += 5;
 	return slice_cut(s, from, end - from);
 }
 
@@ -201,9 +214,13 @@ static size_t quoted_end(struct slice s, size_t from, char quote, bool escaped)
 
 static bool is_scheme(struct slice word)
 {
-	return slice_eq_nocase(word, SLICE("bearer")) ||
-	       slice_eq_nocase(word, SLICE("basic")) ||
-	       slice_eq_nocase(word, SLICE("token"));
+	static const char *const schemes[] = { "bearer", "basic", "token", "negotiate",
+		"ntlm", "apikey" };
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (slice_eq_nocase(word, slice_of(schemes[i])))
+			return true;
+	return false;
 }
 
 /* Where the value behind the sign ends; *from: where it begins. None: *from. */
@@ -226,6 +243,21 @@ static size_t value_of(struct slice s, size_t *from)
 		s.ptr[end] == ' ')
 		end = find_stop(s, end + 1, stops);
 	return end;
+}
+
+/* Cookies go on behind blanks and signs that end other values: "a=1; b=2". */
+static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
+{
+	struct slice name = name_before(s, sign);
+	size_t stop;
+
+	if (!slice_eq_nocase(name, SLICE("cookie")) &&
+		!slice_eq_nocase(name, SLICE("set-cookie")))
+		return end;
+	if (is_one_of(s.ptr[from - 1], "\"'"))
+		return end; /* the quotes hold them */
+	stop = find_stop(s, from, "\"'<>{}");
+	return stop > end ? stop : end;
 }
 
 /* Where the userinfo ends whose URL's "//" begins at `from`; none: `from`. */
@@ -252,6 +284,7 @@ void mask_text(struct wire *w, struct slice text)
 			from += end > from ? 2 : 0;
 		} else if (names_secret(text, at)) {
 			end = value_of(text, &from);
+			end = cookies_end(text, at, from, end);
 		}
 		put_cut(w, slice_cut(text, at, from - at));
 		if (end > from)

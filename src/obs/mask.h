@@ -23,7 +23,8 @@ void mask_field(struct wire *w, struct slice name, struct slice value, bool keep
 
 /* Running text, as of an error's body: values behind `name=`, `name:` and `"name":` of secret names,
  * what follows Bearer, and userinfo of URLs are masked. `code:` and `state:` are an error's there,
- * and none. */
+ * and none. An object's own names tell what is secret in it: of "token":{"value":"x"} nothing is
+ * masked. */
 void mask_text(struct wire *w, struct slice text);
 
 #endif

@@ -362,12 +362,19 @@ static uint64_t resets(const struct finding *f)
 	       p->reset_idle - (may_be_tls(f) ? p->reset_recent : 0);
 }
 
+/* Among whatever else it says more often. */
 static bool says_so(const struct finding *f)
 {
-	const struct heard_words *w = f->from->heard ? heard_at(f->from->heard, &f->p->at)
-						     : NULL;
+	const struct heard *h = f->from->heard;
 
-	return w && (w->refusal || w->status == 429 || w->status == 503);
+	for (uint32_t i = 0; h && i < h->n; i++) {
+		const struct heard_words *w = &h->v[i];
+
+		if (diag_end_eq(&w->at, &f->p->at) &&
+			(w->refusal || w->status == 429 || w->status == 503))
+			return true;
+	}
+	return false;
 }
 
 /* A greeting that is left unread is a probe's, and a reset after the one answer some servers'

@@ -3,6 +3,17 @@
 #include "fuzz.h"
 #include "watch/heard.h"
 
+/* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+static bool turns_line(struct slice s)
+{
+	const unsigned char *b = (const unsigned char *)s.ptr;
+	unsigned c = (unsigned)(b[0] & 0xf) << 12 | (unsigned)(b[1] & 0x3f) << 6 |
+		     (unsigned)(b[2] & 0x3f);
+
+	return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
 static void check_shown(const char *text)
 {
 	struct slice s = slice_of(text);
@@ -15,6 +26,7 @@ static void check_shown(const char *text)
 		CHECK((unsigned char)s.ptr[0] >= ' ' && s.ptr[0] != 0x7f);
 		CHECK(n != 2 || (unsigned char)s.ptr[0] != 0xc2 ||
 			(unsigned char)s.ptr[1] >= 0xa0);
+		CHECK(n != 3 || !turns_line(s));
 		s = slice_cut(s, n, s.len - n);
 	}
 }

@@ -215,6 +215,13 @@ static void a_reset_after_each_answer_may_be_the_servers_way(void **state)
 	s.heard.v[0].status = 503;
 	assert_cause(&s, "refused");
 	assert_int_equal(s.c.v[0].level, LEVEL_CRITICAL);
+	s.heard.v[1] = (struct heard_words){
+		.at = s.place.at, .status = 500, .count = 3
+	};
+	s.heard.n = 2;
+	assert_cause(&s, "refused"); /* which more faults do not hide */
+	s.heard.v[0].at.port++;
+	assert_cause(&s, "refused-or-closed"); /* another's words */
 }
 
 static void who_hears_nothing_takes_no_goodbye_for_a_reset(void **state)
