@@ -136,6 +136,8 @@ static void beside_over(
 		beside_of(span, mark)->answered++;
 	else if (span && early)
 		beside_of(span, mark)->sent--;
+	else if (span)
+		beside_of(span, mark)->gone++;
 }
 
 void stall_note_ended(
@@ -171,7 +173,8 @@ static uint32_t oldest_in_row(const struct stall *s)
 
 static struct stall_beside sum(struct stall_beside a, struct stall_beside b)
 {
-	return (struct stall_beside){ a.sent + b.sent, a.answered + b.answered };
+	return (struct stall_beside){ a.sent + b.sent, a.answered + b.answered,
+		a.gone + b.gone };
 }
 
 static void row_add(struct row *r, const struct stall_span *span)
@@ -242,15 +245,20 @@ static uint32_t waiting_before(const struct stall *s, ns_t from)
 	return from && s->waiting > since ? s->waiting - since : 0;
 }
 
+static bool some_wait(const struct stall_beside *b)
+{
+	return b->answered + b->gone < b->sent;
+}
+
 /* Calls on PROVEN connections wait that were sent by then. */
 static bool others_wait(const struct stall *s, ns_t until)
 {
 	for (int i = 0; i < STALL_SPANS; i++) {
 		const struct stall_span *span = &s->spans[i];
 		ns_t since = until - span->began_at;
-		if (since >= span_most(s) && span->near.answered < span->near.sent)
+		if (since >= span_most(s) && some_wait(&span->near))
 			return true;
-		if (since >= beside_for(s) && span->behind.answered < span->behind.sent)
+		if (since >= beside_for(s) && some_wait(&span->behind))
 			return true;
 	}
 	return false;
@@ -288,8 +296,7 @@ static struct stall_verdict verdict_of_trial(const struct stall *s, ns_t now)
 static struct stall_verdict verdict_of_row(
 	const struct stall *s, ns_t now, const struct row *r)
 {
-	bool others = r->beside.answered < r->beside.sent;
-	ns_t from = others ? s->spans[r->first % STALL_SPANS].began_at : 0;
+	ns_t from = some_wait(&r->beside) ? s->spans[r->first % STALL_SPANS].began_at : 0;
 	return (struct stall_verdict){
 		.took = s->proven + waiting_before(s, from),
 		.waited = r->waiting,

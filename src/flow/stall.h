@@ -56,6 +56,7 @@ struct stall_mark {
 
 struct stall_beside {
 	uint32_t sent, answered;
+	uint32_t gone; /* ended late, and unanswered */
 };
 
 struct stall_span {

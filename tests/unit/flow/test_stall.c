@@ -541,6 +541,42 @@ static void test_a_trial_shows_nothing_of_those_at_work(void **state)
 	assert_true(w.last.from > 0);
 }
 
+/* Those on PROVEN connections that have taken so long end without an answer. */
+static void give_up_long(struct world *w)
+{
+	ns_t patience = stall_patience(&w->s);
+	for (uint32_t i = 0; i < CONNS; i++) {
+		struct conn *c = &w->conns[i];
+		if (c->calls && c->proven && w->now - c->mark.sent_at >= patience)
+			end(w, c, false);
+	}
+}
+
+/* Once none on a PROVEN one waits any more, nothing says that those from before the row are at
+ * work: how the others ended is no matter. */
+static void test_a_trial_after_others_were_given_up(void **state)
+{
+	(void)state;
+	struct world w = world(1, takes_very_long_at_times); /* as above */
+	struct stall_mark trial;
+	w.workers = 20;
+	w.limit = 40;
+	run(&w, 15 * NS_S);
+	assert_true(w.verdicts >= 1 && w.s.from > 0);
+	w.takes = takes_two_kinds_quicker;
+	run(&w, stall_patience(&w.s) + STEP);
+	assert_true(w.s.from > 0);
+	give_up_long(&w);
+	w.rate = 180; /* others come in their places */
+	run(&w, NS_S);
+	stall_note_asked(&w.s, w.now, true, &trial);
+	assert_true(trial.trial);
+	for (ns_t until = w.now + 60 * NS_S; !w.last.trial && w.now < until;)
+		run(&w, STEP);
+	assert_true(w.last.trial);
+	assert_int_equal(w.last.from, 0);
+}
+
 /* Whoever is PROVEN takes a place, if one is free: one that never was said to be NEW, for its
  * request was answered before it was whole, and one from before the verdict. */
 static void test_each_takes_a_place(void **state)
@@ -596,6 +632,7 @@ int main(void)
 		TEST(test_a_trial_that_stalls),
 		TEST(test_a_trial_that_is_answered),
 		TEST(test_a_trial_shows_nothing_of_those_at_work),
+		TEST(test_a_trial_after_others_were_given_up),
 		TEST(test_each_takes_a_place),
 		TEST(test_a_trial_while_it_hangs),
 	};
