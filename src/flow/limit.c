@@ -464,7 +464,7 @@ void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven)
 
 void limit_trial_over(struct limit *l, ns_t now)
 {
-	if (limit_is_stalled(l))
+	if (limit_is_stalled(l) && l->probing) /* else one beside it has ended that */
 		stall_rest(l, now);
 }
 

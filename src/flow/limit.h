@@ -155,7 +155,8 @@ void limit_ended(
 void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took);
 /* It stands where it was found so; what goes above is a trial. */
 bool limit_is_stalled(const struct limit *l);
-/* A trial has ended without an answer, before it was found to stall. */
+/* A trial has ended without an answer, before it was found to stall. Of several that were open at
+ * once the first one counts. */
 void limit_trial_over(struct limit *l, ns_t now);
 /* A new connection has been answered, of `proven`; trial: it was one. */
 void limit_heard(struct limit *l, ns_t now, bool trial, uint32_t proven);

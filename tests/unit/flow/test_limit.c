@@ -351,6 +351,23 @@ static void test_above_a_wall_that_stalls(void **state)
 	assert_true(l.now > 45);
 }
 
+/* Several are open at once once it has climbed: that they end together is one failure. */
+static void test_trials_that_end_together(void **state)
+{
+	(void)state;
+	struct limit l;
+	uint32_t level = 0;
+	limit_init(&l, 1000, T0);
+	ns_t now = crowd(&l, T0, T0 + NS_S, &level);
+	limit_stalled(&l, now, false, 30);
+	for (uint32_t proven = 31; proven <= 38; proven++)
+		limit_heard(&l, now, true, proven);
+	assert_int_equal(limit_look(&l, now, 38, true), 40);
+	limit_trial_over(&l, now);
+	limit_trial_over(&l, now);
+	assert_int_equal(l.probe_at - now, STALL_TRY_EACH);
+}
+
 /* Where each call was refused, and then connections stall, one goes on to be let in. */
 static void test_stalls_in_a_brown_out(void **state)
 {
@@ -391,6 +408,7 @@ int main(void)
 		TEST(test_failures_stop_growth),
 		TEST(test_who_tries_is_marked),
 		TEST(test_above_a_wall_that_stalls),
+		TEST(test_trials_that_end_together),
 		TEST(test_stalls_in_a_brown_out),
 		TEST(test_a_step_of_which_nothing_is_known),
 		TEST(test_a_step_as_far_as_there_is_room),
