@@ -8,7 +8,8 @@
  *         connection, charged to the limit all the way.
  * RULES   1. What may be read after an upstream has gone (its post, the bell's letter) lives
  *            as long as the share, which each letter holds.
- *         2. A parcel whose upstream has gone is closed, and its slot stays charged.
+ *         2. A parcel whose upstream has gone is closed, which its tuner is told; its slot stays
+ *            charged.
  */
 #include "http/upstream_internal.h"
 

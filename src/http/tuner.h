@@ -2,7 +2,8 @@
  * tuner: one flow/limit for an upstream, over all threads that have a seat in it.
  *
  * RULES   1. Each call that is granted a slot ends once: tuner_ended.
- * OWNS    counted: each seat's upstream holds it.
+ * OWNS    counted: each seat's upstream holds it, and each parcel on its way (http/seat.c) whose
+ *         connection is PROVEN.
  * CONTEXT any thread.
  */
 #ifndef WEIR_HTTP_TUNER_H
