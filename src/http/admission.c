@@ -305,11 +305,11 @@ static double share_held(const struct upstream *u, struct caller *c)
 	return held < used ? (double)held / used : 1;
 }
 
-/* The limit came down below what is held: a slot that comes free may be one too many, or go with its
- * connection, which nothing replaces. */
-static bool is_shrinking(const struct upstream *u)
+/* The limit came down below what is held: so many that come free are not given again. */
+static uint32_t surplus(const struct upstream *u)
 {
-	return upstream_used(u) > slots_limit(&u->slots);
+	uint32_t used = upstream_used(u), limit = slots_limit(&u->slots);
+	return used > limit ? used - limit : 0;
 }
 
 /* What `n` calls of `c` meet that come now, with so many slots free; inside (flow/accounts.h). */
@@ -335,9 +335,9 @@ static struct gate_call meets(
 	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
 	if (!asked.waits)
 		return asked;
-	asked.ahead += n - 1;
+	asked.ahead += n - 1 + surplus(u);
 	asked.elsewhere = slots_elsewhere(u);
-	if (is_shrinking(u) || (n == 1 && caller_pours(&u->admission.callers, c, now)))
+	if (n == 1 && caller_pours(&u->admission.callers, c, now))
 		asked.share = 0;
 	else if (kept && !asked.room)
 		asked.share = share_held(u, c);

@@ -49,29 +49,33 @@ static void test_a_lower_limit(void **state)
 	finish(&s, jobs, 6);
 }
 
-/* What comes free then may be one too many: nobody is let in to wait for it, only to be told no
- * later. */
-static void test_nobody_waits_for_what_is_taken_back(void **state)
+/* What comes free first is one too many: who would wait in vain for it is told so at once, who has
+ * time for more is let in. */
+static void test_what_is_taken_back_is_not_waited_for(void **state)
 {
 	(void)state;
 	struct upstream_cfg cfg = scene_upstream();
 	struct scene s;
-	struct job jobs[9];
+	struct job jobs[10];
 	scene_init(&s, NULL, &cfg);
 	s.answer_in = 100 * NS_MS;
 	start(&s, jobs, 4);
 	bed_run(&s.bed, 200 * NS_MS); /* how long a slot is held is known */
-	start(&s, jobs + 4, 4);
+	start(&s, jobs + 4, 2);
+	bed_run(&s.bed, 70 * NS_MS);
+	start(&s, jobs + 6, 2);
 	assert_int_equal(scene_in(&s, SLOT_BUSY), 4);
 	job_init(&jobs[8], s.up, "GET", "/");
+	job_init(&jobs[9], s.up, "GET", "/");
 	cfg.limit = 2;
 	upstream_reconfigure(s.up, &cfg);
-	assert_int_equal(job_submit(&jobs[8], sim_now(s.bed.sim) + NS_S), ERR_LATE);
-	bed_run(&s.bed, 200 * NS_MS);
-	assert_int_equal(job_submit(&jobs[8], sim_now(s.bed.sim) + NS_S), ERR_OK);
-	bed_run(&s.bed, 200 * NS_MS);
-	assert_int_equal(jobs[8].why, ERR_OK);
-	finish(&s, jobs, 9);
+	const ns_t now = sim_now(s.bed.sim);
+	/* Two end within 20 ms, the other two 80 ms later. */
+	assert_int_equal(job_submit(&jobs[8], now + 140 * NS_MS), ERR_LATE);
+	assert_int_equal(job_submit(&jobs[9], now + NS_S), ERR_OK);
+	bed_run(&s.bed, 400 * NS_MS);
+	assert_int_equal(jobs[9].why, ERR_OK);
+	finish(&s, jobs, 10);
 }
 
 /* Idle connections above it are closed, the oldest first; one that settles is not made up for
@@ -290,7 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_lower_limit),
-		TEST(test_nobody_waits_for_what_is_taken_back),
+		TEST(test_what_is_taken_back_is_not_waited_for),
 		TEST(test_idle_above_a_lower_limit),
 		TEST(test_a_higher_limit_admits_who_waits),
 		TEST(test_a_limit_where_none_was),
