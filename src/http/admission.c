@@ -337,7 +337,10 @@ static struct gate_call meets(
 		return asked;
 	asked.ahead += n - 1 + surplus(u);
 	asked.elsewhere = slots_elsewhere(u);
-	if (n == 1 && caller_pours(&u->admission.callers, c, now))
+	/* A server that has come to take fewer replaces no connection that ends: what comes free
+	 * tells nothing then of what will. */
+	const bool fell = u->tuner && surplus(u) > 0;
+	if (fell || (n == 1 && caller_pours(&u->admission.callers, c, now)))
 		asked.share = 0;
 	else if (kept && !asked.room)
 		asked.share = share_held(u, c);
