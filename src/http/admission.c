@@ -320,8 +320,8 @@ static struct gate_call meets(
 	const bool held = u->queue.held_until > now; /* what it waits for is no slot */
 	ns_t left = left_until(deadline, ns_max(now, u->queue.held_until));
 	uint32_t kept = caller_kept_from(&u->admission.callers, c, now);
-	if (room <
-		n + kept) /* what is idle on other threads comes as soon as it is asked for */
+	/* What is idle on other threads comes as soon as it is asked for. */
+	if (room < n + kept)
 		room = upstream_room(u, seat_idle_elsewhere(u));
 	struct gate_call asked = {
 		.budget = left,
@@ -335,11 +335,12 @@ static struct gate_call meets(
 	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
 	if (!asked.waits)
 		return asked;
-	asked.ahead += n - 1 + surplus(u);
+	const uint32_t taken_back = surplus(u);
+	asked.ahead += n - 1 + taken_back;
 	asked.elsewhere = slots_elsewhere(u);
 	/* A server that has come to take fewer replaces no connection that ends: what comes free
 	 * tells nothing then of what will. */
-	const bool fell = u->tuner && surplus(u) > 0;
+	const bool fell = u->tuner && taken_back > 0;
 	if (fell || (n == 1 && caller_pours(&u->admission.callers, c, now)))
 		asked.share = 0;
 	else if (kept && !asked.room)
