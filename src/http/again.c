@@ -74,7 +74,7 @@ bool again_replay(struct cconn *cc, enum err why)
 	struct upstream *u = cc->up;
 	struct call *call = cc->call;
 	if (!call || call->replayed || call->hedge || call->hedge_of || !cc->pooled ||
-		call->first_byte_at || u->stopping || cc->in.start != cc->in.end)
+		!cconn_is_silent(cc) || u->stopping)
 		return false;
 	bool safe = h1_is_idempotent(call->method) || !cc->out.sent_any;
 	if (cc->told && !(call->replayable && safe))
@@ -153,7 +153,18 @@ static enum retry_verdict judge_refused(
 	return u->stopping ? RETRY_POINTLESS : retry_ask_refused(&u->retry, q);
 }
 
-static enum retry_verdict go_back(struct upstream *u, struct call *c)
+void again_go_back(struct upstream *u, struct call *c, enum err why)
+{
+	if (c->sent_at)
+		retry_draw(&u->retry, true);
+	u->stats.requeued++;
+	again_note_past(u, c, why, CALL_REQUEUED);
+	c->refused++;
+	c->again_for = ERR_OK;
+	upstream_go_back(u, c);
+}
+
+static enum retry_verdict refused_again(struct upstream *u, struct call *c)
 {
 	const struct retry_ask q = ask_for(u, c, ERR_OK);
 	c->verdict = judge_refused(u, c, &q);
@@ -161,14 +172,8 @@ static enum retry_verdict go_back(struct upstream *u, struct call *c)
 		u->stats.denied[c->verdict] += c->verdict != RETRY_POINTLESS;
 		return c->verdict;
 	}
-	if (q.sent)
-		retry_draw(&u->retry, true);
-	u->stats.requeued++;
 	u->went_back = true;
-	again_note_past(u, c, ERR_OK, CALL_REQUEUED);
-	c->refused++;
-	c->again_for = ERR_OK;
-	upstream_go_back(u, c);
+	again_go_back(u, c, ERR_OK);
 	return RETRY_GO;
 }
 
@@ -189,7 +194,7 @@ enum retry_verdict call_again(struct call *c, struct upstream *u, enum err why)
 {
 	CHECK(c->state == CALL_OVER);
 	if (u->refused && u->tuner && why == ERR_OK)
-		return go_back(u, c);
+		return refused_again(u, c);
 	ns_t now = worker_now(u->worker);
 	const struct retry_ask q = ask_for(u, c, why);
 	c->verdict = judge(u, c, &q);

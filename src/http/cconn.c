@@ -128,6 +128,14 @@ struct call *cconn_detach(struct cconn *cc)
 	return call;
 }
 
+struct call *cconn_leave_mark(struct cconn *cc)
+{
+	struct call *call = cconn_detach(cc);
+	cc->mark = call->mark;
+	call->mark.sent_at = 0;
+	return call;
+}
+
 /* --- a call comes onto a connection --- */
 
 void cconn_take_call(struct cconn *cc, struct call *call)
@@ -583,10 +591,8 @@ static void on_later(struct io_defer *d)
 void cconn_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	struct call *call = cconn_detach(cc);
+	struct call *call = cconn_leave_mark(cc);
 	bool raw = call->raw;
-	cc->mark = call->mark;
-	call->mark.sent_at = 0;
 	if (cc->state == CCONN_PENDING) {
 		tune_ended(u, &cc->mark, LIMIT_UNSENT);
 		upstream_slot_unused(u, cc);

@@ -27,8 +27,7 @@ static bool may_go_back(const struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	const struct call *c = cc->call;
-	bool silent = cc->told && !cc->head_seen && !c->first_byte_at &&
-		      cc->in.start == cc->in.end;
+	bool silent = cc->told && cconn_is_silent(cc);
 	bool safe = c->replayable && h1_is_idempotent(c->method) && cc->out.done;
 	bool lone = !c->hedge && !c->hedge_of && !c->raw && !c->upgrade.len;
 	if (!silent || !safe || !lone || u->stopping || !u->retry.cfg.max ||
@@ -39,21 +38,14 @@ static bool may_go_back(const struct cconn *cc)
 	return retry_ask_hedge(&u->retry, left, now) == RETRY_GO;
 }
 
-/* It waits in front for a connection that is answered. */
-static struct call *take_back(struct cconn *cc)
+/* Its call waits in front for a connection that is answered. */
+static void give_back(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
-	struct call *call = cconn_detach(cc);
-	cc->mark = call->mark;
-	call->mark.sent_at = 0;
-	retry_draw(&u->retry, true);
-	u->stats.requeued++;
+	struct call *call = cconn_leave_mark(cc);
 	admission_call_over(u, call, false);
 	hold_call_over(u, call);
-	again_note_past(u, call, ERR_FIRST_BYTE, CALL_REQUEUED);
-	call->refused++;
-	call->again_for = ERR_OK;
-	return call;
+	again_go_back(u, call, ERR_FIRST_BYTE);
 }
 
 ns_t stalled_due(const struct cconn *cc)
@@ -69,12 +61,10 @@ ns_t stalled_due(const struct cconn *cc)
 /* It may be answered yet: that the connection is drained, and not closed, will show it. */
 bool stalled_give_back(struct cconn *cc)
 {
-	struct upstream *u = cc->up;
 	if (!may_go_back(cc))
 		return false;
-	struct call *call = take_back(cc);
+	give_back(cc);
 	zombie_await(cc);
-	upstream_go_back(u, call);
 	return true;
 }
 
@@ -132,8 +122,7 @@ void stalled_forget(struct upstream *u)
 /* No server that has said anything on it, an error even, lets it stall. */
 static bool is_heard(const struct cconn *cc)
 {
-	return cc->life.proven || cc->life.served || cc->interims || cc->head_seen ||
-	       cc->in.start != cc->in.end;
+	return cc->life.proven || cc->life.served || !cconn_is_silent(cc);
 }
 
 static bool is_of(const struct cconn *cc, const struct tuner_stalled *s)
@@ -169,9 +158,8 @@ static void close_all(struct upstream *u, const struct tuner_stalled *s)
 		struct cconn *cc = CONTAINER_OF(busy, struct cconn, node);
 		if (!is_of(cc, s) || !may_go_back(cc))
 			continue;
-		struct call *call = take_back(cc);
+		give_back(cc);
 		close_stalled(cc);
-		upstream_go_back(u, call);
 	}
 }
 

@@ -343,6 +343,9 @@ void again_note_past(
 void again_init(struct upstream *u);
 /* A pooled connection died: its call is on its way again. False: it may not be. */
 bool again_replay(struct cconn *cc, enum err why);
+/* The server has no slot for it: it waits in front of the queue for its next attempt. One that was
+ * sent is drawn from the budget. */
+void again_go_back(struct upstream *u, struct call *c, enum err why);
 /* It has its answer. */
 void again_note_answer(struct upstream *u, const struct call *c);
 /* Kept connections may be used; else none is kept. */
@@ -527,9 +530,16 @@ void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 void cconn_assign(struct cconn *cc, struct call *call);
 void cconn_init(struct cconn *cc);
 void cconn_enter(struct cconn *cc, enum cconn_state state, ns_t for_ns);
+/* Nothing of an answer to its call has come yet. */
+static inline bool cconn_is_silent(const struct cconn *cc)
+{
+	return !cc->head_seen && !cc->interims && cc->in.start == cc->in.end;
+}
 /* The call is on the connection from here on, and off it. */
 void cconn_take_call(struct cconn *cc, struct call *call);
 struct call *cconn_detach(struct cconn *cc);
+/* Off it, while the server may go on with it: its mark stays behind. */
+struct call *cconn_leave_mark(struct cconn *cc);
 /* What the connection can say about its end, for the call's on_end. */
 void cconn_keep_detail(struct cconn *cc, struct call *call);
 void cconn_rearm(struct cconn *cc);
