@@ -171,31 +171,15 @@ static size_t char_offset(struct slice s, size_t n)
 	return at;
 }
 
-/* Bytes of the character in UTF-8 at the front of s; 0: it is none. */
-static size_t char_bytes(struct slice s)
-{
-	unsigned char lead = (unsigned char)s.ptr[0];
-	size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-	if (n > s.len || (n > 1 && (lead < 0xc2 || lead > 0xf4)))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (!is_continuation(s.ptr[i]))
-			return 0;
-	return n;
-}
-
-/* Control bytes would be the terminal's, and what is no text would not be ours. */
+/* As it is shown, in as many columns as it has characters. */
 static void add_plain(struct text *out, struct slice s)
 {
 	while (s.len) {
-		size_t n = char_bytes(s);
-		unsigned char u = (unsigned char)s.ptr[0];
-		if (n == 0)
-			text_add_char(out, '?');
-		else if (u < 0x20 || u == 0x7f)
-			text_add_char(out, ' ');
-		else
+		size_t n = slice_utf8_len(s);
+		if (text_shown_len(s))
 			text_add_slice(out, slice_cut(s, 0, n));
+		else
+			text_add_char(out, n == 1 ? ' ' : '?');
 		s = slice_cut(s, n ? n : 1, SIZE_MAX);
 	}
 }

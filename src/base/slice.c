@@ -81,7 +81,7 @@ char *slice_dup(struct slice s)
 	return copy;
 }
 
-size_t slice_utf8_len(struct slice in)
+size_t slice_utf8(struct slice in, uint32_t *out)
 {
 	const unsigned char *s = (const unsigned char *)in.ptr;
 	size_t left = in.len;
@@ -93,11 +93,9 @@ size_t slice_utf8_len(struct slice in)
 		     : (s[0] & 0xf0) == 0xe0 ? 3
 		     : (s[0] & 0xf8) == 0xf0 ? 4
 					     : 0;
-	if (len <= 1)
-		return len;
-	if (len > left)
+	if (len == 0 || len > left)
 		return 0;
-	uint32_t point = s[0] & (0xffu >> (len + 1));
+	uint32_t point = len == 1 ? s[0] : s[0] & (0xffu >> (len + 1));
 	for (size_t i = 1; i < len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
@@ -106,5 +104,12 @@ size_t slice_utf8_len(struct slice in)
 	if (point < least[len] || point > 0x10ffff ||
 		(point >= 0xd800 && point <= 0xdfff))
 		return 0;
+	*out = point;
 	return len;
+}
+
+size_t slice_utf8_len(struct slice s)
+{
+	uint32_t point;
+	return slice_utf8(s, &point);
 }

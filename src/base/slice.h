@@ -42,6 +42,8 @@ bool slice_next_item(struct slice *rest, struct slice *item);
 /* Length of the valid UTF-8 sequence it begins with (RFC 3629: no surrogates, no overlong
  * forms, at most U+10FFFF); 0: none. */
 size_t slice_utf8_len(struct slice s);
+/* The same, and which character it is; unless it is 0. */
+size_t slice_utf8(struct slice s, uint32_t *point);
 uint64_t slice_hash(struct slice s); /* FNV-1a, 64 bits */
 char *slice_dup(struct slice s);     /* NUL-terminated copy; mem_free */
 

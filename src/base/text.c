@@ -117,26 +117,33 @@ void text_pad(struct text *t, size_t column)
 		text_add_char(t, ' ');
 }
 
-/* What turns a line's direction, so that it reads as what it is not, or ends it: U+200E, U+200F,
- * U+2028 to U+202E, U+2066 to U+2069. */
-static bool turns_line(struct slice utf8)
+/* Controls (Cc), separators of lines and paragraphs (Zl, Zp) and format characters (Cf), as of
+ * Unicode 15. Of these, what turns a line's direction (Bidi_Control) makes it read as what it is
+ * not, and tags say what nobody sees. Left out are those that are seen, numbers' and verses' signs
+ * (Prepended_Concatenation_Mark), and the joiners U+200C and U+200D, without which Persian, the
+ * scripts of India and many emoji are misspelt. */
+static bool is_hidden(uint32_t point)
 {
-	const unsigned char *b = (const unsigned char *)utf8.ptr;
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = { { 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
+		{ 0x180e, 0x180e }, { 0x200b, 0x200b }, { 0x200e, 0x200f },
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb }, { 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 },
+		{ 0x1d173, 0x1d17a }, { 0xe0000, 0xe007f } };
 
-	if (utf8.len != 3 || b[0] != 0xe2)
-		return false;
-	if (b[1] == 0x80)
-		return b[2] == 0x8e || b[2] == 0x8f || (b[2] >= 0xa8 && b[2] <= 0xae);
-	return b[1] == 0x81 && b[2] >= 0xa6 && b[2] <= 0xa9;
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+		if (point >= ranges[i].first && point <= ranges[i].last)
+			return true;
+	return false;
 }
 
-static bool is_control(struct slice utf8)
+size_t text_shown_len(struct slice s)
 {
-	unsigned char c = (unsigned char)utf8.ptr[0];
+	uint32_t point;
+	size_t n = slice_utf8(s, &point);
 
-	return c < ' ' || c == 0x7f ||
-	       (utf8.len == 2 && c == 0xc2 && (unsigned char)utf8.ptr[1] < 0xa0) ||
-	       turns_line(utf8);
+	return n && !is_hidden(point) ? n : 0;
 }
 
 void text_tidy(struct slice s, char *out, size_t cap)
@@ -150,7 +157,7 @@ void text_tidy(struct slice s, char *out, size_t cap)
 
 		if (blank)
 			one = len && out[len - 1] != ' ' ? SLICE(" ") : SLICE_NONE;
-		else if (n == 0 || is_control(one))
+		else if (!text_shown_len(s))
 			one = SLICE("?");
 		if (len + one.len >= cap)
 			break;

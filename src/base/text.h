@@ -27,9 +27,13 @@ void text_add_base64(struct text *t, struct slice s); /* RFC 4648 4 */
 /* Spaces until the current line is `column` wide (bytes after the last newline, UTF-8
  * counted as one). */
 void text_pad(struct text *t, size_t column);
-/* What a terminal may be given of a stranger's bytes, into `out`: UTF-8, each other byte and each
- * control character, those of a line's direction too, as '?', white space as one blank, none at
- * the ends. What does not fit in `cap`, with its NUL, is cut. */
+/* Length of the character in UTF-8 that it begins with, if a terminal merely shows it; 0: it begins
+ * with none, or with one that could steer the terminal (controls, of 7 and of 8 bits), end the line,
+ * turn its direction, or hide (Unicode's format characters). */
+size_t text_shown_len(struct slice s);
+/* What a terminal may be given of a stranger's bytes, into `out`: what is not shown (see above) as
+ * '?', white space as one blank, none at the ends. What does not fit in `cap`, with its NUL, is
+ * cut. */
 void text_tidy(struct slice s, char *out, size_t cap);
 char *text_take(struct text *t);
 struct slice text_slice(const struct text *t);

@@ -250,10 +250,10 @@ static void add_quote(struct text *t, const char *words)
 		one = one ? one : 1;
 		if (cut + one > QUOTE_BYTES)
 			break;
-		if ((unsigned char)words[cut] < 0x20)
-			text_add_char(t, ' ');
-		else
+		if (text_shown_len(rest))
 			text_add_slice(t, slice_cut(rest, 0, one));
+		else
+			text_add_char(t, ' ');
 		cut += one;
 	}
 	text_add(t, cut < len ? "…”" : "”");

@@ -68,27 +68,7 @@ static void add_heading(struct text *t, const struct load_result *r)
 	text_add_char(t, '\n');
 }
 
-/*
- * Length of the character at `at` if a terminal merely shows it, else 0: control bytes, C1
- * controls (also as UTF-8: c2 80 to c2 9f) and what is no UTF-8 could steer it.
- */
-static size_t shown_char(struct slice s, size_t at)
-{
-	unsigned char c = (unsigned char)s.ptr[at];
-	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	if (len == 1)
-		return (c >= ' ' && c != 0x7f) || c == '\t';
-	if (c < 0xc2 || c > 0xf4 || len > s.len - at)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if (((unsigned char)s.ptr[at + i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return c == 0xc2 && (unsigned char)s.ptr[at + 1] < 0xa0 ? 0 : len;
-}
-
-/* The server's words as they are, each line indented; what could steer a terminal as \xNN. */
+/* The server's words as they are, each line indented; what a terminal would not show as \xNN. */
 static void add_verbatim(struct text *t, struct slice words)
 {
 	struct slice s = slice_cut(words, 0, TEXT_SHOWN_BYTES);
@@ -99,7 +79,8 @@ static void add_verbatim(struct text *t, struct slice words)
 		(s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == '\r'))
 		s.len = --words.len;
 	for (size_t i = 0; i < s.len;) {
-		size_t len = shown_char(s, i);
+		bool tab = s.ptr[i] == '\t';
+		size_t len = tab ? 1 : text_shown_len(slice_cut(s, i, SIZE_MAX));
 		if (len) {
 			text_add_slice(t, slice_cut(s, i, len));
 		} else if (s.ptr[i] == '\n') {

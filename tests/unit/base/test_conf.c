@@ -266,6 +266,9 @@ static void test_shown_lines(void **state)
 			     "allowed\n"
 			     "    1 | a: 1 #  [31m text\n"
 			     "      |        ^\n");
+	c = conf_parse("x.yaml", SLICE("a: \u202e1\n"));
+	conf_complain(c, (struct conf_place){ 1, 5 }, "here");
+	assert_complaints(c, "x.yaml:1:5: here\n    1 | a: ?1\n      |     ^\n");
 	text_fini(&file);
 	text_fini(&shown);
 }

@@ -148,6 +148,28 @@ static void test_base64(void **state)
 	text_fini(&t);
 }
 
+static void test_shown(void **state)
+{
+	/* A line's direction, its end, what hides, tags, and what is no character. */
+	static const char *const hidden[] = { "", "\n", "\t", "\x1b", "\x7f", "\xc2\x80",
+		"\xc2\x85", "\xc2\x9f", "\u00ad", "\u061c", "\u180e", "\u200b", "\u200e",
+		"\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2066",
+		"\u2069", "\u206a", "\u206f", "\ufeff", "\ufff9", "\ufffb", "\U00013430",
+		"\U0001bca0", "\U0001d173", "\U000e0001", "\U000e0041", "\U000e007f",
+		"\xc0\x80", "\xed\xa0\x80", "\xe2\x80", "\x80", "\xff" };
+	static const char *const shown[] = { " ", "~", "\u00a0", "\u00ac", "\u00ae",
+		"\u061b", "\u0600", "\u06dd", "\u200c", "\u200d", "\u2010", "\u2027",
+		"\u202f", "\u205f", "\u2070", "\ufffd", "\U0001f600", "\U000e0100" };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+		if (text_shown_len(slice_of(hidden[i])))
+			fail_msg("number %zu is shown", i);
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		if (text_shown_len(slice_of(shown[i])) != strlen(shown[i]))
+			fail_msg("\"%s\" is not shown", shown[i]);
+	assert_int_equal(text_shown_len(SLICE("ab")), 1);
+}
+
 static void test_tidy(void **state)
 {
 	static const char *const pairs[][2] = { { "", "" }, { " \t a \r\n\n b ", "a b" },
@@ -157,7 +179,6 @@ static void test_tidy(void **state)
 		{ "a\xe2\x80\xa8\xe2\x80\xae", "a??" },
 		{ "\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf" },
 		{ "\xe2\x81\xa6\xe2\x81\xa9", "??" },
-		{ "\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x81\xa5\xe2\x81\xaa" },
 		{ "Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f" }, { "a\xc3", "a?" },
 		{ "\xff\xfe", "??" }, { "1234567890", "123456789" },
 		{ "12345678\xc3\xbc", "12345678" }, { "12345678 0", "12345678" } };
@@ -181,6 +202,7 @@ int main(void)
 		TEST(test_wire),
 		TEST(test_wire_numbers),
 		TEST(test_base64),
+		TEST(test_shown),
 		TEST(test_tidy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static void test_a_text_cannot_steer_the_terminal(void **state)
 	struct scene *s = *state;
 	one(s, 0, 500, NS_MS,
 		SLICE("a\x1b[2Jb\r\nc\x07 \xc2\x9b"
-		      "31m \xff \xc3\xa9 \xe2\x82\xac\r\n"));
+		      "31m \xff \xc3\xa9 \xe2\x82\xac \u202e\r\n"));
 	tally_finish(s->tally, NS_S);
 	assert_silent(s, "\x1b");
 	assert_silent(s, "\x07");
@@ -132,7 +132,8 @@ static void test_a_text_cannot_steer_the_terminal(void **state)
 	assert_silent(s, "\xff");
 	assert_silent(s, "\r");
 	assert_says(s, "\"a\\x1b[2Jb\n");
-	assert_says(s, " c\\x07 \\xc2\\x9b31m \\xff \xc3\xa9 \xe2\x82\xac\"\n");
+	assert_says(s,
+		" c\\x07 \\xc2\\x9b31m \\xff \xc3\xa9 \xe2\x82\xac \\xe2\\x80\\xae\"\n");
 }
 
 static void test_a_long_text_says_what_is_left_out(void **state)
