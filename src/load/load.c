@@ -82,6 +82,8 @@ const struct verb load_verb = {
 	.example = "weir load --rate 700/s --for 30s http://127.0.0.1:8080/\n"
 		   "weir load --rate 160/s --arrivals poisson --patience 6s --json "
 		   "http://127.0.0.1:8080/\n"
+		   "weir load --rate 'steps(100/s, 200/s, 300/s)' --for 30s "
+		   "http://127.0.0.1:8080/\n"
 		   "weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),

@@ -6,6 +6,7 @@
 #define RUN_MAX (30 * 24 * 3600 * NS_S)
 #define STEPS_MAX 100000 /* of the time line */
 #define INTERVAL_MIN (10 * NS_MS)
+#define RAMP_INTERVALS 10     /* of the time line, unless asked for otherwise */
 #define FIELDS_BYTES_MAX 8192 /* the head must fit a buffer with room for the engine's */
 #define TARGET_BYTES_MAX 4096
 
@@ -14,7 +15,7 @@ static bool check_recorded(struct load_plan *plan, struct problem *p)
 	const struct load_options *o = plan->opts;
 	struct problem why = { "" };
 
-	if (o->rate > 0)
+	if (o->rate)
 		return problem_set(
 			p, "--schedule says when requests start: leave --rate out");
 	if (!trace_read(&plan->recorded, o->schedule, RUN_MAX, &why))
@@ -25,17 +26,22 @@ static bool check_recorded(struct load_plan *plan, struct problem *p)
 static bool check_arrivals(struct load_plan *plan, struct problem *p)
 {
 	const struct load_options *o = plan->opts;
+	struct problem why = { "" };
 
 	if (o->schedule && *o->schedule)
 		return check_recorded(plan, p);
-	if (!(o->rate > 0))
-		return problem_set(p, "--rate is missing or zero: write --rate 100/s");
-	if (o->rate > RATE_MAX)
+	if (!o->rate)
+		return problem_set(p, "--rate is missing: write --rate 100/s");
+	if (!pace_parse(slice_of(o->rate), &plan->pace, &why))
+		return problem_set(p, "--rate: %s", why.text);
+	if (!(pace_max(&plan->pace) > 0))
+		return problem_set(p, "--rate is zero: write --rate 100/s");
+	if (pace_max(&plan->pace) > RATE_MAX)
 		return problem_set(p, "--rate: at most 1,000,000/s from one process");
 	if (o->run_for <= 0 || o->run_for > RUN_MAX)
 		return problem_set(p,
 			"--for: write a duration above zero, at most 30d, such as 30s");
-	if (o->rate * ((double)o->run_for / (double)NS_S) >= 1e12)
+	if (pace_mean(&plan->pace) * ((double)o->run_for / (double)NS_S) >= 1e12)
 		return problem_set(p, "--rate and --for: more than 10^12 requests");
 	return true;
 }
@@ -50,9 +56,28 @@ static bool check_times(const struct load_plan *plan, struct problem *p)
 		return problem_set(p, "--warm-up: write a duration shorter than the run");
 	if (o->timeout <= 0)
 		return problem_set(p, "--timeout: write a duration above zero, or none");
-	if (o->interval < INTERVAL_MIN || o->interval == NS_NEVER)
+	return true;
+}
+
+/* Where the rate changes, so that each of its steps, or a tenth of its ramp, is one of ours. */
+static ns_t usual_interval(const struct load_plan *plan)
+{
+	uint32_t parts = plan->pace.kind == PACE_STEPS ? plan->pace.count
+						       : RAMP_INTERVALS;
+
+	if (!plan_is_paced(plan))
+		return NS_S;
+	return ns_max((plan_run_for(plan) + parts - 1) / parts, INTERVAL_MIN);
+}
+
+static bool check_interval(struct load_plan *plan, struct problem *p)
+{
+	ns_t asked = plan->opts->interval;
+
+	if (asked < INTERVAL_MIN)
 		return problem_set(p, "--interval: write a duration of at least 10ms");
-	if (plan_run_for(plan) / o->interval > STEPS_MAX)
+	plan->interval = asked == NS_NEVER ? usual_interval(plan) : asked;
+	if (plan_run_for(plan) / plan->interval > STEPS_MAX)
 		return problem_set(p,
 			"--interval: the run holds more than 100,000 steps of it: write a "
 			"longer one");
@@ -189,10 +214,6 @@ static bool check_query(struct slice query, struct problem *p)
 				"the URL's query has a space, a control byte or one "
 				"outside ASCII: write it as %%%02X",
 				c);
-		if (c == '#')
-			return problem_set(p,
-				"the URL has a # part, which is never sent to a server: "
-				"leave it out");
 	}
 	return true;
 }
@@ -205,6 +226,10 @@ static bool check_url(struct load_plan *plan, struct problem *p)
 	struct slice base = local ? whole : slice_cut(whole, 0, slice_find(whole, '?'));
 	struct slice query = slice_cut(whole, base.len, SIZE_MAX);
 
+	if (!local && slice_find(whole, '#') < whole.len)
+		return problem_set(p,
+			"the URL has a # part, which is never sent to a server: "
+			"leave it out");
 	if (!addr_url_parse(base, url, p) || !check_query(query, p))
 		return false;
 	text_add_slice(&plan->target, url->path);
@@ -238,7 +263,8 @@ bool plan_check(struct load_plan *plan, const struct load_options *opts,
 	text_init(&plan->fields);
 	if (!take_url(plan, words, p) || !check_url(plan, p) ||
 		!check_arrivals(plan, p) || !check_times(plan, p) ||
-		!check_pool(plan, p) || !check_method(plan, p) || !check_fields(plan, p))
+		!check_interval(plan, p) || !check_pool(plan, p) ||
+		!check_method(plan, p) || !check_fields(plan, p))
 		return false;
 	choose_framing(plan);
 	return true;
@@ -265,7 +291,13 @@ ns_t plan_run_for(const struct load_plan *plan)
 
 double plan_rate(const struct load_plan *plan)
 {
-	return plan->recorded.count ? trace_rate(&plan->recorded) : plan->opts->rate;
+	return plan->recorded.count ? trace_rate(&plan->recorded)
+				    : pace_mean(&plan->pace);
+}
+
+bool plan_is_paced(const struct load_plan *plan)
+{
+	return !plan->recorded.count && plan->pace.kind != PACE_FLAT;
 }
 
 const char *plan_arrivals(const struct load_plan *plan)

@@ -30,6 +30,8 @@ struct load_plan {
 	enum h1_body framing; /* of the request */
 	uint64_t body_bytes;
 	struct trace recorded; /* of --schedule; no starts: there is none */
+	struct pace pace;      /* else: of --rate */
+	ns_t interval;         /* of the time line */
 	uint32_t pool;         /* connections at most; SLOTS_NO_LIMIT */
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count;
@@ -42,9 +44,12 @@ MUST_USE bool plan_check(struct load_plan *plan, const struct load_options *opts
 MUST_USE bool plan_resolve(struct load_plan *plan, struct problem *p);
 void plan_fini(struct load_plan *plan);
 
-/* How long requests are started, and how many a second. */
+/* How long requests are started, and how many a second in the mean. */
 ns_t plan_run_for(const struct load_plan *plan);
 double plan_rate(const struct load_plan *plan);
+
+/* Whether the rate changes on purpose; then --rate says how. */
+bool plan_is_paced(const struct load_plan *plan);
 
 /* "constant", "poisson" or "recorded", "pool", "close" or "pretend" */
 const char *plan_arrivals(const struct load_plan *plan);

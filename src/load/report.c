@@ -5,6 +5,7 @@
 #define LABEL_COLUMN 15      /* where the figures of a line begin */
 #define TEXT_SHOWN_BYTES 400 /* of an error's text on the page; JSON has all of it */
 #define ERRORS_SHOWN 10
+#define TIME_LINE_SHOWN PACE_RATES_MAX
 
 const char *report_invalid_why(const struct load_result *r)
 {
@@ -39,7 +40,10 @@ static void add_heading(struct text *t, const struct load_result *r)
 	ns_t run_for = plan_run_for(r->plan);
 
 	text_addf(t, "weir load %s\n  ", r->plan->url);
-	add_rate(t, plan_rate(r->plan));
+	if (plan_is_paced(r->plan))
+		text_add(t, o->rate);
+	else
+		add_rate(t, plan_rate(r->plan));
 	text_addf(t, " %s for ", plan_arrivals(r->plan));
 	text_add_duration(t, r->ran_for);
 	if (o->warm_up) {
@@ -197,6 +201,55 @@ static void add_cell(struct text *t, size_t column, const struct hist *h, ns_t v
 		text_add(t, "-");
 }
 
+/* A latency, or that there is none. */
+static void add_step_latency(struct text *t, ns_t value)
+{
+	if (value == NS_NEVER)
+		text_add(t, "-");
+	else
+		text_add_duration(t, value);
+}
+
+static void add_step(struct text *t, const struct load_result *r, uint32_t nth)
+{
+	const struct tally *a = r->tally;
+	const struct tally_step *s = &a->steps[nth];
+	const ns_t from = (ns_t)nth * a->interval;
+	const ns_t took = ns_min(a->interval, ns_max(r->ran_for - from, 1));
+	const uint64_t counts[] = { s->good, s->late, s->failed };
+	const ns_t latencies[] = { s->p50, s->p99, s->max };
+
+	text_add(t, "  ");
+	text_add_duration(t, from);
+	text_pad(t, LABEL_COLUMN);
+	add_rate(t, (double)s->started * NS_S / (double)took);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		text_pad(t, LABEL_COLUMN + 14 + 10 * i);
+		text_add_count(t, counts[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(latencies); i++) {
+		text_pad(t, LABEL_COLUMN + 44 + 10 * i);
+		add_step_latency(t, latencies[i]);
+	}
+	text_add_char(t, '\n');
+}
+
+/* Where the rate changes on purpose the whole run's figures say little: how it went. */
+static void add_time_line(struct text *t, const struct load_result *r)
+{
+	const uint32_t n = r->tally->step_count;
+
+	if (!plan_is_paced(r->plan))
+		return;
+	add_label(t, "\nbegun from");
+	text_add(t,
+		"started       good      late      failed    p50       p99       max\n");
+	for (uint32_t i = 0; i < n && i < TIME_LINE_SHOWN; i++)
+		add_step(t, r, i);
+	if (n > TIME_LINE_SHOWN)
+		text_addf(t, "  %u more of them are in --json\n", n - TIME_LINE_SHOWN);
+}
+
 /* The latencies side by side: a large gap to the uncorrected ones is the generator's own. */
 static void add_latency(struct text *t, const struct load_result *r)
 {
@@ -283,6 +336,7 @@ void load_report_text(struct text *out, const struct load_result *r)
 			why);
 	add_errors(out, r);
 	add_counts(out, r);
+	add_time_line(out, r);
 	add_latency(out, r);
 	add_connections(out, r);
 }
@@ -295,6 +349,7 @@ static void json_asked(struct json *j, const struct load_result *r)
 	json_cstr(j, "schema", "weir.load/1");
 	json_cstr(j, "url", r->plan->url);
 	json_real(j, "rate", plan_rate(r->plan));
+	json_cstr(j, "pace", plan_is_paced(r->plan) ? o->rate : NULL);
 	json_ms(j, "for_ms", plan_run_for(r->plan));
 	json_ms(j, "warm_up_ms", o->warm_up);
 	json_cstr(j, "arrivals", plan_arrivals(r->plan));

@@ -283,8 +283,8 @@ static struct runner *runner_new(
 		schedule_init_recorded(
 			&r->schedule, plan->recorded.starts, plan->recorded.count);
 	else
-		schedule_init(&r->schedule, (enum schedule_kind)o->arrivals, o->rate,
-			o->seed, o->run_for);
+		schedule_init_paced(&r->schedule, (enum schedule_kind)o->arrivals,
+			&plan->pace, o->seed, o->run_for);
 	r->ended = NS_NEVER;
 	r->next_start.on_fire = on_next_start;
 	return r;
@@ -401,7 +401,7 @@ bool run_load(const struct load_plan *plan, struct load_result *result,
 	r->start = io_clock(r->loop) + START_DELAY;
 	result->started_at_ms = wall_ms() + START_DELAY / NS_MS;
 	r->tally = *tally = tally_new(
-		r->start, &(struct tally_cfg){ o->patience, o->interval, o->warm_up });
+		r->start, &(struct tally_cfg){ o->patience, plan->interval, o->warm_up });
 	r->log = log;
 	log->start = r->start;
 	r->signals.on_signal = on_signal;

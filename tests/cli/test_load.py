@@ -173,6 +173,7 @@ HIST = thing({**counts("count"), **{f"{q}_ms": MAYBE for q in
 SCHEMA = thing({
     "schema": {"const": "weir.load/1"},
     "url": {"type": "string"},
+    "pace": {"type": ["string", "null"]},
     **numbers("rate for_ms warm_up_ms ran_for_ms started_at_ms"),
     "arrivals": {"enum": ["constant", "poisson", "recorded"]},
     "patience_ms": MAYBE,
@@ -269,6 +270,32 @@ def test_poisson_arrivals_are_of_their_seed():
     steps = [[s["started"] for s in run["intervals"]] for run in runs]
     assert steps[0] == steps[1] != steps[2]
     assert len(set(steps[0])) > 1
+
+
+def test_steps_are_told_one_by_one():
+    asked = "steps(200/s, 0/s, 100/s)"
+    with Server(reply()) as server:
+        doc = load_json("--rate", asked, "--for", "1500ms", server.url)
+        page = load("--rate", asked, "--for", "300ms", server.url)
+        assert len(server.requests) == 150 + 30
+    assert doc["pace"] == asked and doc["arrivals"] == "constant" and doc["rate"] == 100
+    assert [(s["t_ms"], s["started"]) for s in doc["intervals"]] == [(0, 100), (500, 0), (1000, 50)]
+    assert doc["intervals"][1]["p50_ms"] is None
+    assert f"  {asked} constant for 300 ms" in page.stdout
+    rows = page.stdout.partition("begun from")[2].partition("\n\n")[0].splitlines()[1:]
+    assert [row.split()[:3] for row in rows] == [
+        ["0", "200/s", "20"], ["100", "ms", "0/s"], ["200", "ms", "100/s"]]
+
+
+def test_a_ramp_climbs_evenly(tmp_path):
+    log = tmp_path / "log"
+    with Server(reply()) as server:
+        doc = load_json("--rate", "ramp(0/s, 400/s)", "--for", "1s", "--log", str(log), server.url)
+        assert len(server.requests) == 200
+    assert [s["started"] for s in doc["intervals"]] == [2, 6, 10, 14, 18, 22, 26, 30, 34, 38]
+    starts = sorted(int(line.split(",")[0]) for line in log.read_text().splitlines()[1:])
+    # 200 t^2 are due after t seconds
+    assert all(abs(at - (k / 200) ** 0.5 * 1e9) < 1e3 for k, at in enumerate(starts))
 
 
 def test_recorded_arrivals_and_a_line_for_each(tmp_path):
@@ -661,6 +688,9 @@ URL = "http://127.0.0.1:1/"
     (("--rate", "0/s", URL), "--rate"),
     (("--rate", "100", URL), "100/s"),
     (("--rate", "-1/s", URL), "negative"),
+    (("--rate", "ramp(1/s, 2)", URL), "--rate: column 11: '2' has no unit"),
+    (("--rate", "stesp(1/s, 2/s)", URL), "did you mean steps?"),
+    (("--rate", "steps(0/s, 0/s)", URL), "--rate is zero"),
     (("--rate", "fast", URL), "fast"),
     (("--rate", "1/s", "--for", "10", URL), "10s"),
     (("--rate", "1/s", "--for", "none", URL), "--for"),
@@ -677,6 +707,7 @@ URL = "http://127.0.0.1:1/"
     (("--rate", "1/s", "http://127.0.0.1:99999/"), "port"),
     (("--rate", "1/s", "127.0.0.1"), "port"),
     (("--rate", "1/s", URL, URL), "one URL"),
+    (("--rate", "1/s", URL + "#top"), "# part, which is never sent"),
     (("--rate", "1/s", "--schedule", "/dev/null", URL), "--rate"),
     (("--schedule", "/nonexistent/file", URL), "/nonexistent/file"),
 ])

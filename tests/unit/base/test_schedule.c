@@ -172,6 +172,117 @@ static void test_poisson_keeps_its_fractions(void **state)
 	assert_true(fabs((double)n / 2e6 - 1) < 0.005);
 }
 
+static struct pace pace_of(const char *text)
+{
+	struct pace pace;
+	struct problem p = { "" };
+	if (!pace_parse(slice_of(text), &pace, &p))
+		fail_msg("%s: %s", text, p.text);
+	return pace;
+}
+
+/* How many start in each of `n` equal parts of the run. */
+static void count_parts(struct schedule *s, double *counts, int n)
+{
+	ns_t last = 0;
+	for (int i = 0; i < n; i++)
+		counts[i] = 0;
+	for (; schedule_peek(s) != NS_NEVER; schedule_take(s)) {
+		ns_t at = schedule_peek(s);
+		assert_true(at >= last && at < s->run_for);
+		counts[(int)((double)at * n / (double)s->run_for)]++;
+		last = at;
+	}
+}
+
+static void test_steps_of_even_spacing(void **state)
+{
+	(void)state;
+	struct pace pace = pace_of("steps(100/s, 0/s, 300/s, 7/s)");
+	struct schedule s;
+	double counts[4];
+	schedule_init_paced(&s, SCHEDULE_CONSTANT, &pace, 1, 20 * NS_S);
+	for (int k = 0; k < 500; k++, schedule_take(&s))
+		assert_true(schedule_peek(&s) == k * 10 * NS_MS);
+	assert_true(schedule_peek(&s) == 10 * NS_S); /* nobody in the pause */
+	schedule_init_paced(&s, SCHEDULE_CONSTANT, &pace, 1, 20 * NS_S);
+	count_parts(&s, counts, 4);
+	assert_true(counts[0] == 500 && counts[1] == 0 && counts[2] == 1500);
+	assert_true(counts[3] == 35);
+	assert_true(schedule_expected(&s) == 2035);
+}
+
+/* Of a ramp from r by a each second, n are due at t = (sqrt(r^2 + 2 a n) - r) / a. */
+static void test_ramps_of_even_spacing(void **state)
+{
+	(void)state;
+	static const double rates[][2] = { { 0, 1000 }, { 1000, 0 }, { 10, 400 },
+		{ 400, 10 }, { 100, 100.0001 } };
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		struct pace pace = { .kind = PACE_RAMP, .count = 2 };
+		struct schedule s;
+		long double r = rates[i][0], a = (rates[i][1] - rates[i][0]) / 10;
+		uint64_t k = 0;
+		memcpy(pace.rates, rates[i], sizeof(rates[i]));
+		schedule_init_paced(&s, SCHEDULE_CONSTANT, &pace, 1, 10 * NS_S);
+		for (; schedule_peek(&s) != NS_NEVER; schedule_take(&s), k++) {
+			long double at = (sqrtl(r * r + 2 * a * k) - r) / a * NS_S;
+			if (fabsl(at - schedule_peek(&s)) > 20)
+				fail_msg("ramp %zu: start %llu at %lld, not %Lf", i,
+					(unsigned long long)k,
+					(long long)schedule_peek(&s), at);
+		}
+		assert_true(fabs((double)k - schedule_expected(&s)) <= 1);
+	}
+}
+
+/* The same, of independent callers: each part's count is of a Poisson distribution. */
+static void test_poisson_follows_the_pace(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pace;
+		double expected[4];
+	} cases[] = {
+		{ "steps(1000/s, 0/s, 4000/s, 100/s)", { 25000, 0, 100000, 2500 } },
+		{ "ramp(0/s, 4000/s)", { 12500, 37500, 62500, 87500 } },
+		{ "ramp(0/s, 4000/s, 0/s)", { 25000, 75000, 75000, 25000 } },
+		{ "ramp(4000/s, 0/s, 0/s)", { 75000, 25000, 0, 0 } },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pace pace = pace_of(cases[i].pace);
+		struct schedule s;
+		double counts[4];
+		schedule_init_paced(&s, SCHEDULE_POISSON, &pace, 3, 100 * NS_S);
+		count_parts(&s, counts, 4);
+		for (int k = 0; k < 4; k++) {
+			double want = cases[i].expected[k];
+			if (fabs(counts[k] - want) > 5 * sqrt(want))
+				fail_msg("%s: part %d has %.0f, not %.0f", cases[i].pace,
+					k, counts[k], want);
+		}
+	}
+}
+
+/* A gap does not begin anew with a step: two of the same rate are as one of both their lengths. */
+static void test_poisson_goes_on_over_a_step(void **state)
+{
+	(void)state;
+	struct pace pace = pace_of("steps(50/s, 50/s, 50/s)"), flat = pace_of("50/s");
+	struct schedule a, b;
+	int n = 0;
+	schedule_init_paced(&a, SCHEDULE_POISSON, &pace, 9, 10 * NS_S);
+	schedule_init_paced(&b, SCHEDULE_POISSON, &flat, 9, 10 * NS_S);
+	for (; schedule_peek(&b) != NS_NEVER; n++) {
+		ns_t off = schedule_peek(&a) - schedule_peek(&b);
+		assert_in_range(off + 2, 0, 4);
+		schedule_take(&a);
+		schedule_take(&b);
+	}
+	assert_true(schedule_peek(&a) == NS_NEVER);
+	assert_true(n > 400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +294,10 @@ int main(void)
 		cmocka_unit_test(test_poisson_is_of_its_seed),
 		cmocka_unit_test(test_poisson_prefix),
 		cmocka_unit_test(test_poisson_keeps_its_fractions),
+		cmocka_unit_test(test_steps_of_even_spacing),
+		cmocka_unit_test(test_ramps_of_even_spacing),
+		cmocka_unit_test(test_poisson_follows_the_pace),
+		cmocka_unit_test(test_poisson_goes_on_over_a_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

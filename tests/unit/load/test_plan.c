@@ -10,7 +10,7 @@
 static struct load_options usual(void)
 {
 	return (struct load_options){
-		.rate = 100,
+		.rate = "100/s",
 		.run_for = 10 * NS_S,
 		.seed = 1,
 		.method = "GET",
@@ -126,10 +126,18 @@ static void test_bad_numbers(void **state)
 	(void)state;
 	const char *url = "http://127.0.0.1:1/";
 	struct load_options o = usual();
-	o.rate = 0;
+	o.rate = NULL;
+	assert_refused(&o, url, "--rate is missing");
+	o.rate = "0/s";
 	assert_refused(&o, url, "--rate 100/s");
-	o.rate = 2e6;
+	o.rate = "2000000/s";
 	assert_refused(&o, url, "--rate");
+	o.rate = "ramp(10/s, 2000000/s)";
+	assert_refused(&o, url, "--rate");
+	o.rate = "steps(0/s, 0/s)";
+	assert_refused(&o, url, "--rate is zero");
+	o.rate = "ramp(10/s, 20)";
+	assert_refused(&o, url, "--rate: column 12: '20' has no unit");
 	o = usual();
 	o.run_for = 0;
 	assert_refused(&o, url, "--for");
@@ -150,6 +158,35 @@ static void test_bad_numbers(void **state)
 	o = usual();
 	o.pool = 0;
 	assert_refused(&o, url, "--pool");
+}
+
+/* What the time line's steps are wide, unless one says. */
+static void test_intervals(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rate;
+		ns_t asked, run_for, interval;
+	} cases[] = {
+		{ "100/s", NS_NEVER, 10 * NS_S, NS_S },
+		{ "100/s", 2 * NS_S, 10 * NS_S, 2 * NS_S },
+		{ "steps(1/s, 2/s, 3/s)", NS_NEVER, 30 * NS_S, 10 * NS_S },
+		{ "steps(1/s, 2/s, 3/s)", NS_NEVER, 10 * NS_S, 3333333334 },
+		{ "steps(1/s, 2/s, 3/s)", NS_S, 30 * NS_S, NS_S },
+		{ "ramp(1/s, 2/s)", NS_NEVER, 30 * NS_S, 3 * NS_S },
+		{ "ramp(100/s, 200/s)", NS_NEVER, 30 * NS_MS, 10 * NS_MS },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct load_options o = usual();
+		struct load_plan plan;
+		struct problem p;
+		o.rate = cases[i].rate;
+		o.interval = cases[i].asked;
+		o.run_for = cases[i].run_for;
+		assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+		assert_int_equal(plan.interval, cases[i].interval);
+		plan_fini(&plan);
+	}
 }
 
 static void test_methods(void **state)
@@ -211,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_bad_fields),
 		cmocka_unit_test(test_bad_numbers),
+		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_resolve),
 	};

@@ -11,7 +11,7 @@
 static struct load_options usual(void)
 {
 	return (struct load_options){
-		.rate = 100,
+		.rate = "100/s",
 		.run_for = 10 * NS_S,
 		.method = "GET",
 		.pool = UINT64_MAX,
@@ -35,6 +35,7 @@ static int setup(void **state)
 	s->options = usual();
 	s->plan = (struct load_plan){ .opts = &s->options,
 		.url = "http://127.0.0.1:9000/",
+		.pace = pace_flat(100),
 		.pool = SLOTS_NO_LIMIT };
 	s->tally = tally_new(0, &(struct tally_cfg){ 6 * NS_S, NS_S, 0 });
 	s->result = (struct load_result){ .plan = &s->plan,
@@ -99,6 +100,25 @@ static void test_counts_and_units(void **state)
 	assert_says(s, "opened 3");
 	assert_silent(s, "NOT VALID");
 	assert_silent(s, "unanswered");
+}
+
+/* Steps and ramps: a row for each step of the time line, as it went. */
+static void test_a_changing_rate_is_told_step_by_step(void **state)
+{
+	struct scene *s = *state;
+	one(s, 0, 200, 52 * NS_MS, SLICE_NONE);
+	one(s, 0, 0, NS_MS, SLICE_NONE);
+	s->result.ran_for = 2500 * NS_MS;
+	tally_finish(s->tally, s->result.ran_for);
+	assert_silent(s, "begun from");
+	s->options.rate = "steps(2/s, 0/s)";
+	s->plan.pace = (struct pace){ .kind = PACE_STEPS, .count = 2, .rates = { 2 } };
+	assert_says(s, "steps(2/s, 0/s) constant for ");
+	assert_says(s, "begun from     started       good      late      failed    p50 ");
+	assert_says(
+		s, "\n  0            2/s           1         0         1         52 ms ");
+	assert_says(s, "\n  2 s          0/s           0         0         0         - ");
+	assert_silent(s, "\n  3 s ");
 }
 
 static void test_words_come_verbatim_and_first(void **state)
@@ -248,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_counts_and_units),
+		TEST(test_a_changing_rate_is_told_step_by_step),
 		TEST(test_words_come_verbatim_and_first),
 		TEST(test_a_text_cannot_steer_the_terminal),
 		TEST(test_a_long_text_says_what_is_left_out),
