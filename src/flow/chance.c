@@ -55,20 +55,36 @@ static ns_t span_middle(uint32_t span)
 	return (span_begin(span) + span_begin(span + 1)) / 2;
 }
 
-/* --- how sure --- */
-
 /* The first span is one by itself. */
 static uint32_t octave_of(uint32_t span)
 {
 	return (span + SUBS - 1) / SUBS;
 }
 
+static uint32_t octave_begin(uint32_t octave)
+{
+	return octave ? 1 + (octave - 1) * SUBS : 0;
+}
+
+static uint32_t octave_end(uint32_t octave)
+{
+	uint32_t end = octave_begin(octave + 1);
+	return end < CHANCE_SPANS ? end : CHANCE_SPANS;
+}
+
+/* Spans of the octaves in that set. */
+#define EACH_SPAN(set, i) \
+	for (uint32_t of = (set); of; of &= of - 1) \
+		for (uint32_t o = (uint32_t)__builtin_ctz(of), i = octave_begin(o); \
+			i < octave_end(o); i++)
+
+/* --- how sure --- */
+
 static void running_by_octave(const struct chance *c, double *of_octave)
 {
 	memset(of_octave, 0, CHANCE_OCTAVES * sizeof(*of_octave));
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++)
-		if (c->running[i] > 0) /* few are */
-			of_octave[octave_of(i)] += c->running[i];
+	EACH_SPAN (c->busy, i)
+		of_octave[octave_of(i)] += c->running[i];
 }
 
 static void begin_trial(struct chance *c)
@@ -128,7 +144,7 @@ void chance_init(struct chance *c, ns_t half_life)
 
 static void scale(struct chance *c, double by)
 {
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+	EACH_SPAN (c->seen, i) {
 		c->over[i] *= by;
 		c->gone[i] *= by;
 	}
@@ -153,27 +169,35 @@ static double fading(const struct chance *c, ns_t age)
 
 void chance_done(struct chance *c, ns_t duration, ns_t now)
 {
+	const uint32_t span = span_of(duration);
 	set_weight(c, now);
-	c->over[span_of(duration)] += c->weight * fading(c, duration);
-	c->ends[octave_of(span_of(duration))]++;
+	c->over[span] += c->weight * fading(c, duration);
+	c->seen |= 1u << octave_of(span);
+	c->ends[octave_of(span)]++;
 	c->begun = ns_max(c->begun, now - duration);
 }
 
 void chance_gone(struct chance *c, ns_t age, ns_t now)
 {
+	const uint32_t span = span_of(age);
 	set_weight(c, now);
-	c->gone[span_of(age)] += c->weight * fading(c, age);
-	c->were[octave_of(span_of(age))]--;
+	c->gone[span] += c->weight * fading(c, age);
+	c->seen |= 1u << octave_of(span);
+	c->were[octave_of(span)]--;
 }
 
 void chance_running_begin(struct chance *c)
 {
-	memset(c->running, 0, sizeof(c->running));
+	EACH_SPAN (c->busy, i)
+		c->running[i] = 0;
+	c->busy = 0;
 }
 
 void chance_running(struct chance *c, ns_t age)
 {
-	c->running[span_of(age)]++;
+	const uint32_t span = span_of(age);
+	c->running[span]++;
+	c->busy |= 1u << octave_of(span);
 }
 
 void chance_doubt(struct chance *c, double factor)
@@ -216,10 +240,52 @@ static bool is_refuted(const struct chance *c, ns_t now)
 	ns_t age = now - c->begun; /* younger ones have seen nobody overtake them */
 	if (c->ended <= 0)
 		return false;
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++)
+	EACH_SPAN (c->busy, i)
 		if (c->running[i] > 0 && span_begin(i + 1) <= age)
 			luck *= pow(c->left[i], c->running[i]);
 	return luck < CHANCE_REFUTED;
+}
+
+/* What is known of a refresh's spans, while it goes on. */
+struct evidence {
+	double at_work[CHANCE_SPANS], later[CHANCE_SPANS]; /* of octaves in `some` */
+	double later_than[CHANCE_OCTAVES];                 /* of the others */
+	uint32_t some, known; /* spans before `known` have any */
+	double sum, ended, unit;
+};
+
+/* Of an octave, after those beyond it. */
+static void add_octave(struct evidence *e, const struct chance *c, uint32_t octave)
+{
+	for (uint32_t i = octave_end(octave); i-- > octave_begin(octave);) {
+		e->at_work[i] = c->gone[i] * e->unit;
+		if (c->running[i] > 0) /* few are; an exp2 each */
+			e->at_work[i] += c->running[i] * fading(c, span_middle(i));
+		e->later[i] = e->sum; /* came through it, and beyond */
+		e->sum += c->over[i] * e->unit + e->at_work[i];
+		e->ended += c->over[i];
+		if (!e->known && e->sum > 0)
+			e->known = i + 1;
+	}
+}
+
+/* Of an octave, after those before it. */
+static void survive(struct chance *c, const struct evidence *e, uint32_t octave)
+{
+	const uint32_t begin = octave_begin(octave), end = octave_end(octave);
+	const double width = (double)span_width(begin);
+	const bool some = e->some & 1u << octave;
+	double ends = hazard(0, 0, e->later_than[octave]);
+	double left = c->left[begin], spent = c->spent[begin];
+	for (uint32_t i = begin; i < end; i++) {
+		if (some)
+			ends = hazard(c->over[i] * e->unit, e->at_work[i], e->later[i]);
+		double after = left * (1 - ends);
+		spent += (left + after) / 2 * width;
+		left = after;
+		c->left[i + 1] = left;
+		c->spent[i + 1] = spent;
+	}
 }
 
 void chance_refresh(struct chance *c, ns_t now)
@@ -229,31 +295,23 @@ void chance_refresh(struct chance *c, ns_t now)
 		presume_scatter(c);
 		c->begun = now;
 	}
-	double later[CHANCE_SPANS], at_work[CHANCE_SPANS];
-	double sum = 0, ended = 0;
-	uint32_t known = 0; /* spans before this one have evidence */
+	struct evidence e;
 	set_weight(c, now);
-	const double unit = 1 / c->weight;
-	for (uint32_t i = CHANCE_SPANS; i-- > 0;) {
-		at_work[i] = c->gone[i] * unit;
-		if (c->running[i] > 0) /* few are; an exp2 each */
-			at_work[i] += c->running[i] * fading(c, span_middle(i));
-		later[i] = sum; /* came through it, and beyond */
-		sum += c->over[i] * unit + at_work[i];
-		ended += c->over[i];
-		if (!known && sum > 0)
-			known = i + 1;
+	e.some = c->seen | c->busy;
+	e.known = 0;
+	e.sum = e.ended = 0;
+	e.unit = 1 / c->weight;
+	for (uint32_t o = CHANCE_OCTAVES; o-- > 0;) {
+		e.later_than[o] = e.sum;
+		if (e.some & 1u << o)
+			add_octave(&e, c, o);
 	}
-	c->evidence = sum;
-	c->ended = ended * unit;
+	c->evidence = e.sum;
+	c->ended = e.ended * e.unit;
 	c->left[0] = 1;
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
-		double ends = hazard(c->over[i] * unit, at_work[i], later[i]);
-		c->left[i + 1] = c->left[i] * (1 - ends);
-		c->spent[i + 1] = c->spent[i] + (c->left[i] + c->left[i + 1]) / 2 *
-							(double)span_width(i);
-	}
-	c->mean = (ns_t)c->spent[known];
+	for (uint32_t o = 0; o < CHANCE_OCTAVES; o++)
+		survive(c, &e, o);
+	c->mean = (ns_t)c->spent[e.known];
 	try_scatter(c);
 	memset(c->until, 0, sizeof(c->until));
 }
@@ -337,7 +395,7 @@ static struct chance_frees frees_until(struct chance *c, uint32_t span)
 		return span ? *sum : (struct chance_frees){ .none = 1 };
 	*asked = (struct chance_until){ .span = span, .frees = { .none = 1 } };
 	renewal_fill(&anew, c, step);
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+	EACH_SPAN (c->busy, i) {
 		if (c->running[i] <= 0)
 			continue;
 		struct chance_frees one = frees_of(c, span_middle(i), step, &anew);
@@ -417,7 +475,7 @@ struct chance_rest chance_rest(const struct chance *c, ns_t time)
 {
 	struct chance_rest rest = { 0 };
 	const ns_t known = chance_known(c);
-	for (uint32_t i = 0; i < CHANCE_SPANS; i++) {
+	EACH_SPAN (c->busy, i) {
 		if (c->running[i] <= 0)
 			continue;
 		ns_t age = span_middle(i);
