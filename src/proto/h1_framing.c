@@ -20,13 +20,43 @@ static bool read_length(struct slice s, uint64_t *out)
 	return n <= LENGTH_MAX;
 }
 
+struct codings {
+	size_t items, empty, chunked;
+	bool ends_chunked;
+};
+
 /* RFC 9112 7: coding names know no case. It is written anew as `chunked`, so nobody behind us
  * can miss it. */
-static bool is_chunked(const struct h1_head *head, uint64_t doubled)
+static void read_codings(struct codings *c, struct slice list)
 {
-	const struct h1_field *te = h1_field_find(head, H1_FIELD_TRANSFER_ENCODING);
-	return te && !(doubled & h1_bit(H1_FIELD_TRANSFER_ENCODING)) &&
-	       slice_eq_nocase(te->value, SLICE("chunked"));
+	bool more = true;
+	while (more) {
+		const size_t comma = slice_find(list, ',');
+		const struct slice name = slice_trim(slice_cut(list, 0, comma));
+		c->ends_chunked = slice_eq_nocase(name, SLICE("chunked"));
+		c->chunked += c->ends_chunked;
+		c->empty += name.len == 0;
+		c->items++;
+		more = comma < list.len;
+		list = slice_cut(list, comma + 1, SIZE_MAX);
+	}
+}
+
+/*
+ * All Transfer-Encoding fields are one list (RFC 9110 5.3). RFC 9112 6.3 rule 4: what does not end
+ * with `chunked` has no end that anybody knows; nor would all agree on one where `chunked` stands
+ * twice, or an element is empty. 6.1: other codings below it are just none of ours.
+ */
+static enum err judge_codings(
+	const struct h1_head *head, enum err framing, enum err coding)
+{
+	struct codings c = { 0 };
+	for (size_t i = 0; i < head->field_count; i++)
+		if (head->fields[i].id == H1_FIELD_TRANSFER_ENCODING)
+			read_codings(&c, head->fields[i].value);
+	if (!c.ends_chunked || c.chunked > 1 || c.empty)
+		return framing;
+	return c.items == 1 ? ERR_OK : coding;
 }
 
 /* The rules that requests and responses share; fills body LENGTH, CHUNKED or NONE. */
@@ -45,7 +75,7 @@ static enum err read_framing(
 		return framing;
 	if (te) {
 		head->body = H1_BODY_CHUNKED;
-		return is_chunked(head, doubled) ? ERR_OK : coding;
+		return judge_codings(head, framing, coding);
 	}
 	/* 6.3 rule 5; a repeated equal length is refused as well. */
 	if (doubled & h1_bit(H1_FIELD_CONTENT_LENGTH) ||

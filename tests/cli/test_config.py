@@ -537,7 +537,7 @@ def test_what_is_refused_unread_is_counted_and_logged(apis, tmp_path):
              (b"GET / HTTP/1.1\r\nHost: x\r\n", 408, "request-timeout"),
              (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "target-too-long"),
              (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 101 + b"\r\n", 431, "head-too-large"),
-             (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "coding-unknown"),
+             (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "coding-unknown"),
              (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, "version-unknown")]
     with Proxy(tmp_path, text) as p:
         ends = []
