@@ -34,10 +34,15 @@ static void on_request(struct sconn *client, const struct h1_head *head)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
 	const struct route *r = NULL;
+	const bool forwards = sconn_mark(client) != EGRESS_REVERSE;
 	p->exchanges_total++;
+	/* RFC 9112 9.3, C.2.2: for one who takes it for a proxy the word may be another's, of an
+	 * older proxy on the way that passed it on blindly. */
+	if (forwards && head->minor == 0)
+		sconn_set_close(client);
 	if (way_ends_here(p, client, head))
 		return;
-	if (sconn_mark(client) != EGRESS_REVERSE) {
+	if (forwards) {
 		egress_request(p, client, head);
 		return;
 	}

@@ -116,6 +116,19 @@ def test_curl_and_http(tmp_path, ns, api):
     assert lines[0]["host"] == f"API.test:{api.port}" and lines[0]["bytes_in"] == 4
 
 
+def test_no_connection_of_http_1_0_is_kept(tmp_path, api):
+    """The keep-alive may be of a client behind an older proxy, which passed it on and waits for the
+    end."""
+    with forward(tmp_path, "--forward-allow", f"127.0.0.1:{api.port}") as p:
+        for target, status in ((api.url + "/", 200), ("/", 400)):
+            raw = f"GET {target} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".encode()
+            with Client(p.port, raw) as c:
+                m = c.answer()
+                assert m.status == status and m.one(b"connection") == b"close"
+                c.send(raw).to_end()
+                assert c.how == "eof" and c.got.count(b"HTTP/1.1 ") == 1
+
+
 @needs_openssl
 def test_curl_and_https(tmp_path, ns, ca):
     with Api(cert=ca.issue("api.test")) as api:
