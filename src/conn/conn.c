@@ -40,6 +40,11 @@ static void tcp_on_sock_ready(struct conn *c, unsigned bits)
 	c->on_ready(c, bits);
 }
 
+static uint64_t tcp_sent(const struct conn *c)
+{
+	return c->tx_bytes;
+}
+
 static const char *tcp_detail(const struct conn *c)
 {
 	(void)c;
@@ -67,6 +72,7 @@ static const struct conn_filter tcp_filter = {
 	.close = tcp_close,
 	.want = tcp_want,
 	.on_sock_ready = tcp_on_sock_ready,
+	.sent = tcp_sent,
 	.detail = tcp_detail,
 	.release = tcp_release,
 	.adopt = tcp_adopt,
@@ -135,6 +141,17 @@ enum err conn_writev(struct conn *c, const struct iovec *iov, int n, size_t *put
 		c->last_tx_at = io_now(c->sock.loop);
 	}
 	return e;
+}
+
+uint64_t conn_sent(const struct conn *c)
+{
+	return c->filter->sent(c);
+}
+
+bool conn_is_unheard(struct conn *c, uint64_t since)
+{
+	const uint64_t sent = conn_sent(c) - since;
+	return sent > 0 && io_unacked(&c->sock) >= sent;
 }
 
 void conn_want(struct conn *c, unsigned bits)

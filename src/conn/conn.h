@@ -30,6 +30,7 @@ struct conn_filter {
 	void (*want)(struct conn *c); /* conn.wanted has changed */
 	void (*on_sock_ready)(
 		struct conn *c, unsigned bits); /* may end in conn.on_ready */
+	uint64_t (*sent)(const struct conn *c);
 	const char *(*detail)(const struct conn *c);
 	void (*release)(struct conn *c);
 	void (*adopt)(struct conn *c, bool open); /* not open: it was closed on the way */
@@ -68,6 +69,11 @@ static inline bool conn_is_open(const struct conn *c)
 MUST_USE enum err conn_read(struct conn *c, void *buf, size_t cap, size_t *got);
 MUST_USE enum err conn_writev(
 	struct conn *c, const struct iovec *iov, int n, size_t *put);
+/* Bytes that are with the kernel: those of the owner, and what TLS makes of them. */
+uint64_t conn_sent(const struct conn *c);
+/* Something was written since there were so many, and the peer's TCP has acknowledged none of it:
+ * what can be read by now was said before the peer had a byte of that. */
+bool conn_is_unheard(struct conn *c, uint64_t since);
 void conn_want(struct conn *c, unsigned bits); /* the whole set */
 static inline unsigned conn_wanted(const struct conn *c)
 {

@@ -82,6 +82,7 @@ static void tls_send(struct tls *t, struct slice bytes)
 		t->write_end = e;
 		return;
 	}
+	t->sent += put;
 	gone = put < waiting.len ? put : waiting.len;
 	t->out_at += gone;
 	put -= gone;
@@ -747,6 +748,11 @@ static void tls_want(struct conn *c)
 	tls_arm(c->tls);
 }
 
+static uint64_t tls_sent(const struct conn *c)
+{
+	return c->tls->sent;
+}
+
 static const char *tls_detail(const struct conn *c)
 {
 	return c->tls && c->tls->detail ? c->tls->detail : "";
@@ -762,6 +768,7 @@ static const struct conn_filter tls_filter = {
 	.close = tls_close,
 	.want = tls_want,
 	.on_sock_ready = tls_on_sock_ready,
+	.sent = tls_sent,
 	.detail = tls_detail,
 	.release = tls_release,
 	.adopt = tls_adopted,

@@ -70,6 +70,7 @@ struct tls {
 	uint32_t record_max;   /* payload of a record */
 	uint32_t cork_records; /* so many leave at once */
 	size_t owed;     /* bytes sealed, and not told to the owner as written yet */
+	uint64_t sent;   /* bytes the socket took */
 	struct text out; /* sealed bytes the socket did not take, from out_at on */
 	size_t out_at;
 	char *detail;

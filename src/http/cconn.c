@@ -145,7 +145,7 @@ void cconn_take_call(struct cconn *cc, struct call *call)
 	cc->caller_key = call->caller_key;
 	cc->status = 0;
 	cc->interims = 0;
-	cc->told = cc->head_seen = cc->keep = cc->last = cc->unasked = false;
+	cc->told = cc->head_seen = cc->keep = cc->last = cc->unasked = cc->early = false;
 	cc->write_failed = cc->paused = cc->blocked = false;
 	outbound_reset(&cc->out, cconn_worker(cc));
 	cc->in.scan = (struct h1_scan){ 0 };
@@ -178,12 +178,6 @@ void cconn_init(struct cconn *cc)
 }
 
 /* --- the end of a call --- */
-
-/* The whole request is with the kernel. */
-static bool cconn_has_sent(const struct cconn *cc)
-{
-	return cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
-}
 
 /*
  * We say FIN first. Under a limit the server's own FIN is waited for: it says that ours was
@@ -226,8 +220,9 @@ static void cconn_release(struct cconn *cc)
 		cconn_rearm(cc);
 		return;
 	}
-	if (!pool_keeps(cc)) {
-		u->stats.aged++;
+	const bool fit = pool_keeps(cc);
+	if (cc->early || !fit) {
+		u->stats.aged += !fit;
 		u->stats.closed_done++;
 		cconn_close_first(cc);
 		return;
@@ -358,6 +353,7 @@ static void cconn_tell_ready(struct cconn *cc)
 	cc->told = true;
 	call->state = CALL_SENDING;
 	call->sent_at = cc->sent_at = worker_now(cconn_worker(cc));
+	cc->sent_from = conn_sent(&cc->conn);
 	call->at = cc->endpoint->id;
 	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;

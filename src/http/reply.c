@@ -13,6 +13,7 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 	cc->head_seen = true;
 	cc->status = head->status;
 	cc->keep = head->keep_alive && !cc->last && head->status != 101;
+	cc->early = !cconn_has_sent(cc);
 	pool_note_head(cc, head);
 	stalled_note_head(cc);
 	hold_note_head(cc, head);
@@ -25,6 +26,13 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 	call->status = head->status;
 	call->told_to_wait = head->status >= 400 &&
 			     h1_field_named(head, SLICE("Retry-After"));
+}
+
+/* It is nobody's, and the call goes to a fresh connection if it may. */
+static void cconn_drop_unasked(struct cconn *cc)
+{
+	inbound_relax(&cc->in, cconn_worker(cc), true);
+	cconn_fail(cc, ERR_RES_UNASKED);
 }
 
 static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
@@ -65,12 +73,27 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
 		h1_decoder_init(&cc->in.body, H1_BODY_NONE, 0);
 }
 
+/*
+ * Bytes on a connection used before, and the server's TCP has not had a byte of the request yet:
+ * they are of an answer too many, to somebody else's request, that came just as this one went out.
+ * A real answer cannot arrive without the acknowledgement of what it answers.
+ */
+static bool cconn_is_unheard(struct cconn *cc)
+{
+	return cc->pooled && cc->told && cc->interims == 0 &&
+	       conn_is_unheard(&cc->conn, cc->sent_from);
+}
+
 /* Parses a head if one is whole. False: nothing more can be done with the bytes at hand. */
 static bool cconn_parse_head(struct cconn *cc)
 {
 	struct h1_head *head = &cconn_worker(cc)->answer_head;
 	enum err why = ERR_OK;
 	size_t used = 0;
+	if (UNLIKELY(cconn_is_unheard(cc))) {
+		cconn_drop_unasked(cc);
+		return false;
+	}
 	enum h1_result r = h1_parse_response(&cc->in.scan, inbound_bytes(&cc->in),
 		&cc->up->cfg.limits, (enum h1_method)cc->method, head, &used, &why);
 	if (r == H1_PARTIAL) {
@@ -146,8 +169,7 @@ void cconn_on_unasked(struct cconn *cc)
 		cconn_process(cc);
 		return;
 	}
-	inbound_relax(&cc->in, cconn_worker(cc), true);
-	cconn_fail(cc, ERR_RES_UNASKED);
+	cconn_drop_unasked(cc);
 }
 
 void cconn_on_readable(struct cconn *cc)

@@ -127,6 +127,7 @@ struct cconn {
 	struct cconn *rival; /* CONNECTING: the next of those for one call; NULL: alone */
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
 	ns_t sent_at;        /* its request, with `told` */
+	uint64_t sent_from;  /* conn_sent before it */
 	struct cconn_life life;
 	struct ports_way *way; /* on which it has a port; NULL: not counted */
 	uint16_t status;       /* of its final answer; 0: not yet */
@@ -140,6 +141,7 @@ struct cconn {
 	bool keep;             /* that head allows reuse */
 	bool last;             /* no other request is to follow this one */
 	bool unasked;          /* bytes came before the request was written */
+	bool early;            /* that head came before the whole request was written */
 	bool write_failed;     /* nothing more can be sent; what arrived is still read */
 	bool shut;             /* we said FIN and wait for the server's */
 	bool tunnel;           /* 101, or raw: bytes both ways until both have ended */
@@ -523,6 +525,11 @@ static inline struct worker *cconn_worker(const struct cconn *cc)
 static inline bool cconn_is_active(const struct cconn *cc)
 {
 	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;
+}
+/* The whole request is with the kernel. */
+static inline bool cconn_has_sent(const struct cconn *cc)
+{
+	return cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
 }
 /* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
 void cconn_open(struct upstream *u, struct call *call, struct slot *slot);

@@ -86,6 +86,8 @@ MUST_USE enum err io_attach(
 /* Bytes received and not read, sent and not acknowledged (SIOCINQ, SIOCOUTQ). Unix
  * sockets: 0, 0 works too. */
 MUST_USE enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked);
+/* The second of them alone, for half the price; 0 where unknown. */
+uint32_t io_unacked(struct io_sock *s);
 /* Smoothed round trip (TCP_INFO); 0 where unknown. */
 ns_t io_rtt(struct io_sock *s);
 bool io_local_addr(struct io_sock *s, struct addr *out);

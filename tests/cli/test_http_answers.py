@@ -539,6 +539,30 @@ def test_an_early_answer_reaches_a_client_that_still_sends(head, end, bench):
     assert server.count == 2
 
 
+def test_a_connection_on_which_an_answer_began_early_is_not_used_again(bench):
+    """Its server may not have read the rest of the request, though all of it was sent before the
+    answer's end; what is unread there would be the next request."""
+    def script(peer, n):
+        if n == 0:
+            peer.request(whole=False)
+            peer.send(OK + b"Content-Length: 4\r\n\r\nso")
+            while b"GET /smuggled" not in peer.data:
+                peer.data += peer.sock.recv(65536)
+            peer.send(b"on")
+            peer.wait_end()
+        elif peer.request():
+            peer.send(OK2)
+            peer.wait_end()
+    proxy, server = bench(script)
+    with Client(proxy.port, POST + b"Content-Length: 42\r\n\r\n") as c:
+        c.until(b"so").send(b"GET /smuggled HTTP/1.1\r\nHost: api.test\r\n\r\n")
+        m = c.answer()
+        assert m.body == b"soon" and m.one(b"connection") == b"close"
+    with Client(proxy.port, GET) as c:
+        assert c.answer().body == b"ok"
+    assert server.count == 2
+
+
 def test_an_early_refusal_that_resets_is_still_told(bench):
     """Written before the request was read, then closed with bytes unread: an RST follows."""
     def script(peer, n):

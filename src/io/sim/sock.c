@@ -242,15 +242,19 @@ enum err io_attach(struct io_loop *loop, struct io_sock *s, struct io_sock *loos
 	return ERR_OK;
 }
 
-enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked)
+uint32_t io_unacked(struct io_sock *s)
 {
 	const struct end *e = end_of(s);
-	const struct stream *out = &e->out;
 
-	*unread = end_unread(e);
-	*unacked = 0;
-	if (!e->conn->is_local && e->state != END_CLOSED)
-		*unacked = (uint32_t)(out->written - out->acked);
+	if (e->conn->is_local || e->state == END_CLOSED)
+		return 0;
+	return (uint32_t)(e->out.written - e->out.acked);
+}
+
+enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked)
+{
+	*unread = end_unread(end_of(s));
+	*unacked = io_unacked(s);
 	return ERR_OK;
 }
 

@@ -304,18 +304,25 @@ enum err io_attach(struct io_loop *loop, struct io_sock *s, struct io_sock *loos
 	return uv_sock_open(loop, s, fd, is_unix(fd));
 }
 
+uint32_t io_unacked(struct io_sock *s)
+{
+	int out = 0;
+
+	/* a unix: socket has delivered what it has taken */
+	if (uv_sock_poll(s)->is_unix || ioctl(s->fd, SIOCOUTQ, &out) < 0)
+		return 0;
+	return (uint32_t)out;
+}
+
 enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unacked)
 {
-	int in = 0, out = 0;
+	int in = 0;
 
 	*unread = *unacked = 0;
 	if (ioctl(s->fd, SIOCINQ, &in) < 0)
 		return err_from_errno(errno);
-	/* a unix: socket has delivered what it has taken */
-	if (!uv_sock_poll(s)->is_unix && ioctl(s->fd, SIOCOUTQ, &out) < 0)
-		return err_from_errno(errno);
 	*unread = (uint32_t)in;
-	*unacked = (uint32_t)out;
+	*unacked = io_unacked(s);
 	return ERR_OK;
 }
 

@@ -402,7 +402,7 @@ static void test_bad_requests(void **state)
 		{ "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
 		  "Transfer-Encoding: chunked\r\n\r\n",
 			"400 Bad Request" },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+		{ "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
 			"501 Not Implemented" },
 		{ "GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported" },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n",
