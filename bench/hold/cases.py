@@ -55,6 +55,8 @@ class Case:
     best: Server = Server(MIX_S, ((0, LIMIT),))  # the same for bench/optimum; None: not told
     options: tuple = ()  # of the server
     load: float = 0  # of the capacity; 0: it is not one of a row of loads
+    starts: tuple = ()  # at which second each caller comes; none: all at once
+    calm: str = ""  # the case that is the same without the last caller's flood
 
 
 def arrivals(case, repetition):
@@ -63,6 +65,7 @@ def arrivals(case, repetition):
     for nth, rate in enumerate(case.rates):
         r = random.Random(f"{rate:.3f} {repetition} {nth}")
         at, starts = r.expovariate(rate), []
+        at += case.starts[nth] if case.starts else 0
         while at < case.seconds:
             starts.append(at)
             at += r.expovariate(rate)
@@ -87,6 +90,7 @@ def load_cases(server, seconds):
 def other_cases(seconds):
     slow, back, over = 8, 18, 18 + max(seconds, 12)
     modest = (MODEST,) * 3
+    later, long = (0, 0, 0, 8), 4 * seconds
     whole = ((0, LIMIT),)
     return [
         Case("spell", "fasthttp at 0.8 of its capacity, all calls slow from 8 s to 18 s",
@@ -103,7 +107,11 @@ def other_cases(seconds):
         Case("modest", "fasthttp, four callers that ask for 0.7 of a fair share each", "fasthttp",
              (*modest, MODEST), seconds),
         Case("flood", "fasthttp, the same but the fourth asks for 5 x the capacity", "fasthttp",
-             (*modest, FLOOD), seconds),
+             (*modest, FLOOD), seconds, calm="modest"),
+        Case("calm", "fasthttp, three callers that ask for 0.7 of a quarter each, from 8 s on four",
+             "fasthttp", (*modest, MODEST), long, starts=later),
+        Case("outbreak", "fasthttp, the same but the fourth, when it comes, asks for 5 x the capacity",
+             "fasthttp", (*modest, FLOOD), long, starts=later, calm="calm"),
     ]
 
 

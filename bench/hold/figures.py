@@ -19,8 +19,13 @@ def quantile(values, q):
 
 
 def told_no(line):
-    """Answered with an error that is not the deadline's."""
-    return line["outcome"] == "failed" and line["status"] not in ("", "504")
+    """Refused, by whomever."""
+    return line["outcome"] == "failed" and line["status"] in ("429", "503")
+
+
+def went_down(line):
+    """Answered with an error that is neither a refusal nor the deadline's: the server was lost."""
+    return line["outcome"] == "failed" and line["status"] not in ("", "429", "503", "504")
 
 
 def latency_ms(line):
@@ -32,8 +37,9 @@ def of_caller(report, log):
                if e["text"] and "Server.Concurrency" in e["text"])
     no = [line for line in log if told_no(line)]
     good = sum(line["outcome"] == "good" for line in log)
-    return {"sent": len(log), "good": good, "refusals_seen": seen, "shed": len(no) - seen,
-            "late": len(log) - good - len(no),
+    down = sum(map(went_down, log))
+    return {"sent": len(log), "good": good, "refusals_seen": seen, "shed": len(no) - seen, "down": down,
+            "late": len(log) - good - len(no) - down,
             "lost": sum(line["outcome"] == "unanswered" for line in log),
             "lateness_ms": report["lateness"].get("p999_ms") or 0, "valid": report["valid"]}
 
@@ -72,7 +78,7 @@ def figures(case, seen):
     callers = [of_caller(report, log) for report, log in seen["callers"]]
     lines = [line for _, log in seen["callers"] for line in log]
     f = {k: sum(c[k] for c in callers)
-         for k in ("sent", "good", "refusals_seen", "shed", "late", "lost")}
+         for k in ("sent", "good", "refusals_seen", "shed", "down", "late", "lost")}
     server = seen["server"]
     answered = [latency_ms(line) for line in lines if line["ended_ns"]]
     no = [latency_ms(line) for line in lines if told_no(line)]
@@ -111,7 +117,7 @@ def summarise(runs):
     """Medians of one system on one case over its valid runs; the worst where a bound is at stake."""
     valid = [r for r in runs if r["valid"]]
     row = {"runs": len(runs), "valid": len(valid)}
-    for key in ("sent", "good", "refused", "refused_settled", "shed", "late", "past_deadline_p999_ms",
+    for key in ("sent", "good", "refused", "refused_settled", "shed", "down", "late", "past_deadline_p999_ms",
                 "told_no_p99_ms", "connects_per_1000", "amplification", "lateness_ms"):
         row[key] = median(r[key] for r in valid)
     for key in ("refused", "left_max", "peak", "lost", "server_unanswered"):

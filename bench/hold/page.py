@@ -12,18 +12,23 @@ from plots import Curves, Picture  # noqa: E402
 COLUMNS = (  # of a row: heading, figure, form
     ("good", "good", "{:.0f}"), ("of optimum", "of_best_percent", "{:.1f} %"), ("refused", "refused", "{:.0f}"),
     ("settled", "refused_settled", "{:.0f}"), ("late", "late", "{:.0f}"),
-    ("shed", "shed", "{:.0f}"), ("past deadline p99.9", "past_deadline_p999_ms", "{:.1f} ms"),
+    ("shed", "shed", "{:.0f}"), ("down", "down", "{:.0f}"), ("past deadline p99.9", "past_deadline_p999_ms", "{:.1f} ms"),
     ("told no p99", "told_no_p99_ms", "{:.1f} ms"), ("left", "worst_left_max", "{}"),
     ("connects", "connects_per_1000", "{:.1f}"), ("amplif.", "amplification", "{:.2f}"),
     ("peak", "worst_peak", "{}"), ("runs", "valid", "{}"),
 )
 
 
+def runs_of(case, system, runs):
+    """In the order of their repetitions."""
+    return sorted((r for r in runs if (r["case"], r["system"]) == (case, system.name)),
+                  key=lambda r: r["repetition"])
+
+
 def rows_of(case, systems, runs):
     found = []
     for system in systems:
-        of_it = sorted((r for r in runs if (r["case"], r["system"]) == (case.name, system.name)),
-                       key=lambda r: r["repetition"])
+        of_it = runs_of(case.name, system, runs)
         if of_it:
             found.append((system, of_it, summarise(of_it)))
     return found
@@ -34,14 +39,13 @@ def best_peer(rows):
     return max(peers, key=lambda r: r[2]["good"], default=None)
 
 
-def add_kept(found, systems, runs):
-    """To the rows of the flood, what the modest callers keep."""
-    for result in (r for r in found if r["case"] == "flood"):
+def add_kept(found, cases, systems, runs):
+    """To the rows of a flood, what the modest callers keep."""
+    for result, case in zip(found, cases):
         for row, system in zip(result["systems"], systems):
-            calm, flooded = (sorted((r for r in runs if (r["case"], r["system"]) ==
-                                     (case, system.name)), key=lambda r: r["repetition"])
-                             for case in ("modest", "flood"))
-            row["modest_keep_percent"] = kept(calm, flooded)
+            if case.calm:
+                row["modest_keep_percent"] = kept(runs_of(case.calm, system, runs),
+                                                  runs_of(case.name, system, runs))
 
 
 def results(cases, systems, runs):
@@ -58,7 +62,7 @@ def results(cases, systems, runs):
             told.append(row)
         found.append({"case": case.name, "about": case.about, "rates": case.rates, "seconds": case.seconds,
                       "systems": told})
-    add_kept(found, systems, runs)
+    add_kept(found, cases, systems, runs)
     return found
 
 
@@ -134,8 +138,7 @@ def by_load(server, cases, systems, found):
 
 
 def by_time(case, systems, runs):
-    lines = [(s.name, over_time([r for r in runs if (r["case"], r["system"]) ==
-                                 (case.name, s.name)])) for s in systems]
+    lines = [(s.name, over_time(runs_of(case.name, s, runs))) for s in systems]
     return chart(f"{case.about}: good answers a second", "rate", lines)
 
 

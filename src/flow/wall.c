@@ -92,14 +92,15 @@ static bool is_same_place(const struct wall *w, double took)
 static void place_note(struct wall *w, ns_t now, enum wall_cause cause)
 {
 	if (!is_same_place(w, w->took)) {
-		if (w->same > 0)
+		if (w->tried)
 			w->restless_until = now + WALL_RESTLESS_FOR;
 		w->place = w->took;
-		w->same = 0;
+		w->tried = false;
 	} else if (cause == WALL_BY_TRIAL) {
-		w->same += w->same < WALL_SAME;
-	} else if (cause == WALL_UNASKED && w->same == WALL_SAME) {
-		w->same--;
+		w->tried = true;
+		w->doubted = false;
+	} else if (cause == WALL_UNASKED) {
+		w->doubted = true;
 	}
 }
 
@@ -122,7 +123,7 @@ void wall_passed(struct wall *w, double level)
 
 bool wall_stands(const struct wall *w, ns_t now)
 {
-	return w->same >= WALL_SAME && now >= w->restless_until;
+	return w->tried && !w->doubted && now >= w->restless_until;
 }
 
 ns_t wall_wait(struct wall *w, double stand, ns_t now)

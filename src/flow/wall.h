@@ -11,9 +11,9 @@
  *         climb fast, above it goes one call alone, the trial. A trial that is taken does away
  *         with the ceiling. The wall has MOVED when it is met for the first time, and when a
  *         call is refused that was no trial and the limit falls by more than a tenth.
- *         It STANDS once WALL_SAME trials in a row were refused at one place, give or take a
- *         tenth; but not in the WALL_RESTLESS_FOR after it left a place where a trial had been
- *         refused, or fell to less than a quarter.
+ *         It STANDS once a trial was refused where it was met, give or take a tenth, and no call
+ *         but trials since; but not in the WALL_RESTLESS_FOR after it left a place where a trial
+ *         had been refused, or fell to less than a quarter.
  * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, or by so
  *            many calls as a trial takes, where that is longer: WALL_CALLS_A_TRY, and
  *            WALL_CALLS_STANDING of one that stands.
@@ -34,8 +34,6 @@
 /* Less than one connect in 1,000 calls, with room for those that age brings. From 275 a second on
  * that is still a trial each WALL_TRY_EACH; at 60 a second it is one in 18 s. */
 #define WALL_CALLS_STANDING 1100
-/* Some 16 s at the quick pace: a wall that is met while a server starts is mostly lifted by then. */
-#define WALL_SAME 4
 /* What has moved, by a tenant who came or a server that was replaced, is likely to move back, or
  * again. One that moves more rarely is seen some 7 s later at 60 calls a second, on average of all
  * instants at which it may be lifted: by a fortieth of the time that it stands. */
@@ -54,8 +52,9 @@ struct wall {
 	ns_t over_at;    /* more than the limit was at the server, from before the cut */
 	uint32_t deeper; /* than what the server has: the next cut of the series */
 	ns_t moved_at;   /* 0: never met */
-	double place;  /* what it took, give or take, in the trials that `same` counts */
-	uint32_t same; /* refused there, in a row */
+	double place;    /* what it took, give or take */
+	bool tried;      /* a trial was refused there */
+	bool doubted;    /* and then a call that was none */
 	uint32_t rested; /* calls sent since the last trial, or cut */
 	ns_t restless_until;
 	double tokens;      /* refusals we may cause */
@@ -83,7 +82,7 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 void wall_passed(struct wall *w, double level);
 /* It came down by much, and not long ago: so it may soon be back. */
 bool wall_may_return(const struct wall *w, double stand, ns_t now);
-/* It is still where several trials found it, and has not moved for long. */
+/* It is still where a trial found it, and has not moved for long. */
 bool wall_stands(const struct wall *w, ns_t now);
 /* A trial was refused, or the limit was cut: how long until the next trial. */
 ns_t wall_wait(struct wall *w, double stand, ns_t now);
