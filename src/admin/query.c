@@ -1,16 +1,5 @@
 #include "admin/query.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes into *buf and moves it past what was written; never longer than `in`. */
 static bool decode(struct slice in, char **buf, struct slice *out, struct problem *p)
 {
@@ -19,14 +8,13 @@ static bool decode(struct slice in, char **buf, struct slice *out, struct proble
 	for (size_t i = 0; i < in.len; i++) {
 		char c = in.ptr[i];
 		if (c == '%') {
-			int high = i + 2 < in.len ? hex_value(in.ptr[i + 1]) : -1;
-			int low = high >= 0 ? hex_value(in.ptr[i + 2]) : -1;
-			if (low < 0)
+			int coded = slice_percent(in, i);
+			if (coded < 0)
 				return problem_set(p,
 					"'%.*s': after %% two hex digits are due; a "
 					"percent sign itself is written %%25",
 					SLICE_ARG(in));
-			c = (char)(high * 16 + low);
+			c = (char)coded;
 			i += 2;
 		} else if (c == '+') {
 			c = ' ';

@@ -4,6 +4,7 @@
  * mixes; sampling walks down.
  */
 #include "base/dist.h"
+#include "base/ascii.h"
 #include "base/units.h"
 
 #include <math.h>
@@ -325,7 +326,7 @@ static bool read_part(struct parser *p, bool *whole)
 	if (peek(p) != '(') {
 		p->at = from;
 		n->kind = DIST_FIXED;
-		if (word.len && !(word.ptr[0] >= '0' && word.ptr[0] <= '9'))
+		if (word.len && !ascii_is_digit(word.ptr[0]))
 			return find_kind(word, &n->kind)
 				       ? fail(p, from, "write %s",
 						 kind_forms[n->kind].form)

@@ -1,6 +1,8 @@
 /* The one file that knows jansson. It cannot include json.h: some names clash. */
 #include "base/json_read.h"
 
+#include "base/ascii.h"
+
 #include <errno.h>
 #include <math.h>
 
@@ -78,7 +80,7 @@ static const json_t *bracket(const json_t *at, const char **path)
 		return member(at, from + 1, (size_t)(end - from - 1));
 	}
 	char *end;
-	CHECK(*from >= '0' && *from <= '9');
+	CHECK(ascii_is_digit(*from));
 	errno = 0;
 	unsigned long index = strtoul(from, &end, 10);
 	CHECK(*end == ']' && errno == 0);

@@ -1,6 +1,8 @@
 /* Whether bytes are JSON (RFC 8259): looked at once, nothing is built. */
 #include "base/json.h"
 
+#include "base/ascii.h"
+
 #define LEVELS_MAX 64
 
 struct scan {
@@ -28,20 +30,6 @@ static bool take(struct scan *s, char c)
 	return is;
 }
 
-static bool is_digit(int c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static int hex_value(int c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* "uXXXX", behind its backslash. */
 static bool take_unit(struct scan *s, unsigned *unit)
 {
@@ -49,7 +37,7 @@ static bool take_unit(struct scan *s, unsigned *unit)
 	if (!take(s, 'u'))
 		return false;
 	for (int i = 0; i < 4; i++, s->at++) {
-		int value = hex_value(peek(s));
+		int value = ascii_hex(peek(s));
 		if (value < 0)
 			return false;
 		*unit = *unit * 16 + (unsigned)value;
@@ -96,7 +84,7 @@ static bool take_string(struct scan *s)
 static bool take_digits(struct scan *s)
 {
 	size_t from = s->at;
-	while (is_digit(peek(s)))
+	while (ascii_is_digit(peek(s)))
 		s->at++;
 	return s->at > from;
 }

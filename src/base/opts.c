@@ -1,5 +1,7 @@
 #include "base/opts.h"
 
+#include "base/ascii.h"
+
 #define CHOICES_MAX 16
 #define OPTIONS_MAX OPT_ROWS_MAX
 #define NAME_BYTES 64
@@ -269,8 +271,8 @@ void opts_env_name(const char *prefix, const struct opt *o, char *buf, size_t ca
 	for (char *at = buf; *at; at++) {
 		if (*at == '-')
 			*at = '_';
-		else if (*at >= 'a' && *at <= 'z')
-			*at = (char)(*at - 'a' + 'A');
+		else
+			*at = ascii_upper(*at);
 	}
 }
 

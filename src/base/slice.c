@@ -1,10 +1,6 @@
 #include "base/slice.h"
 
-static unsigned char lower(char c)
-{
-	unsigned char u = (unsigned char)c;
-	return u >= 'A' && u <= 'Z' ? (unsigned char)(u | 0x20) : u;
-}
+#include "base/ascii.h"
 
 static bool is_ows(char c)
 {
@@ -16,7 +12,7 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.ptr[i]) != lower(b.ptr[i]))
+		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
 			return false;
 	return true;
 }
@@ -50,6 +46,14 @@ struct slice slice_trim(struct slice s)
 	while (s.len && is_ows(s.ptr[s.len - 1]))
 		s.len--;
 	return s;
+}
+
+int slice_percent(struct slice s, size_t at)
+{
+	if (at >= s.len || s.len - at < 3 || s.ptr[at] != '%')
+		return -1;
+	int high = ascii_hex(s.ptr[at + 1]), low = ascii_hex(s.ptr[at + 2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 bool slice_next_item(struct slice *rest, struct slice *item)

@@ -37,6 +37,8 @@ size_t slice_find(struct slice s, char c);
 struct slice slice_cut(struct slice s, size_t from, size_t len); /* clamped to s */
 /* Space and HTAB removed at both ends (RFC 9110 5.6.3 OWS). */
 struct slice slice_trim(struct slice s);
+/* The byte that the three at `at` stand for, as %2F does (RFC 3986 2.1); -1: none. */
+int slice_percent(struct slice s, size_t at);
 /* Next comma-separated item of *rest, trimmed (empty items skipped); false at the end. */
 bool slice_next_item(struct slice *rest, struct slice *item);
 /* Length of the valid UTF-8 sequence it begins with (RFC 3629: no surrogates, no overlong

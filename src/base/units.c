@@ -1,5 +1,7 @@
 #include "base/units.h"
 
+#include "base/ascii.h"
+
 #define DIGITS_MAX 18 /* of a whole number that is certain to fit */
 
 /* A number split from its unit: digits, perhaps a point and digits, then anything. */
@@ -62,14 +64,9 @@ static const struct unit *find_unit(const struct unit *units, size_t n, struct s
 	return NULL;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static size_t span_digits(struct slice s, size_t from)
 {
-	while (from < s.len && (is_digit(s.ptr[from]) || s.ptr[from] == '_'))
+	while (from < s.len && (ascii_is_digit(s.ptr[from]) || s.ptr[from] == '_'))
 		from++;
 	return from;
 }
@@ -78,8 +75,8 @@ static size_t span_digits(struct slice s, size_t from)
 static bool underscores_fit(struct slice digits)
 {
 	for (size_t i = 0; i < digits.len; i++)
-		if (digits.ptr[i] == '_' &&
-			(i == 0 || i + 1 == digits.len || !is_digit(digits.ptr[i - 1])))
+		if (digits.ptr[i] == '_' && (i == 0 || i + 1 == digits.len ||
+						    !ascii_is_digit(digits.ptr[i - 1])))
 			return false;
 	return true;
 }
@@ -100,7 +97,7 @@ static bool whole_of(struct slice digits, uint64_t *out)
  * write it. No unit begins so, and what stands before it alone would be another value. */
 static bool is_written_otherwise(struct slice s, size_t end)
 {
-	if (end + 1 >= s.len || !is_digit(s.ptr[end + 1]))
+	if (end + 1 >= s.len || !ascii_is_digit(s.ptr[end + 1]))
 		return false;
 	return s.ptr[end] == ',' || s.ptr[end] == 'e' || s.ptr[end] == 'E' ||
 	       s.ptr[end] == 'x';

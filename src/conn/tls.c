@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 
+#include "base/ascii.h"
 #include "base/units.h"
 
 #define RECORD_MAX 16384 /* payload of a TLS record */
@@ -118,7 +119,7 @@ static int on_bio_write(BIO *b, const char *bytes, int len)
 /* No record of TLS begins with a capital letter; each of HTTP's methods does. */
 static bool is_word(char first)
 {
-	return first >= 'A' && first <= 'Z';
+	return ascii_is_upper(first);
 }
 
 static int on_bio_read(BIO *b, char *buf, int cap)

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include "base/ascii.h"
+
 #define V4_BITS 96
 
 /* --- addresses --- */
@@ -147,19 +149,9 @@ const char *allow_special(const struct allow_ip *ip)
 
 /* --- hosts --- */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_host_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+	return ascii_is_lower(c) || ascii_is_digit(c) || c == '-' || c == '_';
 }
 
 /* The URL standard's "ends in a number": many programs would take it for an address. */
@@ -171,7 +163,7 @@ static bool ends_in_number(const char *host, size_t len)
 	if (len - from >= 2 && host[from] == '0' && host[from + 1] == 'x')
 		return true;
 	for (size_t i = from; i < len; i++)
-		if (!is_digit(host[i]))
+		if (!ascii_is_digit(host[i]))
 			return false;
 	return true;
 }
@@ -185,7 +177,7 @@ bool allow_host(struct slice host, char *out)
 	if (host.len == 0 || host.len > ALLOW_HOST_MAX)
 		return false;
 	for (size_t i = 0; i < host.len; i++) {
-		char c = lower(host.ptr[i]);
+		char c = ascii_lower(host.ptr[i]);
 		label = c == '.' ? 0 : label + 1;
 		bool blank = c == '.' && (i == 0 || host.ptr[i - 1] == '.');
 		if (blank || label > 63 || (c != '.' && !is_host_char(c)))
@@ -211,7 +203,7 @@ static bool read_number(struct slice s, uint32_t max, uint32_t *out)
 	if (s.len == 0 || s.len > 5)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_digit(s.ptr[i]))
+		if (!ascii_is_digit(s.ptr[i]))
 			return false;
 		*out = *out * 10 + (uint32_t)(s.ptr[i] - '0');
 	}

@@ -5,6 +5,8 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+
 static const struct slice unix_prefix = { "unix:", 5 };
 
 static uint16_t digits_to_port(struct slice s, bool *ok)
@@ -13,7 +15,7 @@ static uint16_t digits_to_port(struct slice s, bool *ok)
 
 	*ok = s.len >= 1 && s.len <= 5;
 	for (size_t i = 0; i < s.len && *ok; i++) {
-		*ok = s.ptr[i] >= '0' && s.ptr[i] <= '9';
+		*ok = ascii_is_digit(s.ptr[i]);
 		port = port * 10 + (uint32_t)(s.ptr[i] - '0');
 	}
 	*ok = *ok && port <= UINT16_MAX;

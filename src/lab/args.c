@@ -1,7 +1,8 @@
 #include "lab/args.h"
 
-#include <ctype.h>
 #include <stdarg.h>
+
+#include "base/ascii.h"
 
 void args_init(struct args *a)
 {
@@ -52,7 +53,7 @@ static bool is_plain(const char *word)
 	if (!*word)
 		return false;
 	for (const char *c = word; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr("_-+=./:,@%", *c))
+		if (!ascii_is_alnum(*c) && !strchr("_-+=./:,@%", *c))
 			return false;
 	}
 	return true;

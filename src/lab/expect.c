@@ -1,9 +1,9 @@
 /* Reading a line. Judging it: expect_judge.c. */
 #include "lab/expect.h"
 
-#include <ctype.h>
 #include <math.h>
 
+#include "base/ascii.h"
 #include "base/units.h"
 
 #define NAMES_MAX 64
@@ -24,7 +24,7 @@ static void skip_spaces(struct parser *s)
 /* A - that stands close belongs to the name. */
 static bool is_name_char(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '-';
+	return ascii_is_alnum(c) || c == '_' || c == '-';
 }
 
 static struct slice take_name(struct parser *s)
@@ -48,9 +48,9 @@ static const char *keep(struct parser *s, struct slice name)
 static struct slice take_number(struct parser *s)
 {
 	const char *from = s->at;
-	while (isdigit((unsigned char)*s->at) || *s->at == '.' || *s->at == '_')
+	while (ascii_is_digit(*s->at) || *s->at == '.' || *s->at == '_')
 		s->at++;
-	while (isalpha((unsigned char)*s->at) || *s->at == '%')
+	while (ascii_is_letter(*s->at) || *s->at == '%')
 		s->at++;
 	if (s->at[0] == '/' && strchr("smh", s->at[1]) && s->at[1] &&
 		!is_name_char(s->at[2]))
@@ -65,7 +65,7 @@ static bool parse_number(struct parser *s, struct expect_factor *f)
 	char plain[64], *end;
 	ns_t d;
 	uint64_t count;
-	while (digits < n.len && !isalpha((unsigned char)n.ptr[digits]) &&
+	while (digits < n.len && !ascii_is_letter(n.ptr[digits]) &&
 		n.ptr[digits] != '%' && n.ptr[digits] != '/')
 		digits++;
 	if (digits == n.len && slice_find(n, '_') == n.len) {
@@ -221,9 +221,9 @@ static bool parse_factor(struct parser *s, struct expect_factor *f)
 {
 	skip_spaces(s);
 	pairs_init(&f->at);
-	if (isdigit((unsigned char)*s->at) || *s->at == '.')
+	if (ascii_is_digit(*s->at) || *s->at == '.')
 		return parse_number(s, f);
-	if (isalpha((unsigned char)*s->at) || *s->at == '_')
+	if (ascii_is_letter(*s->at) || *s->at == '_')
 		return parse_figure(s, f);
 	if (*s->at == '(')
 		return problem_set(s->p, "there are no brackets: write the products out");

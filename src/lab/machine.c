@@ -1,10 +1,10 @@
 #include "lab/machine.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "io/child.h"
 #include "lab/fetch.h"
 
@@ -91,7 +91,7 @@ static void line_json(struct json *j, const char *name, const char *file, const 
 
 static bool is_number(const char *s)
 {
-	while (isdigit((unsigned char)*s))
+	while (ascii_is_digit(*s))
 		s++;
 	return *s == '\0';
 }

@@ -1,7 +1,7 @@
 /* samples.json: docs/json/lab.md. */
-#include <ctype.h>
 #include <math.h>
 
+#include "base/ascii.h"
 #include "base/hist.h"
 #include "lab/report.h"
 
@@ -117,7 +117,7 @@ static const char *name_state(
 	snprintf(c->name, sizeof(c->name), "%s.%s.%s", lab_host_name(host),
 		side == LAB_IN ? "in" : "out", diag_state_name(state));
 	for (char *at = c->name; *at; at++)
-		*at = (char)tolower((unsigned char)*at);
+		*at = ascii_lower(*at);
 	return c->name;
 }
 

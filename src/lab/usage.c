@@ -1,12 +1,13 @@
 #include "lab/usage.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/ascii.h"
 
 #define LINE_BYTES 1024
 
@@ -42,7 +43,7 @@ static void add_threads(const char *pid, struct usage *to)
 	DIR *d = opendir(path);
 	while (d && (e = readdir(d))) {
 		char *end;
-		if (!isdigit((unsigned char)e->d_name[0]))
+		if (!ascii_is_digit(e->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/schedstat", pid,
 			e->d_name);
@@ -63,7 +64,7 @@ void usage_read(const pid_t *leaders, struct usage *out, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		out[i] = (struct usage){ 0, 0, 0 };
 	while (d && (e = readdir(d))) {
-		if (!isdigit((unsigned char)e->d_name[0]))
+		if (!ascii_is_digit(e->d_name[0]))
 			continue;
 		pid_t session = session_of(e->d_name);
 		for (uint32_t i = 0; session && i < n; i++) {

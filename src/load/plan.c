@@ -1,6 +1,6 @@
 #include "load/plan.h"
 
-#include <ctype.h>
+#include "base/ascii.h"
 
 #define RATE_MAX 1e6 /* per second: beyond what one thread can start */
 #define RUN_MAX (30 * 24 * 3600 * NS_S)
@@ -112,7 +112,7 @@ static bool check_method(struct load_plan *plan, struct problem *p)
 	if (plan->method_id != H1_OTHER || m.len >= sizeof(upper))
 		return true;
 	for (size_t i = 0; i < m.len; i++)
-		upper[i] = (char)toupper((unsigned char)m.ptr[i]);
+		upper[i] = ascii_upper(m.ptr[i]);
 	if (h1_method_of(slice_of(upper)) == H1_OTHER)
 		return true;
 	return problem_set(p, "--method: '%.*s': methods are upper case: write %s",

@@ -1,19 +1,8 @@
 #include "obs/mask.h"
 
+#include "base/ascii.h"
+
 #define NAME_BYTES 64 /* of a name, so much is looked at */
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-static int hex_value(char c)
-{
-	c = lower(c);
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Lower case, percent-encoding undone, and of its signs no - or _: "X-Api_Key" is xapikey. */
 static struct slice plain_name(struct slice name, char *buf)
@@ -21,14 +10,13 @@ static struct slice plain_name(struct slice name, char *buf)
 	size_t n = 0;
 	for (size_t i = 0; i < name.len && n < NAME_BYTES; i++) {
 		char c = name.ptr[i];
-		if (c == '%' && i + 2 < name.len && hex_value(name.ptr[i + 1]) >= 0 &&
-			hex_value(name.ptr[i + 2]) >= 0) {
-			c = (char)(hex_value(name.ptr[i + 1]) * 16 +
-				   hex_value(name.ptr[i + 2]));
+		int coded = slice_percent(name, i);
+		if (coded >= 0) {
+			c = (char)coded;
 			i += 2;
 		}
 		if (c != '-' && c != '_')
-			buf[n++] = lower(c);
+			buf[n++] = ascii_lower(c);
 	}
 	return (struct slice){ buf, n };
 }
@@ -157,10 +145,11 @@ static size_t find_stop(struct slice s, size_t from, const char *stops)
 /* u0026 behind a backslash: so some writers of JSON have an &. */
 static bool is_escape(struct slice s, size_t at)
 {
-	if (!at || at + 5 > s.len || s.ptr[at - 1] != '\\' || lower(s.ptr[at]) != 'u')
+	if (!at || at + 5 > s.len || s.ptr[at - 1] != '\\' ||
+		ascii_lower(s.ptr[at]) != 'u')
 		return false;
 	for (size_t i = 1; i < 5; i++)
-		if (hex_value(s.ptr[at + i]) < 0)
+		if (ascii_hex(s.ptr[at + i]) < 0)
 			return false;
 	return true;
 }
@@ -173,7 +162,7 @@ static struct slice name_before(struct slice s, size_t at)
 	while (end && is_one_of(s.ptr[end - 1], " \"'\\"))
 		end--;
 	for (from = end; from; from--) {
-		char c = lower(s.ptr[from - 1]);
+		char c = ascii_lower(s.ptr[from - 1]);
 		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
 			!is_one_of(c, "_-.%[]"))
 			break;
@@ -193,7 +182,7 @@ static bool names_secret(struct slice s, size_t at)
 
 	if (sign != '=' && sign != ':' && sign != ' ')
 		return false;
-	if (sign == ' ' && (!at || lower(s.ptr[at - 1]) != 'r'))
+	if (sign == ' ' && (!at || ascii_lower(s.ptr[at - 1]) != 'r'))
 		return false;
 	name = name_before(s, at);
 	if (sign == ' ')

@@ -14,25 +14,13 @@ bool path_is_plain(struct slice path)
 	return true;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at `*at`; a % without two digits behind it stands for itself. */
 static char next_byte(struct slice s, size_t *at)
 {
-	const char c = s.ptr[(*at)++];
-	if (c != '%' || s.len - *at < 2)
-		return c;
-	const int high = hex_value(s.ptr[*at]), low = hex_value(s.ptr[*at + 1]);
-	if (high < 0 || low < 0)
-		return c;
-	*at += 2;
-	return (char)(high << 4 | low);
+	const char c = s.ptr[*at];
+	const int coded = c == '%' ? slice_percent(s, *at) : -1;
+	*at += coded < 0 ? 1 : 3;
+	return coded < 0 ? c : (char)coded;
 }
 
 static bool stays_escaped(char c, unsigned ways)

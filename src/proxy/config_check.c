@@ -1,4 +1,5 @@
 /* What the values mean, alone and together. */
+#include "base/ascii.h"
 #include "flow/allow.h"
 #include "http/upstream.h"
 #include "io/addr.h"
@@ -394,8 +395,7 @@ static void check_method(struct config *c, const struct config_route *r, uint32_
 		return;
 	}
 	for (size_t i = 0; i < s.len && i < sizeof(upper) - 1; i++)
-		upper[i] = (char)(s.ptr[i] >= 'a' && s.ptr[i] <= 'z' ? s.ptr[i] - 32
-								     : s.ptr[i]);
+		upper[i] = ascii_upper(s.ptr[i]);
 	if (h1_method_of(s) != H1_OTHER)
 		return;
 	const char *meant = units_nearest(slice_of(upper), known, ARRAY_LEN(known));

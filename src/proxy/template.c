@@ -1,5 +1,6 @@
 #include "proxy/template.h"
 
+#include "base/ascii.h"
 #include "base/units.h"
 
 #define LITERAL_CHARS \
@@ -7,32 +8,18 @@
 	"!$&'()*+,;=:@/%"
 #define QUERY_WORD "query."
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The byte at `*at`, decoded; -1: a % with no two digits behind it. */
 static int next_byte(struct slice s, size_t *at)
 {
-	char c = s.ptr[(*at)++];
-	if (c != '%')
-		return (unsigned char)c;
-	if (s.len - *at < 2)
-		return -1;
-	int high = hex_value(s.ptr[*at]), low = hex_value(s.ptr[*at + 1]);
-	*at += 2;
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
+	bool coded = s.ptr[*at] == '%';
+	int c = coded ? slice_percent(s, *at) : (unsigned char)s.ptr[*at];
+	*at += coded ? 3 : 1;
+	return c;
 }
 
 static bool is_unreserved(int c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
+	return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 /* In a path these would be more than a segment to some server. */

@@ -1,5 +1,6 @@
 #include "watch/heard.h"
 
+#include "base/ascii.h"
 #include "flow/refusal.h"
 #include "obs/fold.h"
 #include "obs/mask.h"
@@ -75,25 +76,17 @@ static void said(struct heard *h, const struct diag_end *at, uint16_t status,
 
 /* Reading. */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* What it begins with; `most`: as much, or more. */
 static size_t hex_of(struct slice s, size_t most)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.len && n < most; i++) {
-		char c = (char)(s.ptr[i] | 0x20);
+		int digit = ascii_hex(s.ptr[i]);
 
-		if (is_digit(s.ptr[i]))
-			n = n * 16 + (size_t)(s.ptr[i] - '0');
-		else if (c >= 'a' && c <= 'f')
-			n = n * 16 + 10 + (size_t)(c - 'a');
-		else
+		if (digit < 0)
 			break;
+		n = n * 16 + (size_t)digit;
 	}
 	return n < most ? n : most;
 }
@@ -200,8 +193,8 @@ static void answer(struct heard *h, const struct tap_piece *p)
 	uint16_t status;
 	bool ended;
 
-	if (p->bytes.len < 13 || s[8] != ' ' || !is_digit(s[9]) || !is_digit(s[10]) ||
-		!is_digit(s[11]))
+	if (p->bytes.len < 13 || s[8] != ' ' || !ascii_is_digit(s[9]) ||
+		!ascii_is_digit(s[10]) || !ascii_is_digit(s[11]))
 		return;
 	status = (uint16_t)((s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0'));
 	if (status < 400)

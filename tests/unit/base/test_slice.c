@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "unit.h"
 
 static void test_eq(void **state)
@@ -99,6 +100,42 @@ static void test_dup(void **state)
 	mem_free(copy);
 }
 
+static void test_percent(void **state)
+{
+	(void)state;
+	assert_int_equal(slice_percent(SLICE("%2F"), 0), '/');
+	assert_int_equal(slice_percent(SLICE("a%fFb"), 1), 0xff);
+	assert_int_equal(slice_percent(SLICE("%00"), 0), 0);
+	static const char *const none[] = { "", "%", "%2", "2F%", "%2G", "%g2", "%-1",
+		"%%2F" };
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_int_equal(slice_percent(slice_of(none[i]), 0), -1);
+	assert_int_equal(slice_percent(SLICE("%2F"), 9), -1);
+}
+
+static void test_ascii(void **state)
+{
+	(void)state;
+	for (int c = -128; c < 256; c++) {
+		bool is_char = c > 0;
+		const char *digit = strchr("0123456789", c),
+			   *hex = strchr("abcdef", c | 0x20);
+		assert_int_equal(ascii_is_digit(c), is_char && digit);
+		bool is_hex = is_char && c < 0x80 && (digit || hex);
+		assert_int_equal(ascii_hex(c) >= 0, is_hex);
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z' && is_char &&
+			      c < 0x80;
+		assert_int_equal(ascii_is_letter(c), letter);
+		assert_int_equal(ascii_is_alnum(c), letter || (is_char && digit));
+	}
+	assert_int_equal(ascii_hex('f'), 15);
+	assert_int_equal(ascii_hex('A'), 10);
+	assert_int_equal(ascii_lower('Z'), 'z');
+	assert_int_equal(ascii_lower('['), '[');
+	assert_int_equal(ascii_upper('a'), 'A');
+	assert_int_equal(ascii_upper('`'), '`');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +146,8 @@ int main(void)
 		TEST(test_trim),
 		TEST(test_items),
 		TEST(test_dup),
+		TEST(test_percent),
+		TEST(test_ascii),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
