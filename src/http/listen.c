@@ -68,12 +68,13 @@ static struct sconn *oldest_body(const struct server *s)
  * the one that has not for longest makes room, once it is freed. */
 static void server_give_way(struct server *s)
 {
-	static const enum sconn_state order[] = { SCONN_LINGER, SCONN_HEAD, SCONN_IDLE };
+	static const enum sconn_state order[] = { SCONN_CUT, SCONN_LINGER, SCONN_HEAD,
+		SCONN_IDLE };
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		struct list_node *oldest = list_front(&s->conns[order[i]]);
 		if (!oldest)
 			continue;
-		sconn_close(CONTAINER_OF(oldest, struct sconn, node), IO_CLOSE_FIN);
+		sconn_close_now(CONTAINER_OF(oldest, struct sconn, node));
 		return;
 	}
 	struct sconn *c = oldest_body(s);

@@ -49,6 +49,7 @@ void sconn_rearm(struct sconn *c)
 		break;
 	case SCONN_REFUSE:
 	case SCONN_PAUSE:
+	case SCONN_CUT:
 	case SCONN_CLOSED:
 	case SCONN_STATES:
 		break;
@@ -142,13 +143,6 @@ void sconn_drop_head(struct sconn *c)
 		slab_give(&w->heads, c->head);
 	c->head = NULL;
 	inbound_unpin(&c->in, w);
-}
-
-void sconn_cut(struct sconn *c)
-{
-	bool whole = c->out.done && outbound_is_flushed(&c->out) && !c->broken &&
-		     !c->tunnel;
-	sconn_close(c, c->out.sent_any && !whole ? IO_CLOSE_RESET : IO_CLOSE_FIN);
 }
 
 void sconn_finish(struct sconn *c, enum err why)
@@ -538,6 +532,9 @@ static void on_timer(struct timer *t)
 	case SCONN_BUSY:
 		sconn_on_pace(c);
 		break;
+	case SCONN_CUT:
+		sconn_look_cut(c);
+		break;
 	case SCONN_REFUSE:
 	case SCONN_AWAY:
 	case SCONN_LINGER:
@@ -657,7 +654,7 @@ void server_free(struct server **sp)
 		while ((n = list_front(&s->conns[i]))) {
 			struct sconn *c = CONTAINER_OF(n, struct sconn, node);
 			if (c->state != SCONN_BUSY) {
-				sconn_close(c, IO_CLOSE_FIN);
+				sconn_close_now(c);
 				continue;
 			}
 			s->cfg.ops->on_end(c, ERR_STOPPING);

@@ -1,5 +1,5 @@
 /* server and sconn: shared by server.c (connections, reading), answer.c (answering), pace.c and
- * listen.c. */
+ * listen.c, cut.c. */
 #ifndef WEIR_HTTP_SERVER_INTERNAL_H
 #define WEIR_HTTP_SERVER_INTERNAL_H
 
@@ -48,10 +48,16 @@ struct sconn {
 	struct timer timer;
 	struct io_defer later; /* what must not happen inside the app's call */
 	void *ctx, *conn_ctx;
-	ns_t hears_from;  /* reading goes on since then, after it had rested */
-	ns_t waits_from;  /* since then all of `awaited` is the client's to do */
+	ns_t hears_from; /* reading goes on since then, after it had rested */
+	union {
+		ns_t waits_from; /* since then all of `awaited` is the client's to do */
+		ns_t cut_at;     /* CUT: nothing has arrived since then */
+	};
 	ns_t window_from; /* of body_for, with rx_bytes (its low bits) at its begin */
-	uint32_t window_rx;
+	union {
+		uint32_t window_rx;
+		uint32_t cut_left; /* CUT: bytes that had not arrived then */
+	};
 	uint32_t served;
 	uint32_t peer; /* sconn_peer */
 	enum sconn_state state;
@@ -98,10 +104,17 @@ void sconn_finish(struct sconn *c, enum err why);
 void sconn_close(struct sconn *c, enum io_close how);
 /* Nothing in it is needed any more. */
 void sconn_drop_head(struct sconn *c);
-/* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. */
-void sconn_cut(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */
 void sconn_refuse(struct sconn *c, enum err why);
+
+/* --- cut.c --- */
+/* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. What was
+ * sent before gets there first: CUT, if there is any such. */
+void sconn_cut(struct sconn *c);
+/* CUT: whether it has. */
+void sconn_look_cut(struct sconn *c);
+/* Nothing is waited for any more. */
+void sconn_close_now(struct sconn *c);
 
 /* --- pace.c: of a connection that is no tunnel; the first two: BUSY --- */
 /* Notes since when the client has had something to do. */

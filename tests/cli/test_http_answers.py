@@ -229,6 +229,25 @@ def test_a_body_that_is_bad_at_once_is_502(body, request_, bench):
     assert proxy.status()["answers"] == {"502": 1}
 
 
+def test_the_answers_before_one_that_breaks_off_come_whole(bench):
+    """They are still on their way when the reset is due, which would destroy them."""
+    first = OK + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+    proxy, _ = bench(says(first, OK + b"Content-Length: 100000\r\n\r\n" + b"y" * 5000, end="eof"))
+    for _ in range(3):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(PATIENCE)
+            s.connect(("127.0.0.1", proxy.port))
+            s.sendall(GET + GET)
+            got, how = b"", "eof"
+            try:
+                while chunk := s.recv(4096):
+                    got += chunk
+            except ConnectionResetError:
+                how = "reset"
+        assert how == "reset" and got.count(b"x") == 100_000 and got.count(b"y") == 5000
+
+
 def test_a_reset_ends_a_body_without_length_as_broken(bench):
     def script(peer, n):
         peer.request()

@@ -639,6 +639,38 @@ static void test_abort(void **state)
 	front_fini(&f);
 }
 
+/* An answer that was whole is on its way still when the next one is cut off; the reset waits for a
+ * client that takes it late, but not for one that takes nothing. */
+static void cut_behind(ns_t deaf_for, bool arrives)
+{
+	struct front f;
+	struct raw r;
+	front_init(&f, NULL, NULL);
+	front_connect(&f, &r);
+	raw_set_deaf(&r, true);
+	raw_say(&r, GET("/fixed?50000"));
+	bed_run(&f.bed, 10 * NS_MS);
+	raw_say(&r, GET("/half?100000"));
+	bed_run(&f.bed, deaf_for);
+	assert_int_equal(server_conn_count(f.app.server), arrives ? 1 : 0);
+	raw_set_deaf(&r, false);
+	bed_run(&f.bed, NS_S);
+	assert_int_equal(r.end, ERR_RESET);
+	assert_true((r.in.len > 100000) == arrives);
+	assert_int_equal(server_conn_count(f.app.server), 0);
+	assert_int_equal(f.bed.worker.heads.out, 0);
+	assert_int_equal(f.bed.worker.bufs.out, 0);
+	raw_fini(&r);
+	front_fini(&f);
+}
+
+static void test_abort_waits_for_what_was_sent(void **state)
+{
+	(void)state;
+	cut_behind(1800 * NS_MS, true);
+	cut_behind(2200 * NS_MS, false);
+}
+
 static void test_refused_at_accept(void **state)
 {
 	(void)state;
@@ -823,6 +855,7 @@ int main(void)
 		TEST(test_client_gone),
 		TEST(test_hangup_that_is_ignored),
 		TEST(test_abort),
+		TEST(test_abort_waits_for_what_was_sent),
 		TEST(test_refused_at_accept),
 		TEST(test_drain),
 		TEST(test_free_with_all_in_flight),
