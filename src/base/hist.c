@@ -8,7 +8,7 @@
 
 #define SUB_BITS 11 /* 2^11 >= 2 * 10^3: three significant digits */
 #define HALF ((size_t)1 << (SUB_BITS - 1))
-#define VALUE_MAX (3600 * NS_S)
+#define VALUE_MAX ((ns_t)HIST_US_MAX * NS_US)
 #define GROUPS 22 /* 2048 << 21 is the first power beyond 3.6e9 µs */
 #define BUCKETS ((GROUPS + 1) * HALF)
 
@@ -79,6 +79,16 @@ void hist_record_n(struct hist *h, ns_t value, uint64_t n)
 	h->buckets[bucket] += n;
 	if (bucket >= h->used)
 		h->used = bucket + 1;
+}
+
+bool hist_set_exact(struct hist *h, ns_t min, ns_t mean, ns_t max)
+{
+	if (!h->count || min < 0 || mean < min || max < mean || max > VALUE_MAX)
+		return false;
+	h->min = min;
+	h->max = max;
+	h->sum = (sum_t)(uint64_t)mean * h->count;
+	return true;
 }
 
 void hist_take_back(struct hist *h, ns_t value)

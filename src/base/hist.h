@@ -11,6 +11,8 @@
 
 #include "base/json.h"
 
+#define HIST_US_MAX 3600000000u /* an hour */
+
 struct hist;
 
 struct hist *hist_new(void);
@@ -19,6 +21,9 @@ void hist_reset(struct hist *h);
 void hist_record(struct hist *h, ns_t value); /* below 0 counts as 0; above 1 h as 1 h */
 /* n times the same value: reads hist_json_buckets back (value: bucket_low_us * NS_US). */
 void hist_record_n(struct hist *h, ns_t value, uint64_t n);
+/* What hist_json told of it, for one that was read back: its buckets hold both ends and the mean to
+ * three digits only. False: they are no ends of it. */
+MUST_USE bool hist_set_exact(struct hist *h, ns_t min, ns_t mean, ns_t max);
 /* Takes one recorded value back; hist_min and hist_max keep what they have seen. */
 void hist_take_back(struct hist *h, ns_t value);
 void hist_merge(struct hist *into, const struct hist *from);

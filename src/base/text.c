@@ -86,21 +86,57 @@ void text_addf(struct text *t, const char *fmt, ...)
 	t->len += (size_t)len;
 }
 
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void text_add_base64(struct text *t, struct slice s)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *at = (const unsigned char *)s.ptr;
 	for (size_t i = 0; i < s.len; i += 3) {
 		size_t left = s.len - i;
 		uint32_t bits = (uint32_t)at[i] << 16;
 		bits |= left > 1 ? (uint32_t)at[i + 1] << 8 : 0;
 		bits |= left > 2 ? at[i + 2] : 0;
-		const char four[] = { digits[bits >> 18], digits[bits >> 12 & 63],
-			left > 1 ? digits[bits >> 6 & 63] : '=',
-			left > 2 ? digits[bits & 63] : '=' };
+		const char four[] = { base64_digits[bits >> 18],
+			base64_digits[bits >> 12 & 63],
+			left > 1 ? base64_digits[bits >> 6 & 63] : '=',
+			left > 2 ? base64_digits[bits & 63] : '=' };
 		text_add_slice(t, (struct slice){ four, sizeof(four) });
 	}
+}
+
+/* Four digits, of which the last `pad` are '='. */
+static bool unbase64_four(struct text *t, const char *four, size_t pad)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		const char *at = i < 4 - pad && four[i] ? strchr(base64_digits, four[i])
+							: NULL;
+		if (!at && i < 4 - pad)
+			return false;
+		bits = bits << 6 | (at ? (uint32_t)(at - base64_digits) : 0);
+	}
+	const char three[] = { (char)(bits >> 16), (char)(bits >> 8), (char)bits };
+	text_add_slice(t, (struct slice){ three, 3 - pad });
+	return (bits & ((1u << (8 * pad)) - 1)) == 0;
+}
+
+bool text_add_unbase64(struct text *t, struct slice s)
+{
+	const size_t before = t->len;
+	size_t pad = 0;
+
+	while (pad < 2 && pad < s.len && s.ptr[s.len - 1 - pad] == '=')
+		pad++;
+	bool good = s.len % 4 == 0;
+	for (size_t i = 0; i < s.len && good; i += 4)
+		good = unbase64_four(t, s.ptr + i, i + 4 == s.len ? pad : 0);
+	if (!good && t->len > before) {
+		t->len = before;
+		t->ptr[before] = '\0';
+	}
+	return good;
 }
 
 static size_t line_width(const struct text *t)

@@ -24,6 +24,8 @@ void text_add_char(struct text *t, char c);
 void text_add_u64(struct text *t, uint64_t n);
 void text_addf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_add_base64(struct text *t, struct slice s); /* RFC 4648 4 */
+/* The bytes that text_add_base64 wrote so; false, and nothing is added: it wrote no such thing. */
+MUST_USE bool text_add_unbase64(struct text *t, struct slice s);
 /* Spaces until the current line is `column` wide (bytes after the last newline, UTF-8
  * counted as one). */
 void text_pad(struct text *t, size_t column);

@@ -1,4 +1,5 @@
 /* load: the verb. Exit status 0: the run took place, whatever its requests met. */
+#include "load/merge.h"
 #include "load/probe.h"
 #include "load/run.h"
 
@@ -36,7 +37,7 @@ static void show(const struct load_result *r, bool json)
 static int load_checked(struct load_plan *plan)
 {
 	struct problem p = { "" };
-	struct load_result result = { .plan = plan };
+	struct load_result result = { .runs = 1 };
 	struct tally *tally = NULL;
 	struct calllog log;
 
@@ -54,12 +55,62 @@ static int load_checked(struct load_plan *plan)
 	return EXIT_SUCCESS;
 }
 
+/* Nothing is sent, so what steers requests would be lost. */
+static bool only_of_merge(const struct load_options *o, struct problem *p)
+{
+	static const char *const fits[] = { "merge", "json", "quiet" };
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		bool is_one = options[i].kind == OPT_group;
+		for (size_t k = 0; k < ARRAY_LEN(fits); k++)
+			is_one |= strcmp(options[i].name, fits[k]) == 0;
+		if (!is_one && o->froms.of[i] == OPT_FROM_ARGV)
+			return problem_set(p, "--merge sends nothing: leave --%s out",
+				options[i].name);
+	}
+	return true;
+}
+
+static bool merge_all(struct merge *m, const struct opt_texts *files, struct problem *p)
+{
+	if (!files->n)
+		return problem_set(
+			p, "--merge: no files: write weir load --merge a.json b.json");
+	for (uint32_t i = 0; i < files->n; i++) {
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(files->v[k], files->v[i]))
+				return problem_set(
+					p, "--merge: %s is given twice", files->v[i]);
+		if (!merge_add(m, files->v[i], p))
+			return false;
+	}
+	merge_end(m);
+	return true;
+}
+
+static int merge_main(const struct load_options *o, const struct opt_texts *files)
+{
+	struct problem p = { "" };
+	struct merge m;
+	int status = EXIT_SUCCESS;
+
+	merge_init(&m);
+	if (only_of_merge(o, &p) && merge_all(&m, files, &p))
+		show(&m.result, o->json);
+	else
+		status = complain(&p, 2);
+	merge_fini(&m);
+	return status;
+}
+
 static int load_main(const void *opts, const struct opt_texts *words)
 {
 	struct problem p = { "" };
 	struct load_plan plan;
 	int status;
 
+	if (((const struct load_options *)opts)->merge)
+		return merge_main(opts, words);
 	if (plan_check(&plan, opts, words, &p))
 		status = load_checked(&plan);
 	else
@@ -72,7 +123,7 @@ extern const struct verb load_verb;
 const struct verb load_verb = {
 	.name = "load",
 	.summary = "the client: requests on a schedule, and latency that does not lie",
-	.usage = "weir load --rate RATE [options] URL",
+	.usage = "weir load --rate RATE [options] URL | --merge FILE...",
 	.about =
 		"Starts requests when the schedule says so, however slow the answers are (open "
 		"loop), and counts each latency from the intended start, so that a stall counts "
@@ -84,9 +135,11 @@ const struct verb load_verb = {
 		   "http://127.0.0.1:8080/\n"
 		   "weir load --rate 'steps(100/s, 200/s, 300/s)' --for 30s "
 		   "http://127.0.0.1:8080/\n"
+		   "weir load --merge --json a.json b.json c.json\n"
 		   "weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct load_options),
+	.froms_offset = offsetof(struct load_options, froms),
 	.main = load_main,
 };

@@ -320,3 +320,23 @@ const char *plan_connections(const struct load_plan *plan)
 	CHECK(!"a choice of --connections");
 	return NULL;
 }
+
+struct load_asked plan_asked(const struct load_plan *plan)
+{
+	const struct load_options *o = plan->opts;
+
+	return (struct load_asked){
+		.url = plan->url,
+		.rate = plan_rate(plan),
+		.pace = plan_is_paced(plan) ? o->rate : NULL,
+		.run_for = plan_run_for(plan),
+		.warm_up = o->warm_up,
+		.patience = o->patience,
+		.timeout = o->timeout,
+		.interval = plan->interval,
+		.arrivals = plan_arrivals(plan),
+		.connections = plan_connections(plan),
+		.pool = plan->pool == SLOTS_NO_LIMIT ? UINT64_MAX : plan->pool,
+		.tls = plan->to.tls,
+	};
+}

@@ -10,6 +10,7 @@
 #include "http/upstream.h"
 #include "base/schedule.h"
 #include "base/trace.h"
+#include "load/asked.h"
 
 struct load_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
@@ -17,6 +18,7 @@ struct load_options {
 #include "load/options.def"
 #undef OPT
 #undef GROUP
+	struct opt_froms froms;
 };
 
 struct load_plan {
@@ -50,6 +52,9 @@ double plan_rate(const struct load_plan *plan);
 
 /* Whether the rate changes on purpose; then --rate says how. */
 bool plan_is_paced(const struct load_plan *plan);
+
+/* The whole of it, for a report; borrows from the plan. */
+struct load_asked plan_asked(const struct load_plan *plan);
 
 /* "constant", "poisson" or "recorded", "pool", "close" or "pretend" */
 const char *plan_arrivals(const struct load_plan *plan);

@@ -1,6 +1,11 @@
 #include "load/report.h"
 
+#include <inttypes.h>
+
+#include "base/pace.h"
+#include "base/units.h"
 #include "flow/refusal.h"
+#include "proto/h1.h"
 
 #define LABEL_COLUMN 15      /* where the figures of a line begin */
 #define TEXT_SHOWN_BYTES 400 /* of an error's text on the page; JSON has all of it */
@@ -9,6 +14,8 @@
 
 const char *report_invalid_why(const struct load_result *r)
 {
+	if (r->invalid_why || r->runs > 1)
+		return r->invalid_why;
 	if (r->tally->no_fds)
 		return "requests were never sent, for file descriptors ran out: "
 		       "raise the hard limit (`ulimit -Hn`) or the system's fs.file-max, or "
@@ -36,38 +43,42 @@ static void add_label(struct text *t, const char *label)
 
 static void add_heading(struct text *t, const struct load_result *r)
 {
-	const struct load_options *o = r->plan->opts;
-	ns_t run_for = plan_run_for(r->plan);
+	const struct load_asked *a = &r->asked;
 
-	text_addf(t, "weir load %s\n  ", r->plan->url);
-	if (plan_is_paced(r->plan))
-		text_add(t, o->rate);
+	text_addf(t, "weir load %s\n  ", a->url);
+	if (r->runs > 1) {
+		text_addf(t, "%u runs as one, begun within ", r->runs);
+		text_add_duration(t, r->begun_within);
+		text_add(t, " of each other\n  ");
+	}
+	if (a->pace)
+		text_add(t, a->pace);
 	else
-		add_rate(t, plan_rate(r->plan));
-	text_addf(t, " %s for ", plan_arrivals(r->plan));
+		add_rate(t, a->rate);
+	text_addf(t, " %s for ", a->arrivals);
 	text_add_duration(t, r->ran_for);
-	if (o->warm_up) {
+	if (a->warm_up) {
 		text_add(t, " (the first ");
-		text_add_duration(t, o->warm_up);
+		text_add_duration(t, a->warm_up);
 		text_add(t, " not counted)");
 	}
-	if (r->interrupted && r->ran_for == run_for) {
+	if (r->interrupted && r->ran_for == a->run_for) {
 		text_add(t, " (the wait for answers was interrupted)");
 	} else if (r->interrupted) {
 		text_add(t, " (interrupted; asked for ");
-		text_add_duration(t, run_for);
+		text_add_duration(t, a->run_for);
 		text_add(t, ")");
 	}
-	text_addf(t, ", connections: %s", plan_connections(r->plan));
-	if (r->plan->pool != SLOTS_NO_LIMIT)
-		text_addf(t, " of at most %u", r->plan->pool);
-	if (o->patience != NS_NEVER) {
+	text_addf(t, ", connections: %s", a->connections);
+	if (a->pool != UINT64_MAX)
+		text_addf(t, " of at most %" PRIu64, a->pool);
+	if (a->patience != NS_NEVER) {
 		text_add(t, ", patience ");
-		text_add_duration(t, o->patience);
+		text_add_duration(t, a->patience);
 	}
-	if (o->timeout != NS_NEVER) {
+	if (a->timeout != NS_NEVER) {
 		text_add(t, ", timeout ");
-		text_add_duration(t, o->timeout);
+		text_add_duration(t, a->timeout);
 	}
 	text_add_char(t, '\n');
 }
@@ -156,7 +167,7 @@ static void add_errors(struct text *t, const struct load_result *r)
 static void add_count_line(
 	struct text *t, const char *label, uint64_t count, const struct load_result *r)
 {
-	ns_t counted_for = ns_max(r->ran_for - r->plan->opts->warm_up, 0);
+	ns_t counted_for = ns_max(r->ran_for - r->asked.warm_up, 0);
 	double seconds = (double)counted_for / (double)NS_S;
 	uint64_t started = r->tally->started;
 
@@ -239,7 +250,7 @@ static void add_time_line(struct text *t, const struct load_result *r)
 {
 	const uint32_t n = r->tally->step_count;
 
-	if (!plan_is_paced(r->plan))
+	if (!r->asked.pace)
 		return;
 	add_label(t, "\nbegun from");
 	text_add(t,
@@ -310,11 +321,11 @@ static void add_connections(struct text *t, const struct load_result *r)
 	add_named_count(t, ", ", "by the server", r->closed_by_peer);
 	add_named_count(t, ", ", "by a reset", r->reset);
 	text_add_char(t, '\n');
-	if (r->plan->to.tls) {
+	if (r->asked.tls) {
 		add_label(t, "tls");
-		add_named_count(t, "", "handshakes", r->tls.handshakes);
-		add_named_count(t, ", ", "of these resumed", r->tls.resumed);
-		add_named_count(t, ", ", "failed", r->tls.failed);
+		add_named_count(t, "", "handshakes", r->handshakes);
+		add_named_count(t, ", ", "of these resumed", r->resumed);
+		add_named_count(t, ", ", "failed", r->unshaken);
 		text_add_char(t, '\n');
 	}
 	add_label(t, "bytes");
@@ -343,17 +354,25 @@ void load_report_text(struct text *out, const struct load_result *r)
 
 static void json_asked(struct json *j, const struct load_result *r)
 {
-	const struct load_options *o = r->plan->opts;
+	const struct load_asked *a = &r->asked;
 	const char *why = report_invalid_why(r);
 
 	json_cstr(j, "schema", "weir.load/1");
-	json_cstr(j, "url", r->plan->url);
-	json_real(j, "rate", plan_rate(r->plan));
-	json_cstr(j, "pace", plan_is_paced(r->plan) ? o->rate : NULL);
-	json_ms(j, "for_ms", plan_run_for(r->plan));
-	json_ms(j, "warm_up_ms", o->warm_up);
-	json_cstr(j, "arrivals", plan_arrivals(r->plan));
-	json_ms(j, "patience_ms", o->patience);
+	json_cstr(j, "url", a->url);
+	json_real(j, "rate", a->rate);
+	json_cstr(j, "pace", a->pace);
+	json_ms(j, "for_ms", a->run_for);
+	json_ms(j, "warm_up_ms", a->warm_up);
+	json_cstr(j, "arrivals", a->arrivals);
+	json_ms(j, "patience_ms", a->patience);
+	json_ms(j, "timeout_ms", a->timeout);
+	json_cstr(j, "manner", a->connections);
+	if (a->pool == UINT64_MAX)
+		json_null(j, "pool");
+	else
+		json_int(j, "pool", (int64_t)a->pool);
+	json_int(j, "runs", r->runs);
+	json_ms(j, "begun_within_ms", r->begun_within);
 	json_int(j, "started_at_ms", r->started_at_ms);
 	json_ms(j, "ran_for_ms", r->ran_for);
 	json_bool(j, "interrupted", r->interrupted);
@@ -373,6 +392,9 @@ static void json_counts(struct json *j, const struct tally *a)
 	hist_json(j, "latency_uncorrected", a->uncorrected);
 	hist_json(j, "lateness", a->lateness);
 	hist_json_buckets(j, "histogram", a->latency);
+	hist_json_buckets(j, "histogram_good", a->latency_good);
+	hist_json_buckets(j, "histogram_uncorrected", a->uncorrected);
+	hist_json_buckets(j, "histogram_lateness", a->lateness);
 	words_json(j, "errors", a->words, a->start);
 	json_int(j, "errors_dropped", (int64_t)words_dropped(a->words));
 	json_object(j, "statuses");
@@ -387,14 +409,14 @@ static void json_counts(struct json *j, const struct tally *a)
 
 static void json_tls(struct json *j, const struct load_result *r)
 {
-	if (!r->plan->to.tls) {
+	if (!r->asked.tls) {
 		json_null(j, "tls");
 		return;
 	}
 	json_object(j, "tls");
-	json_int(j, "handshakes", (int64_t)r->tls.handshakes);
-	json_int(j, "resumed", (int64_t)r->tls.resumed);
-	json_int(j, "failed", (int64_t)r->tls.failed);
+	json_int(j, "handshakes", (int64_t)r->handshakes);
+	json_int(j, "resumed", (int64_t)r->resumed);
+	json_int(j, "failed", (int64_t)r->unshaken);
 	json_end(j);
 }
 
@@ -417,6 +439,7 @@ static void json_connections(struct json *j, const struct load_result *r)
 
 static void json_steps(struct json *j, const struct tally *a)
 {
+	json_ms(j, "interval_ms", a->interval);
 	json_array(j, "intervals");
 	for (uint32_t i = 0; i < a->step_count; i++) {
 		const struct tally_step *s = &a->steps[i];

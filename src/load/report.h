@@ -5,22 +5,26 @@
 #ifndef WEIR_LOAD_REPORT_H
 #define WEIR_LOAD_REPORT_H
 
-#include "load/plan.h"
+#include "load/asked.h"
 #include "load/tally.h"
 
 /* The generator's own lateness beyond which a run says nothing about the server. */
 #define LOAD_LATENESS_MAX (5 * NS_MS)
 
 struct load_result {
-	const struct load_plan *plan;
+	struct load_asked asked;
 	const struct tally *tally; /* finished */
-	int64_t started_at_ms;     /* Unix time of the start */
-	ns_t ran_for;              /* of --for, how long requests were started */
-	bool interrupted;          /* before all of --for */
+	int64_t started_at_ms; /* Unix time of the start; of several runs the first's */
+	uint32_t runs;         /* 1; more: it is merged of so many */
+	ns_t begun_within;     /* of several runs: from the first's start to the last's */
+	const char *invalid_why; /* what a merged one says of itself; NULL: nothing */
+	ns_t ran_for;            /* of --for, how long requests were started */
+	bool interrupted;        /* before all of --for */
 	/* connections */
 	uint64_t opened, reused, replayed, closed_by_us, closed_by_peer, reset, open;
 	uint64_t sent_bytes, received_bytes; /* under TLS: what is inside it */
-	struct tls_counts tls;               /* of an https URL */
+	uint64_t handshakes, resumed,
+		unshaken; /* of an https URL: TLS; those that failed */
 };
 
 /* NULL: the run is valid. Else why it is not, for people: its figures tell of the generator. That

@@ -371,13 +371,17 @@ static void fill_connections(struct load_result *result, const struct upstream *
 	uint64_t others = result->closed_by_peer + result->reset + result->open;
 	result->closed_by_us = result->opened > others ? result->opened - others : 0;
 	upstream_bytes(u, &result->received_bytes, &result->sent_bytes);
-	if (upstream_tls_counts(u))
-		result->tls = *upstream_tls_counts(u);
+	const struct tls_counts *tls = upstream_tls_counts(u);
+	if (!tls)
+		return;
+	result->handshakes = tls->handshakes;
+	result->resumed = tls->resumed;
+	result->unshaken = tls->failed;
 }
 
 static void fill_result(struct load_result *result, struct runner *r)
 {
-	result->plan = r->plan;
+	result->asked = plan_asked(r->plan);
 	result->tally = r->tally;
 	result->interrupted = r->interrupted;
 	result->ran_for = plan_run_for(r->plan);

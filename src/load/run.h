@@ -12,6 +12,7 @@
 #define WEIR_LOAD_RUN_H
 
 #include "load/calllog.h"
+#include "load/plan.h"
 #include "load/report.h"
 
 /* A line goes to `log` for each request. *tally is the caller's from then on

@@ -88,7 +88,7 @@ static void reach_step(struct tally *t, uint32_t last)
 		if (t->step_count < 2)
 			continue;
 		struct tally_step *passed = &t->steps[t->step_count - 2];
-		if (step_is_over(t, passed))
+		if (!passed->settled && step_is_over(t, passed))
 			settle(passed);
 	}
 }
@@ -193,6 +193,17 @@ void tally_failure(struct tally *t, const struct tally_times *times, enum err wh
 		t->no_memory += why == ERR_NO_MEMORY;
 	}
 	end_one(t, times, TALLY_FAILED);
+}
+
+struct tally_step *tally_settled(struct tally *t, uint32_t n)
+{
+	uint32_t had = t->step_count;
+
+	reach_step(t, n);
+	for (uint32_t i = had; i < t->step_count; i++)
+		if (!t->steps[i].settled)
+			settle(&t->steps[i]);
+	return &t->steps[n];
 }
 
 void tally_finish(struct tally *t, ns_t ran_for)

@@ -73,6 +73,8 @@ static inline uint64_t tally_unanswered(const struct tally *t)
 {
 	return t->open - t->warming;
 }
+/* Step number n of a tally that is told, not counted: settled, and nothing in it at first. */
+struct tally_step *tally_settled(struct tally *t, uint32_t n);
 /* The run is over after `ran_for`; what is open stays so. Steps cover all of it. */
 void tally_finish(struct tally *t, ns_t ran_for);
 

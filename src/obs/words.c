@@ -123,6 +123,28 @@ struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
 	return e->count++ == 0 ? &e->sample : NULL;
 }
 
+static void count_more(struct words_entry *e, const struct words_many *many)
+{
+	e->count += many->count;
+	e->first = ns_min(e->first, many->first);
+	e->last = ns_max(e->last, many->last);
+	e->refusal |= (many->marks & WORDS_REFUSAL) != 0;
+}
+
+void words_add_many(struct words *w, const struct words_many *many)
+{
+	struct key k = { .kind = many->kind,
+		.status = many->status,
+		.coded = (many->marks & WORDS_CODED) != 0,
+		.text = slice_cut(many->text, 0, WORDS_TEXT_BYTES) };
+	count_more(take_entry(w, &k, many->first), many);
+}
+
+void words_add_dropped(struct words *w, uint64_t n)
+{
+	w->dropped += n;
+}
+
 void words_merge(struct words *w, const struct words *from)
 {
 	for (uint32_t i = 0; i < from->len; i++) {
@@ -134,10 +156,10 @@ void words_merge(struct words *w, const struct words *from)
 		struct words_entry *e = take_entry(w, &k, f->first);
 		if (!e->sample.method[0] || f->first < e->first)
 			e->sample = f->sample;
-		e->count += f->count;
-		e->first = ns_min(e->first, f->first);
-		e->last = ns_max(e->last, f->last);
-		e->refusal |= f->refusal;
+		count_more(e, &(struct words_many){ .count = f->count,
+				      .first = f->first,
+				      .last = f->last,
+				      .marks = f->refusal ? WORDS_REFUSAL : 0 });
 	}
 	w->dropped += from->dropped;
 }

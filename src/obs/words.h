@@ -61,6 +61,17 @@ void words_free(struct words **w);
  * filled in (all ""), if that is a new entry; else NULL. */
 struct words_sample *words_add(struct words *w, enum err kind, uint16_t status,
 	struct slice text, uint32_t marks, ns_t now);
+/* Of one kind, what another ledger told of it. */
+struct words_many {
+	enum err kind;
+	uint16_t status;
+	struct slice text;
+	uint32_t marks; /* enum words_mark */
+	uint64_t count;
+	ns_t first, last;
+};
+void words_add_many(struct words *w, const struct words_many *many);
+void words_add_dropped(struct words *w, uint64_t n);
 /* Adds what another ledger holds, as if it had been added here: counts, first, last. */
 void words_merge(struct words *w, const struct words *from);
 /* The n-th most frequent; NULL past the end. Borrowed until the next words_add. */

@@ -162,9 +162,9 @@ def counts(names):
     return {name: {"type": "integer", "minimum": 0} for name in names.split()}
 
 
-def thing(properties):
-    return {"type": "object", "properties": properties, "required": list(properties),
-            "additionalProperties": False}
+def thing(properties, **optional):
+    return {"type": "object", "properties": {**properties, **optional},
+            "required": list(properties), "additionalProperties": False}
 
 
 MAYBE = {"type": ["number", "null"]}
@@ -174,7 +174,9 @@ SCHEMA = thing({
     "schema": {"const": "weir.load/1"},
     "url": {"type": "string"},
     "pace": {"type": ["string", "null"]},
-    **numbers("rate for_ms warm_up_ms ran_for_ms started_at_ms"),
+    **numbers("rate for_ms warm_up_ms ran_for_ms started_at_ms begun_within_ms interval_ms"),
+    **counts("runs"), "timeout_ms": MAYBE, "pool": {"type": ["integer", "null"]},
+    "manner": {"type": "string"},
     "arrivals": {"enum": ["constant", "poisson", "recorded"]},
     "patience_ms": MAYBE,
     "interrupted": {"type": "boolean"},
@@ -182,12 +184,13 @@ SCHEMA = thing({
     "invalid_why": {"type": ["string", "null"]},
     **counts("started good late failed unanswered errors_dropped"),
     "latency": HIST, "latency_good": HIST, "latency_uncorrected": HIST, "lateness": HIST,
-    "histogram": {"type": "array", "items": {"type": "array", "items": {"type": "integer"},
-                                             "minItems": 2, "maxItems": 2}},
+    **{f"histogram{of}": {"type": "array", "items": {
+        "type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}}
+       for of in ("", "_good", "_uncorrected", "_lateness")},
     "errors": {"type": "array", "items": thing({
         "kind": {"type": "string"}, "status": {"type": ["integer", "null"]}, **counts("count"),
         **numbers("first_ms last_ms"), "text": {"type": ["string", "null"]},
-        "refusal": {"type": "boolean"}})},
+        "refusal": {"type": "boolean"}}, base64={"type": "string"})},
     "statuses": {"type": "object", "additionalProperties": {"type": "integer"}},
     "connections": thing(counts("opened reused replayed closed_by_us closed_by_peer reset open")),
     "tls": {"oneOf": [{"type": "null"}, thing(counts("handshakes resumed failed"))]},
@@ -202,7 +205,10 @@ def check_sums(doc):
     assert doc["started"] == doc["good"] + doc["late"] + doc["failed"] + doc["unanswered"]
     answered = doc["latency"]["count"]
     assert answered == doc["latency_uncorrected"]["count"] == sum(doc["statuses"].values())
-    assert answered == sum(n for _, n in doc["histogram"])
+    for key, of in (("histogram", "latency"), ("histogram_good", "latency_good"),
+                    ("histogram_uncorrected", "latency_uncorrected"),
+                    ("histogram_lateness", "lateness")):
+        assert doc[of]["count"] == sum(n for _, n in doc[key])
     assert doc["latency_good"]["count"] == doc["good"]
     assert doc["lateness"]["count"] == doc["started"]
     assert doc["failed"] == sum(e["count"] for e in doc["errors"]) + doc["errors_dropped"]

@@ -250,6 +250,25 @@ static void test_take_back(void **state)
 	hist_free(&same);
 }
 
+/* Buckets read back know both ends and the mean to three digits; the rest is told. */
+static void test_exact_ends_are_told(void **state)
+{
+	(void)state;
+	struct hist *h = hist_new();
+	assert_false(hist_set_exact(h, 0, 0, 0)); /* nothing in it */
+	hist_record_n(h, 5000 * NS_US, 3);
+	hist_record_n(h, 9000 * NS_US, 1);
+	assert_false(hist_set_exact(h, 5 * NS_MS, 4 * NS_MS, 9 * NS_MS));
+	assert_false(hist_set_exact(h, 5 * NS_MS, 6 * NS_MS, NS_NEVER));
+	assert_false(hist_set_exact(h, -1, 6 * NS_MS, 9 * NS_MS));
+	assert_true(hist_set_exact(h, 5 * NS_MS + 1, 6 * NS_MS + 7, 9 * NS_MS + 3));
+	assert_true(hist_min(h) == 5 * NS_MS + 1);
+	assert_true(hist_mean(h) == 6 * NS_MS + 7);
+	assert_true(hist_max(h) == 9 * NS_MS + 3);
+	assert_int_equal(hist_count(h), 4);
+	hist_free(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +280,7 @@ int main(void)
 		TEST(test_merge),
 		TEST(test_take_back),
 		TEST(test_json),
+		TEST(test_exact_ends_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,7 +144,26 @@ static void test_base64(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
 		text_add_base64(&t, slice_of(pairs[i][0]));
 		assert_text(&t, pairs[i][1]);
+		assert_true(text_add_unbase64(&t, slice_of(pairs[i][1])));
+		assert_text(&t, pairs[i][0]);
 	}
+	text_fini(&t);
+}
+
+static void test_what_is_no_base64_adds_nothing(void **state)
+{
+	(void)state;
+	static const char *const wrong[] = { "Zg=", "Zg", "Zm9v ",
+		"Zg==Zg==", "Z===", "====", "Zm9vZ\xff==", "Zh==", "Zm9=", "Zm\n9" };
+	struct text t;
+	text_init(&t);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		text_add(&t, "before");
+		if (text_add_unbase64(&t, slice_of(wrong[i])))
+			fail_msg("\"%s\" is taken", wrong[i]);
+		assert_text(&t, "before");
+	}
+	assert_false(text_add_unbase64(&t, (struct slice){ "Zm\0v", 4 }));
 	text_fini(&t);
 }
 
@@ -202,6 +221,7 @@ int main(void)
 		TEST(test_wire),
 		TEST(test_wire_numbers),
 		TEST(test_base64),
+		TEST(test_what_is_no_base64_adds_nothing),
 		TEST(test_shown),
 		TEST(test_tidy),
 	};

@@ -8,22 +8,22 @@
 
 #include "load/report.h"
 
-static struct load_options usual(void)
+static struct load_asked usual(void)
 {
-	return (struct load_options){
-		.rate = "100/s",
+	return (struct load_asked){
+		.url = "http://127.0.0.1:9000/",
+		.rate = 100,
 		.run_for = 10 * NS_S,
-		.method = "GET",
-		.pool = UINT64_MAX,
 		.patience = 6 * NS_S,
 		.timeout = NS_NEVER,
 		.interval = NS_S,
+		.arrivals = "constant",
+		.connections = "pool",
+		.pool = UINT64_MAX,
 	};
 }
 
 struct scene {
-	struct load_options options;
-	struct load_plan plan;
 	struct load_result result;
 	struct tally *tally;
 	struct text out;
@@ -32,15 +32,11 @@ struct scene {
 static int setup(void **state)
 {
 	struct scene *s = mem_zalloc(sizeof(*s));
-	s->options = usual();
-	s->plan = (struct load_plan){ .opts = &s->options,
-		.url = "http://127.0.0.1:9000/",
-		.pace = pace_flat(100),
-		.pool = SLOTS_NO_LIMIT };
 	s->tally = tally_new(0, &(struct tally_cfg){ 6 * NS_S, NS_S, 0 });
-	s->result = (struct load_result){ .plan = &s->plan,
+	s->result = (struct load_result){ .asked = usual(),
 		.tally = s->tally,
 		.started_at_ms = 1700000000123,
+		.runs = 1,
 		.ran_for = 10 * NS_S,
 		.opened = 3,
 		.reused = 7 };
@@ -111,14 +107,27 @@ static void test_a_changing_rate_is_told_step_by_step(void **state)
 	s->result.ran_for = 2500 * NS_MS;
 	tally_finish(s->tally, s->result.ran_for);
 	assert_silent(s, "begun from");
-	s->options.rate = "steps(2/s, 0/s)";
-	s->plan.pace = (struct pace){ .kind = PACE_STEPS, .count = 2, .rates = { 2 } };
+	s->result.asked.pace = "steps(2/s, 0/s)";
 	assert_says(s, "steps(2/s, 0/s) constant for ");
 	assert_says(s, "begun from     started       good      late      failed    p50 ");
 	assert_says(
 		s, "\n  0            2/s           1         0         1         52 ms ");
 	assert_says(s, "\n  2 s          0/s           0         0         0         - ");
 	assert_silent(s, "\n  3 s ");
+}
+
+static void test_several_runs_say_so(void **state)
+{
+	struct scene *s = *state;
+	one(s, 0, 200, NS_MS, SLICE_NONE);
+	tally_finish(s->tally, NS_S);
+	assert_silent(s, "runs as one");
+	s->result.runs = 3;
+	s->result.begun_within = 12 * NS_MS;
+	assert_says(
+		s, "3 runs as one, begun within 12 ms of each other\n  100/s constant");
+	s->result.invalid_why = "one of them is not";
+	assert_says(s, "NOT VALID: one of them is not.");
 }
 
 static void test_words_come_verbatim_and_first(void **state)
@@ -269,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_counts_and_units),
 		TEST(test_a_changing_rate_is_told_step_by_step),
+		TEST(test_several_runs_say_so),
 		TEST(test_words_come_verbatim_and_first),
 		TEST(test_a_text_cannot_steer_the_terminal),
 		TEST(test_a_long_text_says_what_is_left_out),

@@ -79,6 +79,28 @@ static void test_ledgers_are_merged(void **state)
 	words_free(&other);
 }
 
+static void test_what_another_ledger_told_is_added(void **state)
+{
+	struct words *w = *state;
+	answer(w, 503, "full since 20 s", 20);
+	const struct words_many many = { .status = 503,
+		.text = SLICE("full since 5 s"),
+		.marks = WORDS_REFUSAL,
+		.count = 40,
+		.first = 5,
+		.last = 17 };
+	words_add_many(w, &many);
+	words_add_dropped(w, 3);
+	const struct words_entry *e = words_nth(w, 0);
+	assert_text(e, "full since 20 s");
+	assert_int_equal(e->count, 41);
+	assert_int_equal(e->first, 5);
+	assert_int_equal(e->last, 20);
+	assert_true(e->refusal);
+	assert_null(words_nth(w, 1));
+	assert_int_equal(words_dropped(w), 3);
+}
+
 static void test_what_differs_is_kept_apart(void **state)
 {
 	struct words *w = *state;
@@ -319,6 +341,7 @@ int main(void)
 		TEST(test_empty),
 		TEST(test_digits_fold_into_one_entry),
 		TEST(test_ledgers_are_merged),
+		TEST(test_what_another_ledger_told_is_added),
 		TEST(test_the_first_exchange_is_the_sample),
 		TEST(test_what_differs_is_kept_apart),
 		TEST(test_most_frequent_first),

@@ -1,0 +1,25 @@
+/*
+ * asked: what a run was asked for, as its report tells it: of a plan, or of what the report of
+ * another run said.
+ *
+ * OWNS    nothing: the texts are the plan's, or the document's.
+ */
+#ifndef WEIR_LOAD_ASKED_H
+#define WEIR_LOAD_ASKED_H
+
+#include "base/base.h"
+
+struct load_asked {
+	const char *url;
+	double rate;      /* per second; of one that changes the mean */
+	const char *pace; /* how it changes, as the user wrote it; NULL: it does not */
+	ns_t run_for, warm_up;
+	ns_t patience, timeout; /* NS_NEVER */
+	ns_t interval;          /* of the time line */
+	const char *arrivals,
+		*connections; /* the words of plan_arrivals, plan_connections */
+	uint64_t pool;        /* UINT64_MAX: no bound */
+	bool tls;
+};
+
+#endif

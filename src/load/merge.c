@@ -1,0 +1,517 @@
+#include "load/merge.h"
+
+#include "base/json_read.h"
+
+#define PATH_BYTES 64
+#define STEPS_MAX 200000 /* of the time line */
+
+/* One document. What is missing in it, or of another kind, is a problem once: the first. */
+struct source {
+	const char *file;
+	struct json_doc *doc;
+	struct problem *problem;
+	bool bad;
+};
+
+static bool fail(struct source *s, const char *path)
+{
+	if (!s->bad)
+		problem_fill(s->problem,
+			"%s: '%s' is missing or wrong: merged are documents of "
+			"`weir load --json`, as this weir writes them",
+			s->file, path);
+	s->bad = true;
+	return false;
+}
+
+static uint64_t count_at(struct source *s, const char *path)
+{
+	int64_t n = 0;
+
+	if (!json_get_int(s->doc, path, &n) || n < 0)
+		fail(s, path);
+	return n < 0 ? 0 : (uint64_t)n;
+}
+
+static ns_t ms_at(struct source *s, const char *path)
+{
+	ns_t value = 0;
+
+	if (!json_get_ms(s->doc, path, &value))
+		fail(s, path);
+	return value;
+}
+
+static double real_at(struct source *s, const char *path)
+{
+	double value = 0;
+
+	if (!json_get_real(s->doc, path, &value) || value < 0)
+		fail(s, path);
+	return value;
+}
+
+static bool bool_at(struct source *s, const char *path)
+{
+	bool value = false;
+
+	if (!json_get_bool(s->doc, path, &value))
+		fail(s, path);
+	return value;
+}
+
+/* null: nothing. */
+static struct slice text_at(struct source *s, const char *path)
+{
+	struct slice value = SLICE_NONE;
+
+	if (!json_is_null_at(s->doc, path) && !json_get_str(s->doc, path, &value))
+		fail(s, path);
+	return value;
+}
+
+/* --- histograms --- */
+
+static void add_buckets(struct source *s, struct hist *h, const char *path)
+{
+	char item[PATH_BYTES];
+
+	if (!json_has(s->doc, path) || json_is_null_at(s->doc, path))
+		fail(s, path);
+	for (size_t i = 0, n = json_len(s->doc, path); i < n && !s->bad; i++) {
+		snprintf(item, sizeof(item), "%s[%zu][0]", path, i);
+		uint64_t low_us = count_at(s, item);
+		if (low_us > HIST_US_MAX)
+			fail(s, item);
+		snprintf(item, sizeof(item), "%s[%zu][1]", path, i);
+		uint64_t count = count_at(s, item);
+		if (!s->bad)
+			hist_record_n(h, (ns_t)low_us * NS_US, count);
+	}
+}
+
+/* The buckets, and beside them what they hold to three digits only: both ends and the mean. */
+static void add_hist(
+	struct source *s, struct hist *into, const char *buckets, const char *summary)
+{
+	struct hist *h = hist_new();
+	char path[PATH_BYTES];
+
+	add_buckets(s, h, buckets);
+	snprintf(path, sizeof(path), "%s.count", summary);
+	if (count_at(s, path) != hist_count(h))
+		fail(s, path);
+	if (hist_count(h) && !s->bad) {
+		ns_t ends[3];
+		static const char *const names[] = { "min_ms", "mean_ms", "max_ms" };
+		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+			snprintf(path, sizeof(path), "%s.%s", summary, names[i]);
+			ends[i] = ms_at(s, path);
+		}
+		if (hist_set_exact(h, ends[0], ends[1], ends[2]))
+			hist_merge(into, h);
+		else
+			fail(s, summary);
+	}
+	hist_free(&h);
+}
+
+/* --- errors --- */
+
+static bool kind_of(struct slice label, enum err *kind)
+{
+	*kind = ERR_OK;
+	if (slice_eq(label, SLICE("status")))
+		return true;
+	for (int e = 0; e < ERR_COUNT; e++) {
+		*kind = (enum err)e;
+		if (slice_eq(label, slice_of(err_label(*kind))))
+			return true;
+	}
+	return false;
+}
+
+/* A member of the error that is read. */
+static const char *member(char *path, size_t nth, const char *name)
+{
+	snprintf(path, PATH_BYTES, "errors[%zu].%s", nth, name);
+	return path;
+}
+
+/* The bytes themselves, where a string could not tell them. */
+static void read_words(struct source *s, size_t nth, struct text *out)
+{
+	char path[PATH_BYTES];
+
+	if (!json_has(s->doc, member(path, nth, "base64")))
+		text_add_slice(out, text_at(s, member(path, nth, "text")));
+	else if (!text_add_unbase64(out, text_at(s, path)))
+		fail(s, path);
+}
+
+static void add_error(struct source *s, struct words *words, size_t nth, ns_t began)
+{
+	char path[PATH_BYTES];
+	struct words_many e = { .status = 0 };
+	struct text bytes;
+
+	text_init(&bytes);
+	if (!kind_of(text_at(s, member(path, nth, "kind")), &e.kind))
+		fail(s, path);
+	if (!json_is_null_at(s->doc, member(path, nth, "status")))
+		e.status = (uint16_t)count_at(s, path);
+	e.count = count_at(s, member(path, nth, "count"));
+	e.first = ms_at(s, member(path, nth, "first_ms")) + began;
+	e.last = ms_at(s, member(path, nth, "last_ms")) + began;
+	if (bool_at(s, member(path, nth, "refusal")))
+		e.marks |= WORDS_REFUSAL;
+	read_words(s, nth, &bytes);
+	e.text = text_slice(&bytes);
+	if (!s->bad && e.count)
+		words_add_many(words, &e);
+	text_fini(&bytes);
+}
+
+/* --- counts --- */
+
+static void add_statuses(struct source *s, struct tally *t)
+{
+	struct slice key;
+
+	for (size_t i = 0; json_get_key(s->doc, "statuses", i, &key); i++) {
+		char path[PATH_BYTES];
+		uint64_t status = TALLY_STATUSES;
+		struct problem why = { "" };
+		snprintf(path, sizeof(path), "statuses.%.*s",
+			(int)(key.len < 8 ? key.len : 8), key.ptr);
+		if (!units_count(key, &status, &why) || status >= TALLY_STATUSES) {
+			fail(s, "statuses");
+			return;
+		}
+		t->statuses[status] += count_at(s, path);
+	}
+}
+
+static void add_counts(struct source *s, struct tally *t)
+{
+	t->started += count_at(s, "started");
+	t->good += count_at(s, "good");
+	t->late += count_at(s, "late");
+	t->failed += count_at(s, "failed");
+	t->open += count_at(s, "unanswered");
+	if (t->started != t->good + t->late + t->failed + t->open)
+		fail(s, "started");
+	words_add_dropped(t->words, count_at(s, "errors_dropped"));
+	add_statuses(s, t);
+}
+
+static void add_step(struct source *s, struct tally *t, size_t nth)
+{
+	static const char *const counts[] = { "started", "good", "late", "failed" };
+	static const char *const times[] = { "p50_ms", "p99_ms", "max_ms" };
+	struct tally_step *step = tally_settled(t, (uint32_t)nth);
+	uint64_t *const into[] = { &step->started, &step->good, &step->late,
+		&step->failed };
+	ns_t took[3];
+	char path[PATH_BYTES];
+	bool had = step->max != NS_NEVER;
+
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		snprintf(path, sizeof(path), "intervals[%zu].%s", nth, counts[i]);
+		*into[i] += count_at(s, path);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		snprintf(path, sizeof(path), "intervals[%zu].%s", nth, times[i]);
+		took[i] = ms_at(s, path);
+	}
+	if (took[2] == NS_NEVER)
+		return; /* nothing was answered there: what the others say stands */
+	step->p50 = had ? NS_NEVER : took[0];
+	step->p99 = had ? NS_NEVER : took[1];
+	step->max = had ? ns_max(step->max, took[2]) : took[2];
+}
+
+static void add_steps(struct source *s, struct tally *t)
+{
+	size_t n = json_len(s->doc, "intervals");
+
+	if (n > STEPS_MAX)
+		fail(s, "intervals");
+	for (size_t i = 0; i < n && !s->bad; i++)
+		add_step(s, t, i);
+}
+
+static void add_connections(struct source *s, struct load_result *r)
+{
+	const struct {
+		const char *path;
+		uint64_t *into;
+	} rows[] = {
+		{ "connections.opened", &r->opened },
+		{ "connections.reused", &r->reused },
+		{ "connections.replayed", &r->replayed },
+		{ "connections.closed_by_us", &r->closed_by_us },
+		{ "connections.closed_by_peer", &r->closed_by_peer },
+		{ "connections.reset", &r->reset },
+		{ "connections.open", &r->open },
+		{ "bytes.sent", &r->sent_bytes },
+		{ "bytes.received", &r->received_bytes },
+		{ "tls.handshakes", &r->handshakes },
+		{ "tls.resumed", &r->resumed },
+		{ "tls.failed", &r->unshaken },
+	};
+	bool tls = !json_is_null_at(s->doc, "tls");
+
+	r->asked.tls |= tls;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (tls || !slice_starts(slice_of(rows[i].path), SLICE("tls.")))
+			*rows[i].into += count_at(s, rows[i].path);
+}
+
+/* --- what was asked for --- */
+
+static struct slice next_word(struct slice *rest)
+{
+	size_t end = slice_find(*rest, ' ');
+	struct slice word = slice_cut(*rest, 0, end);
+
+	*rest = slice_cut(*rest, end + 1, SIZE_MAX);
+	return word;
+}
+
+static void add_word(struct text *all, struct slice word)
+{
+	struct slice rest = text_slice(all);
+
+	while (rest.len)
+		if (slice_eq(next_word(&rest), word))
+			return;
+	text_add(all, all->len ? " " : "");
+	text_add_slice(all, word);
+}
+
+/* What several runs say stands side by side, each once. */
+static void add_words(struct source *s, struct text *all, const char *path)
+{
+	struct slice words = text_at(s, path);
+
+	if (!words.len)
+		fail(s, path);
+	while (words.len)
+		add_word(all, next_word(&words));
+}
+
+static bool differs(struct source *s, const char *path, ns_t before, ns_t here)
+{
+	struct text t;
+
+	if (before == here)
+		return false;
+	text_init(&t);
+	text_add_duration(&t, here);
+	text_add(&t, " here and ");
+	text_add_duration(&t, before);
+	text_add(&t, " in the file before");
+	if (!s->bad)
+		problem_fill(s->problem,
+			"%s: '%s' is %s: runs that were measured unlike each other are not "
+			"parts of one",
+			s->file, path, t.ptr);
+	s->bad = true;
+	text_fini(&t);
+	return true;
+}
+
+static void add_durations(struct source *s, struct merge *m)
+{
+	struct load_asked *a = &m->result.asked;
+	const struct {
+		const char *path;
+		ns_t *into;
+	} rows[] = {
+		{ "for_ms", &a->run_for },
+		{ "warm_up_ms", &a->warm_up },
+		{ "patience_ms", &a->patience },
+		{ "timeout_ms", &a->timeout },
+		{ "interval_ms", &a->interval },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		ns_t here = ms_at(s, rows[i].path);
+		if (!m->documents)
+			*rows[i].into = here;
+		else if (differs(s, rows[i].path, *rows[i].into, here))
+			return;
+	}
+}
+
+/* A pace is told where all have the same. */
+static void add_pace(struct source *s, struct merge *m)
+{
+	struct slice pace = text_at(s, "pace");
+
+	if (!m->documents)
+		text_add_slice(&m->pace, pace);
+	else if (!slice_eq(text_slice(&m->pace), pace))
+		text_reset(&m->pace);
+}
+
+static void add_pool(struct source *s, struct merge *m)
+{
+	struct load_asked *a = &m->result.asked;
+	uint64_t pool = UINT64_MAX;
+
+	if (!json_is_null_at(s->doc, "pool"))
+		pool = count_at(s, "pool");
+	if (!m->documents)
+		a->pool = pool;
+	else if (a->pool == UINT64_MAX || pool == UINT64_MAX)
+		a->pool = UINT64_MAX;
+	else
+		a->pool += pool;
+}
+
+static void add_asked(struct source *s, struct merge *m)
+{
+	add_durations(s, m);
+	add_pace(s, m);
+	add_pool(s, m);
+	m->result.asked.rate += real_at(s, "rate");
+	add_words(s, &m->url, "url");
+	add_words(s, &m->arrivals, "arrivals");
+	add_words(s, &m->manner, "manner");
+}
+
+/* When it took place: its start, by the clock of the world, as the merged ledger counts. */
+static ns_t add_times(struct source *s, struct merge *m)
+{
+	struct load_result *r = &m->result;
+	int64_t first = (int64_t)count_at(s, "started_at_ms");
+	int64_t last = first + ms_at(s, "begun_within_ms") / NS_MS;
+
+	if (!m->documents) {
+		m->first_ms = first;
+		m->last_ms = last;
+	}
+	m->first_ms = first < m->first_ms ? first : m->first_ms;
+	m->last_ms = last > m->last_ms ? last : m->last_ms;
+	r->ran_for = ns_max(r->ran_for, ms_at(s, "ran_for_ms"));
+	r->interrupted |= bool_at(s, "interrupted");
+	r->runs += (uint32_t)count_at(s, "runs");
+	return (ns_t)first * NS_MS;
+}
+
+static void add_validity(struct source *s, struct merge *m)
+{
+	if (bool_at(s, "valid"))
+		return;
+	if (!m->invalid++) {
+		text_addf(&m->why, "%s: ", s->file);
+		text_add_slice(&m->why, text_at(s, "invalid_why"));
+	}
+}
+
+/* --- all of it --- */
+
+void merge_init(struct merge *m)
+{
+	struct text *const texts[] = { &m->url, &m->pace, &m->arrivals, &m->manner,
+		&m->why };
+
+	*m = (struct merge){ .documents = 0 };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		text_init(texts[i]);
+}
+
+void merge_fini(struct merge *m)
+{
+	struct text *const texts[] = { &m->url, &m->pace, &m->arrivals, &m->manner,
+		&m->why };
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		text_fini(texts[i]);
+	tally_free(&m->tally);
+}
+
+static struct tally *tally_for(const struct load_asked *a)
+{
+	const struct tally_cfg cfg = { a->patience, a->interval, a->warm_up };
+	return tally_new(0, &cfg);
+}
+
+static void add_all(struct source *s, struct merge *m)
+{
+	add_asked(s, m);
+	if (!s->bad && m->result.asked.interval <= 0)
+		fail(s, "interval_ms");
+	ns_t began = add_times(s, m);
+	add_validity(s, m);
+	if (s->bad)
+		return;
+	if (!m->tally)
+		m->tally = tally_for(&m->result.asked);
+	struct tally *t = m->tally;
+	add_counts(s, t);
+	add_hist(s, t->latency, "histogram", "latency");
+	add_hist(s, t->latency_good, "histogram_good", "latency_good");
+	add_hist(s, t->uncorrected, "histogram_uncorrected", "latency_uncorrected");
+	add_hist(s, t->lateness, "histogram_lateness", "lateness");
+	for (size_t i = 0, n = json_len(s->doc, "errors"); i < n && !s->bad; i++)
+		add_error(s, t->words, i, began);
+	add_steps(s, t);
+	add_connections(s, &m->result);
+}
+
+bool merge_add(struct merge *m, const char *file, struct problem *p)
+{
+	struct source s = { .file = file, .problem = p };
+	struct slice schema = SLICE_NONE;
+
+	s.doc = json_doc_load(file, p);
+	if (!s.doc)
+		return false;
+	if (!json_get_str(s.doc, "schema", &schema) ||
+		!slice_eq(schema, SLICE("weir.load/1"))) {
+		problem_fill(p, "%s: it is not a document of `weir load --json`", file);
+		s.bad = true;
+	} else {
+		add_all(&s, m);
+	}
+	json_doc_free(&s.doc);
+	m->documents++;
+	return !s.bad;
+}
+
+/* Loads that did not take place together are no load of the sum of their rates. */
+static void judge(struct merge *m)
+{
+	const struct load_result *r = &m->result;
+	struct text t;
+
+	text_init(&t);
+	if (m->invalid)
+		text_addf(&t, "%u of %u files %s of a run that is not valid; %s",
+			m->invalid, m->documents, m->invalid == 1 ? "is" : "are",
+			m->why.ptr);
+	else if (r->runs > 1 && r->begun_within >= r->ran_for)
+		text_add(&t,
+			"one run was over as another began: they are no load together");
+	text_reset(&m->why);
+	text_add_slice(&m->why, text_slice(&t));
+	text_fini(&t);
+}
+
+void merge_end(struct merge *m)
+{
+	struct load_result *r = &m->result;
+
+	r->tally = m->tally;
+	m->tally->start = (ns_t)m->first_ms * NS_MS;
+	r->started_at_ms = m->first_ms;
+	r->begun_within = (ns_t)(m->last_ms - m->first_ms) * NS_MS;
+	judge(m);
+	r->invalid_why = m->why.len ? m->why.ptr : NULL;
+	r->asked.url = m->url.ptr;
+	r->asked.pace = m->pace.len ? m->pace.ptr : NULL;
+	r->asked.arrivals = m->arrivals.ptr;
+	r->asked.connections = m->manner.ptr;
+}
