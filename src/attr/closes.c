@@ -165,9 +165,22 @@ static enum close_why why_of_goodbye(
 	return before <= w->just_now ? WHY_AFTER_ANSWER : WHY_SILENCE;
 }
 
+/* A quick server leaves a question and its answer in one tick; a caller that asks again at
+ * once, an answer and the next question. More segments of questions than of answers may be
+ * that, or a question that went in two. */
+static enum close_why why_of_tie(const struct diag_info *i, enum tally_side_id side)
+{
+	uint32_t asked = side == SIDE_OUT ? i->data_segs_out : i->data_segs_in;
+	uint32_t answered = side == SIDE_OUT ? i->data_segs_in : i->data_segs_out;
+
+	if (asked <= answered || i->bytes_retrans)
+		return WHY_IDLE;
+	return asked % answered || asked == 2 ? WHY_SILENCE : WHY_IDLE;
+}
+
 /* Who spoke last is who has the younger data. Sending and receiving within the same tick
- * counts as an answer. */
-static enum close_why why_by_ages(
+ * counts as an answer, for what comes right after it. */
+static enum close_why why_by_ages(const struct diag_info *info,
 	const struct last_words *w, enum tally_side_id side, enum close_first first)
 {
 	bool out = side == SIDE_OUT;
@@ -185,7 +198,9 @@ static enum close_why why_by_ages(
 	if (question < answer)
 		return question > w->at_once ? WHY_NO_ANSWER
 					     : why_of_goodbye(w, side, first);
-	return answer <= w->just_now ? WHY_AFTER_ANSWER : WHY_IDLE;
+	if (answer <= w->just_now)
+		return WHY_AFTER_ANSWER;
+	return question == answer ? why_of_tie(info, side) : WHY_IDLE;
 }
 
 static ns_t age_of(const struct last_words *w, enum close_why why)
@@ -219,7 +234,7 @@ static void tell_why(
 
 	if (side == SIDE_UNSURE)
 		return;
-	v->why = why_by_ages(&w, side, v->first);
+	v->why = why_by_ages(&r->info, &w, side, v->first);
 	v->age = age_of(&w, v->why);
 }
 

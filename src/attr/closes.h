@@ -51,9 +51,10 @@ enum close_why {
 			     a pool without room */
 	WHY_IDLE,         /* bytes went both ways, the last long ago: reaped, or its
 			     program ended */
-	WHY_SILENCE,   /* bytes both ways, then silence, then a last word of the side that
-			     connected as it left, such as TLS's goodbye: idle, or a call
-			     given up */
+	WHY_SILENCE, /* idle, or a call given up: bytes both ways, then silence, then a last
+			     word of the side that connected as it left, such as TLS's goodbye;
+			     or an answer and another question within one tick, for all that
+			     is known, and then silence */
 	WHY_NO_ANSWER, /* the last word was a question, without reply until the close:
 			     the asking side's timeout, or the answering side's drop */
 	WHY_REFUSED, /* the server spoke, and had not read a byte: a full server, or a greeting
@@ -75,7 +76,7 @@ struct close_verdict {
 	enum close_why why;
 	ns_t age; /* since the byte that `why` speaks of: how long idle, how long without
 		     answer, since the last question of an answer left unread; 0 when it
-		     says nothing */
+		     says nothing; NS_NEVER: not to be told */
 };
 
 /* Whether data came after this side had closed, and ended it by a reset (attr/late.h). */

@@ -113,18 +113,50 @@ enum {
 	JUST_ANSWERED_MS = 500, /* an idle connection that is reset is something else */
 	SAME_TIME_MS = 20,
 	JUST_SAID_MS = 100,
-	GOODBYE_BYTES = 40, /* a record of TLS 1.2 with its alert, and the FIN */
+	LEFT_BEFORE_MS = 50, /* more than an acknowledgement is delayed by */
+	GOODBYE_BYTES = 40,  /* a record of TLS 1.2 with its alert, and the FIN */
 };
 
-static void count_reset(struct place *p, const struct diag_info *i)
+static void put_age(struct ages *ages, ns_t age)
 {
+	if (age != NS_NEVER)
+		ages_put(ages, age);
+}
+
+/* The question came, then a segment without data, such as a FIN, and then the answer was sent
+ * and reset: nobody waited for it. */
+static bool had_left(const struct diag_sock *record)
+{
+	const struct diag_info *i = &record->info;
+
+	return record->wqueue && i->data_segs_in && i->data_segs_out &&
+	       i->last_sent_ms <= JUST_SAID_MS &&
+	       i->last_ack_ms > i->last_sent_ms + LEFT_BEFORE_MS &&
+	       i->last_recv_ms > i->last_ack_ms + SAME_TIME_MS;
+}
+
+static void count_reset(
+	struct place *p, const struct diag_sock *record, const struct close_verdict *v)
+{
+	const struct diag_info *i = &record->info;
+
+	if (i->bytes_retrans && i->last_recv_ms > JUST_ANSWERED_MS) {
+		p->reset_resent++;
+		return;
+	}
+	if (p->side == SIDE_IN && had_left(record)) {
+		p->reset_left++;
+		ages_put(&p->peer_left, (i->last_recv_ms - i->last_ack_ms) * NS_MS);
+		return;
+	}
 	if (!i->data_segs_out || !i->data_segs_in)
 		return;
 	if (i->last_recv_ms > JUST_ANSWERED_MS) {
 		if (i->last_sent_ms > JUST_SAID_MS)
 			return;
 		p->reset_idle++;
-		ages_put(&p->peer_idle, i->last_recv_ms * NS_MS);
+		put_age(&p->peer_idle,
+			v->age == NS_NEVER ? NS_NEVER : i->last_recv_ms * NS_MS);
 	} else if (i->data_segs_out == 1) {
 		p->reset_answered++; /* before it was asked, perhaps */
 	} else if (i->last_sent_ms <= i->last_recv_ms &&
@@ -135,13 +167,68 @@ static void count_reset(struct place *p, const struct diag_info *i)
 	}
 }
 
-void places_death(struct places *p, const struct diag_sock *record,
-	enum tally_side_id side, const struct close_verdict *v)
+bool place_is_goodbye(const struct diag_sock *record)
 {
-	bool known = side != SIDE_UNSURE && record->remote.port != 0;
-	struct place *place = known ? place_of(p, side,
-					      side == SIDE_OUT ? &record->remote
-							       : &record->local)
+	return record->rqueue <= GOODBYE_BYTES;
+}
+
+static void span_add(struct place_span *s, ns_t at)
+{
+	if (!s->n++)
+		s->first = at;
+	s->last = at;
+}
+
+static void count_use_of(struct place *place, const struct place_close *close,
+	const struct close_verdict *v)
+{
+	const struct diag_info *i = &close->record->info;
+	bool by_peer = v->first == CLOSE_PEER && v->why == WHY_AFTER_ANSWER;
+
+	if (v->why == WHY_AFTER_ANSWER && close_is_local(v->first))
+		count_use(&place->by_us, i);
+	else
+		place_saw_used(place, i);
+	if (by_peer)
+		count_use(&place->by_peer, i);
+	if (v->age != NS_NEVER && ((by_peer && place_use_of(i) != PLACE_ONCE) ||
+					  (v->first == CLOSE_PEER && v->why == WHY_IDLE)))
+		span_add(&place->by_peer_used, close->at);
+}
+
+static bool is_tied(const struct diag_info *i)
+{
+	return i->last_sent_ms == i->last_recv_ms;
+}
+
+static void count_kind(struct place *place, const struct diag_sock *record,
+	const struct close_verdict *v)
+{
+	if (v->why == WHY_IDLE && close_is_local(v->first)) {
+		place->idle_few += place_use_of(&record->info) != PLACE_MANY;
+		if (is_tied(&record->info)) {
+			place->idle_tied++;
+			put_age(&place->tied, v->age);
+		}
+	}
+	if (v->why == WHY_REFUSED && place->side == SIDE_OUT)
+		place->greeted += record->rqueue >= 2;
+	if (v->why == WHY_UNREAD && place_is_goodbye(record))
+		place->unread_goodbye++;
+	else if (v->why == WHY_UNREAD)
+		put_age(&place->unread, v->age);
+	if (v->why == WHY_PEER_RESET)
+		count_reset(place, record, v);
+}
+
+void places_death(
+	struct places *p, const struct place_close *close, const struct close_verdict *v)
+{
+	const struct diag_sock *record = close->record;
+	bool known = close->side != SIDE_UNSURE && record->remote.port != 0;
+	struct place *place = known ? place_of(p, close->side,
+					      close->side == SIDE_OUT ? &record->remote
+								      : &record->local)
 				    : NULL;
 	struct ages *ages;
 
@@ -151,28 +238,35 @@ void places_death(struct places *p, const struct diag_sock *record,
 	}
 	place->count[v->first][v->why]++;
 	place->total++;
-	if (v->why == WHY_IDLE && close_is_local(v->first))
-		place->idle_few += place_use_of(&record->info) != PLACE_MANY;
-	if (v->why == WHY_REFUSED && side == SIDE_OUT)
-		place->greeted += record->rqueue >= 2;
-	if (v->why == WHY_UNREAD && record->rqueue <= GOODBYE_BYTES)
-		place->unread_goodbye++;
-	else if (v->why == WHY_UNREAD)
-		ages_put(&place->unread, v->age);
-	if (v->why == WHY_PEER_RESET)
-		count_reset(place, &record->info);
-	if (v->why == WHY_AFTER_ANSWER && close_is_local(v->first))
-		count_use(&place->by_us, &record->info);
-	else
-		place_saw_used(place, &record->info);
-	if (v->why == WHY_AFTER_ANSWER && v->first == CLOSE_PEER)
-		count_use(&place->by_peer, &record->info);
-
+	count_kind(place, record, v);
+	count_use_of(place, close, v);
 	ages = close_is_local(v->first) ? ages_here(place, v->why)
 	       : v->first == CLOSE_PEER ? ages_peer(place, v->why)
 					: NULL;
 	if (ages)
-		ages_put(ages, v->age);
+		put_age(ages, v->age);
+}
+
+void places_connect(
+	struct places *p, const struct diag_sock *record, enum tally_side_id side)
+{
+	const struct diag_info *i = &record->info;
+	struct place *place;
+
+	if (side != SIDE_OUT || !record->remote.port || !record->has_info ||
+		!i->segs_out || i->bytes_acked)
+		return;
+	/* A scan of ports leaves room for connections. */
+	place = p->n < PLACES_MAX / 2 ? place_of(p, side, &record->remote)
+				      : places_find(p, side, &record->remote);
+	if (!place)
+		return;
+	if (i->segs_in) {
+		place->connects_refused++;
+	} else {
+		place->connects_unanswered++;
+		place->connects_resent += i->segs_out > 1;
+	}
 }
 
 void places_end(struct places *p, const struct place_end *end)
@@ -185,6 +279,9 @@ void places_end(struct places *p, const struct place_end *end)
 	if (end->why == WHY_IDLE) {
 		ages_back(&place->idle, end->age);
 		place->idle_few -= end->use != PLACE_MANY && place->idle_few;
+	} else if (end->why == WHY_UNREAD) {
+		ages_back(&place->unread, end->age);
+		place->unread_ended++;
 	} else if (end->use != PLACE_ONCE) {
 		u->n[end->use] -= u->n[end->use] > 0;
 	}

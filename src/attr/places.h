@@ -36,6 +36,12 @@ struct place_uses {
 	uint32_t alike_uses; /* so many, of the way that had less */
 };
 
+/* When closes of one kind came. */
+struct place_span {
+	uint64_t n;
+	ns_t first, last;
+};
+
 struct place {
 	enum tally_side_id side;
 	struct diag_end at;
@@ -44,19 +50,32 @@ struct place {
 	/* A connection was seen that had been used more than once, many times: open, or ended
 	 * otherwise than by this side right after an answer. */
 	bool reused, reused_many;
+	/* Connects that failed, of which `total` counts none: refused; without an answer, of
+	 * these those whose SYN was sent again. */
+	uint64_t connects_refused, connects_unanswered, connects_resent;
+	/* Closed by the peer while idle, or after an answer but not the first; less those of an
+	 * age that is not to be told. */
+	struct place_span by_peer_used;
 	/* Of WHY_REFUSED: this side had not asked, and left the server's greeting unread. */
 	uint64_t greeted;
 	/* Of WHY_PEER_RESET: the one question had just been answered; both had spoken last at
 	 * the same time, as when TLS's goodbyes cross a close; a word after a silence, which
 	 * found the peer gone; one not long after an answer, which under TLS is a goodbye. */
 	uint64_t reset_answered, reset_goodbye, reset_idle, reset_recent;
-	uint64_t idle_few; /* of idle closes by this side: used less than many times */
-	uint64_t unread_goodbye;           /* of WHY_UNREAD: no more than TLS's goodbye */
+	/* And, before these: what was said last had to be sent again; of accepted ones, the
+	 * caller had left as the answer came. */
+	uint64_t reset_resent, reset_left;
+	/* Of idle closes by this side: used less than many times; the last question and the last
+	 * answer are of one tick, and the question may be the later. */
+	uint64_t idle_few, idle_tied;
+	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
+	uint64_t unread_goodbye, unread_ended;
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */
 	struct ages gave_up, idle, silent; /* closed by this side */
+	struct ages tied;                  /* of these, idle_tied */
 	struct ages peer_idle,
 		peer_left;  /* by the peer: idle (reset_idle, too), without an
-					      answer */
+					      answer (reset_left, too) */
 	struct ages unread; /* from the last question on */
 };
 
@@ -68,9 +87,20 @@ struct places {
 
 void places_init(struct places *p);
 void places_fini(struct places *p);
+struct place_close {
+	const struct diag_sock *record;
+	enum tally_side_id side;
+	ns_t at;
+};
+
 /* Counts one death that was judged so. */
-void places_death(struct places *p, const struct diag_sock *record,
-	enum tally_side_id side, const struct close_verdict *verdict);
+void places_death(struct places *p, const struct place_close *close,
+	const struct close_verdict *verdict);
+/* A death that was no connection's (closes_is_connection): of a connect that failed, perhaps. */
+void places_connect(
+	struct places *p, const struct diag_sock *record, enum tally_side_id side);
+/* Of bytes left unread, no more than TLS's goodbye. */
+bool place_is_goodbye(const struct diag_sock *record);
 /* NULL: none. */
 struct place *places_find(
 	const struct places *p, enum tally_side_id side, const struct diag_end *at);
@@ -80,7 +110,8 @@ struct place_end {
 	struct diag_end at;
 	enum close_why why; /* WHY_IDLE: its age is taken back, as by closes_idle_back;
 			       WHY_AFTER_ANSWER: how it was used, unless it was used once, as
-			       by a program that has one call to make */
+			       by a program that has one call to make; WHY_UNREAD,
+			     but for a goodbye */
 	ns_t age;
 	enum place_use use;
 };

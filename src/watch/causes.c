@@ -6,7 +6,11 @@ enum {
 	LEAST = 5,         /* closes: fewer may be chance */
 	LEAST_PERCENT = 5, /* of a place's closes: less does not make it what it is */
 	MOST_PERCENT = 80, /* "nearly all" */
+	ALIKE_PERCENT = 10,
 };
+
+/* A server that ends closes what it holds in one go. */
+#define AT_ONCE (500 * NS_MS)
 
 static const char *const names[CAUSE_ID_COUNT] = {
 #define CAUSE(id, name, level) [CAUSE_ID_##id] = name,
@@ -83,9 +87,9 @@ struct finding {
 	struct hist *scratch;
 };
 
-static bool matters(const struct place *p, uint64_t n)
+static bool matters(uint64_t n, uint64_t of)
 {
-	return n >= LEAST && n * 100 >= p->total * LEAST_PERCENT;
+	return n >= LEAST && n * 100 >= of * LEAST_PERCENT;
 }
 
 /* What a missing keep-alive costs is ports: as many as its closes of a minute. Below a
@@ -131,15 +135,38 @@ static struct cause *room_for(struct causes *all, enum warning_level level, uint
 										   : NULL;
 }
 
-/* The text goes on from here; NULL: it does not matter, or there is no room. */
-static struct cause *found(
-	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
+/* Among whatever else is told of the place. */
+static bool is_found(const struct finding *f, enum cause_id id)
 {
-	enum warning_level level = level_of(f, id, n);
+	for (uint32_t i = 0; i < f->into->n; i++) {
+		if (f->into->v[i].place == f->p && f->into->v[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+/* What was said as it refused explains no other closes; and those that came after good answers,
+ * an error now and then does not. */
+static const struct heard_words *words_for(
+	const struct finding *f, enum cause_id id, uint64_t n)
+{
+	const struct heard_words *w = f->from->heard && is_denial(id)
+					      ? heard_at(f->from->heard, &f->p->at)
+					      : NULL;
+
+	if (!w || is_found(f, CAUSE_ID_REFUSED) || is_found(f, CAUSE_ID_RESET_ANSWERED))
+		return NULL;
+	return id == CAUSE_ID_PEER_EACH && w->count * 2 < n ? NULL : w;
+}
+
+/* NULL: it does not matter, or there is no room. */
+static struct cause *found_of(struct finding *f, enum cause_id id,
+	enum warning_level level, uint64_t n, uint64_t of)
+{
+	const struct heard_words *words = words_for(f, id, n);
 	struct cause *c;
 
-	text_init(t);
-	if (!matters(f->p, n))
+	if (!matters(n, of))
 		return NULL;
 	c = room_for(f->into, level, n);
 	if (!c)
@@ -149,18 +176,36 @@ static struct cause *found(
 		.level = level,
 		.place = f->p,
 		.count = n,
+		.of = of,
+		.words = words,
 	};
 	if (f->from->users)
 		c->users = users_find(f->from->users, f->p->side, &f->p->at);
-	if (f->from->heard && is_denial(id))
-		c->words = heard_at(f->from->heard, &f->p->at);
 	add_cures(c);
+	return c;
+}
+
+static struct cause *found_as(struct finding *f, enum cause_id id,
+	enum warning_level level, uint64_t n, struct text *t)
+{
+	struct cause *c = found_of(f, id, level, n, f->p->total);
+
+	text_init(t);
+	if (!c)
+		return NULL;
 	text_add_count(t, n);
 	text_add(t, " of ");
 	text_add_count(t, f->p->total);
 	text_add(t, f->p->total == 1 ? " connection that ended was "
 				     : " connections that ended were ");
 	return c;
+}
+
+/* The text goes on from here; NULL: it does not matter, or there is no room. */
+static struct cause *found(
+	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
+{
+	return found_as(f, id, level_of(f, id, n), n, t);
 }
 
 static void say(struct cause *c, struct text *t)
@@ -216,6 +261,18 @@ static bool of_several(const struct finding *f)
 	return u && (u->n > 1 || u->v[0].more);
 }
 
+/* Where `Connection: close` was said, the one side closes and the other does as well: who is first
+ * is chance. */
+static bool ends_with_server(const struct finding *f)
+{
+	const struct place_uses *us = &f->p->by_us, *peer = &f->p->by_peer;
+
+	return nearly_all(peer->n[PLACE_ONCE], uses_sum(peer)) &&
+	       nearly_all(us->n[PLACE_ONCE], uses_sum(us)) &&
+	       peer->n[PLACE_ONCE] >= us->n[PLACE_ONCE] &&
+	       matters(peer->n[PLACE_ONCE], f->p->total);
+}
+
 /* Right after an answer, by this side: what tells a missing keep-alive from a pool without
  * room is that other connections are used again. Under TLS one exchange looks like a few. */
 static void closed_by_us(struct finding *f)
@@ -231,6 +288,8 @@ static void closed_by_us(struct finding *f)
 	struct text t;
 	struct cause *c;
 
+	if (ends_with_server(f))
+		return;
 	/* A connection that was used many times has done its work; only a crowd of them asks
 	 * for more room. */
 	if (n - u->n[PLACE_MANY] < LEAST &&
@@ -261,6 +320,42 @@ static void closed_by_us(struct finding *f)
 	say(c, &t);
 }
 
+/* All within a moment, and not for having been idle for one time. */
+static bool closed_all(const struct finding *f)
+{
+	const struct place *p = f->p;
+	const struct place_span *s = &p->by_peer_used;
+	uint64_t used = uses_sum(&p->by_peer) - p->by_peer.n[PLACE_ONCE];
+	struct cluster times[CLUSTERS_MAX];
+
+	return s->n >= LEAST && s->last - s->first <= AT_ONCE &&
+	       nearly_all(s->n, p->count[CLOSE_PEER][WHY_IDLE] + used) &&
+	       !ages_clusters(&p->peer_idle, f->scratch, times);
+}
+
+/* What this side closed of these takes its ports. */
+static void closed_after_one(struct finding *f)
+{
+	uint32_t peer = f->p->by_peer.n[PLACE_ONCE];
+	uint32_t us = ends_with_server(f) ? f->p->by_us.n[PLACE_ONCE] : 0;
+	struct text t;
+	struct cause *c = found_as(f, CAUSE_ID_PEER_EACH,
+		us ? level_of(f, CAUSE_ID_NO_REUSE, us) : LEVEL_NOTE, peer + us, &t);
+
+	if (!c)
+		return;
+	if (us) {
+		text_add(&t, "closed after one exchange, ");
+		text_add_count(&t, peer);
+		text_add(&t, " by the server and ");
+		text_add_count(&t, us);
+		text_add(&t, " by this side.");
+	} else {
+		text_add(&t, "closed by the server after one exchange.");
+	}
+	say(c, &t);
+}
+
 static void closed_by_peer(struct finding *f)
 {
 	const struct place_uses *u = &f->p->by_peer;
@@ -271,17 +366,15 @@ static void closed_by_peer(struct finding *f)
 	struct text t;
 	struct cause *c;
 
-	if (!each && !alike)
+	if (each)
+		closed_after_one(f);
+	if (each || !alike || closed_all(f))
 		return;
-	c = found(f, each ? CAUSE_ID_PEER_EACH : CAUSE_ID_PEER_AFTER,
-		each ? u->n[PLACE_ONCE] : u->alike, &t);
+	c = found(f, CAUSE_ID_PEER_AFTER, u->alike, &t);
 	if (!c)
 		return;
-	if (each)
-		text_add(&t, "closed by the server after one exchange.");
-	else
-		text_addf(&t, "closed by the server, each after about %u exchanges.",
-			(unsigned)u->alike_uses);
+	text_addf(&t, "closed by the server, each after about %u exchanges.",
+		(unsigned)u->alike_uses);
 	say(c, &t);
 }
 
@@ -317,13 +410,23 @@ static uint64_t of_all(const struct place *p, enum close_why why)
 static void idle_at_peer(struct finding *f)
 {
 	const struct place *p = f->p;
+	struct cluster times[CLUSTERS_MAX];
 	struct text t;
-	struct cause *c = found(
-		f, CAUSE_ID_PEER_IDLE, by_peer(p, WHY_IDLE) + p->reset_idle, &t);
+	struct cause *c;
 
+	if (closed_all(f) && !p->reset_idle) {
+		one(f, CAUSE_ID_PEER_ENDED, p->by_peer_used.n,
+			"closed by the server within a moment: it ended or was started anew, or "
+			"closes its connections all at once",
+			NULL);
+		return;
+	}
+	c = found(f, CAUSE_ID_PEER_IDLE, by_peer(p, WHY_IDLE) + p->reset_idle, &t);
 	if (!c)
 		return;
 	text_add(&t, "closed by the server while idle");
+	if (ages_clusters(&p->peer_idle, f->scratch, times))
+		text_add(&t, ", noticed");
 	add_times(f, &t, &p->peer_idle);
 	if (p->reset_idle) {
 		text_add(&t, "; ");
@@ -359,7 +462,88 @@ static uint64_t resets(const struct finding *f)
 	const struct place *p = f->p;
 
 	return of_all(p, WHY_PEER_RESET) - p->reset_answered - p->reset_goodbye -
-	       p->reset_idle - (may_be_tls(f) ? p->reset_recent : 0);
+	       p->reset_idle - p->reset_resent - (may_be_tls(f) ? p->reset_recent : 0);
+}
+
+/* Whether these were closed after a time that calls were given up after, too. */
+static bool as_given_up(const struct finding *f, const struct ages *ages)
+{
+	struct cluster given_up[CLUSTERS_MAX], times[CLUSTERS_MAX];
+	uint32_t n_given_up = ages_clusters(&f->p->gave_up, f->scratch, given_up);
+	uint32_t n = ages_clusters(ages, f->scratch, times);
+
+	if (n != 1 || !nearly_all(times[0].count, ages->n))
+		return false;
+	for (uint32_t i = 0; i < n_given_up; i++) {
+		ns_t apart = times[0].at - given_up[i].at;
+
+		if ((apart < 0 ? -apart : apart) * 100 <= given_up[i].at * ALIKE_PERCENT)
+			return true;
+	}
+	return false;
+}
+
+static void gave_up(struct finding *f)
+{
+	const struct place *p = f->p;
+	uint64_t sure = place_local(p, WHY_NO_ANSWER), open = 0;
+	struct text t;
+	struct cause *c;
+
+	if (as_given_up(f, &p->silent))
+		open += place_local(p, WHY_SILENCE);
+	if (as_given_up(f, &p->tied))
+		open += p->idle_tied;
+	c = found(f, CAUSE_ID_GAVE_UP, sure + open, &t);
+	if (!c)
+		return;
+	text_add(&t, "closed by this side without an answer: given up");
+	add_times(f, &t, &p->gave_up);
+	if (open) {
+		text_add(&t, "; of ");
+		text_add_count(&t, open);
+		text_add(&t, " the last words do not tell it, but the time does");
+	}
+	text_add_char(&t, '.');
+	say(c, &t);
+}
+
+/* One side's goodbye met the other's close: under TLS all that ends is alike. */
+static void ended_under_tls(struct finding *f)
+{
+	if (is_tls(f))
+		one(f, CAUSE_ID_TLS_ENDED, f->p->reset_goodbye + f->p->reset_recent,
+			"reset by the server not long after its last words: its way to close, "
+			"or, as TLS does not show, a refusal",
+			NULL);
+}
+
+static void connects(
+	struct finding *f, enum cause_id id, uint64_t n, uint64_t of, const char *text)
+{
+	struct cause *c = found_of(f, id, levels[id], n, of);
+	struct text t;
+
+	if (!c)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t, n == 1 ? " connect " : " connects ");
+	text_add(&t, text);
+	say(c, &t);
+}
+
+static void failed_connects(struct finding *f)
+{
+	const struct place *p = f->p;
+	uint64_t of = p->total + p->connects_refused + p->connects_unanswered;
+
+	connects(f, CAUSE_ID_CONNECT_REFUSED, p->connects_refused, of,
+		"failed: refused at once, as where nobody listens or a firewall says so.");
+	connects(f, CAUSE_ID_CONNECT_UNANSWERED, p->connects_unanswered, of,
+		p->connects_resent * 2 >= p->connects_unanswered
+			? "were given up without any answer, after their SYN had been sent again."
+			: "were given up without any answer, most of them within a second.");
 }
 
 /* Among whatever else it says more often. */
@@ -385,7 +569,7 @@ static void refused(struct finding *f)
 	bool said = says_so(f);
 	uint64_t sure = of_all(p, WHY_REFUSED) - (said ? 0 : p->greeted);
 
-	if (said || matters(p, sure))
+	if (said || matters(sure, p->total))
 		one(f, CAUSE_ID_REFUSED, sure + p->reset_answered,
 			"answered and at once closed or reset by the server, which had not "
 			"read or did not read on: refused",
@@ -407,10 +591,11 @@ static void outgoing(struct finding *f)
 	const struct place *p = f->p;
 
 	refused(f);
-	one(f, CAUSE_ID_GAVE_UP, place_local(p, WHY_NO_ANSWER),
-		"closed by this side without an answer: given up", &p->gave_up);
+	failed_connects(f);
+	gave_up(f);
 	closed_by_us(f);
-	one(f, CAUSE_ID_UNREAD, of_all(p, WHY_UNREAD) - p->unread_goodbye,
+	one(f, CAUSE_ID_UNREAD,
+		of_all(p, WHY_UNREAD) - p->unread_goodbye - p->unread_ended,
 		"reset by this side, which closed them with bytes unread (under TLS a session "
 		"ticket is enough: then these are calls given up)",
 		&p->unread);
@@ -418,8 +603,14 @@ static void outgoing(struct finding *f)
 		"closed by the server with a question unanswered", &p->peer_left);
 	one(f, CAUSE_ID_PEER_RESETS, resets(f),
 		"reset by the server, or given up by the kernel", NULL);
+	one(f, CAUSE_ID_NOT_REACHED, p->reset_resent,
+		"reset after what this side had said last had to be sent again: for a while the "
+		"network or the server's host did not take it",
+		NULL);
+	ended_under_tls(f);
 	idle_at_peer(f);
-	silent(f);
+	if (!is_found(f, CAUSE_ID_GAVE_UP) || !as_given_up(f, &p->silent))
+		silent(f);
 	closed_by_peer(f);
 }
 
@@ -430,8 +621,8 @@ static void accepted(struct finding *f)
 
 	one(f, CAUSE_ID_SERVER_FULL, of_all(p, WHY_REFUSED),
 		"answered and closed here before anything was read: refused", NULL);
-	one(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER),
-		"closed by the caller before its answer came", &p->peer_left);
+	one(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER) + p->reset_left,
+		"left by the caller without an answer", &p->peer_left);
 	if (nearly_all(once_us, uses_sum(&p->by_us)))
 		one(f, CAUSE_ID_SERVER_EACH, once_us,
 			"closed by this side after one exchange", NULL);

@@ -4,7 +4,8 @@
  * MODEL   A program that ends closes all it holds at once; many tidy up themselves, some
  *         moments before they are gone. So each close of a known program's that was
  *         idle, or had just been answered, is kept here for a look or two. If the program
- *         has ended by then, it is taken back.
+ *         has ended by then, it is taken back. So is one that left bytes unread, where it
+ *         was one of several at the program's last moment: one alone was its one call.
  * OWNS    its array; bounded, what does not fit is taken for a timeout.
  */
 #ifndef WEIR_WATCH_ENDS_H
@@ -15,6 +16,7 @@
 struct ends_close {
 	int32_t pid;
 	struct place_end close;
+	ns_t at;
 	bool ripe; /* a whole interval old at the next look */
 };
 

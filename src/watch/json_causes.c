@@ -52,6 +52,8 @@ void watch_json_places(struct json *j, const struct places *p, uint32_t top)
 		json_cstr(j, "side", tally_side_name(v[i]->side));
 		put_at(j, &v[i]->at);
 		json_int(j, "total", (int64_t)v[i]->total);
+		json_int(j, "connects_refused", (int64_t)v[i]->connects_refused);
+		json_int(j, "connects_unanswered", (int64_t)v[i]->connects_unanswered);
 		put_rows(j, v[i]);
 		json_end(j);
 	}
@@ -130,7 +132,7 @@ static void put_cause(struct json *j, const struct cause *c)
 	json_cstr(j, "side", tally_side_name(c->place->side));
 	put_at(j, &c->place->at);
 	json_int(j, "count", (int64_t)c->count);
-	json_int(j, "of", (int64_t)c->place->total);
+	json_int(j, "of", (int64_t)c->of);
 	put_users(j, c->users);
 	json_cstr(j, "text", c->text);
 	json_cstr(j, "says", c->words ? c->words->text : NULL);

@@ -408,7 +408,7 @@ static const char *why_phrase(enum close_why w)
 	case WHY_IDLE:
 		return "idle: reaped, or its program ended";
 	case WHY_SILENCE:
-		return "a last word after a silence: idle, or (under TLS) a call given up";
+		return "idle or a call given up (the last words do not tell)";
 	case WHY_NO_ANSWER:
 		return "without an answer: given up";
 	case WHY_REFUSED:

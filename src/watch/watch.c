@@ -61,6 +61,7 @@ const struct verb watch_verb = {
 
 struct death {
 	struct diag_sock record;
+	ns_t at;
 	enum tally_side_id side;
 	struct close_found found;
 };
@@ -305,6 +306,7 @@ static void may_be_an_end(
 	if (o)
 		ends_put(&w->ends,
 			&(struct ends_close){ .pid = o->pid,
+				.at = d->at,
 				.close = { .side = d->side,
 					.at = d->side == SIDE_OUT ? s->remote : s->local,
 					.why = v->why,
@@ -329,17 +331,38 @@ static void look_up(struct watcher *w, struct death *d)
 	late_add(&w->late, closes_late_part(s, d->side, &d->found));
 }
 
+/* A program that looks late at what its peer has closed: how long the peer left it idle is not
+ * to be told by when it saw. */
+static bool was_seen_late(const struct watcher *w, const struct diag_sock *s)
+{
+	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
+
+	return was && was->state == DIAG_CLOSE_WAIT;
+}
+
+static bool may_be_of_an_end(const struct death *d, const struct close_verdict *v)
+{
+	if (v->why == WHY_UNREAD)
+		return !place_is_goodbye(&d->record);
+	return (v->why == WHY_IDLE || v->why == WHY_AFTER_ANSWER) &&
+	       close_is_local(v->first);
+}
+
 static void count_death(struct watcher *w, const struct death *d)
 {
+	const struct place_close close = { &d->record, d->side, d->at };
 	struct close_verdict told;
 
-	if (!closes_is_connection(&d->record, d->side))
+	if (!closes_is_connection(&d->record, d->side)) {
+		places_connect(&w->study.places, &d->record, d->side);
 		return;
+	}
 	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
 	told = closes_death(&w->since_start, &d->record, d->side, &d->found);
-	places_death(&w->study.places, &d->record, d->side, &told);
-	if ((told.why == WHY_IDLE || told.why == WHY_AFTER_ANSWER) &&
-		close_is_local(told.first))
+	if (!close_is_local(told.first) && was_seen_late(w, &d->record))
+		told.age = NS_NEVER;
+	places_death(&w->study.places, &close, &told);
+	if (may_be_of_an_end(d, &told))
 		may_be_an_end(w, d, &told);
 }
 
@@ -351,6 +374,7 @@ static void on_death(struct diag_visitor *v, const struct diag_sock *s)
 	CHECK(w->n_batch < ARRAY_LEN(w->batch));
 	d = &w->batch[w->n_batch++];
 	d->record = *s;
+	d->at = clock_now();
 	look_up(w, d);
 }
 

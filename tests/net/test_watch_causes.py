@@ -196,6 +196,57 @@ def test_calls_given_up_are_told_with_their_time(pair):
             assert watching.stop() == 0
 
 
+def test_callers_that_leave_are_told_where_they_called(pair):
+    """By a server that writes its answer all the same, and is reset for it."""
+    p = Pair(pair)
+    watching = Watching(p.server)
+    try:
+        held = [p.connect() for _ in range(8)]
+        for c, s in held:
+            c.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert s.recv(100)
+        wait(0.3)
+        for c, _ in held:
+            c.close()
+        wait(0.3)
+        for _, s in held:
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            with pytest.raises(ConnectionError):
+                s.sendall(b"x")
+                s.recv(1)
+                s.sendall(b"x")
+            s.close()
+        cause = until_found(watching, "callers-give-up")
+        assert (cause["side"], cause["count"]) == ("in", 8)
+        assert "left by the caller without an answer after about" in cause["text"]
+    finally:
+        assert watching.stop() == 0
+
+
+def test_what_a_program_leaves_unread_as_it_ends_is_no_manner(pair):
+    near, far = pair
+    asks = ("import socket, sys\n"
+            "held = [socket.create_connection(sys.argv[1:3]) for _ in range(8)]\n"
+            "for c in held: c.sendall(b'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')\n"
+            "for c in held: c.recv(1)\n"
+            "print('done', flush=True)\n"
+            "sys.stdin.read()\n")
+    with origin(far, "--body", "1kB") as port:
+        watching = Watching(near)
+        try:
+            with client(near, asks, (far.address, port), 8) as child:
+                assert child.stdout.readline() == "done\n"
+                eventually(lambda: watching.next_look() or
+                           [w["established_out"] for w in watching.last["processes"]] == [8])
+            watching.until({("out", "reset", "unread-data"): 8})
+            child.wait()
+            for _ in range(4):
+                watching.next_look()
+            assert found(watching) == []
+        finally:
+            assert watching.stop() == 0
+
+
 def test_a_full_server_is_told_at_both_ends(pair):
     near, far = pair
     with origin(far, "--limit", "1", "--full", "fasthttp") as port:
@@ -369,7 +420,7 @@ def test_idle_connections_the_server_reaps(pair):
         for c, s in held:
             close_in_order(s, c)
         cause = until_found(watching, "server-reaps-idle")
-        assert "while idle after about" in cause["text"]
+        assert "while idle, noticed after about" in cause["text"]
         assert cause["level"] == "note"
     finally:
         assert watching.stop() == 0
@@ -383,11 +434,16 @@ def test_connects_that_fail_are_counted(pair):
             nobody = near.new_socket()
             with pytest.raises(ConnectionRefusedError):
                 nobody.connect((far.address, 1))
+            nobody.close()
         told = set()
         eventually(lambda: (watching.next_look(), told.update(
             w["text"] for w in watching.last["warnings"] if w["id"] == "connects-failed"))
             and told)
         assert any("failed in this interval" in text for text in told)
+        cause = until_found(watching, "connects-refused")
+        assert (cause["at"], cause["count"], cause["of"]) == (f"{far.address}:1", 7, 7)
+        place, = watching.last["closes"]["places"]
+        assert (place["total"], place["connects_refused"]) == (0, 7)
         assert watching.last["closes"]["since_start"] == []
     finally:
         assert watching.stop() == 0

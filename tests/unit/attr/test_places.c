@@ -15,7 +15,8 @@ static struct diag_sock used(uint32_t times)
 static void death(struct places *p, const struct diag_sock *s, enum tally_side_id side,
 	enum close_first first, enum close_why why)
 {
-	places_death(p, s, side, &(struct close_verdict){ first, why, 500 * NS_MS });
+	places_death(p, &(struct place_close){ s, side, 0 },
+		&(struct close_verdict){ first, why, 500 * NS_MS });
 }
 
 static void closes_are_counted_where_they_were(void **state)
@@ -215,6 +216,99 @@ static void places_are_bounded(void **state)
 	places_fini(&p);
 }
 
+static struct diag_sock connect_that_failed(uint32_t sent, uint32_t received)
+{
+	struct diag_sock s = sock_of(
+		end("10.0.0.1", 40000), end("10.0.0.2", 80), DIAG_CLOSE);
+
+	s.has_info = true;
+	s.info.segs_out = sent;
+	s.info.segs_in = received;
+	return s;
+}
+
+static void a_connect_that_fails_is_no_close(void **state)
+{
+	struct diag_sock refused = connect_that_failed(1, 1);
+	struct diag_sock unanswered = connect_that_failed(1, 0);
+	struct diag_sock resent = connect_that_failed(3, 0);
+	struct diag_sock forgot = connect_that_failed(0, 0);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	places_connect(&p, &refused, SIDE_OUT);
+	places_connect(&p, &unanswered, SIDE_OUT);
+	places_connect(&p, &resent, SIDE_OUT);
+	places_connect(&p, &forgot, SIDE_OUT); /* never went out */
+	places_connect(&p, &refused, SIDE_IN);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.v[0]->total, 0);
+	assert_int_equal(p.v[0]->connects_refused, 1);
+	assert_int_equal(p.v[0]->connects_unanswered, 2);
+	assert_int_equal(p.v[0]->connects_resent, 1);
+	for (uint16_t port = 1; port <= PLACES_MAX; port++) {
+		refused.remote.port = port;
+		places_connect(&p, &refused, SIDE_OUT);
+	}
+	assert_int_equal(p.n, PLACES_MAX / 2); /* the rest is for connections */
+	places_fini(&p);
+}
+
+/* The question is 2 s old, the caller's FIN came 300 ms after it. */
+static void who_resets_an_answer_had_left_or_had_not(void **state)
+{
+	struct diag_sock s = used(1);
+	struct cluster times[CLUSTERS_MAX];
+	struct hist *scratch = hist_new();
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	s.wqueue = 137;
+	s.info.data_segs_in = 1;
+	s.info.last_recv_ms = 2000;
+	s.info.last_ack_ms = 1700;
+	for (int i = 0; i < 10; i++)
+		death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_left, 10);
+	assert_int_equal(ages_clusters(&p.v[0]->peer_left, scratch, times), 1);
+	assert_in_range(times[0].at, 298 * NS_MS, 302 * NS_MS);
+	s.info.last_ack_ms = 2000; /* nothing came after the question */
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	s.info.last_ack_ms = 0; /* it took a part of the answer */
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_left, 10);
+	s.info.bytes_retrans = 137;
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_resent, 1);
+	places_fini(&p);
+	hist_free(&scratch);
+}
+
+static void what_was_seen_late_has_no_age(void **state)
+{
+	struct diag_sock s = used(3);
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	for (int i = 0; i < 10; i++)
+		places_death(&p, &(struct place_close){ &s, SIDE_OUT, i * NS_MS },
+			&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_NEVER });
+	assert_int_equal(p.v[0]->total, 10);
+	assert_int_equal(p.v[0]->peer_idle.n, 0);
+	assert_int_equal(p.v[0]->by_peer_used.n, 0);
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 20 * NS_MS },
+		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 30 * NS_MS },
+		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
+	assert_int_equal(p.v[0]->peer_idle.n, 2);
+	assert_int_equal(p.v[0]->by_peer_used.first, 20 * NS_MS);
+	assert_int_equal(p.v[0]->by_peer_used.last, 30 * NS_MS);
+	places_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +320,9 @@ int main(void)
 		cmocka_unit_test(ages_show_a_timeout_and_are_taken_back),
 		cmocka_unit_test(the_end_of_a_program_is_not_its_manner),
 		cmocka_unit_test(places_are_bounded),
+		cmocka_unit_test(a_connect_that_fails_is_no_close),
+		cmocka_unit_test(who_resets_an_answer_had_left_or_had_not),
+		cmocka_unit_test(what_was_seen_late_has_no_age),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,7 +378,8 @@ static void where_tls_is_spoken_it_is_taken_into_account(void **state)
 	s.place.reset_recent = 20;
 	assert_cause(&s, "server-resets");
 	s.heard.tls[s.heard.n_tls++] = s.place.at;
-	assert_null(only_cause(&s));
+	assert_cause(&s, "reset-under-tls");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
 }
 
 static void a_refusal_has_the_servers_words(void **state)
@@ -458,6 +459,164 @@ static void one_look_tells_no_cause(void **state)
 	assert_null(only_cause(&s));
 }
 
+/* `Connection: close` was said; which side then is first is chance. */
+static void who_is_first_of_two_that_close_is_no_second_cause(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 74, 0, 0);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 1305);
+	s.place.by_peer.n[PLACE_ONCE] = 1305;
+	assert_cause(&s, "server-closes-each");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE); /* few ports a minute */
+	assert_string_equal(s.c.v[0].text,
+		"1,379 of 1,379 connections that ended were closed after one exchange, 1,305 by "
+		"the server and 74 by this side.");
+	s.from.since_start_for = 5 * NS_S;
+	assert_cause(&s, "server-closes-each");
+	assert_int_equal(s.c.v[0].level, LEVEL_WARNING);
+	closed_by_us(&s, 1400, 0, 0);
+	causes_find(&s.c, &s.from);
+	assert_string_equal(cause_name(s.c.v[0].id), "no-keep-alive");
+}
+
+static void a_server_that_ends_has_no_limit_on_requests(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 20);
+	s.place.by_peer = (struct place_uses){
+		.n = { [PLACE_MANY] = 20 }, .alike = 20, .alike_uses = 12
+	};
+	s.place.by_peer_used = (struct place_span){ 20, 3 * NS_S, 3 * NS_S + 40 * NS_MS };
+	assert_cause(&s, "server-closes-all");
+	s.place.by_peer_used.last = 9 * NS_S;
+	assert_cause(&s, "server-closes-after");
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_IDLE, 20);
+	s.place.by_peer_used = (struct place_span){ 20, 3 * NS_S, 3 * NS_S + 40 * NS_MS };
+	assert_cause(&s, "server-closes-all");
+	for (int i = 0; i < 20; i++)
+		ages_put(&s.place.peer_idle, 5 * NS_S); /* all were idle for as long */
+	assert_cause(&s, "server-reaps-idle");
+	assert_non_null(strstr(s.c.v[0].text, "while idle, noticed after about "));
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_IDLE, 20);
+	s.place.by_peer_used = (struct place_span){ 6, 3 * NS_S, 3 * NS_S };
+	assert_cause(&s, "server-reaps-idle"); /* of the others it is not known */
+}
+
+static void connects_that_fail_are_told_by_destination(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	s.place.connects_refused = 160;
+	assert_cause(&s, "connects-refused");
+	assert_int_equal(s.c.v[0].of, 160);
+	assert_string_equal(s.c.v[0].text,
+		"160 connects failed: refused at once, as where nobody listens or a firewall says "
+		"so.");
+	closes(&s, CLOSE_LOCAL_OR_BOTH, WHY_IDLE, 5000);
+	assert_null(only_cause(&s)); /* few among many */
+	scene_init(&s, SIDE_OUT);
+	s.place.connects_unanswered = 20;
+	assert_cause(&s, "connects-unanswered");
+	assert_non_null(strstr(s.c.v[0].text, "most of them within a second"));
+	s.place.connects_resent = 20;
+	assert_cause(&s, "connects-unanswered");
+	assert_non_null(strstr(s.c.v[0].text, "after their SYN had been sent again"));
+}
+
+/* A caller that asks again at once: the sockets leave open what the time tells. */
+static void those_of_the_same_time_were_given_up_too(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 12);
+	closes(&s, CLOSE_LOCAL, WHY_SILENCE, 30);
+	closes(&s, CLOSE_LOCAL, WHY_IDLE, 15);
+	s.place.idle_tied = 15;
+	for (int i = 0; i < 12; i++)
+		ages_put(&s.place.gave_up, 544 * NS_MS);
+	for (int i = 0; i < 30; i++)
+		ages_put(&s.place.silent, 540 * NS_MS);
+	for (int i = 0; i < 15; i++)
+		ages_put(&s.place.tied, 548 * NS_MS);
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].count, 57);
+	assert_non_null(strstr(s.c.v[0].text,
+		"; of 45 the last words do not tell it, but the time does."));
+	memset(&s.place.tied, 0, sizeof(s.place.tied));
+	for (int i = 0; i < 15; i++)
+		ages_put(&s.place.tied, 4 * NS_S); /* its keep-alive */
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].count, 42);
+	memset(&s.place.silent, 0, sizeof(s.place.silent));
+	causes_find(&s.c, &s.from);
+	assert_int_equal(s.c.n, 2);
+	assert_int_equal(s.c.v[0].count, 12);
+	assert_string_equal(cause_name(s.c.v[1].id), "idle-or-given-up");
+}
+
+static void a_refusals_words_stand_beside_it_alone(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_REFUSED, 60);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 40);
+	s.place.by_peer.n[PLACE_ONCE] = 40;
+	s.heard.v[0] = (struct heard_words){
+		.at = s.place.at, .status = 503, .count = 60
+	};
+	s.heard.n = 1;
+	causes_find(&s.c, &s.from);
+	assert_int_equal(s.c.n, 2);
+	assert_ptr_equal(s.c.v[0].words, &s.heard.v[0]);
+	assert_string_equal(cause_name(s.c.v[1].id), "server-closes-each");
+	assert_null(s.c.v[1].words);
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_AFTER_ANSWER, 40);
+	s.place.by_peer.n[PLACE_ONCE] = 40;
+	s.heard.v[0] = (struct heard_words){
+		.at = s.place.at, .status = 500, .count = 3
+	};
+	s.heard.n = 1;
+	assert_cause(&s, "server-closes-each");
+	assert_null(s.c.v[0].words); /* a fault now and then */
+	s.heard.v[0].count = 38;
+	assert_cause(&s, "server-closes-each");
+	assert_non_null(s.c.v[0].words);
+}
+
+static void what_had_to_be_sent_again_is_the_networks(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 20);
+	s.place.reset_resent = 20;
+	assert_cause(&s, "sent-again-and-reset");
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 20);
+	s.place.reset_left = 20;
+	assert_cause(&s, "callers-give-up");
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_UNREAD, 50);
+	s.place.unread_ended = 50;
+	assert_null(only_cause(&s)); /* the end of a program is not its manner */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +640,12 @@ int main(void)
 		cmocka_unit_test(the_accepting_side_has_its_own_causes),
 		cmocka_unit_test(only_what_was_counted_is_ruled_out),
 		cmocka_unit_test(one_look_tells_no_cause),
+		cmocka_unit_test(who_is_first_of_two_that_close_is_no_second_cause),
+		cmocka_unit_test(a_server_that_ends_has_no_limit_on_requests),
+		cmocka_unit_test(connects_that_fail_are_told_by_destination),
+		cmocka_unit_test(those_of_the_same_time_were_given_up_too),
+		cmocka_unit_test(a_refusals_words_stand_beside_it_alone),
+		cmocka_unit_test(what_had_to_be_sent_again_is_the_networks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

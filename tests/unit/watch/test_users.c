@@ -70,7 +70,7 @@ static void closes_at(struct scene *s, uint16_t port)
 	const struct diag_sock record = { .local = end_at(40000),
 		.remote = end_at(port) };
 
-	places_death(&s->places, &record, SIDE_OUT,
+	places_death(&s->places, &(struct place_close){ &record, SIDE_OUT, 0 },
 		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 });
 }
 
