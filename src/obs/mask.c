@@ -3,6 +3,8 @@
 #include "base/ascii.h"
 
 #define NAME_BYTES 64 /* of a name, so much is looked at */
+/* Of a token that is known by its beginning, behind that: shorter ones are words. */
+#define TOKEN_BYTES 16
 
 /* Lower case, percent-encoding undone, and of its signs no - or _: "X-Api_Key" is xapikey. */
 static struct slice plain_name(struct slice name, char *buf)
@@ -154,6 +156,11 @@ static bool is_escape(struct slice s, size_t at)
 	return true;
 }
 
+static bool is_word_char(char c)
+{
+	return ascii_is_alnum(c) || c == '_' || c == '-';
+}
+
 /* What is named up to `at`, where a sign stands that a value follows: "token" : */
 static struct slice name_before(struct slice s, size_t at)
 {
@@ -161,15 +168,52 @@ static struct slice name_before(struct slice s, size_t at)
 
 	while (end && is_one_of(s.ptr[end - 1], " \"'\\"))
 		end--;
-	for (from = end; from; from--) {
-		char c = ascii_lower(s.ptr[from - 1]);
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-			!is_one_of(c, "_-.%[]"))
+	for (from = end; from && end - from <= NAME_BYTES; from--) {
+		char c = s.ptr[from - 1];
+		if (!is_word_char(c) && !is_one_of(c, ".%[]"))
 			break;
 	}
 	if (end - from > 5 && is_escape(s, from))
 		from += 5;
 	return slice_cut(s, from, end - from);
+}
+
+static bool is_coded(struct slice s, size_t at, struct slice as)
+{
+	return slice_eq_nocase(slice_cut(s, at, as.len), as);
+}
+
+/* A value follows: "token":"x", token=x, "token"=>"x", <token>x, Bearer x, or token%3Dx, in a query
+ * that is a value in another. Its bytes; 0: none does. */
+static size_t sign_len(struct slice s, size_t at)
+{
+	char c = s.ptr[at];
+
+	if (c == '%')
+		return is_coded(s, at, SLICE("%3D")) ? 3 : 0;
+	if (c == ' ')
+		return at && ascii_lower(s.ptr[at - 1]) == 'r';
+	return c == '=' ? 1 + slice_starts(slice_cut(s, at + 1, 1), SLICE(">"))
+			: c == ':' || c == '>';
+}
+
+/* Of "%3Fa%3D1%26token", token. */
+static struct slice coded_name(struct slice name)
+{
+	for (size_t at = name.len; at-- > 0;)
+		if (is_coded(name, at, SLICE("%26")) || is_coded(name, at, SLICE("%3F")))
+			return slice_cut(name, at + 3, SIZE_MAX);
+	return name;
+}
+
+/* <name or <prefix:name */
+static bool is_element(struct slice s, struct slice name)
+{
+	size_t from = (size_t)(name.ptr - s.ptr);
+
+	if (from && s.ptr[from - 1] == ':')
+		from = (size_t)(name_before(s, from - 1).ptr - s.ptr);
+	return from && s.ptr[from - 1] == '<';
 }
 
 /* A sign is one of a value, if the name before it is a secret's. */
@@ -178,18 +222,17 @@ static bool names_secret(struct slice s, size_t at)
 	static const char *const no_secret[] = { "code", "state", "unauthorized",
 		"unauthenticated" };
 	char sign = s.ptr[at];
-	struct slice name;
+	struct slice name = name_before(s, at);
 
-	if (sign != '=' && sign != ':' && sign != ' ')
-		return false;
-	if (sign == ' ' && (!at || ascii_lower(s.ptr[at - 1]) != 'r'))
-		return false;
-	name = name_before(s, at);
 	if (sign == ' ')
 		return slice_eq_nocase(name, SLICE("bearer"));
-	for (size_t i = 0; sign == ':' && i < ARRAY_LEN(no_secret); i++)
+	if (sign == '>' && !is_element(s, name))
+		return false;
+	for (size_t i = 0; is_one_of(sign, ":>") && i < ARRAY_LEN(no_secret); i++)
 		if (slice_eq_nocase(name, slice_of(no_secret[i])))
 			return false;
+	if (sign == '%')
+		name = coded_name(name);
 	return name.len && mask_is_secret(name);
 }
 
@@ -199,6 +242,28 @@ static size_t quoted_end(struct slice s, size_t from, char quote, bool escaped)
 	while (from < s.len && s.ptr[from] != (escaped ? '\\' : quote))
 		from += !escaped && s.ptr[from] == '\\' ? 2 : 1;
 	return from < s.len ? from : s.len;
+}
+
+/* Of an array or an object that has begun. The backslashes before its first quote tell how deep in
+ * strings it stands itself: 0, 1, 3, ... */
+static size_t nested_end(struct slice s, size_t from)
+{
+	size_t depth = 1, slashes = 0, own = SIZE_MAX;
+	bool quoted = false;
+
+	for (; from < s.len; from++) {
+		char c = s.ptr[from];
+		if (c == '"') {
+			own = own == SIZE_MAX ? slashes : own;
+			quoted ^= slashes % (2 * (own + 1)) == own;
+		} else if (!quoted && is_one_of(c, "{[")) {
+			depth++;
+		} else if (!quoted && is_one_of(c, "}]") && --depth == 0) {
+			return from;
+		}
+		slashes = c == '\\' ? slashes + 1 : 0;
+	}
+	return s.len;
 }
 
 static bool is_scheme(struct slice word)
@@ -215,8 +280,9 @@ static bool is_scheme(struct slice word)
 /* Where the value behind the sign ends; *from: where it begins. None: *from. */
 static size_t value_of(struct slice s, size_t *from)
 {
-	static const char stops[] = " &;,\"'<>(){}[]|\\";
+	static const char stops[] = " \t\r\n&;,\"'<>(){}[]|\\";
 	bool escaped = false;
+	struct slice word;
 	size_t end;
 
 	for (; *from < s.len && is_one_of(s.ptr[*from], " \\"); ++*from)
@@ -225,11 +291,13 @@ static size_t value_of(struct slice s, size_t *from)
 		++*from;
 		return quoted_end(s, *from, s.ptr[*from - 1], escaped);
 	}
-	if (*from < s.len && s.ptr[*from] == '[')
-		return find_stop(s, *from, "]");
+	if (*from < s.len && is_one_of(s.ptr[*from], "{["))
+		return nested_end(s, ++*from);
 	end = find_stop(s, *from, stops);
-	if (is_scheme(slice_cut(s, *from, end - *from)) && end < s.len &&
-		s.ptr[end] == ' ')
+	word = slice_cut(s, *from, end - *from);
+	if (slice_eq_nocase(word, SLICE("digest")))
+		return find_stop(s, end, "\r\n<>{}"); /* name="value", ... */
+	if (is_scheme(word) && end < s.len && s.ptr[end] == ' ')
 		end = find_stop(s, end + 1, stops);
 	return end;
 }
@@ -245,36 +313,127 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 		return end;
 	if (is_one_of(s.ptr[from - 1], "\"'"))
 		return end; /* the quotes hold them */
-	stop = find_stop(s, from, "\"'<>{}");
+	stop = find_stop(s, from, "\r\n\"'<>{}");
 	return stop > end ? stop : end;
 }
 
-/* Where the userinfo ends whose URL's "//" begins at `from`; none: `from`. */
+/* The same of a value that the sign's own form bounds, too. */
+static size_t named_value(struct slice s, size_t sign, size_t *from)
+{
+	size_t end;
+
+	if (s.ptr[sign] == '>')
+		return find_stop(s, *from, "<");
+	end = value_of(s, from);
+	for (size_t at = *from; s.ptr[sign] == '%' && at < end; at++)
+		if (is_coded(s, at, SLICE("%26")))
+			return at;
+	return cookies_end(s, sign, *from, end);
+}
+
+/* What stands behind a URL's scheme, of which some writers of JSON escape the slashes; 0: nothing
+ * of the kind. */
+static size_t slashes_len(struct slice s, size_t at)
+{
+	struct slice rest = slice_cut(s, at, SIZE_MAX);
+
+	if (slice_starts(rest, SLICE("//")))
+		return 2;
+	return slice_starts(rest, SLICE("\\/\\/")) ? 4 : 0;
+}
+
+/* Where the userinfo ends that would begin at `from`; none: `from`. */
 static size_t userinfo_in(struct slice s, size_t from)
 {
-	size_t end = find_stop(s, from, " ?#\"'<>"), at = from;
+	size_t end = find_stop(s, from, " \t\r\n/?#\"'<>\\"), at = from;
 
-	for (size_t i = from + 2; i < end && s.ptr[i] != '/'; i++)
+	for (size_t i = from; i < end; i++)
 		if (s.ptr[i] == '@')
 			at = i;
 	return at;
 }
 
+/* Without a name. */
+
+/* Keys and tokens that AWS, GitHub, Stripe and others give out so that they are known; eyJ begins a
+ * JWT, as base64 of an object in JSON does. */
+static size_t prefix_len(struct slice s)
+{
+	static const char *const known[] = { "eyJ", "AKIA", "ASIA", "AIza", "ya29.",
+		"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xoxa-",
+		"xoxb-", "xoxp-", "xapp-", "sk-", "sk_live_", "sk_test_", "rk_live_",
+		"rk_test_", "whsec_", "SG.", "npm_", "pypi-", "hf_" };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (slice_starts(s, slice_of(known[i])))
+			return strlen(known[i]);
+	return 0;
+}
+
+/* Where a token ends that begins at `from`; none: `from`. */
+static size_t token_end(struct slice s, size_t from)
+{
+	size_t prefix, end, marks = 0;
+
+	if (from && is_word_char(s.ptr[from - 1]))
+		return from;
+	prefix = prefix_len(slice_cut(s, from, SIZE_MAX));
+	if (!prefix)
+		return from;
+	for (end = from + prefix; end < s.len; end++) {
+		if (!is_word_char(s.ptr[end]) && s.ptr[end] != '.')
+			break;
+		marks += ascii_is_digit(s.ptr[end]) || ascii_is_upper(s.ptr[end]);
+	}
+	while (s.ptr[end - 1] == '.')
+		end--;
+	/* A language's words, joined, have few of them. */
+	return marks > 1 && end - from >= prefix + TOKEN_BYTES ? end : from;
+}
+
+/* Where a private key ends whose first line begins at *from; that is shown. None: *from. */
+static size_t pem_end(struct slice s, size_t *from)
+{
+	const struct slice begin = SLICE("-----BEGIN ");
+	size_t end, label = *from + begin.len;
+
+	if (!slice_starts(slice_cut(s, *from, SIZE_MAX), begin))
+		return *from;
+	end = find_stop(s, label, "-");
+	if (!holds(slice_cut(s, label, end - label), SLICE("PRIVATE KEY")))
+		return *from;
+	for (*from = end; *from < s.len && s.ptr[*from] == '-';)
+		++*from;
+	return find_stop(s, *from, "-");
+}
+
+/* Where a secret ends that begins at *from, which is behind what tells of it at `at`. None: *from. */
+static size_t secret_at(struct slice s, size_t at, size_t *from)
+{
+	size_t end = token_end(s, at), sign = sign_len(s, at);
+
+	*from = at;
+	if (end > at)
+		return end;
+	if (s.ptr[at] == '-' && (end = pem_end(s, from)) > at)
+		return end;
+	*from = at + (sign ? sign : 1);
+	if (s.ptr[at] == ':' && slashes_len(s, *from)) {
+		size_t host = *from + slashes_len(s, *from);
+		end = userinfo_in(s, host);
+		*from = end > host ? host : *from;
+		return end > host ? end : *from;
+	}
+	return sign && names_secret(s, at) ? named_value(s, at, from) : *from;
+}
+
 void mask_text(struct wire *w, struct slice text)
 {
-	size_t at = 0;
+	size_t at = 0, from;
 
 	while (at < text.len) {
-		size_t from = at + 1, end = from;
+		size_t end = secret_at(text, at, &from);
 
-		if (text.ptr[at] == ':' &&
-			slice_starts(slice_cut(text, from, 2), SLICE("//"))) {
-			end = userinfo_in(text, from);
-			from += end > from ? 2 : 0;
-		} else if (names_secret(text, at)) {
-			end = value_of(text, &from);
-			end = cookies_end(text, at, from, end);
-		}
 		put_cut(w, slice_cut(text, at, from - at));
 		if (end > from)
 			put_cut(w, SLICE("***"));

@@ -21,10 +21,16 @@ void mask_target(struct wire *w, struct slice target, bool keep_query);
  * nothing. */
 void mask_field(struct wire *w, struct slice name, struct slice value, bool keep_query);
 
-/* Running text, as of an error's body: values behind `name=`, `name:` and `"name":` of secret names,
- * what follows Bearer, and userinfo of URLs are masked. `code:` and `state:` are an error's there,
- * and none. An object's own names tell what is secret in it: of "token":{"value":"x"} nothing is
- * masked. */
+/*
+ * Running text, as of an error's body. Masked are
+ * - values behind `name=`, `name:`, `"name":`, `name=>`, <name> and, in a query that is a value in
+ *   another, name%3D, of secret names: words, what is in quotes, whole arrays and objects. Not of
+ *   `code:` and `state:`, which are an error's there;
+ * - what follows Bearer, and userinfo of URLs;
+ * - private keys (PEM), and words that begin as keys and tokens do that are given out so that they
+ *   are known: those of AWS (AKIA...), of GitHub (ghp_...), JWTs (eyJ...).
+ * Any other secret without a name is shown.
+ */
 void mask_text(struct wire *w, struct slice text);
 
 #endif

@@ -85,11 +85,25 @@ static void test_fields(void **state)
 	assert_int_equal(w.len, strlen(want));
 }
 
+struct row {
+	const char *text, *want;
+};
+
+static void assert_rows(const struct row *rows, size_t n)
+{
+	char buf[256];
+	struct wire w;
+	for (size_t i = 0; i < n; i++) {
+		wire_init(&w, buf, sizeof(buf) - 1);
+		mask_text(&w, S(rows[i].text));
+		buf[w.len] = '\0';
+		assert_string_equal(buf, rows[i].want);
+	}
+}
+
 static void test_running_text(void **state)
 {
-	static const struct {
-		const char *text, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "", "" },
 		{ "db down: 17 of 20", "db down: 17 of 20" },
 		{ "Cannot GET /x?api_key=ab%2F1&page=2",
@@ -98,9 +112,7 @@ static void test_running_text(void **state)
 		{ "{\"code\":\"slow\",\"token\":\"a\\\"b c\",\"n\":1}",
 			"{\"code\":\"slow\",\"token\":\"***\",\"n\":1}" },
 		{ "{\"pin\" : 1234, \"keys\": [\"a\", \"b\"]}",
-			"{\"pin\" : ***, \"keys\": ***]}" },
-		{ "{\"auth\":{\"user\":\"me\",\"password\":\"x\"}}",
-			"{\"auth\":{\"user\":\"me\",\"password\":\"***\"}}" },
+			"{\"pin\" : ***, \"keys\": [***]}" },
 		{ "\"{\\\"token\\\":\\\"abc\\\",\\\"n\\\":1}\"",
 			"\"{\\\"token\\\":\\\"***\\\",\\\"n\\\":1}\"" },
 		{ "Authorization: Bearer abc.def, no", "Authorization: ***, no" },
@@ -121,8 +133,7 @@ static void test_running_text(void **state)
 		{ "{\"h\":\"Set-Cookie: a=1; Path=/, b=2\",\"n\":1}",
 			"{\"h\":\"Set-Cookie: ***\",\"n\":1}" },
 		{ "{\"cookie\":\"a=1; b=2\",\"n\":1}", "{\"cookie\":\"***\",\"n\":1}" },
-		{ "{\"set-cookie\":[\"a=1\",\"b=2\"]}", "{\"set-cookie\":***]}" },
-		{ "{\"token\":{\"value\":\"x\"}}", "{\"token\":{\"value\":\"x\"}}" },
+		{ "{\"set-cookie\":[\"a=1\",\"b=2\"]}", "{\"set-cookie\":[***]}" },
 		{ "Cookie:", "Cookie:" },
 		{ "token=", "token=" },
 		{ "token", "token" },
@@ -132,15 +143,100 @@ static void test_running_text(void **state)
 		{ "://@", "://@" },
 		{ "x://a@", "x://***@" },
 	};
-	char buf[256];
-	struct wire w;
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		wire_init(&w, buf, sizeof(buf) - 1);
-		mask_text(&w, S(rows[i].text));
-		buf[w.len] = '\0';
-		assert_string_equal(buf, rows[i].want);
-	}
+	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_objects_and_arrays(void **state)
+{
+	static const struct row rows[] = {
+		{ "{\"token\":{\"value\":\"x\"},\"n\":1}", "{\"token\":{***},\"n\":1}" },
+		{ "{\"auth\":{\"a\":[{\"b\":\"}\"}],\"c\":{}},\"n\":1}",
+			"{\"auth\":{***},\"n\":1}" },
+		{ "{\"tokens\":[\"a\\\"]\",[\"b\\\\\"]],\"n\":[1]}",
+			"{\"tokens\":[***],\"n\":[1]}" },
+		{ "\"{\\\"token\\\":{\\\"v\\\":\\\"a\\\\\\\"}b\\\"},\\\"n\\\":1}\"",
+			"\"{\\\"token\\\":{***},\\\"n\\\":1}\"" },
+		{ "token: {} and keys: []", "token: {} and keys: []" },
+		{ "token: {\"never\": \"ends", "token: {***" },
+		{ "{\"error\":{\"message\":\"db down\"}}",
+			"{\"error\":{\"message\":\"db down\"}}" },
+	};
+	(void)state;
+	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_other_forms(void **state)
+{
+	static const struct row rows[] = {
+		{ "user=me&password=a%26b&x=1", "user=me&password=***&x=1" },
+		{ "password=a\nb", "password=***\nb" },
+		{ "Cookie: a=1; b=2\r\nHost: h", "Cookie: ***\r\nHost: h" },
+		{ "Authorization: Basic dTpw\r\nHost: h",
+			"Authorization: ***\r\nHost: h" },
+		{ "Authorization: Digest username=\"me\", response=\"abc\"\nHost: h",
+			"Authorization: ***\nHost: h" },
+		{ "Authorization: AWS4-HMAC-SHA256 Credential=AK/d/s3, SignedHeaders=host, "
+		  "Signature=ab",
+			"Authorization: *** Credential=***, SignedHeaders=host, "
+			"Signature=***" },
+		{ "/x?X-Amz-Credential=AK%2Fs3&X-Amz-Date=1&X-Amz-Signature=ab",
+			"/x?X-Amz-Credential=***&X-Amz-Date=1&X-Amz-Signature=***" },
+		{ "{\"password\"=>\"x\", 'pin' => 'y', :token=>z}",
+			"{\"password\"=>\"***\", 'pin' => '***', :token=>***}" },
+		{ "<Code>SlowDown</Code><Token>a b</Token><s:Secret>c</s:Secret>",
+			"<Code>SlowDown</Code><Token>***</Token><s:Secret>***</s:Secret>" },
+		{ "user->token>5 <a href=\"/token\">tokens</a>",
+			"user->token>5 <a href=\"/token\">tokens</a>" },
+		{ "/in?to=https%3A%2F%2Fh%2Fx%3Fa%3D1%26token%3Dabc%26b%3D2&c=3",
+			"/in?to=https%3A%2F%2Fh%2Fx%3Fa%3D1%26token%3D***%26b%3D2&c=3" },
+		{ "\"at http:\\/\\/me:pw@db\\/x\"", "\"at http:\\/\\/***@db\\/x\"" },
+	};
+	(void)state;
+	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_words_that_are_known(void **state)
+{
+	static const struct row rows[] = {
+		{ "Incorrect API key provided: sk-proj-aB3dE6gH9jK2mN5p. See",
+			"Incorrect API key provided: ***. See" },
+		{ "the key AKIAIOSFODNN7EXAMPLE does not exist",
+			"the key *** does not exist" },
+		{ "<AWSAccessKeyId>AKIAIOSFODNN7EXAMPLE</AWSAccessKeyId>",
+			"<AWSAccessKeyId>***</AWSAccessKeyId>" },
+		{ "jwt malformed (eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgN-_X)",
+			"jwt malformed (***)" },
+		{ "ghp_16C7e42F292c6912E7710c838347Ae178B4a,", "***," },
+		{ "/sk-scikit-learn-something-long/x",
+			"/sk-scikit-learn-something-long/x" },
+		{ "task-aB3dE6gH9jK2mN5pQ8s is unknown",
+			"task-aB3dE6gH9jK2mN5pQ8s is unknown" },
+		{ "AKIA, eyJ and sk-1234", "AKIA, eyJ and sk-1234" },
+		{ "-----BEGIN RSA PRIVATE KEY----- MIIEow IBAA -----END RSA PRIVATE KEY----- x",
+			"-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY----- x" },
+		{ "-----BEGIN PRIVATE KEY-----\nMII", "-----BEGIN PRIVATE KEY-----***" },
+		{ "-----BEGIN CERTIFICATE----- MII -----END CERTIFICATE-----",
+			"-----BEGIN CERTIFICATE----- MII -----END CERTIFICATE-----" },
+	};
+	(void)state;
+	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_ordinary_words(void **state)
+{
+	static const char *const texts[] = {
+		"The connection cannot be served because Server.Concurrency limit exceeded",
+		"upstream connect error or disconnect/reset before headers",
+		"{\"error\":{\"code\":429,\"state\":\"full\",\"message\":\"Slow down\"}}",
+		"<html><head><title>503 Service Unavailable</title></head></html>",
+		"no healthy upstream: 3 of 3 => retry in 5s (a > b, 100%)",
+		"at com.example.Pool.take(Pool.java:117)",
+		"https://example.com:8080/a?b=c%20d",
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		assert_rows(&(struct row){ texts[i], texts[i] }, 1);
 }
 
 int main(void)
@@ -151,6 +247,10 @@ int main(void)
 		cmocka_unit_test(test_what_does_not_fit_is_cut),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_running_text),
+		cmocka_unit_test(test_objects_and_arrays),
+		cmocka_unit_test(test_other_forms),
+		cmocka_unit_test(test_words_that_are_known),
+		cmocka_unit_test(test_ordinary_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
