@@ -142,6 +142,11 @@ static void knee_show(struct limit *l, const struct gain_fact *after)
 	l->shown[1] = *after;
 }
 
+static double knee_step(const struct limit *l)
+{
+	return fmin(fmax(2, l->probe_up * l->stand), l->max - l->stand);
+}
+
 /* While searching: with room for what is uncertain, and so that an uneven flow leaves no
  * worker idle. */
 static void knee_met(struct limit *l, ns_t now, const struct gain_fact *after)
@@ -154,6 +159,7 @@ static void knee_met(struct limit *l, ns_t now, const struct gain_fact *after)
 	enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
 	l->probe_at = now + KNEE_PROBE_EACH;
 	l->probe_up = KNEE_PROBE_UP;
+	l->keeps = l->stand + knee_step(l); /* growth has been there */
 	steady_moved(&l->steady);
 	steps_forget(l, now);
 }
@@ -284,11 +290,6 @@ static void step_look(struct limit *l, ns_t now)
 		step_end(l, now);
 }
 
-static double knee_step(const struct limit *l)
-{
-	return fmin(fmax(2, l->probe_up * l->stand), l->max - l->stand);
-}
-
 /* A lesser one shows nothing (flow/gain.h). */
 static bool knee_has_room(const struct limit *l)
 {
@@ -308,6 +309,7 @@ static void knee_probe_begin(struct limit *l, ns_t now)
 	l->probing = true;
 	l->probe_began_at = now;
 	l->probe_level = l->stand + knee_step(l);
+	l->keeps = fmax(l->keeps, l->probe_level);
 	steady_step(&l->steady);
 }
 
@@ -598,6 +600,7 @@ void limit_set_max(struct limit *l, uint32_t max)
 	l->max = max;
 	l->stand = fmin(l->stand, max);
 	l->probe_level = fmin(l->probe_level, max);
+	l->keeps = fmin(l->keeps, max);
 }
 
 /* Of a trial. */
@@ -654,6 +657,12 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 	l->level_peak = level;
 	l->now = in_force(l, level);
 	return l->now;
+}
+
+uint32_t limit_keeps(const struct limit *l)
+{
+	bool knows = l->state == LIMIT_KNEE && !l->silent && l->keeps <= l->wall.ceiling;
+	return knows ? (uint32_t)l->keeps : 0;
 }
 
 ns_t limit_next(const struct limit *l)

@@ -31,10 +31,10 @@
  *            answered above it: one at a time, and one more for each eight answered in a row. One
  *            that is not ends that, until the next trial: STALL_TRY_EACH, and twice as long each
  *            time it fails, up to four times.
- *         8. A step up opens half as many connections as there are: half of one in 1,000 calls
- *            while the knee stands. Where the queue inside the server cannot be told from noise,
- *            more workers show in a step alone: so there is one each 3 s, some 12 in 1,000, or a
- *            change would not be followed within 5 s.
+ *         8. A step up lets in half as many calls more as there are: now and then while the knee
+ *            stands. Where the queue inside the server cannot be told from noise, more workers
+ *            show in a step alone: so there is one each 3 s, or a change would not be followed
+ *            within 5 s. What a step opened may be kept for the next, idle: limit_keeps.
  *         9. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
@@ -109,6 +109,7 @@ struct limit {
 	/* knee */
 	double knee;                  /* 0: none yet */
 	double probe_level, probe_up; /* KNEE: while it probes; how much more that is */
+	double keeps;                 /* KNEE: the most that it has probed */
 	uint32_t probe_step;          /* id of the step whose gain decides; 0: none */
 	uint32_t step_ids;
 	ns_t probe_began_at;
@@ -142,6 +143,12 @@ void limit_set_max(struct limit *l, uint32_t max);
  * It may be 0.
  */
 uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting);
+/*
+ * So many connections the server has taken at once in a step up, of which those above the limit may
+ * be kept, idle, so that the next step opens none; 0: none may. Only at a KNEE: a server that queues
+ * has more slots than it can use, one that refuses has not.
+ */
+uint32_t limit_keeps(const struct limit *l);
 /* When it must be asked even if nothing happens; NS_NEVER: not before something does. */
 ns_t limit_next(const struct limit *l);
 /* The limit would double in so long, if callers waited all the while; NS_NEVER: it stands. */

@@ -22,7 +22,7 @@ struct share {
 	uint32_t seats;
 	char apart_1[LINE_BYTES];
 	struct quota slots;
-	_Atomic uint32_t peak, zombies, settling;
+	_Atomic uint32_t peak, zombies, settling, parked;
 	char apart_2[LINE_BYTES];
 	_Atomic uint64_t waiting, waiting_peak;
 	char apart_3[LINE_BYTES];
@@ -133,6 +133,16 @@ void share_add_settling(struct share *s, int by)
 uint32_t share_settling(const struct share *s)
 {
 	return atomic_load_explicit(&s->settling, memory_order_relaxed);
+}
+
+void share_add_parked(struct share *s, int by)
+{
+	atomic_fetch_add_explicit(&s->parked, (uint32_t)by, memory_order_relaxed);
+}
+
+uint32_t share_parked(const struct share *s)
+{
+	return atomic_load_explicit(&s->parked, memory_order_relaxed);
 }
 
 static void note_waiting_peak(struct share *s, uint64_t waiting)

@@ -44,11 +44,13 @@ uint32_t share_room(
 	const struct share *s); /* as quota_room: a hint by the time it is used */
 uint32_t share_used(const struct share *s);
 uint32_t share_peak(const struct share *s); /* highest used */
-/* DRAINING and GHOST slots, and SETTLING ones, over all seats. */
+/* DRAINING and GHOST slots, SETTLING ones, and PARKED ones, over all seats. */
 void share_add_zombies(struct share *s, int by);
 uint32_t share_zombies(const struct share *s);
 void share_add_settling(struct share *s, int by);
 uint32_t share_settling(const struct share *s);
+void share_add_parked(struct share *s, int by);
+uint32_t share_parked(const struct share *s);
 
 /* --- calls that wait --- */
 /* False: more than `max` would wait, over all seats. */

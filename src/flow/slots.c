@@ -19,7 +19,8 @@ static const uint32_t slot_edges[SLOT_STATES] = {
 			    BIT(GHOST),
 	[SLOT_BUSY] = BIT(FREE) | BIT(CONNECTING) | BIT(IDLE) | BIT(DRAINING) |
 		      BIT(GHOST) | BIT(SETTLING),
-	[SLOT_IDLE] = BIT(FREE) | BIT(BUSY) | BIT(SETTLING),
+	[SLOT_IDLE] = BIT(FREE) | BIT(BUSY) | BIT(PARKED) | BIT(SETTLING),
+	[SLOT_PARKED] = BIT(FREE) | BIT(IDLE),
 	[SLOT_DRAINING] = BIT(FREE) | BIT(IDLE) | BIT(GHOST) | BIT(SETTLING),
 	[SLOT_GHOST] = BIT(FREE),
 	[SLOT_SETTLING] = BIT(FREE),
@@ -49,6 +50,7 @@ void slots_untie(struct slots *s)
 	share_add_zombies(
 		s->share, -(int)(s->in[SLOT_DRAINING].len + s->in[SLOT_GHOST].len));
 	share_add_settling(s->share, -(int)s->in[SLOT_SETTLING].len);
+	share_add_parked(s->share, -(int)s->in[SLOT_PARKED].len);
 	s->share = NULL;
 }
 
@@ -70,6 +72,11 @@ uint32_t slots_surplus(const struct slots *s)
 	uint32_t going = s->share ? share_settling(s->share) : s->in[SLOT_SETTLING].len;
 	uint32_t limit = slots_limit(s);
 	return used > going && used - going > limit ? used - going - limit : 0;
+}
+
+uint32_t slots_parked(const struct slots *s)
+{
+	return s->share ? share_parked(s->share) : s->in[SLOT_PARKED].len;
 }
 
 uint32_t slots_room(const struct slots *s)
@@ -113,23 +120,29 @@ static bool is_zombie(enum slot_state state)
 	return state == SLOT_DRAINING || state == SLOT_GHOST;
 }
 
-/* Before the slot moves. What a state newly counts for was reserved. */
+/* Before the slot moves. */
 static void tell_share(struct slots *s, enum slot_state from, enum slot_state to)
 {
 	bool counted = slot_rows[from].counts[s->unit],
 	     counts = slot_rows[to].counts[s->unit];
 	int zombies = (int)is_zombie(to) - (int)is_zombie(from);
 	int settling = (int)(to == SLOT_SETTLING) - (int)(from == SLOT_SETTLING);
-	if (counts && !counted) {
-		CHECK(s->reserved > 0);
-		s->reserved--;
-	}
+	int parked = (int)(to == SLOT_PARKED) - (int)(from == SLOT_PARKED);
 	if (zombies)
 		share_add_zombies(s->share, zombies);
 	if (settling)
 		share_add_settling(s->share, settling);
+	if (parked)
+		share_add_parked(s->share, parked);
 	if (counted && !counts)
 		share_give(s->share, 1);
+}
+
+/* A state that a slot newly counts for: room for it was reserved. */
+static void count_newly(struct slots *s)
+{
+	CHECK(s->reserved > 0);
+	s->reserved--;
 }
 
 /* Puts a slot on its state's list; GHOST and SETTLING lists are kept in order of `until`. */
@@ -161,17 +174,17 @@ void slots_take(struct slots *s, struct slot *slot, enum slot_state state)
 {
 	CHECK(slot->state == SLOT_FREE && !list_on(&slot->node));
 	CHECK(slot_edges[SLOT_FREE] & (1u << state));
-	CHECK(s->reserved > 0);
+	count_newly(s);
 	if (s->share)
 		tell_share(s, SLOT_FREE, state);
-	else
-		s->reserved--;
 	slot_file(s, slot, state, 0);
 }
 
 void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t until)
 {
 	CHECK(slot->state != SLOT_FREE && (slot_edges[slot->state] & (1u << state)));
+	if (slot->state == SLOT_PARKED && slot_rows[state].counts[s->unit])
+		count_newly(s);
 	if (s->share)
 		tell_share(s, slot->state, state);
 	slot_unfile(s, slot);

@@ -3,6 +3,7 @@
  *
  * MODEL   A slot stands for what the server counts. CONNECTING: a connect is under way;
  *         BUSY: a call whose caller waits; IDLE: a kept-alive connection without a call;
+ *         PARKED: the same above the limit, kept for when that rises (connection units);
  *         DRAINING: a call nobody waits for any more, whose answer is still to come; GHOST:
  *         the connection was reset while the server was (as far as we know) at work;
  *         SETTLING: the connection is closed, the server may not have noticed yet; in request
@@ -64,6 +65,8 @@ void slots_set_limit(struct slots *s, uint32_t limit); /* of the share, when tie
 uint32_t slots_limit(const struct slots *s);
 /* So many above the limit, if it was lowered; what settles is on its way already. */
 uint32_t slots_surplus(const struct slots *s);
+/* PARKED, over all threads. */
+uint32_t slots_parked(const struct slots *s);
 static inline uint32_t slots_used(const struct slots *s)
 {
 	return s->used;
@@ -79,7 +82,8 @@ void slots_unreserve(struct slots *s, uint32_t n);
 bool slots_is_drained_up(const struct slots *s);
 /* A new slot enters CONNECTING or BUSY. CHECKs that room was reserved. */
 void slots_take(struct slots *s, struct slot *slot, enum slot_state state);
-/* Moves a slot; FREE takes it off its list. `until` is for GHOST and SETTLING, else 0. */
+/* Moves a slot; FREE takes it off its list. `until` is for GHOST and SETTLING, else 0. For one that
+ * was PARKED room must have been reserved, unless it is FREE now. */
 void slot_enter(struct slots *s, struct slot *slot, enum slot_state state, ns_t until);
 /* An IDLE slot leaves for another thread's slots, charged to the share as it is; and one
  * comes. Connection units. */

@@ -1,15 +1,16 @@
 /*
  * steady: how often a knee (flow/limit.h) that was found is tried with a step up. Pure.
  *
- * MODEL   A step up shows whether the server can do more, and opens a connection for each call
- *         that it lets in more. Where calls wait in the server another thing shows it: were more
- *         worked on, less would wait, and calls took less time, with as many at the server. So
- *         the usual time is learned, as a running mean of facts (flow/gain.h), and how far facts
- *         are off it, as a share of the error that each is thought to have. What a fact is off,
- *         in that measure, is summed up, less what chance may do, one sum for quicker and one for
- *         slower (CUSUM; Page, Continuous Inspection Schemes, Biometrika 1954). The knee STANDS
- *         when STEADY_SAME steps, the last one among them, left the limit in its place, give or
- *         take a tenth, and none between took it further up; and when calls would take so much
+ * MODEL   A step up shows whether the server can do more, and lets calls wait in it meanwhile; one
+ *         that comes after a while opens a connection for each call that it lets in more, for what
+ *         the last one opened is not kept for long. Where calls wait in the server another thing
+ *         shows it: were more worked on, less would wait, and calls took less time, with as many at
+ *         the server. So the usual time is learned, as a running mean of facts (flow/gain.h), and
+ *         how far facts are off it, as a share of the error that each is thought to have. What a
+ *         fact is off, in that measure, is summed up, less what chance may do, one sum for quicker
+ *         and one for slower (CUSUM; Page, Continuous Inspection Schemes, Biometrika 1954). The knee
+ *         STANDS when STEADY_SAME steps, the last one among them, left the limit in its place, give
+ *         or take a tenth, and none between took it further up; and when calls would take so much
  *         less without a queue that two facts or three would tell.
  * RULES   1. While it stands, a step up of n calls more comes once in n x STEADY_CALLS calls
  *            sent; else as often as the limit likes.
@@ -26,7 +27,7 @@
 
 #define STEADY_SAME 4
 #define STEADY_FACTS 4
-/* Half a connect in 1,000 calls; as many are left to steps where time seems to have changed. */
+/* Half a connect in 1,000 calls; what is left of one is for steps where time seems to have changed. */
 #define STEADY_CALLS 2000
 
 struct steady {

@@ -133,7 +133,7 @@ bool admission_gave_back(struct upstream *u)
  * for that would be in the way of growth; who asks for little is first in line for each new one. */
 static uint32_t limit_to_share(const struct upstream *u)
 {
-	if (u->tuner_doubles_in != NS_NEVER)
+	if (u->told.doubles_in != NS_NEVER)
 		return 0;
 	return slots_limit(&u->slots);
 }
@@ -330,7 +330,7 @@ static struct gate_call meets(
 		.ahead = queue_ahead(&u->queue, c, room, now),
 		.share = 1,
 		.room = room > kept ? room - kept : 0,
-		.doubles_in = u->tuner_doubles_in,
+		.doubles_in = u->told.doubles_in,
 	};
 	asked.waits = !held && (asked.ahead > 0 || asked.room < n);
 	if (!asked.waits)

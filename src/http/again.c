@@ -64,6 +64,7 @@ static void note_replay_sent(struct upstream *u)
 	retry_draw_replay(&u->retry);
 	if (again_trusts(u))
 		return;
+	park_end(u, UINT32_MAX);
 	while ((oldest = list_back(&u->conns[CCONN_IDLE])))
 		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
 }

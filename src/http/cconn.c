@@ -303,9 +303,9 @@ void cconn_on_eof(struct cconn *cc)
 		tunnel_on_eof(cc);
 		return;
 	}
-	if (cc->state == CCONN_IDLE)
+	if (cconn_is_idle(cc))
 		pool_lost(cc);
-	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
+	if (cconn_is_idle(cc) || cc->state == CCONN_PARTING) {
 		cconn_close(cc, IO_CLOSE_FIN);
 		return;
 	}
@@ -539,6 +539,7 @@ static void on_timer(struct timer *t)
 		attempt_on_timer(cc);
 		break;
 	case CCONN_IDLE:
+	case CCONN_PARKED:
 		pool_on_timer(cc);
 		break;
 	case CCONN_DRAINING:

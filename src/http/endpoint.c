@@ -172,6 +172,7 @@ struct endpoint *endpoint_for(
 
 static void close_idle_of_gone(struct upstream *u)
 {
+	park_end(u, UINT32_MAX);
 	LIST_EACH (&u->conns[CCONN_IDLE], n, after) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 		if (!cc->endpoint->live)

@@ -31,6 +31,7 @@ static struct endpoint *endpoint_of(const struct upstream *u, uint32_t id)
 
 static void close_idle_of(struct upstream *u, const struct endpoint *e)
 {
+	park_end(u, UINT32_MAX);
 	LIST_EACH (&u->conns[CCONN_IDLE], n, after) {
 		struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 		if (cc->endpoint == e)

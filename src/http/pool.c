@@ -16,6 +16,10 @@ static ns_t hint_before(ns_t hint)
 	return hint == NS_NEVER ? hint : hint - ns_min(hint / 4, NS_S);
 }
 
+/* Long enough for the next step up at a knee that does not stand (flow/limit.h), also where answers
+ * take seconds; as long as demand is waited for at least. */
+#define PARKED_FOR (10 * NS_S)
+
 static ns_t pool_now(const struct cconn *cc)
 {
 	return worker_now(cc->up->worker);
@@ -106,10 +110,11 @@ bool pool_keeps(struct cconn *cc)
 static ns_t pool_due(struct cconn *cc, uint64_t **counter)
 {
 	struct upstream *u = cc->up;
+	const bool parked = cc->state == CCONN_PARKED;
 	struct upstream_stats *stats = &u->stats;
 	const struct cconn_life *l = &cc->life;
-	uint32_t idle = u->conns[CCONN_IDLE].len + (cc->state != CCONN_IDLE);
-	bool ready = idle <= u->spare.want;
+	uint32_t idle = u->conns[CCONN_IDLE].len;
+	bool ready = idle <= u->spare.want && !parked;
 	ns_t needed = u->cfg.idle_for, alive = NS_NEVER; /* while idle */
 	if (u->cfg.tended) {
 		needed = ns_min(needed, demand_window(&u->demand));
@@ -118,6 +123,8 @@ static ns_t pool_due(struct cconn *cc, uint64_t **counter)
 	}
 	if (ready)
 		needed = NS_NEVER;
+	if (parked)
+		needed = ns_min(needed, PARKED_FOR);
 	ns_t due = ns_add(l->idle_since, ns_min(needed, alive));
 	if (l->until <= due) {
 		*counter = &stats->aged;
@@ -127,17 +134,19 @@ static ns_t pool_due(struct cconn *cc, uint64_t **counter)
 	return due;
 }
 
-static void pool_arm(struct cconn *cc)
+void pool_enter(struct cconn *cc, enum cconn_state state)
 {
 	uint64_t *ignored;
-	ns_t due = pool_due(cc, &ignored), now = pool_now(cc);
-	cconn_enter(cc, CCONN_IDLE, due == NS_NEVER ? due : ns_max(due - now, 0));
+	cconn_enter(cc, state, NS_NEVER);
+	ns_t due = pool_due(cc, &ignored);
+	if (due != NS_NEVER)
+		io_timer_set(cc->up->worker->loop, &cc->timer, ns_max(due, pool_now(cc)));
 }
 
 void pool_put(struct cconn *cc)
 {
 	cc->life.idle_since = pool_now(cc);
-	pool_arm(cc);
+	pool_enter(cc, CCONN_IDLE);
 	cconn_rearm(cc);
 	if (endpoint_keeps(cc->endpoint) && again_trusts(cc->up))
 		upstream_poke(cc->up);
@@ -147,7 +156,7 @@ void pool_put(struct cconn *cc)
 
 void pool_adopt(struct cconn *cc)
 {
-	pool_arm(cc);
+	pool_enter(cc, CCONN_IDLE);
 	cconn_rearm(cc);
 }
 
@@ -173,7 +182,7 @@ void pool_on_timer(struct cconn *cc)
 	++*counter;
 	if (counter == &u->stats.reaped && cc->life.served == 0)
 		spare_lost(&u->spare, now - cc->life.idle_since, now);
-	if (counter == &u->stats.yielded)
+	if (counter == &u->stats.yielded && cc->state != CCONN_PARKED)
 		demand_note_yield(&u->demand, now);
 	cconn_close_idle(cc);
 	if (u->spare.want)

@@ -188,14 +188,14 @@ void cconn_on_readable(struct cconn *cc)
 	if (e != ERR_OK) {
 		if (e != ERR_NO_MEMORY)
 			cc->up->stats.closed_reset++;
-		if (cc->state == CCONN_IDLE && e == ERR_RESET)
+		if (cconn_is_idle(cc) && e == ERR_RESET)
 			pool_lost(cc);
 		cconn_fail(cc, e);
 		return;
 	}
-	if (cc->state == CCONN_IDLE || cc->state == CCONN_PARTING) {
+	if (cconn_is_idle(cc) || cc->state == CCONN_PARTING) {
 		/* Nobody asked: nothing on this connection can be trusted now. */
-		if (cc->state == CCONN_IDLE)
+		if (cconn_is_idle(cc))
 			pool_lost(cc);
 		cconn_break(cc);
 		return;

@@ -33,6 +33,10 @@ void upstream_slot_settle(struct upstream *u, struct cconn *cc)
 	struct slot *slot = cc->slot;
 	if (!slot)
 		return;
+	if (slot->state == SLOT_PARKED) { /* it took none of the limit */
+		upstream_slot_unused(u, cc);
+		return;
+	}
 	ns_t now = worker_now(u->worker), until;
 	if (slot->state != SLOT_IDLE && hangups_owes(u->hangups, now, &until)) {
 		upstream_slot_ghost(u, cc, until);
@@ -180,7 +184,11 @@ bool upstream_reserve(struct upstream *u, uint32_t slots, uint32_t conns)
 bool upstream_reserve_any(struct upstream *u, uint32_t n)
 {
 	uint32_t conns = n - min_u32(n, u->conns[CCONN_IDLE].len);
-	return upstream_reserve(u, upstream_is_conn_unit(u) ? conns : n, conns);
+	if (!upstream_is_conn_unit(u))
+		return upstream_reserve(u, n, conns);
+	conns -= park_take(u, conns);
+	return (conns == 0 || slots_parked(&u->slots) == 0) &&
+	       upstream_reserve(u, conns, conns);
 }
 
 uint32_t upstream_room(const struct upstream *u, uint32_t idle_elsewhere)
@@ -188,7 +196,8 @@ uint32_t upstream_room(const struct upstream *u, uint32_t idle_elsewhere)
 	uint32_t room = slots_room(&u->slots);
 	uint32_t idle = u->conns[CCONN_IDLE].len + idle_elsewhere;
 	if (upstream_is_conn_unit(u))
-		return min_u32(room, upstream_fresh(u)) + idle;
+		return min_u32(room, upstream_fresh(u) + u->conns[CCONN_PARKED].len) +
+		       idle;
 	return min_u32(room, upstream_fresh(u) + idle);
 }
 
@@ -198,8 +207,11 @@ uint32_t upstream_missing(struct upstream *u)
 	uint32_t idle = u->conns[CCONN_IDLE].len, fresh = upstream_fresh(u);
 	if (!t)
 		return 0;
+	if (park_is_elsewhere(u))
+		fresh = 0;
 	if (upstream_is_conn_unit(u))
-		fresh = min_u32(fresh, slots_room(&u->slots));
+		fresh = min_u32(
+			fresh + u->conns[CCONN_PARKED].len, slots_room(&u->slots));
 	return room_under(t->need, idle) > fresh ? t->need - idle - fresh : 0;
 }
 
@@ -212,6 +224,6 @@ void upstream_unreserve_spare(struct upstream *u)
 
 bool upstream_reserve_spare(struct upstream *u)
 {
-	return !upstream_has_waiters(u) &&
+	return !upstream_has_waiters(u) && slots_parked(&u->slots) == 0 &&
 	       upstream_reserve(u, upstream_is_conn_unit(u), 1);
 }

@@ -310,6 +310,8 @@ static void seat_ask(struct upstream *u, uint32_t want)
 			share_ring(u->share, seat);
 		asked += idle;
 	}
+	if (park_is_elsewhere(u))
+		seat_ring_others(u);
 }
 
 /* For the seat that has waited longest: the newest connections, for those have least reason to
@@ -319,7 +321,7 @@ static void seat_serve(struct upstream *u, uint32_t oldest)
 	struct share_bell *bell = share_bell_of(u->share, oldest);
 	struct seat_post *to = CONTAINER_OF(bell, struct seat_post, bell);
 	uint32_t idle = idle_to_give(u), sent = 0;
-	while (sent < idle && share_send(u->share, oldest)) {
+	while ((sent < idle || park_take(u, 1)) && share_send(u->share, oldest)) {
 		struct list_node *newest = list_front(&u->conns[CCONN_IDLE]);
 		CHECK(newest); /* as many as were counted */
 		struct cconn *cc = CONTAINER_OF(newest, struct cconn, node);

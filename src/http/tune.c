@@ -19,7 +19,7 @@ static void tune_obey(struct upstream *u, uint32_t limit)
 
 void tune_start(struct upstream *u)
 {
-	u->tuner_next = u->tuner_doubles_in = NS_NEVER;
+	u->told = (struct tuner_told){ NS_NEVER, NS_NEVER, 0 };
 	if (!u->cfg.limit_auto)
 		return;
 	u->tuner = u->cfg.tuner;
@@ -64,14 +64,13 @@ void tune_look(struct upstream *u)
 	if (waiting && used < limit && is_all_kept(u))
 		used = limit;
 	ns_t now = worker_now(u->worker);
-	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->tuner_next,
-			     &u->tuner_doubles_in));
+	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->told));
 }
 
 void tune_hear(struct upstream *u)
 {
 	if (u->tuner)
-		u->tuner_doubles_in = tuner_doubles_in(u->tuner);
+		u->told.doubles_in = tuner_doubles_in(u->tuner);
 }
 
 uint32_t tune_surplus(const struct upstream *u)

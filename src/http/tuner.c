@@ -44,13 +44,13 @@ void tuner_set_max(struct tuner *t, uint32_t max)
 	joint_unlock(&t->joint);
 }
 
-uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
-	ns_t *doubles_in)
+uint32_t tuner_look(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct tuner_told *told)
 {
 	joint_lock(&t->joint);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
-	*next = limit_next(&t->limit);
-	*doubles_in = limit_doubles_in(&t->limit);
+	*told = (struct tuner_told){ limit_next(&t->limit), limit_doubles_in(&t->limit),
+		limit_keeps(&t->limit) };
 	joint_unlock(&t->joint);
 	return limit;
 }

@@ -18,9 +18,13 @@ struct tuner *tuner_new(uint32_t max, ns_t now);
 void tuner_ref(struct tuner *t);
 void tuner_unref(struct tuner **t);
 void tuner_set_max(struct tuner *t, uint32_t max);
-/* As in flow/limit.h; *next: limit_next; *doubles_in: limit_doubles_in. */
-uint32_t tuner_look(struct tuner *t, ns_t now, uint32_t level, bool waiting, ns_t *next,
-	ns_t *doubles_in);
+/* As in flow/limit.h: limit_next, limit_doubles_in, limit_keeps. */
+struct tuner_told {
+	ns_t next, doubles_in;
+	uint32_t keeps;
+};
+uint32_t tuner_look(
+	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct tuner_told *told);
 /* The same, as the last look of whatever thread left it. */
 ns_t tuner_doubles_in(struct tuner *t);
 struct tuner_call {

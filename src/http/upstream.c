@@ -90,6 +90,8 @@ static bool upstream_reserve_fresh(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
 	bool room = slots_room(&u->slots) > 0;
+	if (room)
+		park_end(u, 1);
 	if (upstream_reserve(u, 1, 1))
 		return true;
 	bool helps = room || upstream_is_conn_unit(u);
@@ -147,14 +149,14 @@ static void upstream_admit(struct upstream *u)
 	}
 }
 
-/* Idle connections above the limit, if it was lowered, and all of a retired upstream: the
- * oldest first. What settles is on its way already. */
+/* Idle connections above the limit, if it was lowered, but those that are parked; and all of a
+ * retired upstream: the oldest first. What settles is on its way already. */
 static void upstream_trim(struct upstream *u)
 {
 	uint32_t surplus = 0;
 	struct list_node *oldest;
 	if (upstream_is_conn_unit(u))
-		surplus = tune_surplus(u);
+		surplus = park_surplus(u, tune_surplus(u));
 	if (u->retired)
 		surplus = UINT32_MAX;
 	while (surplus-- > 0 && (oldest = list_back(&u->conns[CCONN_IDLE])))
@@ -201,7 +203,7 @@ static void on_pump(struct io_defer *d)
 	seat_settle(u);
 	pool_settle(u);
 	ns_t next = ns_min(slots_next_expiry(&u->slots), queue_next_expiry(&u->queue));
-	next = ns_min(next, u->tuner_next);
+	next = ns_min(next, u->told.next);
 	next = ns_min(next, stalled_again_at(u));
 	next = ns_min(next, admission_again_at(u));
 	next = ns_min(next, hold_again_at(u));
@@ -505,6 +507,10 @@ const struct addr *upstream_address(const struct upstream *u, uint32_t k)
 bool upstream_drop_idle(struct upstream *u)
 {
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
+	if (u->conns[CCONN_PARKED].len) {
+		park_end(u, 1);
+		return true;
+	}
 	if (!oldest)
 		return false;
 	cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
@@ -536,7 +542,7 @@ static void upstream_close_all(struct upstream *u)
 			struct cconn *cc = CONTAINER_OF(n, struct cconn, node);
 			struct call *call = cc->call;
 			cc->call = NULL;
-			if (cc->state == CCONN_IDLE)
+			if (cconn_is_idle(cc))
 				cconn_close_first(cc);
 			else
 				cconn_break(cc);

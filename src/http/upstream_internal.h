@@ -52,13 +52,12 @@ struct admission {
 struct upstream {
 	struct worker *worker;
 	struct upstream_cfg cfg;
-	struct share *share;   /* NULL: alone */
-	struct tuner *tuner;   /* NULL: the limit is fixed */
-	ns_t tuner_next;       /* when it must be looked at again */
-	ns_t tuner_doubles_in; /* NS_NEVER: the limit stands */
-	struct brake *brake;   /* NULL: pauses are not heeded */
-	bool refused;          /* the call that ends now */
-	bool went_back;        /* the same, and it is in the queue again */
+	struct share *share;    /* NULL: alone */
+	struct tuner *tuner;    /* NULL: the limit is fixed */
+	struct tuner_told told; /* at the last look */
+	struct brake *brake;    /* NULL: pauses are not heeded */
+	bool refused;           /* the call that ends now */
+	bool went_back;         /* the same, and it is in the queue again */
 	bool refused_kept; /* once, on a connection that it had taken: it counts requests */
 	struct seat_post *post; /* with a share: where letters find it */
 	struct endpoint *endpoints[UPSTREAM_ENDPOINTS_MAX]; /* the live ones */
@@ -168,7 +167,7 @@ void tune_granted(struct upstream *u, struct call *call, bool proven);
 void tune_opened(struct upstream *u, struct call *call);
 /* The server ended its connection in the TLS handshake, which began then. */
 void tune_cut(struct call *call, ns_t since);
-/* Idle connections to be closed for the limit's sake. One that refusals brought down closes none:
+/* Idle connections to be parked or closed for the limit's sake. One that refusals brought down closes none:
  * what the server took before is its own to end, and serves meanwhile. */
 uint32_t tune_surplus(const struct upstream *u);
 /* The mark is over after this. */
@@ -289,6 +288,8 @@ void pool_note_head(struct cconn *cc, const struct h1_head *head);
 bool pool_keeps(struct cconn *cc);
 /* Into the pool, unless its address is the server's no longer, or nothing is kept. */
 void pool_put(struct cconn *cc);
+/* It is IDLE or PARKED from now on, and has been idle for as long as it has been. */
+void pool_enter(struct cconn *cc, enum cconn_state state);
 /* It has come out of another thread's pool, idle as it is. */
 void pool_adopt(struct cconn *cc);
 /* Out of the pool, for a call. */
@@ -301,6 +302,18 @@ void pool_no_spare(struct upstream *u);
 /* After admitting: opens connections ahead of need. */
 void pool_settle(struct upstream *u);
 ns_t pool_again_at(const struct upstream *u); /* when to look again unasked */
+
+/* --- park.c: idle connections above a limit that came down by a step --- */
+/* Of so many idle ones above the limit, those that may be kept: parked. Returns how many are left.
+ * Of those that were parked before, such as may be kept no longer are closed. */
+uint32_t park_surplus(struct upstream *u, uint32_t surplus);
+/* Up to `n` that are parked here are idle again, as far as there is room under the limit. */
+uint32_t park_take(struct upstream *u, uint32_t n);
+/* On other threads: a call waits for one of those, and opens none. */
+bool park_is_elsewhere(const struct upstream *u);
+/* `n` at most are closed, the oldest first: a connection that must be new takes their place, or they
+ * are not to be trusted. */
+void park_end(struct upstream *u, uint32_t n);
 
 /* --- hold.c: pauses that the server asks for --- */
 void hold_start(struct upstream *u);
@@ -522,6 +535,11 @@ static inline struct worker *cconn_worker(const struct cconn *cc)
 	return cc->up->worker;
 }
 /* The server is at work on a call, whoever waits for it. */
+/* No call is on it, and one may come. */
+static inline bool cconn_is_idle(const struct cconn *cc)
+{
+	return cc->state == CCONN_IDLE || cc->state == CCONN_PARKED;
+}
 static inline bool cconn_is_active(const struct cconn *cc)
 {
 	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;

@@ -7,12 +7,14 @@
 	"Content-Type: text/plain\r\nContent-Length: 73\r\n\r\n" WORDS
 
 /* What a connection is at. */
-enum { AT_IDLE, AT_WORK, AT_PARTING, AT_BACKLOG, AT_GONE };
+enum { AT_IDLE, AT_TURN, AT_WORK, AT_PARTING, AT_BACKLOG, AT_GONE };
 
 /* What the answer under way will be. */
 enum fate { FATE_WHOLE, FATE_RESET, FATE_CUT, FATE_HALF_CLOSE };
 
 struct at {
+	struct raw *conn;
+	struct list_node turn;
 	int what;
 	enum fate fate;
 	bool holds_slot;
@@ -68,6 +70,8 @@ static void on_closed(struct raw *r)
 {
 	struct at *at = r->ctx;
 	io_timer_stop(api_of(r)->loop, &r->timer);
+	if (list_on(&at->turn))
+		list_remove(&api_of(r)->turns, &at->turn);
 	at->what = AT_GONE;
 	if (at->holds_slot)
 		slot_leave(api_of(r), 0);
@@ -79,6 +83,8 @@ static void on_closed(struct raw *r)
 static ns_t draw_time(struct api *a)
 {
 	const struct api_cfg *cfg = &a->cfg;
+	if (cfg->mean_for)
+		return (ns_t)rng_exponential(&a->rng, (double)cfg->mean_for);
 	if (cfg->quick > 0 && rng_unit(&a->rng) < cfg->quick)
 		return cfg->quick_for;
 	return cfg->min_for +
@@ -135,6 +141,20 @@ static const char *next_head(struct raw *r)
 	return rest.ptr;
 }
 
+/* Requests whose turn it is. */
+static void work(struct api *a)
+{
+	struct list_node *n;
+	while ((!a->cfg.workers || a->running < a->cfg.workers) &&
+		(n = list_pop_front(&a->turns))) {
+		struct at *at = CONTAINER_OF(n, struct at, turn);
+		a->running++;
+		at->what = AT_WORK;
+		io_timer_set(
+			a->loop, &at->conn->timer, ns_add(io_now(a->loop), draw_time(a)));
+	}
+}
+
 /* Handles the next request, or waits for it. */
 static void await_next(struct raw *r)
 {
@@ -154,12 +174,13 @@ static void await_next(struct raw *r)
 		return;
 	}
 	count_id(a, head);
-	a->running++;
-	at->what = AT_WORK;
 	at->fate = draw_fate(a);
 	if (a->cfg.by_request)
 		slot_take(a);
-	io_timer_set(a->loop, &r->timer, ns_add(io_now(a->loop), draw_time(a)));
+	at->what = AT_TURN;
+	io_timer_stop(a->loop, &r->timer);
+	list_push_back(&a->turns, &at->turn);
+	work(a);
 }
 
 #define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nok\n"
@@ -203,6 +224,7 @@ static void on_timer(struct timer *t)
 	if (a->cfg.by_request)
 		a->used--;
 	answer(r);
+	work(a);
 }
 
 /* While a handler runs. */
@@ -275,6 +297,7 @@ static void on_accept(struct raw_server *s, struct raw *r)
 	struct at *at = mem_zalloc(sizeof(*at));
 	sweep(s, r);
 	r->ctx = at;
+	at->conn = r;
 	r->timer.on_fire = on_timer;
 	r->on_closed = on_closed;
 	a->accepted++;
@@ -323,6 +346,7 @@ void api_init(
 	*a = (struct api){ .cfg = *cfg, .loop = loop };
 	rng_init(&a->rng, cfg->seed);
 	list_init(&a->leaving);
+	list_init(&a->turns);
 	a->handled = mem_zalloc(id_count(a));
 	a->up_again.on_fire = on_up_again;
 	api_listen(a, loop, at);

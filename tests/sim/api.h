@@ -8,7 +8,9 @@
  *         unless the server notices some.
  *         Its FIN comes before its slot is free. With `by_request` the slots are those of
  *         running handlers, and a refusal keeps the connection. With `stalls` nothing is
- *         refused: who has waited for longest gets the slot that comes free.
+ *         refused: who has waited for longest gets the slot that comes free. With `workers` so many
+ *         handlers run at once, and requests wait for them inside, the oldest first; then nobody
+ *         hangs up.
  *         It may listen on several hosts; the slots are one. What cfg says may be changed while
  *         it runs, but for `by_request` and `ids`.
  */
@@ -25,6 +27,8 @@ struct api_cfg {
 	bool by_request;
 	bool stalls; /* a connection above the limit waits for another to close */
 	ns_t min_for, max_for; /* a handler's time, uniform */
+	ns_t mean_for;         /* exponential instead; 0: it is not */
+	uint32_t workers;      /* 0: one for each request */
 	double quick;          /* this share takes quick_for instead */
 	ns_t quick_for;
 	ns_t free_in;    /* 0..free_in from its FIN until the slot is free */
@@ -50,6 +54,7 @@ struct api {
 	struct timer up_again;
 	struct rng rng;
 	struct list leaving; /* slots about to be free */
+	struct list turns;   /* requests that wait for a worker */
 	uint32_t used, peak;
 	uint32_t running;
 	uint64_t accepted, refused, requests, answered;

@@ -164,6 +164,27 @@ static void send(struct model *m, struct job *j)
 	job_enter(j, GOES, m->rtt / 2);
 }
 
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Connections above the limit go, but for those that it keeps and that were needed of late. */
+static void close_above(struct model *m, uint32_t limit)
+{
+	uint32_t kept = limit_keeps(&m->limit);
+	if (m->now - m->needed_since >= MODEL_KEPT_FOR) {
+		m->needed[1] = m->needed[0];
+		m->needed[0] = 0;
+		m->needed_since = m->now;
+	}
+	m->needed[0] = max_u32(m->needed[0], m->used);
+	uint32_t needed = max_u32(m->needed[0], m->needed[1]);
+	kept = max_u32(max_u32(limit, m->used), kept < needed ? kept : needed);
+	if (m->open > kept)
+		m->open = kept;
+}
+
 static void pump(struct model *m)
 {
 	double stand = m->limit.stand;
@@ -172,8 +193,7 @@ static void pump(struct model *m)
 	uint32_t limit = limit_look(&m->limit, m->now, m->used, m->waiting.len > 0);
 	if (m->grows_by_answer && m->limit.state == LIMIT_SEARCH)
 		m->limit.stand = stand; /* the mutant */
-	if (m->open > limit)
-		m->open = m->used > limit ? m->used : limit;
+	close_above(m, limit);
 	while (m->waiting.len && m->used < limit && m->used < m->limit.now) {
 		send(m, CONTAINER_OF(list_front(&m->waiting), struct job, wait));
 	}

@@ -6,7 +6,8 @@
  *         call that finds none is refused at once. It has `workers` (0: one for each slot);
  *         who finds none waits, first in first out. Callers come as a Poisson process, wait
  *         at most `queue_for`, and leave `deadline` after they came; their calls run on.
- *         A call goes on a connection of its own, kept until it is refused or the limit falls.
+ *         A call goes on a connection of its own, kept until it is refused or the limit falls; above
+ *         that as many as it keeps, while they are needed every MODEL_KEPT_FOR.
  *         What is public may be changed between two model_run.
  * RULES   1. A run is a function of its seed.
  */
@@ -17,6 +18,8 @@
 #include "base/hist.h"
 #include "base/wheel.h"
 #include "flow/limit.h"
+
+#define MODEL_KEPT_FOR (10 * NS_S) /* to twice that */
 
 struct model_count {
 	uint64_t came, left, sent, refused, answered, good;
@@ -38,10 +41,12 @@ struct model {
 	ns_t now;
 	struct limit limit;
 	struct model_count count;
-	struct hist *took; /* by the server and the way, all calls that were answered */
-	uint32_t used;     /* as we count */
-	uint32_t open;     /* connections */
-	uint32_t held;     /* as the server counts: ours; others */
+	struct hist *took;  /* by the server and the way, all calls that were answered */
+	uint32_t used;      /* as we count */
+	uint32_t open;      /* connections */
+	uint32_t needed[2]; /* of them: lately, and in the MODEL_KEPT_FOR before that */
+	ns_t needed_since;
+	uint32_t held; /* as the server counts: ours; others */
 	uint32_t others;
 	uint32_t held_peak;
 	ns_t wanted_more_at; /* first instant at which more was wanted than the slots; 0 */

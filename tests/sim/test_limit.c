@@ -361,14 +361,20 @@ static const struct {
 	uint32_t workers, workers_later;
 	double connects_max; /* in 1,000 calls */
 } steady_knees[] = {
-	{ "48ms", 12, 48, 1 }, { "normal(48ms, 5ms)", 12, 24, 1 },
+	{ "48ms", 12, 48, 1 },
+	{ "normal(48ms, 5ms)", 12, 24, 1 },
+	{ "uniform(24ms, 72ms)", 12, 24, 1 },
 	{ "48ms", 120, 240, 1 },
-	{ "mix(80%: 20ms, 20%: 160ms)", 12, 24, 14 }, /* mostly: it depends on chance */
-	{ "exponential(48ms)", 120, 240, 14 },        /* no queue is to be seen */
+	{ "mix(80%: 20ms, 20%: 160ms)", 12, 24, 1 },
+	{ "mix(98%: exponential(30ms), 2%: exponential(930ms))", 12, 24, 1 },
+	{ "lognormal(42ms, 134ms)", 12, 24, 1 },
+	{ "lognormal(42ms, 134ms)", 120, 240, 1 },
+	{ "exponential(48ms)", 12, 24, 1 },
+	{ "exponential(48ms)", 120, 240, 1 },
 };
 
-/* One that has long been in its place costs less than one connect in 1,000 calls, where more
- * workers would be seen without a step; and wherever it is it is followed. */
+/* One that has long been in its place costs less than one connect in 1,000 calls, however much times
+ * vary; and wherever it is it is followed. */
 static void test_cost_of_a_knee(struct model *m, size_t row)
 {
 	double were = steady_knees[row].workers / 0.048;
@@ -382,7 +388,8 @@ static void test_cost_of_a_knee(struct model *m, size_t row)
 	opened = m->count.opened - opened;
 	sent = m->count.sent - sent;
 	assert_int_equal(limit_state(&m->limit), LIMIT_KNEE);
-	assert_true(s.answer_rate >= 0.95 * were);
+	assert_true(s.answer_rate >= 0.97 * were);
+	assert_true(s.p50_ms <= 2 * 48);
 	assert_true(
 		(double)opened <= steady_knees[row].connects_max / 1000 * (double)sent);
 	m->workers = steady_knees[row].workers_later;

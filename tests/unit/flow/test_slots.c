@@ -4,19 +4,20 @@
 
 /* The law, written down once more and by itself: rows are from, columns are to. */
 static const bool may_follow[SLOT_STATES][SLOT_STATES] = {
-	/*               free   conn.  busy   idle   drain. ghost  settling */
-	[SLOT_FREE] = { false, true, true, false, false, false, false },
-	[SLOT_CONNECTING] = { true, false, true, true, false, true, true },
-	[SLOT_BUSY] = { true, true, false, true, true, true, true },
-	[SLOT_IDLE] = { true, false, true, false, false, false, true },
-	[SLOT_DRAINING] = { true, false, false, true, false, true, true },
-	[SLOT_GHOST] = { true, false, false, false, false, false, false },
-	[SLOT_SETTLING] = { true, false, false, false, false, false, false },
+	/*               free   conn.  busy   idle   parked drain. ghost  settling */
+	[SLOT_FREE] = { false, true, true, false, false, false, false, false },
+	[SLOT_CONNECTING] = { true, false, true, true, false, false, true, true },
+	[SLOT_BUSY] = { true, true, false, true, false, true, true, true },
+	[SLOT_IDLE] = { true, false, true, false, true, false, false, true },
+	[SLOT_PARKED] = { true, false, false, true, false, false, false, false },
+	[SLOT_DRAINING] = { true, false, false, true, false, false, true, true },
+	[SLOT_GHOST] = { true, false, false, false, false, false, false, false },
+	[SLOT_SETTLING] = { true, false, false, false, false, false, false, false },
 };
 
 static const bool counts[2][SLOT_STATES] = {
-	[SLOT_UNIT_CONNECTION] = { false, true, true, true, true, true, true },
-	[SLOT_UNIT_REQUEST] = { false, true, true, false, true, true, true },
+	[SLOT_UNIT_CONNECTION] = { false, true, true, true, false, true, true, true },
+	[SLOT_UNIT_REQUEST] = { false, true, true, false, false, true, true, true },
 };
 
 static void take(struct slots *s, struct slot *slot, enum slot_state state)
@@ -37,6 +38,11 @@ static void bring_to(struct slots *s, struct slot *slot, enum slot_state state)
 	case SLOT_BUSY:
 		take(s, slot, state);
 		return;
+	case SLOT_PARKED:
+		take(s, slot, SLOT_BUSY);
+		slot_enter(s, slot, SLOT_IDLE, 0);
+		slot_enter(s, slot, state, 0);
+		return;
 	case SLOT_IDLE:
 	case SLOT_DRAINING:
 	case SLOT_GHOST:
@@ -47,13 +53,21 @@ static void bring_to(struct slots *s, struct slot *slot, enum slot_state state)
 	}
 }
 
+/* One that is parked needs room to be anything else. */
+static void enter(struct slots *s, struct slot *slot, enum slot_state to, ns_t until)
+{
+	if (slot->state == SLOT_PARKED && to == SLOT_IDLE && counts[s->unit][to])
+		CHECK(slots_reserve(s, 1));
+	slot_enter(s, slot, to, until);
+}
+
 static struct slots edge_slots;
 static struct slot edge_slot;
 static enum slot_state edge_to;
 
 static void cross_edge(void)
 {
-	slot_enter(&edge_slots, &edge_slot, edge_to, 5);
+	enter(&edge_slots, &edge_slot, edge_to, 5);
 }
 
 static void take_edge(void)
@@ -79,8 +93,8 @@ static void test_every_edge(void **state)
 			cross_edge();
 			assert_int_equal(edge_slot.state, to);
 			assert_int_equal(list_on(&edge_slot.node), to != SLOT_FREE);
-			assert_int_equal(
-				slots_used(&edge_slots), to == SLOT_FREE ? 0 : 1);
+			assert_int_equal(slots_used(&edge_slots),
+				counts[SLOT_UNIT_CONNECTION][to]);
 		}
 	}
 }
@@ -99,6 +113,13 @@ static void take_twice(void)
 	take(&edge_slots, &edge_slot, SLOT_BUSY);
 }
 
+static void leave_parking_without_room(void)
+{
+	slots_init(&edge_slots, SLOT_UNIT_CONNECTION, 4, 1);
+	bring_to(&edge_slots, &edge_slot, SLOT_PARKED);
+	slot_enter(&edge_slots, &edge_slot, SLOT_IDLE, 0);
+}
+
 static void take_over_limit(void)
 {
 	struct slot a = { 0 }, b = { 0 };
@@ -113,6 +134,7 @@ static void test_misuse_aborts(void **state)
 	assert_true(aborts(enter_from_free));
 	assert_true(aborts(take_twice));
 	assert_true(aborts(take_over_limit));
+	assert_true(aborts(leave_parking_without_room));
 }
 
 /* --- a walk beside a naive model --- */
@@ -158,6 +180,7 @@ static void walk_check(const struct walk *w)
 		assert_int_equal(w->s.in[i].len, in[i]);
 	assert_int_equal(w->s.in[SLOT_FREE].len, 0);
 	assert_int_equal(slots_used(&w->s), used);
+	assert_int_equal(slots_parked(&w->s), in[SLOT_PARKED]);
 	assert_int_equal(slots_room(&w->s), used < w->s.limit ? w->s.limit - used : 0);
 	assert_int_equal(w->s.peak, w->peak);
 	assert_true(slots_next_expiry(&w->s) == model_next(w));
@@ -171,12 +194,13 @@ static void walk_move(struct walk *w, int i)
 		return;
 	if (to == SLOT_GHOST || to == SLOT_SETTLING)
 		until = w->now + (ns_t)rng_below(&w->rng, 50);
-	if (w->model[i] == SLOT_FREE && slots_room(&w->s) == 0)
+	bool newly = w->model[i] == SLOT_FREE || w->model[i] == SLOT_PARKED;
+	if (newly && slots_room(&w->s) == 0)
 		return;
 	if (w->model[i] == SLOT_FREE)
 		take(&w->s, &w->slot[i], to);
 	else
-		slot_enter(&w->s, &w->slot[i], to, until);
+		enter(&w->s, &w->slot[i], to, until);
 	w->model[i] = to;
 	w->until[i] = until;
 	if (model_used(w) > w->peak)

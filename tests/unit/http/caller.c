@@ -177,6 +177,7 @@ static struct call *job_call(struct job *j)
 		.caller_key = j->caller,
 		.priority = j->priority,
 		.hedgeable = j->hedges,
+		.raw = j->raw,
 		.upgrade = j->upgrade };
 	return &j->call;
 }

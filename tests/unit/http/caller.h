@@ -23,6 +23,7 @@ struct job {
 	bool stuck;                 /* takes none and never resumes by itself */
 	bool retries;         /* asks for another attempt when it fails, or was refused */
 	bool hedges;          /* a second request may go beside it */
+	bool raw;             /* no HTTP, on a connection of its own */
 	bool posts_bodies;    /* its request cannot be put again */
 	bool refused;         /* its answer is told to be the server's refusal */
 	uint64_t caller;      /* on whose account */
