@@ -472,12 +472,11 @@ def test_it_ends_though_nobody_reads_what_it_writes(pair, weir):
 
 def test_json_line_by_line(pair):
     client, _ = pair
-    watching = Watching(client)
-    second = json.loads(watching.child.stdout.readline())
-    assert watching.last["schema"] == second["schema"] == "weir.watch/1"
-    assert second["time_unix_ms"] > watching.last["time_unix_ms"]
-    assert second["closes"]["interval_ms"] == pytest.approx(100, abs=90)
-    assert watching.stop() == 0
+    with Watching(client) as watching:
+        second = json.loads(watching.child.stdout.readline())
+        assert watching.last["schema"] == second["schema"] == "weir.watch/1"
+        assert second["time_unix_ms"] > watching.last["time_unix_ms"]
+        assert second["closes"]["interval_ms"] == pytest.approx(100, abs=90)
 
 
 def keys(value):
@@ -490,8 +489,7 @@ def keys(value):
 def test_the_manual_of_the_json_names_every_field_and_no_other(pair):
     page = (ROOT / "docs" / "json" / "watch.md").read_text()
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         asked = [p.connect() for _ in range(5)]
         for c, s in asked:
             c.sendall(b"x")
@@ -499,8 +497,6 @@ def test_the_manual_of_the_json_names_every_field_and_no_other(pair):
             c.close()
         watching.until({("out", "local", "no-answer"): 5})
         written = keys(watching.last) | keys(p.server.watch())
-    finally:
-        assert watching.stop() == 0
     with p.server.inside():
         written |= keys(json.loads(subprocess.run(
             [WEIR, "watch", "--once", "--json"], capture_output=True, check=True).stdout))

@@ -9,12 +9,11 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from verbs import WEIR, eventually
-from watched import Pair, Watching, close_in_order
+from watched import Pair, Watching, close_in_order, halt, status_of
 
 pytestmark = pytest.mark.usefixtures("weir")
 
@@ -128,8 +127,7 @@ def ruled_out(watching):
 def test_a_client_that_never_uses_a_connection_again(pair):
     near, far = pair
     with origin(far, "--latency", "30ms") as port:  # long enough to be seen
-        watching, there = Watching(near), Watching(far)
-        try:
+        with Watching(near) as watching, Watching(far) as there:
             with client(near, EACH_ANEW, (far.address, port), 60):
                 until_found(watching, "no-keep-alive")
             watching.until_total(60)
@@ -147,29 +145,23 @@ def test_a_client_that_never_uses_a_connection_again(pair):
             cause = until_found(there, "callers-close-each")
             assert cause["side"] == "in"
             assert [p["program"] for p in cause["programs"]] == ["weir"]
-        finally:
-            assert (watching.stop(), there.stop()) == (0, 0)
 
 
 def test_a_pool_without_room_is_told_from_no_keep_alive(pair):
     near, far = pair
     with origin(far) as port:
-        watching = Watching(near)
-        try:
+        with Watching(near) as watching:
             with client(near, POOL_OF_ONE, (far.address, port), 60):
                 cause = until_found(watching, "pool-overflow")
                 assert "pool_maxsize" in cause["cures"][0]["text"]
                 watching.until_total(60)
                 assert found(watching) == ["pool-overflow"]
-        finally:
-            assert watching.stop() == 0
 
 
 def test_a_client_that_keeps_alive_has_no_cause(pair):
     near, far = pair
     with origin(far) as port:
-        watching, there = Watching(near), Watching(far)
-        try:
+        with Watching(near) as watching, Watching(far) as there:
             with client(near, KEEPS_ALIVE, (far.address, port), 500) as child:
                 assert child.stdout.readline() == "done\n"
                 for _ in range(3):
@@ -178,29 +170,23 @@ def test_a_client_that_keeps_alive_has_no_cause(pair):
             watching.until_total(1)
             there.until_total(1)
             assert found(watching) == found(there) == []
-        finally:
-            assert (watching.stop(), there.stop()) == (0, 0)
 
 
 def test_calls_given_up_are_told_with_their_time(pair):
     near, far = pair
     with origin(far, "--latency", "20s") as port:
-        watching = Watching(near)
-        try:
+        with Watching(near) as watching:
             with client(near, GIVES_UP, (far.address, port), 6):
                 cause = until_found(watching, "given-up")
             told = re.search(r"after about (\d+)", cause["text"])
             assert 300 <= int(told[1]) <= 450, cause["text"]
             assert found(watching) == ["given-up"]
-        finally:
-            assert watching.stop() == 0
 
 
 def test_callers_that_leave_are_told_where_they_called(pair):
     """By a server that writes its answer all the same, and is reset for it."""
     p = Pair(pair)
-    watching = Watching(p.server)
-    try:
+    with Watching(p.server) as watching:
         held = [p.connect() for _ in range(8)]
         for c, s in held:
             c.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -219,8 +205,6 @@ def test_callers_that_leave_are_told_where_they_called(pair):
         cause = until_found(watching, "callers-give-up")
         assert (cause["side"], cause["count"]) == ("in", 8)
         assert "left by the caller without an answer after about" in cause["text"]
-    finally:
-        assert watching.stop() == 0
 
 
 def test_what_a_program_leaves_unread_as_it_ends_is_no_manner(pair):
@@ -232,8 +216,7 @@ def test_what_a_program_leaves_unread_as_it_ends_is_no_manner(pair):
             "print('done', flush=True)\n"
             "sys.stdin.read()\n")
     with origin(far, "--body", "1kB") as port:
-        watching = Watching(near)
-        try:
+        with Watching(near) as watching:
             with client(near, asks, (far.address, port), 8) as child:
                 assert child.stdout.readline() == "done\n"
                 eventually(lambda: watching.next_look() or
@@ -243,15 +226,12 @@ def test_what_a_program_leaves_unread_as_it_ends_is_no_manner(pair):
             for _ in range(4):
                 watching.next_look()
             assert found(watching) == []
-        finally:
-            assert watching.stop() == 0
 
 
 def test_a_full_server_is_told_at_both_ends(pair):
     near, far = pair
     with origin(far, "--limit", "1", "--full", "fasthttp") as port:
-        watching, there = Watching(near), Watching(far)
-        try:
+        with Watching(near) as watching, Watching(far) as there:
             with client(near, HOLDS_ONE_AND_ASKS, (far.address, port), 40):
                 here = until_found(watching, "refused")
                 cause = until_found(there, "refuses-callers")
@@ -267,14 +247,11 @@ def test_a_full_server_is_told_at_both_ends(pair):
                 assert there.last["words"][0]["text"] == said["text"]
             assert found(watching)[0] == "refused"
             assert cause["side"] == "in" and "limit" in cause["cures"][0]["text"]
-        finally:
-            assert (watching.stop(), there.stop()) == (0, 0)
 
 
 def test_a_probe_that_leaves_the_greeting_unread_was_not_refused(pair):
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         for _ in range(8):
             c, s = p.connect()
             s.sendall(b"220 mail.example ready\r\n")
@@ -287,19 +264,16 @@ def test_a_probe_that_leaves_the_greeting_unread_was_not_refused(pair):
         assert cause["level"] == "note"
         watching.until_total(8)
         assert found(watching) == ["greeting-unread"]
-    finally:
-        assert watching.stop() == 0
 
 
 def test_one_long_exchange_is_no_second_use(pair):
     p = Pair(pair)
-    watching = Watching(p.client)
 
     def read(s, n):
         while n:
             n -= len(s.recv(n))
 
-    try:
+    with Watching(p.client) as watching:
         for _ in range(8):
             c, s = p.connect()
             for first, second in ((c, s), (s, c)):
@@ -310,8 +284,6 @@ def test_one_long_exchange_is_no_second_use(pair):
         assert "one in pieces" in cause["text"]
         watching.until_total(8)
         assert found(watching) == ["closed-after-answer"]
-    finally:
-        assert watching.stop() == 0
 
 
 def test_what_is_not_to_be_read_is_not(pair):
@@ -333,8 +305,7 @@ def test_words_over_loopback_and_ipv6_are_heard_once(pair):
     if os.geteuid() != 0:
         pytest.skip("takes CAP_NET_RAW")
     _, host = pair
-    watching = Watching(host)
-    try:
+    with Watching(host) as watching:
         for family, at in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             listener = host.listen(at, family)
             c = host.new_socket(family)
@@ -346,8 +317,6 @@ def test_words_over_loopback_and_ipv6_are_heard_once(pair):
         eventually(lambda: (watching.next_look(), len(watching.last["words"]) == 2)[1])
         assert [(w["status"], w["text"], w["count"]) for w in watching.last["words"]] == [
             (429, "wait", 1)] * 2
-    finally:
-        assert watching.stop() == 0
 
 
 def behind_a_bridge(host):
@@ -366,8 +335,7 @@ def test_words_that_go_by_on_two_devices_are_heard_once(pair):
         pytest.skip("takes CAP_NET_RAW")
     behind_a_bridge(pair[0])
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         c, s = p.connect()
         for _ in range(3):
             c.sendall(b"x")
@@ -377,43 +345,35 @@ def test_words_that_go_by_on_two_devices_are_heard_once(pair):
         eventually(lambda: (watching.next_look(), watching.last["words"])[1])
         watching.next_look()
         assert [(w["text"], w["count"]) for w in watching.last["words"]] == [("full", 3)]
-    finally:
-        assert watching.stop() == 0
 
 
 def test_words_there_was_no_room_for_are_said_to_be_lost(pair):
     if os.geteuid() != 0:
         pytest.skip("takes CAP_NET_RAW")
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         c, s = p.connect()
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        watching.child.send_signal(signal.SIGSTOP)
-        sent = 0
-        words = b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nfull"
-        while sent < 30000:
-            for _ in range(10):  # as many as go without waiting, so that each is a segment
-                s.sendall(words)
-            got = 0
-            while got < 10 * len(words):
-                got += len(c.recv(10 * len(words) - got))
-            sent += 10
-        watching.child.send_signal(signal.SIGCONT)
+        with watching.halted():
+            sent = 0
+            words = b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nfull"
+            while sent < 30000:
+                for _ in range(10):  # as many as go without waiting, so that each is a segment
+                    s.sendall(words)
+                got = 0
+                while got < 10 * len(words):
+                    got += len(c.recv(10 * len(words) - got))
+                sent += 10
         eventually(lambda: (watching.next_look(), watching.last["words"])[1])
         eventually(lambda: (watching.next_look(), watching.last["words_lost"])[1])
         said, = watching.last["words"]
         assert said["text"] == "full"
         assert said["count"] < sent
-    finally:
-        watching.child.send_signal(signal.SIGCONT)
-        assert watching.stop() == 0
 
 
 def test_idle_connections_the_server_reaps(pair):
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         held = [p.exchange() for _ in range(12)]
         began = time.monotonic()
         eventually(lambda: time.monotonic() - began > 0.4)
@@ -422,14 +382,11 @@ def test_idle_connections_the_server_reaps(pair):
         cause = until_found(watching, "server-reaps-idle")
         assert "while idle, noticed after about" in cause["text"]
         assert cause["level"] == "note"
-    finally:
-        assert watching.stop() == 0
 
 
 def test_connects_that_fail_are_counted(pair):
     near, far = pair
-    watching = Watching(near)
-    try:
+    with Watching(near) as watching:
         for _ in range(7):
             nobody = near.new_socket()
             with pytest.raises(ConnectionRefusedError):
@@ -445,12 +402,6 @@ def test_connects_that_fail_are_counted(pair):
         place, = watching.last["closes"]["places"]
         assert (place["total"], place["connects_refused"]) == (0, 7)
         assert watching.last["closes"]["since_start"] == []
-    finally:
-        assert watching.stop() == 0
-
-
-def status_of(child):
-    return Path(f"/proc/{child.pid}/status").read_text()
 
 
 @contextmanager
@@ -495,8 +446,7 @@ def test_the_last_words_and_deaths_are_in_the_report(pair):
     p = Pair(pair)
     with staying(p.client) as report:
         wait(0.5)
-        report["of"].send_signal(signal.SIGSTOP)   # it will see all of this, and the signal, at once
-        eventually(lambda: "State:\tT" in status_of(report["of"]))
+        halt(report["of"])   # it will see all of this, and the signal, at once
         for _ in range(50):
             c, s = p.exchange()
             close_in_order(c, s)
@@ -532,10 +482,9 @@ def test_who_stays_keeps_no_right_but_to_look(pair):
     near, far = pair
     other = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     with origin(far) as port:
-        watching = Watching(near)
-        try:
+        with Watching(near) as watching:
             status = dict(line.split(":\t", 1) for line in
-                          Path(f"/proc/{watching.child.pid}/status").read_text().splitlines()
+                          status_of(watching.child).splitlines()
                           if ":\t" in line)
             look = 1 << 19 | 1 << 2  # CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
             for held in ("CapEff", "CapPrm", "CapInh"):
@@ -547,8 +496,6 @@ def test_who_stays_keeps_no_right_but_to_look(pair):
                 eventually(lambda: (watching.next_look(), watching.last["processes"])[1])
                 process, = watching.last["processes"]
                 assert process["program"].startswith("python3")
-        finally:
-            assert watching.stop() == 0
 
 
 def test_one_look_makes_no_diagnosis(pair):

@@ -2,7 +2,6 @@
 
 import errno
 import select
-import signal
 import socket
 import subprocess
 import time
@@ -27,8 +26,7 @@ def close_before_goodbye(p):
 
 def test_each_close_is_attributed_on_both_hosts(pair):
     p = Pair(pair)
-    client, server = Watching(p.client), Watching(p.server)
-    try:
+    with Watching(p.client) as client, Watching(p.server) as server:
         for _ in range(5):
             close_in_order(*p.exchange())      # the client first
         for _ in range(3):
@@ -69,15 +67,12 @@ def test_each_close_is_attributed_on_both_hosts(pair):
                              ("in", "reset", "peer-reset"): 2,
                              ("in", "reset", "refused"): 1})
         assert told["lost"] == told["unseen_local"] == 0
-    finally:
-        assert (client.stop(), server.stop()) == (0, 0)
 
 
 def test_a_caller_that_leaves_by_reset_was_not_refused(pair):
     """The server has read the request and works on it; or it has answered, and nobody read that."""
     p = Pair(pair)
-    client, server = Watching(p.client), Watching(p.server)
-    try:
+    with Watching(p.client) as client, Watching(p.server) as server:
         c, s = p.connect()
         c.sendall(b"x" * 100)
         assert len(s.recv(1000)) == 100
@@ -96,16 +91,13 @@ def test_a_caller_that_leaves_by_reset_was_not_refused(pair):
         s.close()
         client.until({("out", "reset", "abort"): 1, ("out", "reset", "unread-data"): 1})
         server.until({("in", "reset", "peer-reset"): 2})
-    finally:
-        assert (client.stop(), server.stop()) == (0, 0)
 
 
 def test_data_that_comes_after_the_close_does_not_make_the_peer_first(pair):
     """TLS's goodbye does it, or an answer that was under way: it leaves as little behind as a peer
     that closed first."""
     p = Pair(pair)
-    client = Watching(p.client)
-    try:
+    with Watching(p.client) as client:
         for _ in range(5):
             close_before_goodbye(p)
         client.until({("out", "local", "after-answer"): 5})
@@ -113,8 +105,6 @@ def test_data_that_comes_after_the_close_does_not_make_the_peer_first(pair):
             c, s = p.exchange()
             close_in_order(s, c)
         client.until({("out", "local", "after-answer"): 5, ("out", "peer", "after-answer"): 3})
-    finally:
-        assert client.stop() == 0
 
 
 def test_what_the_kernel_counted_before_the_start_explains_no_close(pair):
@@ -124,53 +114,42 @@ def test_what_the_kernel_counted_before_the_start_explains_no_close(pair):
         reset(c)                               # counted as data that came late, too
         s.close()
     assert p.client.watch()["counters"]["abort_on_data"] == 10
-    client = Watching(p.client, every="1s")
-    try:
+    with Watching(p.client, every="1s") as client:
         for _ in range(3):                     # before the second look
             c, s = p.exchange()
             close_in_order(s, c)
         client.until_total(3)
         assert client.closes() == {("out", "peer", "after-answer"): 3}
-    finally:
-        assert client.stop() == 0
 
 
 def test_a_crowd_of_closes_is_judged_as_one(pair):
     """More records than one read takes have come before the count is looked at: what it says holds
     for the last of them as for the first."""
     p = Pair(pair)
-    client = Watching(p.client, every="1s")
-    try:
-        client.child.send_signal(signal.SIGSTOP)
-        for crowd in (600, 0):
-            for _ in range(5):
-                close_before_goodbye(p)
-            for _ in range(crowd):
-                c, s = p.exchange()
-                reset(c)
-                s.close()
-        client.child.send_signal(signal.SIGCONT)
+    with Watching(p.client, every="1s") as client:
+        with client.halted():
+            for crowd in (600, 0):
+                for _ in range(5):
+                    close_before_goodbye(p)
+                for _ in range(crowd):
+                    c, s = p.exchange()
+                    reset(c)
+                    s.close()
         told = client.until_total(610)
         assert told["lost"] == 0
         assert client.closes() == {("out", "reset", "abort"): 600,
                                    ("out", "local", "after-answer"): 10}
-    finally:
-        client.child.send_signal(signal.SIGCONT)
-        assert client.stop() == 0
 
 
 def test_a_refusal_that_the_request_meets_late_is_one(pair):
     p = Pair(pair)
-    server = Watching(p.server)
-    try:
+    with Watching(p.server) as server:
         c, s = p.connect()
         s.sendall(b"503" * 50)
         s.close()
         settle(p.client, {"CLOSE-WAIT": 1})
         c.sendall(b"x" * 100)
         server.until({("in", "local", "refused"): 1})
-    finally:
-        assert server.stop() == 0
 
 
 def test_idle_connections_of_a_program_that_ends_show_no_timeout(pair):
@@ -185,35 +164,33 @@ def test_idle_connections_of_a_program_that_ends_show_no_timeout(pair):
         client.command("/usr/bin/python3", "-c", program, *map(str, (
             server.address, listener.getsockname()[1]))),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    watching = Watching(client)
-    try:
-        accepted = [server.accept(listener) for _ in range(6)]
-        for s in accepted:
-            assert s.recv(1) == b"x"
-            s.sendall(b"y")
-        assert child.stdout.readline() == "held\n"
-        until = time.monotonic() + 0.3         # idle, and seen by a look
-        while (time.monotonic() < until
-               or [w["established_out"] for w in watching.last["processes"]] != [6]):
-            watching.next_look()
-        child.stdin.close()
-        for s in accepted:
-            assert s.recv(1) == b""
-            s.close()
-        watching.until({("out", "local-or-both", "idle"): 6})
-        child.wait()
-        watching.until_clusters([])
-    finally:
-        child.stdin.close()
-        child.wait()
-        child.stdout.close()
-        assert watching.stop() == 0
+    with Watching(client) as watching:
+        try:
+            accepted = [server.accept(listener) for _ in range(6)]
+            for s in accepted:
+                assert s.recv(1) == b"x"
+                s.sendall(b"y")
+            assert child.stdout.readline() == "held\n"
+            until = time.monotonic() + 0.3         # idle, and seen by a look
+            while (time.monotonic() < until
+                   or [w["established_out"] for w in watching.last["processes"]] != [6]):
+                watching.next_look()
+            child.stdin.close()
+            for s in accepted:
+                assert s.recv(1) == b""
+                s.close()
+            watching.until({("out", "local-or-both", "idle"): 6})
+            child.wait()
+            watching.until_clusters([])
+        finally:
+            child.stdin.close()
+            child.wait()
+            child.stdout.close()
 
 
 def test_a_timeout_shows_by_its_ages(pair):
     p = Pair(pair)
-    client = Watching(p.client)
-    try:
+    with Watching(p.client) as client:
         asked = []
         for _ in range(10):
             c, s = p.connect()
@@ -228,8 +205,6 @@ def test_a_timeout_shows_by_its_ages(pair):
         assert [(k["side"], k["why"], k["count"]) for k in clusters] == [("out", "no-answer", 10)]
         assert 390 <= clusters[0]["at_ms"] <= 500
         assert client.last["sides"]["out"]["orphan_fin_wait2"] == 10
-    finally:
-        assert client.stop() == 0
 
 
 def test_both_at_once_while_it_stays(pair):
@@ -238,21 +213,17 @@ def test_both_at_once_while_it_stays(pair):
     c = host.new_socket()
     c.connect(listener.getsockname())
     s = host.accept(listener)
-    watching = Watching(host)
-    try:
+    with Watching(host) as watching:
         host.run("ip", "link", "set", "lo", "down")
         c.close()
         s.close()
         host.run("ip", "link", "set", "lo", "up")
         watching.until({("in", "both", "unused"): 1, ("out", "both", "unused"): 1})
-    finally:
-        assert watching.stop() == 0
 
 
 def test_a_crowd_of_closes_is_counted_whole(pair):
     p = Pair(pair)
-    watching = Watching(p.client)
-    try:
+    with Watching(p.client) as watching:
         held = [p.exchange() for _ in range(1000)]
         for c, s in held:
             c.close()
@@ -262,5 +233,3 @@ def test_a_crowd_of_closes_is_counted_whole(pair):
         # local: looked at before the server's FIN came
         assert {first for _, first, _ in watching.closes()} <= {"local", "local-or-both"}
         check_agrees_with_ss(p.client, p.client.watch())
-    finally:
-        assert watching.stop() == 0

@@ -6,6 +6,8 @@ import socket
 import struct
 import subprocess
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 from verbs import WEIR, eventually
 
@@ -67,14 +69,39 @@ def check_agrees_with_ss(host, report):
         assert sum(row["closed_first"].values()) == row["total"]
 
 
+def status_of(child):
+    return Path(f"/proc/{child.pid}/status").read_text()
+
+
+def halt(child):
+    """It does nothing until SIGCONT: what happens meanwhile comes to it at once."""
+    child.send_signal(signal.SIGSTOP)
+    eventually(lambda: "State:\tT" in status_of(child))
+
+
 class Watching:
-    """A `weir watch --json` that stays on a host, and has looked once."""
+    """A `weir watch --json` that stays on a host, and has looked once. As a context it ends well,
+    with nothing to say on stderr."""
 
     def __init__(self, host, every="100ms"):
         self.child = subprocess.Popen(
             [WEIR, "watch", "--json", "--every", every, "--netns", str(host.pid)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.next_look()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failed, *_):
+        assert self.stop() == 0 or failed
+
+    @contextmanager
+    def halted(self):
+        halt(self.child)
+        try:
+            yield
+        finally:
+            self.child.send_signal(signal.SIGCONT)
 
     def next_look(self):
         self.last = json.loads(self.child.stdout.readline())
