@@ -10,7 +10,7 @@ bool calllog_open(struct calllog *l, const char *file, struct problem *p)
 	l->out = fopen(file, "we");
 	if (!l->out)
 		return problem_set(p, "--log %s: %s", file, strerror(errno));
-	fputs("intended_ns,started_ns,ended_ns,outcome,status,error\n", l->out);
+	fputs("intended_ns,started_ns,sent_ns,ended_ns,outcome,status,error\n", l->out);
 	return true;
 }
 
@@ -34,11 +34,13 @@ void calllog_add(struct calllog *l, const struct tally_times *times, ns_t ended,
 {
 	if (!l->out)
 		return;
-	fprintf(l->out, "%lld,%lld,", (long long)(times->intended - l->start),
-		(long long)(times->real - l->start));
-	if (ended != NS_NEVER)
-		fprintf(l->out, "%lld", (long long)(ended - l->start));
-	fprintf(l->out, ",%s,", word_of(how));
+	const ns_t at[] = { times->intended, times->real, times->sent, ended };
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		if (at[i] != NS_NEVER)
+			fprintf(l->out, "%lld", (long long)(at[i] - l->start));
+		fputc(',', l->out);
+	}
+	fprintf(l->out, "%s,", word_of(how));
 	if (status)
 		fprintf(l->out, "%u", status);
 	fprintf(l->out, ",%s\n", why == ERR_OK ? "" : err_label(why));

@@ -2,9 +2,10 @@
  * calllog: a line for each request that was started, as it ends: what the figures of a run are
  * made of, for those who want to make others of it.
  *
- *   intended_ns,started_ns,ended_ns,outcome,status,error
+ *   intended_ns,started_ns,sent_ns,ended_ns,outcome,status,error
  *
- * MODEL   Times are from the start of the run. `outcome` is good, late, failed or unanswered (then
+ * MODEL   Times are from the start of the run; of what was never sent, or has no end, there is none.
+ *         `outcome` is good, late, failed or unanswered (then
  *         there is no end). `status` is of the answer, as far as one came; `error` the label in
  *         err.def where no whole answer came.
  */

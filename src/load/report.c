@@ -261,7 +261,7 @@ static void add_time_line(struct text *t, const struct load_result *r)
 		text_addf(t, "  %u more of them are in --json\n", n - TIME_LINE_SHOWN);
 }
 
-/* The latencies side by side: a large gap to the uncorrected ones is the generator's own. */
+/* The latencies side by side: a gap to the uncorrected ones was waited before the sending. */
 static void add_latency(struct text *t, const struct load_result *r)
 {
 	static const struct {
@@ -297,8 +297,8 @@ static void add_latency(struct text *t, const struct load_result *r)
 		text_add_char(t, '\n');
 	}
 	text_add(t,
-		"  from the intended start to the answer's end; uncorrected: from the "
-		"real start\n");
+		"  from the intended start to the answer's end; uncorrected: from when it was "
+		"sent\n");
 }
 
 static void add_named_count(struct text *t, const char *sep, const char *name, uint64_t n)

@@ -124,6 +124,7 @@ static void on_ready(struct call *c)
 		request_done(q, ERR_NO_MEMORY);
 		return;
 	}
+	q->times.sent = io_clock(q->run->loop);
 	wire_put_slice(&w, text_slice(&plan->fields));
 	CHECK(call_head_end(c, &w, plan->framing, plan->body_bytes));
 	q->body_left = plan->body_bytes;
@@ -177,7 +178,7 @@ static void start_request(struct runner *r, ns_t intended, ns_t now)
 	struct call *call = &q->call;
 
 	q->run = r;
-	q->times = (struct tally_times){ intended, now };
+	q->times = (struct tally_times){ intended, now, NS_NEVER };
 	q->timeout.on_fire = on_timeout;
 	call->ops = &call_ops;
 	call->method = r->plan->method_id;

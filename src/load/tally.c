@@ -170,7 +170,7 @@ enum tally_end tally_answer(struct tally *t, const struct tally_times *times,
 	if (!is_warm_up(t, times)) {
 		t->statuses[status]++;
 		hist_record(t->latency, latency);
-		hist_record(t->uncorrected, now - times->real);
+		hist_record(t->uncorrected, now - times->sent);
 		if (how == TALLY_GOOD)
 			hist_record(t->latency_good, latency);
 		if (how == TALLY_FAILED)

@@ -5,7 +5,10 @@
  *         open at the end is unanswered. Good is a whole 2xx or 3xx answer within the patience,
  *         late the same after it, failed any other answer and none at all. Latency counts from
  *         the intended start (so a generator or a queue that lags does not flatter the server),
- *         the uncorrected one from the real start; lateness is the difference of the two.
+ *         the uncorrected one from when the request was sent: as tools see it that wait for
+ *         their turn before they look at the clock. Lateness is from the intended start to the
+ *         real one, so of the generator alone; what is between that and the sending was waited
+ *         for a connection.
  *         What was due in the warm-up stands in the time line alone.
  * RULES   1. started = good + late + failed + open - warming, at every instant. CHECKed.
  *         2. The sum of statuses = the count of every latency = the answers that came whole.
@@ -51,6 +54,7 @@ enum tally_end { TALLY_GOOD, TALLY_LATE, TALLY_FAILED, TALLY_UNANSWERED };
 /* The times of one request: kept by the caller while it is open. */
 struct tally_times {
 	ns_t intended, real;
+	ns_t sent; /* its connection was there; NS_NEVER: not yet. Of the last, if sent again */
 };
 
 struct tally_cfg {

@@ -52,7 +52,7 @@ def make_mixed():
 def test_quantiles_are_of_all_calls(tmp_path, mixed):
     parts = runs(tmp_path, mixed, "--patience", "30ms")
     doc = merge(*(file for _, file, _ in parts))
-    took = sorted((int(c[2]) - int(c[0])) / 1e6 for _, _, calls in parts for c in calls)
+    took = sorted((int(c[3]) - int(c[0])) / 1e6 for _, _, calls in parts for c in calls)
     assert doc["latency"]["count"] == len(took) == len(mixed.requests)
     for key, share in (("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99), ("p999_ms", 0.999)):
         true = took[math.ceil(share * len(took)) - 1]
@@ -60,7 +60,7 @@ def test_quantiles_are_of_all_calls(tmp_path, mixed):
     assert abs(doc["latency"]["max_ms"] - took[-1]) < 0.002
     assert abs(doc["latency"]["min_ms"] - took[0]) < 0.002
     assert abs(doc["latency"]["mean_ms"] - sum(took) / len(took)) < 0.002
-    late = [c for _, _, calls in parts for c in calls if c[3] == "late"]
+    late = [c for _, _, calls in parts for c in calls if c[4] == "late"]
     assert late and doc["late"] == len(late)
     if all(part["valid"] for part, _, _ in parts):
         check_sums(doc)

@@ -58,7 +58,7 @@ static int teardown(void **state)
 static void one(
 	struct scene *s, ns_t lateness, uint16_t status, ns_t latency, struct slice body)
 {
-	struct tally_times times = { 0, lateness };
+	struct tally_times times = { 0, lateness, lateness };
 	tally_start(s->tally, &times);
 	if (status)
 		tally_answer(s->tally, &times, status, body, latency);
@@ -197,7 +197,7 @@ static void test_a_rare_lateness_is_valid(void **state)
 static void test_what_was_never_sent_is_not_valid(void **state)
 {
 	struct scene *s = *state;
-	struct tally_times t = { 0, 0 };
+	struct tally_times t = { 0, 0, 0 };
 	one(s, 0, 200, NS_MS, SLICE_NONE);
 	tally_start(s->tally, &t);
 	tally_failure(s->tally, &t, ERR_NO_PORTS, 0, SLICE_NONE, NS_MS);
@@ -223,7 +223,7 @@ static json_int_t count_of(json_t *doc, const char *key)
 static void test_json(void **state)
 {
 	struct scene *s = *state;
-	struct tally_times times = { 0, 0 };
+	struct tally_times times = { 0, 0, 0 };
 	one(s, 0, 200, 52 * NS_MS, SLICE_NONE);
 	one(s, 0, 200, 7 * NS_S, SLICE_NONE);
 	one(s, 0, 404, 3 * NS_MS, SLICE("no such \xff thing"));

@@ -27,7 +27,8 @@ static int teardown(void **state)
 
 static struct tally_times started(struct tally *t, ns_t offset, ns_t lateness)
 {
-	struct tally_times times = { START + offset, START + offset + lateness };
+	ns_t real = START + offset + lateness;
+	struct tally_times times = { START + offset, real, real };
 	tally_start(t, &times);
 	return times;
 }
@@ -90,6 +91,18 @@ static void test_latency_counts_from_the_intended_start(void **state)
 	assert_true(hist_max(t->latency_good) == 50 * NS_MS);
 	assert_true(hist_max(t->uncorrected) == 20 * NS_MS);
 	assert_true(hist_max(t->lateness) == 30 * NS_MS);
+}
+
+/* What was waited for a connection is the caller's loss and not the generator's. */
+static void test_uncorrected_counts_from_the_sending(void **state)
+{
+	struct tally *t = *state;
+	struct tally_times times = started(t, 0, NS_MS);
+	times.sent = START + 45 * NS_MS;
+	answered(t, &times, 200, 50 * NS_MS);
+	assert_true(hist_max(t->latency) == 50 * NS_MS);
+	assert_true(hist_max(t->uncorrected) == 5 * NS_MS);
+	assert_true(hist_max(t->lateness) == NS_MS);
 }
 
 static void test_without_patience_nothing_is_late(void **state)
@@ -231,8 +244,9 @@ static void test_warm_up(void **state)
 {
 	struct tally *t = tally_new(
 		START, &(struct tally_cfg){ NS_NEVER, NS_S, 2 * NS_S });
-	struct tally_times early = { START + NS_S, START + NS_S };
-	struct tally_times later = { START + 2 * NS_S, START + 2 * NS_S };
+	struct tally_times early = { START + NS_S, START + NS_S, START + NS_S };
+	struct tally_times later = { START + 2 * NS_S, START + 2 * NS_S,
+		START + 2 * NS_S };
 	(void)state;
 	tally_start(t, &early);
 	assert_int_equal(t->started, 0);
@@ -260,6 +274,7 @@ int main(void)
 		TEST(test_good_late_failed),
 		TEST(test_which_statuses_are_good),
 		TEST(test_latency_counts_from_the_intended_start),
+		TEST(test_uncorrected_counts_from_the_sending),
 		TEST(test_without_patience_nothing_is_late),
 		TEST(test_steps_hold_what_was_started_in_them),
 		TEST(test_steps_settle_as_the_run_goes_on),
