@@ -12,6 +12,8 @@ struct stand {
 	void (*answer)(struct raw *r);
 	uint32_t serves;    /* on so many connections */
 	const char *others; /* what it says on those, and closes; NULL: nothing */
+	/* what find() leaves waiting, which may not be sent twice */
+	struct job stalled[2];
 };
 
 static void on_bytes(struct raw *r)
@@ -90,17 +92,19 @@ static const struct upstream_stats *stats_of(const struct stand *t)
 	return upstream_stats(t->s.up);
 }
 
-/* As many calls as there may be; the last four stall, and the first of those two may be sent
- * twice. Until that is found out. */
-static void find(struct stand *t, struct job *stalled)
+/* As many calls as there may be, until it is found out that the last four stall: two of these go
+ * back, and are answered. */
+static void find(struct stand *t)
 {
-	struct job first[SERVED];
+	struct job first[SERVED], back[2];
 	begin(t);
 	for (uint32_t i = 0; i < SERVED; i++)
 		submit(t, &first[i], "GET");
 	bed_run(&t->s.bed, NS_MS);
-	for (uint32_t i = 0; i < MOST - SERVED; i++)
-		submit(t, &stalled[i], i < 2 ? "GET" : "POST");
+	for (int i = 0; i < 2; i++)
+		submit(t, &back[i], "GET");
+	for (int i = 0; i < 2; i++)
+		submit(t, &t->stalled[i], "POST");
 	bed_run(&t->s.bed, 20 * NS_MS);
 	answered(first, SERVED);
 	assert_int_equal(t->s.open, MOST);
@@ -109,25 +113,45 @@ static void find(struct stand *t, struct job *stalled)
 	assert_int_equal(stats_of(t)->stalled, 0);
 	go_on(t, NS_S);
 	assert_int_equal(limit_of(t), SERVED);
+	answered(back, 2);
+}
+
+/* Who still waits does so no longer. */
+static void leave(struct stand *t)
+{
+	for (int i = 0; i < 2; i++) {
+		job_abandon(&t->stalled[i]);
+		job_fini(&t->stalled[i]);
+	}
+}
+
+/* One call more than the limit is: the last one, with this method, goes on a trial. */
+static void try_one(struct stand *t, struct job *jobs, const char *method)
+{
+	for (uint32_t i = 0; i < SERVED; i++)
+		submit(t, &jobs[i], "GET");
+	submit(t, &jobs[SERVED], method);
+	t->s.answer_in = 100 * NS_MS;
+	bed_run(&t->s.bed, 50 * NS_MS);
+	assert_int_equal(t->s.open, SERVED + 1);
+	t->s.answer_in = 5 * NS_MS;
+	bed_run(&t->s.bed, 500 * NS_MS);
+	answered(jobs, SERVED);
 }
 
 static void test_what_becomes_of_them(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED];
-	find(&t, stalled);
-	/* these went back, and were answered */
-	answered(stalled, 2);
+	find(&t);
 	assert_int_equal(stats_of(&t)->stalled, 2);
 	assert_int_equal(stats_of(&t)->requeued, 2);
-	/* these wait: who may not be sent twice; and then nobody does */
-	for (int i = 2; i < MOST - SERVED; i++) {
-		assert_int_equal(stalled[i].why, ERR_AGAIN);
-		assert_int_equal(stalled[i].readies, 1);
-		job_abandon(&stalled[i]);
-		job_fini(&stalled[i]);
+	/* who may not be sent twice waits; and then nobody does */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(t.stalled[i].why, ERR_AGAIN);
+		assert_int_equal(t.stalled[i].readies, 1);
 	}
+	leave(&t);
 	bed_run(&t.s.bed, 100 * NS_MS);
 	assert_int_equal(stats_of(&t)->stalled, 4);
 	assert_int_equal(t.s.open, SERVED);
@@ -141,40 +165,26 @@ static void test_those_that_are_answered_are_kept(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED];
-	find(&t, stalled);
-	answered(stalled, 2);
+	find(&t);
 	go_on(&t, 5 * NS_S);
 	assert_int_equal(scene_in(&t.s, SLOT_IDLE), SERVED);
-	for (int i = 2; i < MOST - SERVED; i++) {
-		job_abandon(&stalled[i]);
-		job_fini(&stalled[i]);
-	}
+	leave(&t);
 	scene_fini(&t.s);
 }
 
-/* More calls than the limit is; the last of them, with such a method, on a trial. */
+/* What goes back from a trial is answered; what may not waits on it. */
 static void test_trials(void **state)
 {
 	(void)state;
 	static const char *const methods[] = { "GET", "POST" };
 	for (size_t m = 0; m < ARRAY_LEN(methods); m++) {
 		struct stand t;
-		struct job stalled[MOST - SERVED], jobs[SERVED + 1];
-		find(&t, stalled);
-		answered(stalled, 2);
-		job_abandon(&stalled[2]);
-		job_abandon(&stalled[3]);
+		struct job jobs[SERVED + 1];
+		find(&t);
+		leave(&t);
 		go_on(&t, STALL_TRY_EACH);
 		assert_int_equal(t.s.open, SERVED);
-		for (uint32_t i = 0; i <= SERVED; i++)
-			submit(&t, &jobs[i], i < SERVED ? "GET" : methods[m]);
-		t.s.answer_in = 100 * NS_MS;
-		bed_run(&t.s.bed, 50 * NS_MS);
-		assert_int_equal(t.s.open, SERVED + 1);
-		t.s.answer_in = 5 * NS_MS;
-		bed_run(&t.s.bed, 500 * NS_MS);
-		answered(jobs, SERVED);
+		try_one(&t, jobs, methods[m]);
 		assert_int_equal(jobs[SERVED].why, m == 0 ? ERR_OK : ERR_AGAIN);
 		assert_int_equal(t.s.open, SERVED + 1);
 		go_on(&t, STALL_MIN);
@@ -185,8 +195,6 @@ static void test_trials(void **state)
 		assert_int_equal(t.s.open, SERVED);
 		assert_int_equal(limit_of(&t), SERVED);
 		job_fini(&jobs[SERVED]);
-		job_fini(&stalled[2]);
-		job_fini(&stalled[3]);
 		scene_fini(&t.s);
 	}
 }
@@ -196,31 +204,21 @@ static void test_a_trial_is_not_hung_up(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED], jobs[SERVED + 1];
+	struct job jobs[SERVED + 1];
 	struct upstream_cfg cfg = cfg_of();
-	find(&t, stalled);
-	answered(stalled, 2);
-	job_abandon(&stalled[2]);
-	job_abandon(&stalled[3]);
+	find(&t);
+	leave(&t);
 	cfg.abandon = ABANDON_AUTO;
 	upstream_reconfigure(t.s.up, &cfg);
 	for (int i = 0; i < 6; i++) {
 		go_on(&t, 4 * STALL_TRY_EACH);
 		assert_int_equal(t.s.open, SERVED);
-		for (uint32_t j = 0; j <= SERVED; j++)
-			submit(&t, &jobs[j], "GET");
-		t.s.answer_in = 100 * NS_MS;
-		bed_run(&t.s.bed, 50 * NS_MS);
-		assert_int_equal(t.s.open, SERVED + 1);
-		t.s.answer_in = 5 * NS_MS;
-		bed_run(&t.s.bed, 500 * NS_MS);
-		answered(jobs, SERVED + 1);
+		try_one(&t, jobs, "GET");
+		answered(&jobs[SERVED], 1);
 		assert_int_equal(scene_in(&t.s, SLOT_DRAINING), 1);
 		assert_int_equal(stats_of(&t)->hung_up, 0);
 		go_on(&t, STALL_MIN);
 	}
-	job_fini(&stalled[2]);
-	job_fini(&stalled[3]);
 	scene_fini(&t.s);
 }
 
@@ -246,19 +244,14 @@ static void test_a_trial_that_fails(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED];
-	find(&t, stalled);
-	answered(stalled, 2);
-	job_abandon(&stalled[2]);
-	job_abandon(&stalled[3]);
+	find(&t);
+	leave(&t);
 	go_on(&t, STALL_TRY_EACH);
 	t.others = ERROR;
 	t.s.answer_in = 20 * NS_MS;
 	assert_int_equal(errors_within(&t, STALL_TRY_EACH), 1);
 	assert_int_equal(errors_within(&t, 2 * STALL_TRY_EACH), 1);
 	assert_int_equal(limit_of(&t), SERVED);
-	job_fini(&stalled[2]);
-	job_fini(&stalled[3]);
 	scene_fini(&t.s);
 }
 
@@ -267,11 +260,8 @@ static void test_the_limit_is_another_one(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED];
-	find(&t, stalled);
-	answered(stalled, 2);
-	job_abandon(&stalled[2]);
-	job_abandon(&stalled[3]);
+	find(&t);
+	leave(&t);
 	struct upstream_cfg cfg = cfg_of();
 	cfg.limit_auto = false;
 	upstream_reconfigure(t.s.up, &cfg);
@@ -282,8 +272,6 @@ static void test_the_limit_is_another_one(void **state)
 	go_on(&t, 2 * NS_S);
 	assert_int_equal(limit_of(&t), MOST);
 	assert_int_equal(t.s.open, SERVED);
-	job_fini(&stalled[2]);
-	job_fini(&stalled[3]);
 	scene_fini(&t.s);
 }
 
@@ -355,9 +343,7 @@ static void test_the_same_one_again(void **state)
 {
 	(void)state;
 	struct stand t;
-	struct job stalled[MOST - SERVED];
-	find(&t, stalled);
-	answered(stalled, 2);
+	find(&t);
 	struct tuner *tuner = upstream_tuner(t.s.up);
 	tuner_ref(tuner);
 	struct upstream_cfg cfg = cfg_of();
@@ -380,10 +366,7 @@ static void test_the_same_one_again(void **state)
 	go_on(&t, NS_S);
 	assert_int_equal(limit_of(&t), SERVED);
 	assert_int_equal(tuner_stalls_due(tuner), NS_NEVER);
-	for (int i = 2; i < MOST - SERVED; i++) {
-		job_abandon(&stalled[i]);
-		job_fini(&stalled[i]);
-	}
+	leave(&t);
 	tuner_unref(&tuner);
 	scene_fini(&t.s);
 }
