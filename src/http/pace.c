@@ -55,9 +55,14 @@ enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due)
 	return ERR_OK;
 }
 
-bool sconn_is_early_fin(const struct sconn *c)
+/* A thread that was held up sees late what came early; the kernel does not know that a last
+ * byte is TLS's goodbye. */
+bool sconn_is_early_fin(struct sconn *c)
 {
 	ns_t since = ns_max(c->conn.last_rx_at, c->hears_from);
-	return c->state == SCONN_BUSY && c->body_done &&
-	       worker_now(c->server->worker) - since < c->server->cfg.fin_within;
+	ns_t within = c->server->cfg.fin_within;
+	if (c->state != SCONN_BUSY || !c->body_done)
+		return false;
+	return worker_now(c->server->worker) - since < within ||
+	       (!c->conn.tls && io_end_gap(&c->conn.sock) < within);
 }

@@ -122,7 +122,7 @@ void sconn_watch_pace(struct sconn *c, bool writing);
 /* ERR_OK: the client is in time, and *due says until when. */
 MUST_USE enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due);
 /* A FIN that came with the request (cfg.fin_within): its answer is waited for. */
-bool sconn_is_early_fin(const struct sconn *c);
+bool sconn_is_early_fin(struct sconn *c);
 
 /* Tells the app, once, if all is drained. */
 void server_check_drained(struct server *s);

@@ -90,6 +90,12 @@ MUST_USE enum err io_queued(struct io_sock *s, uint32_t *unread, uint32_t *unack
 uint32_t io_unacked(struct io_sock *s);
 /* Smoothed round trip (TCP_INFO); 0 where unknown. */
 ns_t io_rtt(struct io_sock *s);
+/*
+ * Once io_read gave ERR_EOF: how long after the peer's last byte its FIN came, as the kernel saw
+ * it (TCP_INFO, to a jiffy), however late this thread looked; longer if the peer acknowledged
+ * something since. NS_NEVER where unknown.
+ */
+ns_t io_end_gap(struct io_sock *s);
 bool io_local_addr(struct io_sock *s, struct addr *out);
 
 /*

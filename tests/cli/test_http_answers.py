@@ -2,6 +2,7 @@
 them. A server in a script's hands on one side, a bare socket on the other."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -748,3 +749,33 @@ def test_a_fin_behind_a_request_is_no_hang_up(bench):
         eventually(lambda: p.status()["exchanges"]["now"] == 0)
         assert c.to_end() == b""
         go.set()
+
+
+def test_a_fin_that_is_seen_late_came_when_it_came(bench):
+    go, there = threading.Event(), threading.Event()
+
+    def script(peer, n):
+        while peer.request():
+            there.set()
+            go.wait(PATIENCE)
+            peer.send(OK2)
+
+    p, _ = bench(script)
+    for _ in range(100):  # until this machine lets the FIN go out in time
+        go.clear()
+        there.clear()
+        with Client(p.port, b"") as c:
+            begun = time.monotonic()
+            c.send(GET)
+            assert there.wait(PATIENCE)
+            p.process.send_signal(signal.SIGSTOP)
+            c.sock.shutdown(socket.SHUT_WR)
+            soon = time.monotonic() - begun < 0.004
+            time.sleep(0.03)  # the proxy gets no processor while the FIN waits
+            p.process.send_signal(signal.SIGCONT)
+            time.sleep(0.03)  # and has looked at it before the answer comes
+            go.set()
+            c.to_end()
+            if soon:
+                break
+    assert soon and [m.body for m in parse_responses(c.got, ended=True)] == [b"ok"]

@@ -337,6 +337,19 @@ ns_t io_rtt(struct io_sock *s)
 	return info.tcpi_rtt * NS_US;
 }
 
+ns_t io_end_gap(struct io_sock *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (uv_sock_poll(s)->is_unix ||
+		getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return NS_NEVER;
+	/* a FIN acknowledges, as every segment does, and is no data */
+	return ns_max(0, (ns_t)info.tcpi_last_data_recv - info.tcpi_last_ack_recv) *
+	       NS_MS;
+}
+
 bool io_local_addr(struct io_sock *s, struct addr *out)
 {
 	*out = (struct addr){ .len = sizeof(*out) - offsetof(struct addr, sa) };
