@@ -15,8 +15,8 @@ static const struct slot_state_row slot_rows[SLOT_STATES] = {
 #define BIT(name) (1u << SLOT_##name)
 static const uint32_t slot_edges[SLOT_STATES] = {
 	[SLOT_FREE] = BIT(CONNECTING) | BIT(BUSY),
-	[SLOT_CONNECTING] = BIT(FREE) | BIT(BUSY) | BIT(IDLE) | BIT(SETTLING) |
-			    BIT(GHOST),
+	[SLOT_CONNECTING] = BIT(FREE) | BIT(BUSY) | BIT(IDLE) | BIT(DRAINING) |
+			    BIT(SETTLING) | BIT(GHOST),
 	[SLOT_BUSY] = BIT(FREE) | BIT(CONNECTING) | BIT(IDLE) | BIT(DRAINING) |
 		      BIT(GHOST) | BIT(SETTLING),
 	[SLOT_IDLE] = BIT(FREE) | BIT(BUSY) | BIT(PARKED) | BIT(SETTLING),

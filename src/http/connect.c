@@ -66,7 +66,8 @@ void race_end(struct cconn *cc)
 		struct cconn *loser = cc->rival;
 		if (loser->attempt_at <= late)
 			endpoint_avoid(u, loser->endpoint);
-		cconn_close(loser, IO_CLOSE_RESET);
+		if (!conn_is_shaking(&loser->conn) || !zombie_unshaken(loser))
+			cconn_close(loser, IO_CLOSE_RESET);
 	}
 }
 
@@ -261,6 +262,14 @@ static bool attempt_go_on(struct cconn *cc, enum err why)
 	return true;
 }
 
+/* TLS has failed: no TIME_WAIT for each try. What the server does not answer it may not have
+ * looked at, and so it would not see that we went. */
+static void attempt_end(struct cconn *cc, enum err why)
+{
+	if (why != ERR_TLS_TIMEOUT || !zombie_unshaken(cc))
+		cconn_break(cc);
+}
+
 void attempt_failed(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
@@ -271,7 +280,7 @@ void attempt_failed(struct cconn *cc, enum err why)
 	if (cc->rival) { /* the others go on */
 		if (cc->call)
 			race_pass(cc, cc->rival);
-		cconn_break(cc);
+		attempt_end(cc, why);
 		return;
 	}
 	struct call *call = cconn_detach(cc);
@@ -279,7 +288,7 @@ void attempt_failed(struct cconn *cc, enum err why)
 	if (call && cc->conn.cut)
 		tune_cut(call, cc->conn.shaking_at);
 	upstream_slot_call_over(u, cc);
-	cconn_break(cc); /* TLS has failed: no TIME_WAIT for each try */
+	attempt_end(cc, why);
 	if (call)
 		call_finish(call, u, why);
 	else

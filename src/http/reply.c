@@ -193,8 +193,9 @@ void cconn_on_readable(struct cconn *cc)
 		cconn_fail(cc, e);
 		return;
 	}
-	if (cconn_is_idle(cc) || cc->state == CCONN_PARTING) {
-		/* Nobody asked: nothing on this connection can be trusted now. */
+	if (cconn_is_idle(cc) || cc->state == CCONN_PARTING || cc->unshaken) {
+		/* Nobody asked: nothing on this connection can be trusted now. Or it is a word
+		 * of TLS, so the server looks at the connection, and will see its end. */
 		if (cconn_is_idle(cc))
 			pool_lost(cc);
 		cconn_break(cc);

@@ -133,6 +133,7 @@ struct cconn {
 	uint64_t caller_key;   /* of the call on it, or of the last one */
 	uint8_t method;        /* of the request on it */
 	uint8_t interims;      /* answers of 1xx before the final one */
+	bool unshaken;         /* DRAINING: its TLS handshake was given up */
 	bool raced;            /* CONNECTING: has set the next attempt going beside it */
 	bool pooled;           /* its call got it from the pool: it may be dead already */
 	bool told;             /* on_ready was called for this call */
@@ -483,6 +484,12 @@ void zombies_start(struct upstream *u);
 void zombie_begin(struct cconn *cc);
 /* The same, of one whose answer tells something yet: no end of it is tried. */
 void zombie_await(struct cconn *cc);
+/*
+ * We end the TLS handshake of a CONNECTING connection that no call waits for. The server may have
+ * counted it as it accepted it, and not look at it for long: it is held, without TLS, until the
+ * server says anything or closes, as an answer is drained. False: it is to be closed.
+ */
+bool zombie_unshaken(struct cconn *cc);
 /* Its answer is whole, whoever waits for it. False: because we had hung up, as it seems. */
 bool zombie_answered(struct cconn *cc);
 /* Its connection has ended without one, and is about to be closed. */

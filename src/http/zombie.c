@@ -103,6 +103,22 @@ void zombie_await(struct cconn *cc)
 	drain(cc, HANGUP_OUT);
 }
 
+bool zombie_unshaken(struct cconn *cc)
+{
+	struct upstream *u = cc->up;
+	bool drains = u->cfg.abandon == ABANDON_DRAIN ||
+		      (u->cfg.abandon == ABANDON_AUTO && !hangups_frees(u->hangups));
+	if (!drains || !cc->slot || slots_limit(&u->slots) == SLOTS_NO_LIMIT)
+		return false;
+	race_leave(cc);
+	conn_strip(&cc->conn);
+	cc->unshaken = true;
+	cc->out.done = true; /* nothing was begun, nothing is owed */
+	cc->sent_at = cc->conn.shaking_at;
+	zombie_await(cc);
+	return true;
+}
+
 bool zombie_answered(struct cconn *cc)
 {
 	bool cut_short = cc->shut && cc->arm != HANGUP_OUT;

@@ -273,6 +273,9 @@ def test_an_api_that_does_not_shake_hands(ca, tmp_path):
         status, reason, body = proxied(p.port)
         assert (status, reason) == (504, "tls-timeout")
         assert body.startswith(b"weir: TLS with 127.0.0.1: no handshake within 300 ms (tls-timeout)\n")
+        slots = p.status()["slots"]
+        assert slots["used"] == slots["draining"] == 3, "it may count each try, and looks at nothing"
+        mute.close()
         eventually(lambda: gauges_at_zero(p))
 
 

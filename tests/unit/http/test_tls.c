@@ -380,25 +380,80 @@ static void test_a_server_that_does_not_shake_hands(void **state)
 	scene_fini(&s);
 }
 
-/* The server has accepted it, and may not have noticed the end yet. */
-static void test_what_shook_no_hands_settles(void **state)
+static uint32_t in_state(const struct scene *s, enum slot_state state)
+{
+	return upstream_slots(s->up)->in[state].len;
+}
+
+/* Up to where its caller was told that no hands were shaken. */
+static void shake_in_vain(
+	struct scene *s, struct raw_server *mute, enum upstream_abandon abandon)
+{
+	struct upstream_cfg cfg = upstream_defaults();
+	struct job j;
+	cfg.abandon = abandon;
+	scene_init(s, &(struct sim_cfg){ .seed = 1 });
+	scene_upstream(s, cfg);
+	raw_server_listen(mute, s->bed.far, AT);
+	job_init(&j, s->up, "GET", "/");
+	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
+	while (!j.ends)
+		bed_run(&s->bed, NS_MS);
+	assert_int_equal(j.why, ERR_TLS_TIMEOUT);
+	job_fini(&j);
+}
+
+/* The server has counted it as it accepted it, and will not see its end before it looks. */
+static void test_what_shook_no_hands_is_held(void **state)
+{
+	const char *const looks[] = { "a word of TLS", NULL };
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct scene s;
+		struct raw_server mute = { .ctx = NULL };
+		shake_in_vain(&s, &mute, ABANDON_DRAIN);
+		bed_run(&s.bed, 3 * NS_S);
+		assert_int_equal(in_state(&s, SLOT_DRAINING), 1);
+		if (looks[i])
+			raw_say(raw_server_nth(&mute, 0), looks[i]);
+		else
+			raw_close(raw_server_nth(&mute, 0), IO_CLOSE_FIN);
+		bed_run(&s.bed, 10 * NS_MS);
+		assert_int_equal(in_state(&s, SLOT_SETTLING), 1);
+		assert_int_not_equal(raw_server_nth(&mute, 0)->end, ERR_AGAIN);
+		bed_run(&s.bed, 30 * NS_MS);
+		assert_int_equal(slots_used(upstream_slots(s.up)), 0);
+		raw_server_fini(&mute);
+		scene_fini(&s);
+	}
+}
+
+/* As one that never answers a call. */
+static void test_what_never_looks_is_a_ghost_in_the_end(void **state)
 {
 	struct scene s;
 	struct raw_server mute = { .ctx = NULL };
-	struct job j;
 	(void)state;
-	scene_init(&s, &(struct sim_cfg){ .seed = 1 });
-	scene_upstream(&s, upstream_defaults());
-	raw_server_listen(&mute, s.bed.far, AT);
-	job_init(&j, s.up, "GET", "/");
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	while (!j.ends)
-		bed_run(&s.bed, NS_MS);
-	assert_int_equal(j.why, ERR_TLS_TIMEOUT);
-	assert_int_equal(upstream_slots(s.up)->in[SLOT_SETTLING].len, 1);
+	shake_in_vain(&s, &mute, ABANDON_AUTO);
+	bed_run(&s.bed, 10 * NS_S);
+	assert_int_equal(in_state(&s, SLOT_GHOST), 1);
+	assert_int_equal(raw_server_nth(&mute, 0)->end, ERR_RESET);
+	bed_run(&s.bed, 2 * NS_S);
+	assert_int_equal(slots_used(upstream_slots(s.up)), 0);
+	raw_server_fini(&mute);
+	scene_fini(&s);
+}
+
+/* A server that is known to see who goes has seen it soon. */
+static void test_what_shook_no_hands_is_reset_where_asked(void **state)
+{
+	struct scene s;
+	struct raw_server mute = { .ctx = NULL };
+	(void)state;
+	shake_in_vain(&s, &mute, ABANDON_RESET);
+	assert_int_equal(in_state(&s, SLOT_SETTLING), 1);
 	bed_run(&s.bed, 30 * NS_MS);
 	assert_int_equal(slots_used(upstream_slots(s.up)), 0);
-	job_fini(&j);
 	raw_server_fini(&mute);
 	scene_fini(&s);
 }
@@ -586,7 +641,9 @@ int main(void)
 		TEST(test_turned_away_after_the_handshake),
 		TEST(test_a_certificate_that_does_not_verify),
 		TEST(test_a_server_that_does_not_shake_hands),
-		TEST(test_what_shook_no_hands_settles),
+		TEST(test_what_shook_no_hands_is_held),
+		TEST(test_what_never_looks_is_a_ghost_in_the_end),
+		TEST(test_what_shook_no_hands_is_reset_where_asked),
 		TEST(test_cut_off_in_the_handshake),
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
