@@ -219,14 +219,33 @@ struct caller *admission_caller(struct upstream *u, const struct call *call)
 	return caller_of(u, call, is_limited(u));
 }
 
-void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller)
+struct caller *admission_charge(struct upstream *u, struct caller *c, uint32_t n)
+{
+	struct callers *callers = &u->admission.callers;
+	if (!is_limited(u))
+		return NULL;
+	(void)callers_enter(callers);
+	for (uint32_t i = 0; i < n; i++)
+		caller_hold(callers, c, worker_now(u->worker));
+	callers_leave(callers);
+	return c;
+}
+
+struct caller *admission_let_go(struct upstream *u, struct ticket *t)
+{
+	struct callers *callers = &u->admission.callers;
+	(void)callers_enter(callers);
+	queue_remove(&u->queue, t, worker_now(u->worker));
+	struct caller *charged = admission_charge(u, t->caller, t->need);
+	callers_leave(callers);
+	return charged;
+}
+
+void admission_hold(struct upstream *u, struct slot *slot, struct caller *charged)
 {
 	CHECK(!slot->caller);
-	if (!is_limited(u))
-		return;
-	slot->caller = caller;
-	slot->since = worker_now(u->worker);
-	caller_hold(&u->admission.callers, caller, slot->since);
+	slot->caller = charged;
+	slot->since = charged ? worker_now(u->worker) : 0;
 }
 
 void admission_release(struct upstream *u, struct slot *slot)
@@ -261,7 +280,7 @@ static enum err err_of(enum gate_verdict v)
 
 uint32_t admission_room(struct upstream *u, struct caller *c, uint32_t room)
 {
-	if (!is_limited(u))
+	if (!is_limited(u) || !u->admission.callers.kept) /* as of admission_ask */
 		return room;
 	return caller_room(&u->admission.callers, c, room, worker_now(u->worker));
 }

@@ -55,14 +55,14 @@ static void note_granted(struct upstream *u, struct call *call)
 
 /* fresh: call_wants_fresh. */
 static void upstream_grant(
-	struct upstream *u, struct call *call, struct caller *caller, bool fresh)
+	struct upstream *u, struct call *call, struct caller *charged, bool fresh)
 {
 	struct slot *slot;
 	struct cconn *cc = fresh ? NULL : upstream_pick_idle(u, call);
 	note_granted(u, call);
 	if (!cc) {
 		slot = upstream_take_slot(u, SLOT_CONNECTING);
-		admission_hold(u, slot, caller);
+		admission_hold(u, slot, charged);
 		tune_granted(u, call, false);
 		cconn_open(u, call, slot);
 		return;
@@ -71,7 +71,7 @@ static void upstream_grant(
 		slot_enter(&u->slots, cc->slot, SLOT_BUSY, 0);
 	else
 		cc->slot = upstream_take_slot(u, SLOT_BUSY);
-	admission_hold(u, cc->slot, caller);
+	admission_hold(u, cc->slot, charged);
 	u->stats.reused++;
 	tune_granted(u, call, cc->life.proven);
 	cconn_assign(cc, call);
@@ -138,13 +138,14 @@ static void upstream_admit(struct upstream *u)
 				list_push_back(&u->cfg.group->waits, &u->group_wait);
 			return;
 		}
-		queue_remove(&u->queue, t, worker_now(u->worker));
 		if (why != ERR_OK) {
+			queue_remove(&u->queue, t, worker_now(u->worker));
 			batch_end(u, b, why);
 			continue;
 		}
+		struct caller *charged = admission_let_go(u, t);
 		for (uint32_t i = 0; i < b->n; i++)
-			upstream_grant(u, b->calls[i], t->caller, fresh);
+			upstream_grant(u, b->calls[i], charged, fresh);
 		mem_free(b);
 	}
 }
@@ -352,7 +353,6 @@ enum err upstream_ask(
 		e = admission_ask(u, calls, n, deadline, room);
 	if (e != ERR_OK)
 		return e;
-	struct caller *caller = calls[0]->caller;
 	const bool fresh = call_wants_fresh(u, calls[0]);
 	if (!upstream_can_start(u, calls[0], n, room, fresh)) {
 		e = upstream_enqueue(u, calls, n, deadline);
@@ -360,9 +360,10 @@ enum err upstream_ask(
 			admission_call_over(u, calls[0], false);
 		return e;
 	}
+	struct caller *charged = admission_charge(u, calls[0]->caller, n);
 	for (uint32_t i = 0; i < n; i++) {
 		call_prepare(calls[i], worker_now(u->worker));
-		upstream_grant(u, calls[i], caller, fresh);
+		upstream_grant(u, calls[i], charged, fresh);
 	}
 	return ERR_OK;
 }

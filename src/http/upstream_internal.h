@@ -272,7 +272,13 @@ void admission_call_over(struct upstream *u, struct call *call, bool answered);
 /* Of so much room, what its caller may take. */
 uint32_t admission_room(struct upstream *u, struct caller *c, uint32_t room);
 struct caller *admission_caller(struct upstream *u, const struct call *call);
-void admission_hold(struct upstream *u, struct slot *slot, struct caller *caller);
+/* Slots for so many calls go to it. Returns who pays for them; NULL: nobody, without a limit. */
+MUST_USE struct caller *admission_charge(
+	struct upstream *u, struct caller *c, uint32_t n);
+/* The same for those that have waited: out of the queue. */
+MUST_USE struct caller *admission_let_go(struct upstream *u, struct ticket *t);
+/* One of these slots. */
+void admission_hold(struct upstream *u, struct slot *slot, struct caller *charged);
 void admission_release(struct upstream *u, struct slot *slot);
 /* More would be sent if there were more slots: calls wait, or were refused for want of them. */
 bool admission_is_wanted(const struct upstream *u);
