@@ -8,6 +8,7 @@
 #define REFRESH_LEAST (50 * NS_MS) /* between two, of several threads */
 
 #define CALLER(n) CONTAINER_OF(n, struct caller, node)
+#define CALLER_ACTIVE(n) CONTAINER_OF(n, struct caller, active)
 
 /* --- what is kept --- */
 
@@ -291,6 +292,83 @@ uint32_t caller_kept_from(struct callers *own, struct caller *c, ns_t now)
 	uint32_t kept = kept_from(all, caller_account(c), now);
 	callers_leave(own);
 	return kept;
+}
+
+static bool is_held_back(
+	const struct callers *all, struct caller *c, uint32_t room, ns_t now)
+{
+	if (LIKELY(all->kept == 0))
+		return false;
+	uint32_t kept = kept_from(all, c, now);
+	return kept > 0 && room <= kept;
+}
+
+bool caller_is_held_back(struct callers *own, struct caller *c, uint32_t room, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	bool held_back = is_held_back(all, caller_account(c), room, now);
+	callers_leave(own);
+	return held_back;
+}
+
+/* --- whose turn --- */
+
+struct caller *callers_cheapest(
+	struct callers *own, const struct list *active, uint32_t room, ns_t now)
+{
+	struct caller *best = NULL;
+	ns_t least = 0;
+	if (active->len == 0)
+		return NULL;
+	/* Whatever it costs; of several threads by what was kept when this one last looked, which
+	 * is no longer ago than the last call that came, was let go or ended here. */
+	if (active->len == 1 && own->kept == 0)
+		return CALLER_ACTIVE(list_front(active));
+	const struct callers *all = callers_enter(own);
+	LIST_EACH (active, n, after) {
+		struct caller *front = CALLER_ACTIVE(n), *c = caller_account(front);
+		ns_t is = cost(all, c, now);
+		if ((best && is >= least) || is_held_back(all, c, room, now))
+			continue;
+		best = front;
+		least = is;
+	}
+	callers_leave(own);
+	return best;
+}
+
+/* How many of o's calls come before one that starts at that cost. */
+static uint64_t ahead_of(
+	const struct callers *all, const struct caller *o, ns_t start, ns_t now)
+{
+	ns_t before = start - cost(all, o, now);
+	if (before < 0)
+		return 0;
+	if (o->waiting == 1 || all->mean == 0)
+		return o->waiting;
+	uint64_t turns = (uint64_t)(before / all->mean) + 1;
+	return turns < o->waiting ? turns : o->waiting;
+}
+
+uint64_t callers_ahead(struct callers *own, const struct list *active,
+	struct caller *front, uint32_t room, ns_t now)
+{
+	const struct callers *all = callers_enter(own);
+	const struct caller *c = caller_account(front);
+	uint64_t ahead = c->waiting;
+	ns_t start = cost(all, c, now) + (ns_t)c->waiting * all->mean;
+	if (own->accounts)
+		active = own->accounts->active;
+	for (uint32_t p = 0; p <= c->priority; p++) {
+		LIST_EACH (&active[p], n, after) {
+			struct caller *o = CALLER_ACTIVE(n);
+			if (o != c && !is_held_back(all, o, room, now))
+				ahead += p < c->priority ? o->waiting
+							 : ahead_of(all, o, start, now);
+		}
+	}
+	callers_leave(own);
+	return ahead;
 }
 
 /* --- life --- */

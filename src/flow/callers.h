@@ -26,6 +26,7 @@
  *            all of them.
  * COST    O(1) a call, but O(callers) for one with whom the fair share changes: who has a need of
  *         late is one more or one fewer, in whole slots of the limit. callers_refresh O(callers).
+ *         Who is cheapest, and how many are ahead, O(callers that wait), some 3 ns each.
  *         Some 170 bytes a caller; one that holds nothing, waits for nothing and has no claim left
  *         is forgotten.
  */
@@ -141,11 +142,14 @@ static inline uint32_t caller_room(
 	return room > kept ? room - kept : 0;
 }
 /* What is there is kept from it. */
-static inline bool caller_is_held_back(
-	struct callers *all, struct caller *c, uint32_t room, ns_t now)
-{
-	uint32_t kept = caller_kept_from(all, c, now);
-	return kept > 0 && room <= kept;
-}
+bool caller_is_held_back(struct callers *all, struct caller *c, uint32_t room, ns_t now);
+/* Of those that wait, all of one priority, whose turn it is; NULL: nobody's, or what is there is
+ * kept from all of them. */
+struct caller *callers_cheapest(
+	struct callers *all, const struct list *active, uint32_t room, ns_t now);
+/* How many calls of those that wait, by priority (of tied ones: anywhere), come before one more of
+ * `c`. */
+uint64_t callers_ahead(struct callers *all, const struct list *active, struct caller *c,
+	uint32_t room, ns_t now);
 
 #endif

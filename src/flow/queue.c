@@ -1,7 +1,5 @@
 #include "flow/queue.h"
 
-#include "flow/accounts.h"
-
 #define TICKET(n) CONTAINER_OF(n, struct ticket, node)
 #define TICKET_IN_TIME(n) CONTAINER_OF(n, struct ticket, in_time)
 #define CALLER_ACTIVE(n) CONTAINER_OF(n, struct caller, active)
@@ -117,31 +115,6 @@ struct ticket *queue_front(const struct queue *q)
 	return n ? TICKET_IN_TIME(n) : NULL;
 }
 
-static struct caller *cheapest(
-	const struct queue *q, const struct list *active, uint32_t room, ns_t now)
-{
-	struct caller *best = NULL;
-	ns_t least = 0;
-	if (active->len == 0)
-		return NULL;
-	/* Whatever it costs; of several threads by what was kept when this one last looked, which
-	 * is no longer ago than the last call that came, was let go or ended here. */
-	if (active->len == 1 && q->callers->kept == 0)
-		return CALLER_ACTIVE(list_front(active));
-	(void)callers_enter(q->callers);
-	LIST_EACH (active, n, after) {
-		struct caller *c = CALLER_ACTIVE(n);
-		ns_t cost = caller_cost(q->callers, c, now);
-		if ((best && cost >= least) ||
-			caller_is_held_back(q->callers, c, room, now))
-			continue;
-		best = c;
-		least = cost;
-	}
-	callers_leave(q->callers);
-	return best;
-}
-
 struct ticket *queue_next(const struct queue *q, uint32_t room, ns_t now)
 {
 	struct ticket *front = queue_front(q);
@@ -150,7 +123,7 @@ struct ticket *queue_next(const struct queue *q, uint32_t room, ns_t now)
 	if (q->collects)
 		return q->collects;
 	for (uint32_t p = 0; p < CALLERS_PRIORITIES; p++) {
-		struct caller *c = cheapest(q, &q->active[p], room, now);
+		struct caller *c = callers_cheapest(q->callers, &q->active[p], room, now);
 		if (!c)
 			continue;
 		struct list_node *oldest = list_front(&c->tickets);
@@ -166,35 +139,9 @@ void queue_collect(struct queue *q, struct ticket *t)
 		q->collects = t;
 }
 
-/* How many of o's calls come before one that starts at that cost. */
-static uint64_t ahead_of(struct callers *all, const struct caller *o, ns_t cost, ns_t now)
+uint64_t queue_ahead(const struct queue *q, struct caller *c, uint32_t room, ns_t now)
 {
-	ns_t before = cost - caller_cost(all, o, now), mean = all->mean;
-	if (before < 0)
-		return 0;
-	uint64_t turns = mean > 0 ? (uint64_t)(before / mean) + 1 : o->waiting;
-	return turns < o->waiting ? turns : o->waiting;
-}
-
-uint64_t queue_ahead(const struct queue *q, struct caller *front, uint32_t room, ns_t now)
-{
-	const struct accounts *accounts = q->callers->accounts;
-	const struct list *active = accounts ? accounts->active : q->active;
-	struct callers *all = callers_enter(q->callers);
-	const struct caller *c = caller_account(front);
-	uint64_t ahead = c->waiting;
-	ns_t cost = caller_cost(all, c, now);
-	cost += (ns_t)c->waiting * all->mean;
-	for (uint32_t p = 0; p <= c->priority; p++) {
-		LIST_EACH (&active[p], n, after) {
-			struct caller *o = CALLER_ACTIVE(n);
-			if (o != c && !caller_is_held_back(all, o, room, now))
-				ahead += p < c->priority ? o->waiting
-							 : ahead_of(all, o, cost, now);
-		}
-	}
-	callers_leave(q->callers);
-	return ahead;
+	return callers_ahead(q->callers, q->active, c, room, now);
 }
 
 /* --- who has to leave --- */
