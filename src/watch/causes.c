@@ -70,10 +70,17 @@ static void add_cure(struct cause *c, enum runtime runtime)
 		c->cures[c->n_cures++] = *cure;
 }
 
+/* Of a program whose connections there are not known to have ended, only the cure of what is its
+ * own: that others are used again tells of it, where it is alone. */
 static void add_cures(struct cause *c)
 {
-	for (uint32_t i = 0; c->users && i < c->users->n; i++)
-		add_cure(c, c->users->v[i].runtime);
+	const struct users_of_place *u = c->users;
+	bool alone = u && u->n == 1 && !u->more && c->id == CAUSE_ID_POOL_SMALL;
+
+	for (uint32_t i = 0; u && i < u->n; i++) {
+		if (u->v[i].ended || alone)
+			add_cure(c, u->v[i].runtime);
+	}
 	if (!c->n_cures)
 		add_cure(c, RUNTIME_UNKNOWN);
 }

@@ -103,6 +103,7 @@ static void put_users(struct json *j, const struct users_of_place *u)
 		json_cstr(j, "program", u->v[i].comm);
 		json_cstr(j, "runtime", runtime_name(u->v[i].runtime));
 		json_bool(j, "more_processes", u->v[i].more);
+		json_bool(j, "seen_to_end", u->v[i].ended);
 		json_end(j);
 	}
 	json_end(j);

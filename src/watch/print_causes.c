@@ -20,19 +20,29 @@ static const char *colour_of(enum warning_level level, const struct report_style
 	return "\033[31m";
 }
 
+/* Those whose connections were seen to end, or the others; how many. */
+static uint32_t add_users(
+	struct text *t, const struct users_of_place *u, bool ended, const char *before)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; u && i < u->n; i++) {
+		if (u->v[i].ended == ended)
+			text_addf(t, "%s%s (%d%s)", n++ ? ", " : before, u->v[i].comm,
+				(int)u->v[i].pid, u->v[i].more ? " and others" : "");
+	}
+	return n;
+}
+
 /* "to 10.0.0.2:8080, by node (4711)" */
 static void add_place(struct text *t, const struct cause *c)
 {
-	const struct users_of_place *u = c->users;
-
 	text_add(t, c->place->side == SIDE_OUT ? "to " : "accepted at ");
 	text_add_end(t, &c->place->at);
-	for (uint32_t i = 0; u && i < u->n; i++) {
-		text_addf(t, "%s%s (%d%s)", i ? ", " : ", by ", u->v[i].comm,
-			(int)u->v[i].pid, u->v[i].more ? " and others" : "");
-	}
-	if (u && u->more)
+	if (add_users(t, c->users, true, ", by ") && c->users->more)
 		text_add(t, " and others");
+	if (add_users(t, c->users, false, "; "))
+		text_add(t, " had connections there, too");
 	text_add(t, ": ");
 }
 

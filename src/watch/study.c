@@ -114,6 +114,20 @@ void study_look(struct study *s, const struct study_eyes *eyes,
 	read_reuse(s, eyes->diag);
 }
 
+void study_death(
+	struct study *s, const struct place_close *close, const struct owner *holder)
+{
+	const struct diag_sock *r = close->record;
+	const struct snap_sock *was = holder ? NULL
+					     : snap_find(
+						       &s->brief, &r->local, &r->remote);
+
+	if (was)
+		holder = owners_find(&s->owners, was->inode);
+	if (holder)
+		users_ended(&s->users, &s->places, close, holder);
+}
+
 void study_counters(struct study *s, const struct diag_counters *now)
 {
 	if (!s->begun)
@@ -148,17 +162,18 @@ static void sample(struct study *s, const struct study_eyes *eyes, ns_t now, boo
 
 void study_sample(struct study *s, const struct study_eyes *eyes, ns_t now)
 {
-	uint32_t known = s->users.n;
+	uint32_t seen = s->users.n_seen, ended = s->users.n_ended;
 	ns_t took;
 
 	if (now < study_next_sample(s))
 		return;
 	sample(s, eyes, now, false);
 	for (int i = 0; i < SAMPLE_ROUNDS && clock_now() - now < SAMPLE_FOR &&
-			users_are_missing(&s->users, &s->places);
+			s->users.n_seen == seen;
 		i++)
 		sample(s, eyes, now, true);
-	s->tries = s->users.n > known ? 0 : s->tries + 1;
+	s->tries = s->users.n_seen > seen || ended > s->ended ? 0 : s->tries + 1;
+	s->ended = ended;
 	took = clock_now() - now;
 	s->next_sample = now +
 			 ns_max(SAMPLE_EVERY, took * (s->tries <= SAMPLE_TRIES_FIRST

@@ -24,6 +24,7 @@ struct study {
 	bool begun;
 	ns_t next_sample; /* not before */
 	uint32_t tries;   /* since one was of use */
+	uint32_t ended;   /* of users, at the last */
 	struct snap brief;
 	struct owners owners;
 };
@@ -41,6 +42,9 @@ void study_fini(struct study *s);
 /* After a look: `owners` is NULL where programs are not asked for. */
 void study_look(struct study *s, const struct study_eyes *eyes,
 	const struct owners *owners, const struct owners_of *of);
+/* A death that places_death counted; `holder` as the last look knew it, or NULL. */
+void study_death(
+	struct study *s, const struct place_close *close, const struct owner *holder);
 /* To be called in the namespace, when watch is to stay. */
 void study_listen(struct study *s);
 /* Readable when there is something to hear; -1: never. */

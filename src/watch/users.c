@@ -49,7 +49,9 @@ static struct users_of_place *place_of(struct users *u, const struct places *pla
 	return &u->v[u->n++];
 }
 
-static void learn(struct users_of_place *p, const struct owner *w)
+/* NULL: there is no room. */
+static struct user *learn(
+	struct users *u, struct users_of_place *p, const struct owner *w)
 {
 	struct user *user;
 
@@ -57,15 +59,38 @@ static void learn(struct users_of_place *p, const struct owner *w)
 		if (strcmp(p->v[i].comm, w->comm) != 0)
 			continue;
 		p->v[i].more = p->v[i].more || p->v[i].pid != w->pid;
-		return;
+		return &p->v[i];
 	}
 	if (p->n == USERS_OF_PLACE_MAX) {
 		p->more = true;
-		return;
+		return NULL;
 	}
+	u->n_seen++;
 	user = &p->v[p->n++];
 	*user = (struct user){ .pid = w->pid, .runtime = runtime_of(w->pid, w->comm) };
 	snprintf(user->comm, sizeof(user->comm), "%s", w->comm);
+	return user;
+}
+
+static void ended(struct users *u, struct user *user)
+{
+	if (!user || user->ended)
+		return;
+	user->ended = true;
+	u->n_ended++;
+}
+
+void users_ended(struct users *u, const struct places *places,
+	const struct place_close *close, const struct owner *holder)
+{
+	const struct diag_end *at = close->side == SIDE_OUT ? &close->record->remote
+							    : &close->record->local;
+	struct users_of_place *p = NULL;
+
+	if (close->side != SIDE_UNSURE && close->record->remote.port)
+		p = place_of(u, places, close->side, at);
+	if (p)
+		ended(u, learn(u, p, holder));
 }
 
 static bool listens_at(const struct snap_listener *l, const struct diag_end *at)
@@ -84,8 +109,22 @@ static void learn_listener(struct users *u, const struct places *places,
 		struct users_of_place *p = w ? place_of(u, places, SIDE_IN, at) : NULL;
 
 		if (p)
-			learn(p, w);
+			ended(u, learn(u, p, w));
 	}
+}
+
+/* Of a connect that failed, whoever else connects there is good enough. */
+static bool is_known(const struct users *u, const struct place *place)
+{
+	const struct users_of_place *p = find(u, place->side, &place->at);
+
+	if (p && !place->total)
+		return true;
+	for (uint32_t i = 0; p && i < p->n; i++) {
+		if (p->v[i].ended)
+			return true;
+	}
+	return p && p->more;
 }
 
 void users_learn(struct users *u, const struct places *places,
@@ -97,7 +136,7 @@ void users_learn(struct users *u, const struct places *places,
 	for (i = 0; i < places->n; i++) {
 		const struct place *p = places->v[i];
 
-		if (p->side == SIDE_IN && !find(u, SIDE_IN, &p->at))
+		if (p->side == SIDE_IN && !is_known(u, p))
 			learn_listener(u, places, &p->at, owners, of->snap);
 	}
 	i = 0;
@@ -113,14 +152,14 @@ void users_learn(struct users *u, const struct places *places,
 			continue;
 		p = place_of(u, places, side, side == SIDE_OUT ? &s->remote : &s->local);
 		if (p)
-			learn(p, w);
+			(void)learn(u, p, w);
 	}
 }
 
 static bool are_missing(const struct users *u, const struct places *p)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
-		if (!find(u, p->v[i]->side, &p->v[i]->at))
+		if (!is_known(u, p->v[i]))
 			return true;
 	}
 	return false;
@@ -129,10 +168,12 @@ static bool are_missing(const struct users *u, const struct places *p)
 /* Asked at each wake-up, and neither list ever shrinks. */
 bool users_are_missing(struct users *u, const struct places *p)
 {
-	if (u->asked.places != p->n || u->asked.users != u->n) {
+	if (u->asked.places != p->n || u->asked.users != u->n ||
+		u->asked.ended != u->n_ended) {
 		u->asked.missing = are_missing(u, p);
 		u->asked.places = p->n;
 		u->asked.users = u->n;
+		u->asked.ended = u->n_ended;
 	}
 	return u->asked.missing;
 }

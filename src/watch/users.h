@@ -1,6 +1,6 @@
 /*
- * users: which programs were seen to hold connections at a place: the record of a death names
- * none.
+ * users: which programs were seen to hold connections at a place, and which of them one that
+ * ended: the record of a death names none.
  *
  * MODEL   Filled at each look, and in between while closes come at places whose programs
  *         are not known yet: a connection may live less than the time between two looks.
@@ -19,7 +19,8 @@ enum { USERS_OF_PLACE_MAX = 4, USERS_MAX = 2 * PLACES_MAX };
 
 struct user {
 	int32_t pid;
-	bool more; /* processes of this name */
+	bool more;  /* processes of this name */
+	bool ended; /* one that it held there, or accepted there, was seen to end */
 	char comm[17];
 	enum runtime runtime;
 };
@@ -35,8 +36,9 @@ struct users_of_place {
 struct users {
 	struct users_of_place *v;
 	uint32_t n;
+	uint32_t n_seen, n_ended; /* programs, over all places */
 	struct {
-		uint32_t places, users;
+		uint32_t places, users, ended;
 		bool missing;
 	} asked; /* what users_are_missing said of so many */
 };
@@ -50,7 +52,10 @@ void users_learn(struct users *u, const struct places *p, const struct owners *o
 /* NULL: nobody was seen there. */
 const struct users_of_place *users_find(
 	const struct users *u, enum tally_side_id side, const struct diag_end *at);
-/* Some place has closes and nobody was seen there. */
+/* A connection ended that `holder` had held. */
+void users_ended(struct users *u, const struct places *p, const struct place_close *close,
+	const struct owner *holder);
+/* Some place has closes, and nobody was seen there whose they are. */
 bool users_are_missing(struct users *u, const struct places *p);
 
 #endif

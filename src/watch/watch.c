@@ -294,14 +294,17 @@ static enum diag_state state_of(
 }
 
 /* The record of a death no longer names the program; the last look may. */
-static void may_be_an_end(
-	struct watcher *w, const struct death *d, const struct close_verdict *v)
+static const struct owner *holder_of(const struct watcher *w, const struct diag_sock *s)
+{
+	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
+
+	return was && w->opt->processes ? owners_find(&w->owners, was->inode) : NULL;
+}
+
+static void may_be_an_end(struct watcher *w, const struct death *d,
+	const struct close_verdict *v, const struct owner *o)
 {
 	const struct diag_sock *s = &d->record;
-	const struct snap_sock *was = snap_find(&w->snap, &s->local, &s->remote);
-	const struct owner *o = was && w->opt->processes
-					? owners_find(&w->owners, was->inode)
-					: NULL;
 
 	if (o)
 		ends_put(&w->ends,
@@ -351,6 +354,7 @@ static bool may_be_of_an_end(const struct death *d, const struct close_verdict *
 static void count_death(struct watcher *w, const struct death *d)
 {
 	const struct place_close close = { &d->record, d->side, d->at };
+	const struct owner *holder = holder_of(w, &d->record);
 	struct close_verdict told;
 
 	if (!closes_is_connection(&d->record, d->side)) {
@@ -362,8 +366,9 @@ static void count_death(struct watcher *w, const struct death *d)
 	if (!close_is_local(told.first) && was_seen_late(w, &d->record))
 		told.age = NS_NEVER;
 	places_death(&w->study.places, &close, &told);
+	study_death(&w->study, &close, holder);
 	if (may_be_of_an_end(d, &told))
-		may_be_an_end(w, d, &told);
+		may_be_an_end(w, d, &told, holder);
 }
 
 static void on_death(struct diag_visitor *v, const struct diag_sock *s)

@@ -249,6 +249,30 @@ def test_a_full_server_is_told_at_both_ends(pair):
             assert cause["side"] == "in" and "limit" in cause["cures"][0]["text"]
 
 
+def test_who_fills_a_server_is_not_who_is_refused(pair):
+    """The one's connections stay; the other's are gone before a look, and are not the one's."""
+    near, far = pair
+    holds = ("import http.client, sys\n"
+             "held = [http.client.HTTPConnection(*sys.argv[1:3]) for _ in range(8)]\n"
+             "for c in held: c.request('GET', '/'); c.getresponse().read()\n"
+             "print('done', flush=True)\n"
+             "sys.stdin.read()\n")
+    with origin(far, "--limit", "8", "--full", "fasthttp") as port:
+        watching = Watching(near)
+        try:
+            with client(near, holds, (far.address, port), 8) as child:
+                assert child.stdout.readline() == "done\n"
+                for _ in range(10):
+                    near.run("curl", "-s", f"http://{far.address}:{port}/")
+                cause = until_found(watching, "refused")
+                assert cause["count"] == 10 or watching.until_total(10)
+                for p in watching.last["diagnosis"][0]["programs"]:
+                    assert p["seen_to_end"] == (p["program"] == "curl")
+                assert [c["runtime"] for c in cause["cures"]] == [None]
+        finally:
+            assert watching.stop() == 0
+
+
 def test_a_probe_that_leaves_the_greeting_unread_was_not_refused(pair):
     p = Pair(pair)
     with Watching(p.client) as watching:

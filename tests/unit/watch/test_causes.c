@@ -46,7 +46,7 @@ static void seen_there(struct scene *s, enum runtime runtime)
 	s->user = (struct users_of_place){
 		.side = s->place.side, .at = s->place.at, .n = 1
 	};
-	s->user.v[0] = (struct user){ .pid = 7, .runtime = runtime };
+	s->user.v[0] = (struct user){ .pid = 7, .runtime = runtime, .ended = true };
 	s->users = (struct users){ .v = &s->user, .n = 1 };
 }
 

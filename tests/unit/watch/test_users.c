@@ -74,6 +74,16 @@ static void closes_at(struct scene *s, uint16_t port)
 		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 });
 }
 
+/* One that the program had held. */
+static void ends_at(struct scene *s, uint16_t port)
+{
+	const struct diag_sock record = { .local = end_at(40000),
+		.remote = end_at(port) };
+
+	users_ended(&s->users, &s->places, &(struct place_close){ &record, SIDE_OUT, 0 },
+		&s->owner);
+}
+
 static void who_holds_a_connection_is_named(void **state)
 {
 	const struct diag_end at = end_at(3);
@@ -85,8 +95,13 @@ static void who_holds_a_connection_is_named(void **state)
 	closes_at(&s, 3);
 	assert_true(users_are_missing(&s.users, &s.places));
 	learn(&s);
-	assert_false(users_are_missing(&s.users, &s.places));
+	assert_true(users_are_missing(&s.users, &s.places)); /* whose that one was */
 	u = users_find(&s.users, SIDE_OUT, &at);
+	assert_non_null(u);
+	assert_false(u->v[0].ended);
+	ends_at(&s, 3);
+	assert_false(users_are_missing(&s.users, &s.places));
+	assert_true(u->v[0].ended);
 	assert_non_null(u);
 	assert_int_equal(u->n, 1);
 	assert_string_equal(u->v[0].comm, "python3");
@@ -114,12 +129,15 @@ static void a_place_with_closes_has_room_where_others_have_none(void **state)
 	assert_true(users_are_missing(&s.users, &s.places));
 	learn(&s);
 	assert_non_null(users_find(&s.users, SIDE_OUT, &at));
+	ends_at(&s, at.port);
 	assert_false(users_are_missing(&s.users, &s.places));
 	assert_int_equal(s.users.n, USERS_MAX - PLACES_MAX + 1);
 	for (uint16_t port = 1; port <= many; port++)
 		closes_at(&s, port);
 	learn(&s);
 	assert_in_range(s.users.n, PLACES_MAX, USERS_MAX);
+	for (uint32_t i = 0; i < s.places.n; i++)
+		ends_at(&s, s.places.v[i]->at.port);
 	assert_false(users_are_missing(&s.users, &s.places));
 	scene_fini(&s);
 }
