@@ -169,7 +169,7 @@ static void read_callers(struct hand *h)
 	static const char *const arrivals[] = { "constant", "poisson", NULL };
 	static const char *const own[] = { "rate", "replay", "command", "env", "arrivals",
 		"for", "phase", NULL };
-	static const char *const taken[] = { "schedule", "seed", "json", "log",
+	static const char *const taken[] = { "schedule", "seed", "json", "merge", "log",
 		"interval", "quiet", "warm-up", NULL };
 	const struct lab_options *o = h->source->options;
 	struct lab_callers *c = &h->c->callers;
