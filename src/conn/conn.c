@@ -148,12 +148,6 @@ uint64_t conn_sent(const struct conn *c)
 	return c->filter->sent(c);
 }
 
-bool conn_is_unheard(struct conn *c, uint64_t since)
-{
-	const uint64_t sent = conn_sent(c) - since;
-	return sent > 0 && io_unacked(&c->sock) >= sent;
-}
-
 void conn_want(struct conn *c, unsigned bits)
 {
 	if (c->wanted == bits)

@@ -71,9 +71,6 @@ MUST_USE enum err conn_writev(
 	struct conn *c, const struct iovec *iov, int n, size_t *put);
 /* Bytes that are with the kernel: those of the owner, and what TLS makes of them. */
 uint64_t conn_sent(const struct conn *c);
-/* Something was written since there were so many, and the peer's TCP has acknowledged none of it:
- * what can be read by now was said before the peer had a byte of that. */
-bool conn_is_unheard(struct conn *c, uint64_t since);
 void conn_want(struct conn *c, unsigned bits); /* the whole set */
 static inline unsigned conn_wanted(const struct conn *c)
 {

@@ -6,6 +6,17 @@
  * answer. Hints and signs of life are a few (Go's client takes 5 in a row). */
 #define CCONN_INTERIMS_MAX 100
 
+/*
+ * The server need not have read all of the request. What it left unread would be its next one: an
+ * answer that came before its TCP had the end of the body, or one in HTTP/1.0, which knows no
+ * chunks.
+ */
+static bool cconn_is_early(const struct cconn *cc, const struct h1_head *head)
+{
+	return !cconn_has_sent(cc) || cc->unacked > 0 ||
+	       (head->minor == 0 && cc->out.framing == H1_BODY_CHUNKED);
+}
+
 /* What the final answer's head tells, whoever waits for it. */
 static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 {
@@ -13,7 +24,7 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 	cc->head_seen = true;
 	cc->status = head->status;
 	cc->keep = head->keep_alive && !cc->last && head->status != 101;
-	cc->early = !cconn_has_sent(cc);
+	cc->early = cconn_is_early(cc, head);
 	pool_note_head(cc, head);
 	stalled_note_head(cc);
 	hold_note_head(cc, head);
@@ -78,10 +89,10 @@ static void cconn_on_head(struct cconn *cc, struct h1_head *head, size_t used)
  * they are of an answer too many, to somebody else's request, that came just as this one went out.
  * A real answer cannot arrive without the acknowledgement of what it answers.
  */
-static bool cconn_is_unheard(struct cconn *cc)
+static bool cconn_is_unheard(const struct cconn *cc)
 {
-	return cc->pooled && cc->told && cc->interims == 0 &&
-	       conn_is_unheard(&cc->conn, cc->sent_from);
+	const uint64_t sent = conn_sent(&cc->conn) - cc->sent_from;
+	return cc->pooled && cc->told && cc->interims == 0 && cc->unacked >= sent;
 }
 
 /* Parses a head if one is whole. False: nothing more can be done with the bytes at hand. */
@@ -90,6 +101,7 @@ static bool cconn_parse_head(struct cconn *cc)
 	struct h1_head *head = &cconn_worker(cc)->answer_head;
 	enum err why = ERR_OK;
 	size_t used = 0;
+	cc->unacked = io_unacked(&cc->conn.sock);
 	if (UNLIKELY(cconn_is_unheard(cc))) {
 		cconn_drop_unasked(cc);
 		return false;

@@ -127,6 +127,8 @@ struct cconn {
 	ns_t attempt_at;     /* CONNECTING: since when, to this endpoint */
 	ns_t sent_at;        /* its request, with `told` */
 	uint64_t sent_from;  /* conn_sent before it */
+	uint32_t
+		unacked; /* bytes that the server's TCP had not acknowledged when it answered */
 	struct cconn_life life;
 	struct ports_way *way; /* on which it has a port; NULL: not counted */
 	uint16_t status;       /* of its final answer; 0: not yet */
@@ -141,15 +143,15 @@ struct cconn {
 	bool keep;             /* that head allows reuse */
 	bool last;             /* no other request is to follow this one */
 	bool unasked;          /* bytes came before the request was written */
-	bool early;            /* that head came before the whole request was written */
-	bool write_failed;     /* nothing more can be sent; what arrived is still read */
-	bool shut;             /* we said FIN and wait for the server's */
-	bool tunnel;           /* 101, or raw: bytes both ways until both have ended */
-	bool gone;             /* the server has said FIN, or RST */
-	bool eof;              /* a tunnel's: the server said FIN */
-	bool paused;           /* on_data took only a part */
-	bool blocked;          /* call_data took only a part */
-	enum err failed;       /* why connecting failed before there was a socket */
+	bool early;        /* that head came before the server had the whole request */
+	bool write_failed; /* nothing more can be sent; what arrived is still read */
+	bool shut;         /* we said FIN and wait for the server's */
+	bool tunnel;       /* 101, or raw: bytes both ways until both have ended */
+	bool gone;         /* the server has said FIN, or RST */
+	bool eof;          /* a tunnel's: the server said FIN */
+	bool paused;       /* on_data took only a part */
+	bool blocked;      /* call_data took only a part */
+	enum err failed;   /* why connecting failed before there was a socket */
 };
 
 /* --- tune.c: what the tuner is told --- */

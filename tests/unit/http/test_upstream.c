@@ -301,6 +301,61 @@ static void test_answer_that_begins_early(void **state)
 	scene_fini(&s);
 }
 
+static void answer_at_once(struct raw_server *server, struct raw *r)
+{
+	if (server->accepted == 1)
+		raw_say(r, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* How many connections two calls take, of which the first has a small body. NULL: it is answered
+ * while that is on its way. */
+static uint64_t connections_for(const char *answer, bool chunked)
+{
+	struct scene s;
+	struct job a, b;
+	/* a connection is there before what comes on it */
+	scene_init(&s, &(struct sim_cfg){ .seed = 1, .jitter = NS_MS }, NULL);
+	s.answer = NULL;
+	job_init(&a, s.up, "POST", "/");
+	job_init(&b, s.up, "GET", "/");
+	a.chunked = chunked;
+	fill(&a.body, 30000);
+	if (!answer)
+		s.server.on_accept = answer_at_once;
+	assert_int_equal(job_submit(&a, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 10 * NS_MS);
+	if (answer)
+		raw_say(raw_server_nth(&s.server, 0), answer);
+	bed_run(&s.bed, 10 * NS_MS);
+	assert_int_equal(a.why, ERR_OK);
+	s.answer = ANSWER;
+	assert_int_equal(job_submit(&b, NS_NEVER), ERR_OK);
+	bed_run(&s.bed, 50 * NS_MS);
+	assert_int_equal(b.why, ERR_OK);
+	const uint64_t accepted = s.server.accepted;
+	job_fini(&a);
+	job_fini(&b);
+	scene_fini(&s);
+	return accepted;
+}
+
+/* A body that may be unread in the server is the end of its connection: what is in it would be
+ * taken for a request. */
+static void test_bodies_that_may_be_unread(void **state)
+{
+	(void)state;
+	const char *answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	const char *old =
+		"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+	assert_int_equal(connections_for(answer, false), 1);
+	assert_int_equal(connections_for(answer, true), 1);
+	assert_int_equal(connections_for(old, false), 1);
+	/* of HTTP/1.0, where nobody knows chunks */
+	assert_int_equal(connections_for(old, true), 2);
+	/* all of it is written, and the server's TCP has not had it yet */
+	assert_int_equal(connections_for(NULL, false), 2);
+}
+
 /* --- refusals --- */
 
 /* fasthttp: two writes and a close at accept, the request unread. However the RST falls, its
@@ -627,6 +682,7 @@ int main(void)
 		TEST(test_reader_that_sips),
 		TEST(test_early_answer),
 		TEST(test_answer_that_begins_early),
+		TEST(test_bodies_that_may_be_unread),
 		TEST(test_refusals_are_heard),
 		TEST(test_server_that_closes_after_each_answer),
 		TEST(test_call_meets_the_end_of_its_connection),
