@@ -354,6 +354,13 @@ void sconn_abort(struct sconn *c)
 	sconn_cut(c);
 }
 
+void sconn_reset(struct sconn *c)
+{
+	CHECK(c->state == SCONN_BUSY);
+	c->aborted = true;
+	sconn_close(c, IO_CLOSE_RESET);
+}
+
 /* --- the engine's own answers --- */
 
 /* RFC 9110 9.3.2: no content, however bad the request was. Of one that was not understood the

@@ -201,6 +201,8 @@ void sconn_answer(struct sconn *c, const struct answer *a);
  * exchange; on_close follows later.
  */
 void sconn_abort(struct sconn *c);
+/* The same, but by RST at once, whatever was sent. */
+void sconn_reset(struct sconn *c);
 /*
  * An answer that has begun, and of which nothing has gone out yet, is taken back: begin again.
  * False: it is too late for that.

@@ -4,7 +4,8 @@
 
 static const char *const full_words[] = { "fasthttp", "503", "429", "reset", "stall" };
 static const char *const hangup_words[] = { "never", "at-write", "at-once" };
-static const char *const names[] = { "limit", "latency", "workers", "full", "hangup" };
+static const char *const names[] = { "limit", "latency", "workers", "full", "hangup",
+	"fault" };
 
 const char *origin_full_word(enum origin_full full)
 {
@@ -74,6 +75,14 @@ static bool parse_workers(struct slice value, uint64_t *out, struct problem *p)
 	return true;
 }
 
+static bool parse_fault(struct slice value, struct spoil *out, struct problem *p)
+{
+	struct problem why = { 0 };
+	if (spoil_parse(value, out, &why))
+		return true;
+	return problem_set(p, "fault: %s", why.text);
+}
+
 static bool once(bool *seen, const char *name, struct problem *p)
 {
 	if (*seen)
@@ -98,6 +107,9 @@ bool change_add(
 	if (is_word(name, "latency"))
 		return once(&has_latency, "latency", p) &&
 		       parse_latency(value, &c->latency, p);
+	if (is_word(name, "fault"))
+		return once(&c->has_spoil, "fault", p) &&
+		       parse_fault(value, &c->spoil, p);
 	if (is_word(name, "full")) {
 		if (!once(&c->has_full, "full", p) ||
 			!parse_word(value, "full", full_words, ARRAY_LEN(full_words),
@@ -116,8 +128,8 @@ bool change_add(
 	}
 	near = units_nearest(name, names, ARRAY_LEN(names));
 	return problem_set(p,
-		"'%.*s' cannot be set%s%s%s: there are limit, latency, workers, full and "
-		"hangup",
+		"'%.*s' cannot be set%s%s%s: there are limit, latency, workers, full, "
+		"hangup and fault",
 		SLICE_ARG(name), near ? " (did you mean '" : "", near ? near : "",
 		near ? "'?)" : "");
 }

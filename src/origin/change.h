@@ -1,6 +1,6 @@
 /*
  * change: what can be changed of a running origin, as a user names it: limit, latency,
- * workers, full, hangup. The admin endpoint sets one now, a phase sets one by time.
+ * workers, full, hangup, fault. The admin endpoint sets one now, a phase sets one by time.
  *
  * RULES   1. A change is parsed whole before it is applied: a wrong value changes nothing.
  * OWNS    the latency is the change's, until model_apply moves it out or change_fini.
@@ -9,6 +9,7 @@
 #define WEIR_ORIGIN_CHANGE_H
 
 #include "base/dist.h"
+#include "origin/spoil.h"
 
 #define ORIGIN_NONE UINT64_MAX /* no limit; no workers: nobody waits for one */
 
@@ -19,10 +20,11 @@ const char *origin_full_word(enum origin_full full);
 const char *origin_hangup_word(enum origin_hangup hangup);
 
 struct change {
-	bool has_limit, has_workers, has_full, has_hangup;
+	bool has_limit, has_workers, has_full, has_hangup, has_spoil;
 	uint64_t limit, workers; /* ORIGIN_NONE */
 	enum origin_full full;
 	enum origin_hangup hangup;
+	struct spoil spoil;
 	struct dist *latency; /* NULL: as it was */
 };
 

@@ -81,14 +81,18 @@ static bool check_options(
 static bool parse_model(
 	const struct origin_options *o, struct model_cfg *out, struct problem *p)
 {
+	struct spoil spoil;
 	struct problem why = { 0 };
 
+	if (!spoil_parse(slice_of(o->fault), &spoil, &why))
+		return problem_set(p, "--fault: %s", why.text);
 	*out = (struct model_cfg){
 		.limit = o->limit,
 		.workers = o->workers,
 		.seed = o->seed,
 		.full = (enum origin_full)o->full,
 		.hangup = (enum origin_hangup)o->hangup,
+		.spoil = spoil,
 		.latency = dist_parse(slice_of(o->latency), &why),
 	};
 	return out->latency || problem_set(p, "--latency: %s", why.text);

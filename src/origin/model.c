@@ -24,6 +24,7 @@ void model_init(struct model *m, const struct model_cfg *cfg)
 		.workers = cfg->workers,
 		.full = cfg->full,
 		.hangup = cfg->hangup,
+		.spoil = cfg->spoil,
 		.latency = cfg->latency,
 		.seed = cfg->seed,
 	};
@@ -105,9 +106,13 @@ struct model_call *model_next(struct model *m)
 	return call;
 }
 
-void model_worked(struct model *m, struct model_call *call)
+enum spoil_how model_worked(struct model *m, struct model_call *call)
 {
+	enum spoil_how how = spoil_draw(&m->spoil, m->seed, call->nth);
+
 	enter(m, call, STAGE_ANSWERING);
+	m->spoiled += how != SPOIL_NOT;
+	return how;
 }
 
 void model_leave(struct model *m, struct model_call *call, bool answered)
@@ -138,6 +143,8 @@ void model_apply(struct model *m, struct change *change)
 		m->full = change->full;
 	if (change->has_hangup)
 		m->hangup = change->hangup;
+	if (change->has_spoil)
+		m->spoil = change->spoil;
 	if (change->latency) {
 		dist_free(&m->latency);
 		m->latency = change->latency;

@@ -11,7 +11,7 @@
  *         2. At most `workers` calls are WORKING; a number that was lowered stops none.
  *         3. WAITING calls start in the order in which they arrived.
  *         4. The draw of the n-th call that arrives is the same in every run with the same
- *            seed and latency, whatever happened before it.
+ *            seed and latency, whatever happened before it; and so is its fault.
  * OWNS    calls are the caller's, from model_arrive to model_leave.
  * COST    O(1) each.
  */
@@ -40,13 +40,14 @@ struct model {
 	uint64_t limit, workers; /* ORIGIN_NONE */
 	enum origin_full full;
 	enum origin_hangup hangup;
+	struct spoil spoil;
 	struct dist *latency;
 	uint64_t seed;
 
 	uint64_t used, peak; /* slots */
 	struct list stages[MODEL_STAGES];
 	struct list heard, abandoned; /* calls by what became of their callers */
-	uint64_t accepted, refused, requests, answered, hangups;
+	uint64_t accepted, refused, requests, answered, hangups, spoiled;
 	uint64_t over; /* instants at which used > limit */
 
 	/* By time; those applied are behind next */
@@ -59,6 +60,7 @@ struct model_cfg {
 	uint64_t limit, workers, seed;
 	enum origin_full full;
 	enum origin_hangup hangup;
+	struct spoil spoil;
 	struct dist *latency;
 };
 
@@ -77,8 +79,8 @@ void model_arrive(struct model *m, struct model_call *call);
 /* The next call whose work starts now (work_for is drawn), or NULL. Ask until NULL after
  * every arrive, worked, leave and apply. */
 MUST_USE struct model_call *model_next(struct model *m);
-/* The handler has ended: the worker is free, the answer goes out. */
-void model_worked(struct model *m, struct model_call *call);
+/* The handler has ended: the worker is free, the answer goes out; or what becomes of it. */
+enum spoil_how model_worked(struct model *m, struct model_call *call);
 /* The call is over, at whatever stage it was. */
 void model_leave(struct model *m, struct model_call *call, bool answered);
 /* The caller hung up. True: the call has to end now; false: nobody notices. */

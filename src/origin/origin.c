@@ -11,6 +11,9 @@
 /* With hangup at-write an answer comes in so many pieces at most, this far apart at least. */
 #define STREAM_PIECES_MAX 50
 #define STREAM_GAP_MIN (10 * NS_MS)
+#define TRICKLE_PIECES_MAX 50
+#define TRICKLE_GAP (100 * NS_MS)
+#define GARBAGE "\x01\x02 this is no field\r\n" /* where the head has its first one */
 
 /* A connection that holds no slot, and what is to become of it: its conn_ctx. */
 struct turned_away {
@@ -39,6 +42,7 @@ struct work {
 	struct timer timer;
 	ns_t started_at;
 	bool has_begun;         /* the head is out */
+	enum spoil_how spoilt;  /* once the handler has ended */
 	uint32_t pieces, piece; /* of a streamed answer: all, and written so far */
 	uint64_t due, sent;     /* of the body */
 };
@@ -62,13 +66,18 @@ static void work_leave(struct work *work, bool answered)
 	slab_give(&o->calls, work);
 }
 
-static void work_abort(struct work *work)
+static void work_drop(struct work *work, void (*end)(struct sconn *c))
 {
 	struct sconn *c = work->sconn;
 
 	sconn_set_ctx(c, NULL);
-	sconn_abort(c);
+	end(c);
 	work_leave(work, false);
+}
+
+static void work_abort(struct work *work)
+{
+	work_drop(work, sconn_abort);
 }
 
 /* --- answering --- */
@@ -84,6 +93,8 @@ static bool work_begin_answer(struct work *work, enum h1_body framing)
 		work_abort(work);
 		return false;
 	}
+	if (work->spoilt == SPOIL_GARBAGE)
+		WIRE_LIT(&w, GARBAGE);
 	if (o->server_name.len)
 		h1_put_field(&w, SLICE("Server"), o->server_name);
 	h1_put_field(&w, SLICE("Date"), worker_date(o->worker));
@@ -121,20 +132,116 @@ static void work_pump(struct work *work)
 		if (took < want)
 			return; /* on_drain follows */
 	}
-	if (work->call.stage == STAGE_ANSWERING)
+	if (work->call.stage == STAGE_ANSWERING && work->due == o->body_bytes)
 		sconn_end(work->sconn);
 	else
 		sconn_flush(work->sconn);
+}
+
+/* --- what is spoilt --- */
+
+/* The next piece of what comes little by little, and the time of the one after it. */
+static void work_trickle(struct work *work)
+{
+	struct origin *o = work->origin;
+
+	work->piece++;
+	work->due = o->body_bytes * work->piece / work->pieces;
+	if (work->due < work->sent) /* a stream has brought more of it by now */
+		work->due = work->sent;
+	if (work->piece < work->pieces)
+		io_timer_set(o->worker->loop, &work->timer,
+			worker_now(o->worker) + TRICKLE_GAP);
+	work_pump(work);
+}
+
+/* A piece that the socket or the budget did not take at once. */
+static void work_go_on(struct work *work)
+{
+	struct origin *o = work->origin;
+
+	if (work->spoilt == SPOIL_TRICKLE && work->piece < work->pieces)
+		io_timer_set(o->worker->loop, &work->timer,
+			worker_now(o->worker) + TRICKLE_GAP);
+	work_pump(work);
+}
+
+static void work_trickle_begin(struct work *work)
+{
+	uint64_t pieces = work->origin->body_bytes;
+
+	work->pieces = pieces < TRICKLE_PIECES_MAX ? (uint32_t)pieces
+						   : TRICKLE_PIECES_MAX;
+	work->piece = 0;
+	if (!work->pieces)
+		work->pieces = 1;
+	work_trickle(work);
+}
+
+/* The head has been written. Half of the body, more if a stream has brought it; then no more. */
+static void work_stop_halfway(struct work *work)
+{
+	work->due = work->origin->body_bytes / 2;
+	if (work->due < work->sent)
+		work->due = work->sent;
+	work_pump(work);
+	if (work->spoilt != SPOIL_STALL)
+		work_abort(work);
+}
+
+/* Its head would be all of it: nothing could be missing. */
+static bool work_is_bodiless(const struct work *work)
+{
+	const struct h1_head *head = sconn_head(work->sconn);
+	return !work->origin->body_bytes || (head && head->method == H1_HEAD);
+}
+
+/* What is left of a fault where the handler has been writing, or there is no body. */
+static enum spoil_how work_spoil(const struct work *work, enum spoil_how how)
+{
+	const bool bodiless = work_is_bodiless(work);
+
+	if (how == SPOIL_TRICKLE && bodiless)
+		return SPOIL_NOT;
+	if (how == SPOIL_CUT && bodiless)
+		return SPOIL_CLOSE;
+	return how == SPOIL_GARBAGE && work->has_begun ? SPOIL_CUT : how;
+}
+
+static void work_answer(struct work *work)
+{
+	switch (work->spoilt) {
+	case SPOIL_NOT:
+	case SPOIL_GARBAGE:
+		work->due = work->origin->body_bytes;
+		work_pump(work);
+		break;
+	case SPOIL_TRICKLE:
+		work_trickle_begin(work);
+		break;
+	case SPOIL_CUT:
+	case SPOIL_STALL:
+		work_stop_halfway(work);
+		break;
+	case SPOIL_RESET:
+	case SPOIL_CLOSE:
+		break; /* has no answer: work_end */
+	}
 }
 
 static void work_end(struct work *work)
 {
 	struct origin *o = work->origin;
 
-	model_worked(&o->model, &work->call);
-	work->due = o->body_bytes;
-	if (work->has_begun || work_begin_answer(work, H1_BODY_LENGTH))
-		work_pump(work);
+	work->spoilt = work_spoil(work, model_worked(&o->model, &work->call));
+	if (work->spoilt == SPOIL_RESET)
+		work_drop(work, sconn_reset);
+	else if (work->spoilt == SPOIL_CLOSE)
+		work_abort(work);
+	else if (work->spoilt == SPOIL_STALL && work_is_bodiless(work))
+		return; /* on_hangup ends it */
+	else if (work->has_begun || work_begin_answer(work, H1_BODY_LENGTH))
+		work_answer(work);
 }
 
 /* --- the handler's time --- */
@@ -164,10 +271,12 @@ static void on_work_timer(struct timer *t)
 {
 	struct work *work = CONTAINER_OF(t, struct work, timer);
 
-	if (work->call.stage == STAGE_ANSWERING)
-		work_pump(work);
-	else
+	if (work->call.stage != STAGE_ANSWERING)
 		work_next_piece(work);
+	else if (work->sent == work->due)
+		work_trickle(work);
+	else
+		work_go_on(work);
 }
 
 /* What a streaming handler does: the head at once, the body little by little. */
@@ -353,7 +462,9 @@ static bool on_hangup(struct sconn *c)
 {
 	struct work *work = sconn_ctx(c);
 
-	return !work || model_hang_up(&work->origin->model, &work->call);
+	/* What is stalled has nothing more to write, and so would never learn of it. */
+	return !work || model_hang_up(&work->origin->model, &work->call) ||
+	       (work->spoilt == SPOIL_STALL && work->call.stage == STAGE_ANSWERING);
 }
 
 static void on_end(struct sconn *c, enum err why)
@@ -363,7 +474,7 @@ static void on_end(struct sconn *c, enum err why)
 
 	if (!work)
 		return;
-	work_leave(work, why == ERR_OK);
+	work_leave(work, why == ERR_OK && work->spoilt != SPOIL_GARBAGE);
 	run_turns(o);
 }
 
@@ -490,15 +601,19 @@ static void put_count(struct json *j, const char *key, uint64_t n)
 
 static void put_settings(struct json *j, const struct model *m)
 {
-	struct text latency;
+	struct text latency, fault;
 
 	text_init(&latency);
+	text_init(&fault);
 	text_add_dist(&latency, m->latency);
+	text_add_spoil(&fault, &m->spoil);
 	put_count(j, "limit", m->limit);
 	json_str(j, "latency", text_slice(&latency));
 	json_cstr(j, "full", origin_full_word(m->full));
 	json_cstr(j, "hangup", origin_hangup_word(m->hangup));
 	put_count(j, "workers", m->workers);
+	json_str(j, "fault", text_slice(&fault));
+	text_fini(&fault);
 	text_fini(&latency);
 }
 
@@ -530,6 +645,7 @@ static void admin_status(void *ctx, struct json *j)
 	json_int(j, "requests", (int64_t)m->requests);
 	json_int(j, "answered", (int64_t)m->answered);
 	json_int(j, "hangups", (int64_t)m->hangups);
+	json_int(j, "faults", (int64_t)m->spoiled);
 }
 
 static bool admin_set(
