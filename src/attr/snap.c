@@ -134,6 +134,7 @@ void snap_add(struct snap *s, const struct diag_sock *sock)
 		.state = (uint8_t)sock->state,
 		.orphan = sock->inode == 0,
 		.resent = sock->resent,
+		.timer = (uint8_t)sock->timer,
 		.inode = sock->inode,
 		.rqueue = sock->rqueue,
 		.expires_ms = sock->expires_ms,

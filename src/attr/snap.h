@@ -16,6 +16,7 @@ struct snap_sock {
 	uint8_t state; /* enum diag_state; DIAG_UNKNOWN: free slot */
 	bool orphan;   /* no program holds it (inode 0) */
 	uint8_t resent;
+	uint8_t timer; /* enum diag_timer */
 	uint32_t inode;
 	uint32_t rqueue;
 	uint32_t expires_ms; /* TIME_WAIT, orphaned FIN_WAIT2: what is left of it */

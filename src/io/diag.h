@@ -175,11 +175,13 @@ uint64_t diag_deaths_lost(const struct diag_deaths *d);
  * DIAG_COUNTER(field, "group in the file", "name in the file")
  */
 #define DIAG_COUNTERS(X) \
+	X(out_no_routes, "Ip", "OutNoRoutes") \
 	X(active_opens, "Tcp", "ActiveOpens") \
 	X(passive_opens, "Tcp", "PassiveOpens") \
 	X(attempt_fails, "Tcp", "AttemptFails") \
 	X(estab_resets, "Tcp", "EstabResets") \
 	X(curr_estab, "Tcp", "CurrEstab") \
+	X(out_segs, "Tcp", "OutSegs") \
 	X(retrans_segs, "Tcp", "RetransSegs") \
 	X(out_rsts, "Tcp", "OutRsts") \
 	X(tw, "TcpExt", "TW") \

@@ -7,6 +7,7 @@
 #define WEIR_WATCH_REPORT_H
 
 #include "attr/clusters.h"
+#include "watch/aged.h"
 #include "watch/causes.h"
 
 #define WARNINGS_MAX 24
@@ -40,9 +41,7 @@ struct report {
 	const struct diag_counters *counters; /* since the namespace began */
 	const struct diag_counters *before;   /* one interval ago; NULL: a first look */
 	const struct diag_report *dump;
-	/* Of CLOSE_WAIT, how many for a second or more. NULL: not known; asked only where
-	 * they are many. */
-	const uint32_t *close_wait_old;
+	const struct aged *aged;            /* NULL: not asked for, or not known */
 	const struct owners *owners;        /* NULL: not asked for */
 	const struct report_closes *closes; /* NULL: --once */
 	const struct heard *heard;   /* NULL: --once, not asked for, or not allowed */

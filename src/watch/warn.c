@@ -6,6 +6,8 @@
 enum {
 	TIME_WAIT_MANY = 1000,
 	CONNECTS_MANY = 5,
+	SENT_AGAIN_MANY = 10,
+	WALK_LONG = 10000, /* ports: some 2 ms */
 	NEAR_PERCENT = 80, /* of the way to the cliff */
 };
 
@@ -73,6 +75,12 @@ static void dest_full(struct report *r, const struct tally_dest *d)
 	say(w, &t);
 }
 
+/* Of going by all ports of one parity, each of which is taken. */
+static const char *walk_cost(const struct report *r)
+{
+	return r->tally->usable_first >= WALK_LONG ? "milliseconds of CPU" : "CPU";
+}
+
 static void dest_cliff(struct report *r, const struct tally_dest *d)
 {
 	struct warning *w = add(r, LEVEL_CRITICAL, "connect-cliff");
@@ -82,9 +90,8 @@ static void dest_cliff(struct report *r, const struct tally_dest *d)
 	add_ports_to(&t, d, r->tally->usable);
 	text_add(&t, " are in use: past half, each connect() walks ");
 	text_add_count(&t, r->tally->usable_first);
-	text_add(&t,
-		" taken ports first and costs milliseconds of CPU. Reuse connections; "
-		"fewer than ");
+	text_addf(&t, " taken ports first and costs %s. Reuse connections; fewer than ",
+		walk_cost(r));
 	text_add_count(&t, r->tally->usable_first / TALLY_TIME_WAIT_S);
 	text_add(&t, " closes/s by this side stay below it.");
 	if (w)
@@ -101,9 +108,8 @@ static void dest_near(struct report *r, const struct tally_dest *d)
 	add_ports_to(&t, d, r->tally->usable);
 	text_add(&t, " are in use; ");
 	text_add_count(&t, d->cliff_left);
-	text_add(&t,
-		" more and each connect() costs milliseconds of CPU (the cliff at half "
-		"the range).");
+	text_addf(&t, " more and each connect() costs %s (the cliff at half the range).",
+		walk_cost(r));
 	if (w)
 		w->dest = d;
 	say(w, &t);
@@ -223,25 +229,76 @@ static void add_close_wait_holder(struct text *t, const struct owners *o)
 /* A busy program has some on their way to close at any moment. */
 static void warn_close_wait(struct report *r)
 {
-	uint32_t n = report_close_wait(r->tally);
-	const uint32_t *of_old = r->close_wait_old;
-	bool old = of_old && *of_old >= REPORT_CLOSE_WAIT_MANY;
+	uint32_t n = report_close_wait(r->tally), old = r->aged ? r->aged->close_wait : 0;
+	bool many = n >= REPORT_CLOSE_WAIT_MANY;
 	struct text t;
 
-	if (n < REPORT_CLOSE_WAIT_MANY)
+	if (!many && old < AGED_CLOSE_WAIT_MIN)
 		return;
 	text_init(&t);
 	text_add_count(&t, n);
 	text_add(&t, " sockets are in CLOSE_WAIT: the peer has hung up, the program here "
 		     "has not closed.");
-	if (old)
+	if (!many)
+		text_addf(&t,
+			" %u have been so for a second or more: forgotten, or in a pool "
+			"that has not looked.",
+			(unsigned)old);
+	else if (old >= REPORT_CLOSE_WAIT_MANY)
 		text_add(&t,
 			" It works on answers nobody waits for, or forgets to close.");
-	else if (of_old)
+	else if (r->aged)
 		text_addf(&t, " All but %u have been so for less than a second.",
-			(unsigned)*of_old);
+			(unsigned)old);
 	add_close_wait_holder(&t, r->owners);
-	say(add(r, old ? LEVEL_WARNING : LEVEL_NOTE, "close-wait"), &t);
+	say(add(r, old >= REPORT_CLOSE_WAIT_MANY ? LEVEL_WARNING : LEVEL_NOTE,
+		    "close-wait"),
+		&t);
+}
+
+/* " (python3 (4711), towards 10.0.0.2:8080)": one of them. */
+static void add_one(struct text *t, const struct report *r, const struct diag_sock *s)
+{
+	const struct owner *w = r->owners ? owners_find(r->owners, s->inode) : NULL;
+
+	text_add(t, " (most in one of ");
+	if (w)
+		text_addf(t, "%s (%d), ", w->comm, (int)w->pid);
+	text_add_end(t, &s->local);
+	text_add(t, " to ");
+	text_add_end(t, &s->remote);
+	text_add_char(t, ')');
+}
+
+static void warn_stalled(struct report *r)
+{
+	const struct aged_part *unread = &r->aged->unread, *untaken = &r->aged->untaken;
+	struct text t;
+
+	if (unread->n >= AGED_UNREAD_MIN) {
+		text_init(&t);
+		text_add_count(&t, unread->n);
+		text_add(&t, " connections hold ");
+		text_add_count(&t, unread->bytes);
+		text_add(&t,
+			" bytes that the program here has not read for a second or more");
+		add_one(&t, r, &unread->one);
+		text_add(&t, ": it is busy elsewhere, or has forgotten them.");
+		say(add(r, LEVEL_WARNING, "not-reading"), &t);
+	}
+	if (untaken->n) {
+		text_init(&t);
+		text_add_count(&t, untaken->n);
+		text_add(&t,
+			untaken->n == 1 ? " connection holds " : " connections hold ");
+		text_add_count(&t, untaken->bytes);
+		text_add(&t, " bytes that the peer has not taken for a second or more");
+		add_one(&t, r, &untaken->one);
+		text_add(&t, ": its window is closed, the program there does not read.");
+		say(add(r, untaken->n >= AGED_UNREAD_MIN ? LEVEL_WARNING : LEVEL_NOTE,
+			    "window-closed"),
+			&t);
+	}
 }
 
 static void warn_listeners(struct report *r)
@@ -302,6 +359,41 @@ static void warn_connects(struct report *r)
 		&t);
 }
 
+/* A few on the way are any network's. */
+static void warn_sent_again(struct report *r)
+{
+	const struct diag_counters *now = r->counters, *was = r->before;
+	uint64_t n = was ? now->retrans_segs - was->retrans_segs : 0;
+	uint64_t of = was ? now->out_segs - was->out_segs : 0;
+	struct text t;
+
+	if (n < SENT_AGAIN_MANY || n * 100 < of)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t, " of ");
+	text_add_count(&t, of);
+	text_add(&t,
+		" segments sent in this interval were sent again: lost on the way, or not "
+		"acknowledged in time.");
+	say(add(r, LEVEL_WARNING, "sent-again"), &t);
+}
+
+static void warn_no_route(struct report *r)
+{
+	uint64_t n = r->before ? r->counters->out_no_routes - r->before->out_no_routes
+			       : 0;
+	struct text t;
+
+	if (!n)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t, n == 1 ? " connect or packet" : " connects or packets");
+	text_add(&t, " found no route in this interval (IPv4): see `ip route`.");
+	say(add(r, n >= CONNECTS_MANY ? LEVEL_WARNING : LEVEL_NOTE, "no-route"), &t);
+}
+
 static void warn_counters(struct report *r)
 {
 	static const struct diag_counters zero;
@@ -309,6 +401,8 @@ static void warn_counters(struct report *r)
 	const struct diag_counters *was = r->before ? r->before : &zero;
 
 	warn_connects(r);
+	warn_sent_again(r);
+	warn_no_route(r);
 	warn_counter(r, now->listen_overflows, was->listen_overflows, "listen-overflows",
 		"times a connection or its SYN was dropped because a listener's backlog was "
 		"full (each attempt counts)");
@@ -361,6 +455,8 @@ void report_warn(struct report *r)
 	warn_listeners(r);
 	warn_dests(r);
 	warn_close_wait(r);
+	if (r->aged)
+		warn_stalled(r);
 	warn_counters(r);
 	warn_fin_wait2(r);
 	warn_side(r);

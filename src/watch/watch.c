@@ -73,8 +73,8 @@ struct watcher {
 	struct diag_net net;
 	struct diag_ports ports;
 	struct diag_report dump;
-	uint32_t close_wait_old;
-	bool close_wait_aged; /* close_wait_old is known */
+	struct aged aged;
+	bool is_aged; /* aged is known */
 	struct diag_counters counters;
 	struct diag_counters before; /* as the interval that is told next began */
 	struct snap snap;
@@ -158,37 +158,6 @@ static bool look_failed(const char *what, enum err e, struct problem *p)
 	return problem_set(p, "cannot read %s: %s", what, err_text(e));
 }
 
-/* Ages cost a second dump: asked for only where they decide something. */
-struct aging {
-	struct diag_visitor visitor;
-	uint32_t old;
-};
-
-static void on_age(struct diag_visitor *v, const struct diag_sock *s)
-{
-	struct aging *a = CONTAINER_OF(v, struct aging, visitor);
-
-	a->old += s->has_info && s->info.last_ack_ms >= 1000;
-}
-
-static void on_ages_again(struct diag_visitor *v)
-{
-	CONTAINER_OF(v, struct aging, visitor)->old = 0;
-}
-
-static bool read_close_wait_ages(struct watcher *w)
-{
-	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_CLOSE_WAIT), .info = true };
-	struct aging a = { .visitor = { on_age, on_ages_again } };
-	struct diag_report dump;
-
-	if (report_close_wait(&w->tally) < REPORT_CLOSE_WAIT_MANY ||
-		diag_dump(w->diag, &ask, &a.visitor, &dump) != ERR_OK)
-		return false;
-	w->close_wait_old = a.old;
-	return true;
-}
-
 static struct study_eyes eyes_of(const struct watcher *w)
 {
 	return (struct study_eyes){ w->diag, &w->where, &w->tally, &w->ports };
@@ -213,7 +182,7 @@ static bool look(struct watcher *w, struct problem *p)
 		return look_failed("the port range (/proc/sys/net/ipv4)", e, p);
 	w->now = clock_now();
 	tally_make(&w->tally, &w->snap, &w->ports, NULL, w->now);
-	w->close_wait_aged = read_close_wait_ages(w);
+	w->is_aged = aged_read(&w->aged, w->diag, &w->snap);
 	const struct owners_of of = { &w->where, &w->snap, &w->tally, &w->ports, w->now };
 	if (w->opt->processes)
 		owners_read(&w->owners, &of);
@@ -255,7 +224,7 @@ static void show(struct watcher *w, struct text *t, const struct screen *screen)
 		.counters = &w->counters,
 		.before = w->looks > 1 ? &w->before : NULL,
 		.dump = &w->dump,
-		.close_wait_old = w->close_wait_aged ? &w->close_wait_old : NULL,
+		.aged = w->is_aged ? &w->aged : NULL,
 		.owners = w->opt->processes ? &w->owners : NULL,
 		.closes = w->deaths ? &closes : NULL,
 		.causes = &w->causes,

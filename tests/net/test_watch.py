@@ -291,7 +291,35 @@ def test_a_crowd_in_close_wait_is_a_fault_only_when_it_stays(pair):
     assert set(levels[:-1]) <= {"note"}
     held.pop()[1].close()
     settle(p.server, {"CLOSE-WAIT": 99})
+    few, = [w for w in p.server.watch()["warnings"] if w["id"] == "close-wait"]
+    assert few["level"] == "note" and "99 have been so for a second" in few["text"]
+    while len(held) > 9:
+        held.pop()[1].close()
+    settle(p.server, {"CLOSE-WAIT": 9})
     assert "close-wait" not in warning_ids(p.server.watch())
+
+
+def test_who_does_not_read_is_told_at_both_ends(pair):
+    p = Pair(pair)
+    held = [p.connect() for _ in range(6)]
+    for _, s in held:
+        s.setblocking(False)
+        try:
+            while True:
+                s.send(b"y" * 65536)
+        except BlockingIOError:
+            pass
+
+    def told(host, of):
+        return [w for w in host.watch()["warnings"] if w["id"] == of]
+
+    assert told(p.server, "not-reading") == []
+    eventually(lambda: told(p.client, "not-reading") and told(p.server, "window-closed"))
+    reads, = told(p.client, "not-reading")
+    assert reads["level"] == "warning" and "6 connections hold" in reads["text"]
+    assert told(p.client, "window-closed") == []
+    for c, _ in held:
+        reset(c)
 
 
 # ---- programs ------------------------------------------------------------------------------

@@ -12,12 +12,13 @@ static struct warning close_wait_of(uint32_t n, const uint32_t *old)
 {
 	static const struct diag_counters counters;
 	const struct diag_report dump = { .whole = true };
+	const struct aged aged = { .close_wait = old ? *old : 0 };
 	struct tally tally = { 0 };
 	struct report r = {
 		.tally = &tally,
 		.counters = &counters,
 		.dump = &dump,
-		.close_wait_old = old,
+		.aged = old ? &aged : NULL,
 	};
 
 	tally.side[SIDE_IN].by_state[DIAG_CLOSE_WAIT] = n;
@@ -90,6 +91,105 @@ static void connects_that_callers_left_half_open_are_not_blamed_here(void **stat
 	assert_int_equal(connects_of(300, 4).level, LEVEL_NOTE);
 }
 
+static struct report quiet(struct tally *tally, const struct diag_counters *now,
+	const struct diag_counters *before)
+{
+	static const struct diag_report dump = { .whole = true };
+
+	return (struct report){
+		.tally = tally, .counters = now, .before = before, .dump = &dump
+	};
+}
+
+static void few_in_close_wait_are_told_when_they_stay(void **state)
+{
+	static const struct diag_counters counters;
+	struct aged aged = { .close_wait = AGED_CLOSE_WAIT_MIN };
+	struct tally tally = { 0 };
+	struct report r = quiet(&tally, &counters, NULL);
+
+	(void)state;
+	tally.side[SIDE_OUT].by_state[DIAG_CLOSE_WAIT] = 40;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+	r.aged = &aged;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_int_equal(r.warnings.v[0].level, LEVEL_NOTE);
+	assert_non_null(
+		strstr(r.warnings.v[0].text, "10 have been so for a second or more"));
+	aged.close_wait--;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+}
+
+static void what_nobody_reads_is_told_at_both_ends(void **state)
+{
+	static const struct diag_counters counters;
+	struct aged aged = { .unread = { .n = 5, .bytes = 1234567 },
+		.untaken = { .n = 1, .bytes = 89 } };
+	struct tally tally = { 0 };
+	struct report r = quiet(&tally, &counters, NULL);
+
+	(void)state;
+	r.aged = &aged;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 2);
+	assert_string_equal(r.warnings.v[0].id, "not-reading");
+	assert_int_equal(r.warnings.v[0].level, LEVEL_WARNING);
+	assert_non_null(
+		strstr(r.warnings.v[0].text, "5 connections hold 1,234,567 bytes"));
+	assert_string_equal(r.warnings.v[1].id, "window-closed");
+	assert_int_equal(r.warnings.v[1].level, LEVEL_NOTE); /* somebody paused */
+	aged.unread.n = 4;
+	aged.untaken.n = 5;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_int_equal(r.warnings.v[0].level, LEVEL_WARNING);
+}
+
+static void what_is_sent_again_matters_by_its_part(void **state)
+{
+	const struct diag_counters before = { .out_segs = 1000, .retrans_segs = 50 };
+	struct diag_counters now = { .out_segs = 3000, .retrans_segs = 70 };
+	struct tally tally = { 0 };
+	struct report r = quiet(&tally, &now, &before);
+
+	(void)state;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "sent-again");
+	assert_non_null(strstr(r.warnings.v[0].text, "20 of 2,000 segments"));
+	now.out_segs = 3001;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+	r.before = NULL; /* of long ago nobody wants to know */
+	now.out_segs = 100;
+	now.out_no_routes = 7;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+	r.before = &now;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+}
+
+static void what_finds_no_route_is_told(void **state)
+{
+	const struct diag_counters before = { .out_no_routes = 3 };
+	struct diag_counters now = { .out_no_routes = 8 };
+	struct tally tally = { 0 };
+	struct report r = quiet(&tally, &now, &before);
+
+	(void)state;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "no-route");
+	assert_int_equal(r.warnings.v[0].level, LEVEL_WARNING);
+	now.out_no_routes = 4;
+	report_warn(&r);
+	assert_int_equal(r.warnings.v[0].level, LEVEL_NOTE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +197,10 @@ int main(void)
 		cmocka_unit_test(
 			connects_that_callers_left_half_open_are_not_blamed_here),
 		cmocka_unit_test(of_ages_that_are_not_known_nothing_is_said),
+		cmocka_unit_test(few_in_close_wait_are_told_when_they_stay),
+		cmocka_unit_test(what_nobody_reads_is_told_at_both_ends),
+		cmocka_unit_test(what_is_sent_again_matters_by_its_part),
+		cmocka_unit_test(what_finds_no_route_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
