@@ -553,6 +553,14 @@ static void failed_connects(struct finding *f)
 			: "were given up without any answer, most of them within a second.");
 }
 
+static void not_reached(struct finding *f)
+{
+	one(f, CAUSE_ID_NOT_REACHED, f->p->reset_resent,
+		"reset after what this side had said last had to be sent again: for a while the "
+		"network or the other host did not take it",
+		NULL);
+}
+
 /* Among whatever else it says more often. */
 static bool says_so(const struct finding *f)
 {
@@ -610,10 +618,7 @@ static void outgoing(struct finding *f)
 		"closed by the server with a question unanswered", &p->peer_left);
 	one(f, CAUSE_ID_PEER_RESETS, resets(f),
 		"reset by the server, or given up by the kernel", NULL);
-	one(f, CAUSE_ID_NOT_REACHED, p->reset_resent,
-		"reset after what this side had said last had to be sent again: for a while the "
-		"network or the server's host did not take it",
-		NULL);
+	not_reached(f);
 	ended_under_tls(f);
 	idle_at_peer(f);
 	if (!is_found(f, CAUSE_ID_GAVE_UP) || !as_given_up(f, &p->silent))
@@ -630,6 +635,7 @@ static void accepted(struct finding *f)
 		"answered and closed here before anything was read: refused", NULL);
 	one(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER) + p->reset_left,
 		"left by the caller without an answer", &p->peer_left);
+	not_reached(f);
 	if (nearly_all(once_us, uses_sum(&p->by_us)))
 		one(f, CAUSE_ID_SERVER_EACH, once_us,
 			"closed by this side after one exchange", NULL);

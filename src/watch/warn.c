@@ -371,11 +371,10 @@ static void warn_sent_again(struct report *r)
 		return;
 	text_init(&t);
 	text_add_count(&t, n);
-	text_add(&t, " of ");
+	text_add(&t, " segments were sent again in this interval, beside ");
 	text_add_count(&t, of);
 	text_add(&t,
-		" segments sent in this interval were sent again: lost on the way, or not "
-		"acknowledged in time.");
+		" that were sent once: lost on the way, or not acknowledged in time.");
 	say(add(r, LEVEL_WARNING, "sent-again"), &t);
 }
 
