@@ -145,8 +145,8 @@ void chance_init(struct chance *c, ns_t half_life)
 static void scale(struct chance *c, double by)
 {
 	EACH_SPAN (c->seen, i) {
-		c->over[i] *= by;
-		c->gone[i] *= by;
+		c->over[i] = (float)(c->over[i] * by);
+		c->gone[i] = (float)(c->gone[i] * by);
 	}
 }
 
@@ -171,7 +171,7 @@ void chance_done(struct chance *c, ns_t duration, ns_t now)
 {
 	const uint32_t span = span_of(duration);
 	set_weight(c, now);
-	c->over[span] += c->weight * fading(c, duration);
+	c->over[span] += (float)(c->weight * fading(c, duration));
 	c->seen |= 1u << octave_of(span);
 	c->ends[octave_of(span)]++;
 	c->begun = ns_max(c->begun, now - duration);
@@ -181,7 +181,7 @@ void chance_gone(struct chance *c, ns_t age, ns_t now)
 {
 	const uint32_t span = span_of(age);
 	set_weight(c, now);
-	c->gone[span] += c->weight * fading(c, age);
+	c->gone[span] += (float)(c->weight * fading(c, age));
 	c->seen |= 1u << octave_of(span);
 	c->were[octave_of(span)]--;
 }
@@ -219,12 +219,13 @@ static double hazard(double over, double inside, double later)
 }
 
 /* Between the values at a span's two ends. */
-static double between(const double *at_begin, ns_t age)
+static double between(const float *at_begin, ns_t age)
 {
 	uint32_t span = span_of(age);
 	double from = (double)span_begin(span), to = (double)span_begin(span + 1);
 	double part = fmin(((double)age - from) / (to - from), 1);
-	return at_begin[span] + (at_begin[span + 1] - at_begin[span]) * part;
+	double begin = at_begin[span], end = at_begin[span + 1];
+	return begin + (end - begin) * part;
 }
 
 /* Share of calls not over at that age. */
@@ -241,7 +242,7 @@ static bool is_refuted(const struct chance *c, ns_t now)
 	if (c->ended <= 0)
 		return false;
 	EACH_SPAN (c->busy, i)
-		if (c->running[i] > 0 && span_begin(i + 1) <= age)
+		if (c->running[i] && span_begin(i + 1) <= age)
 			luck *= pow(c->left[i], c->running[i]);
 	return luck < CHANCE_REFUTED;
 }
@@ -252,6 +253,7 @@ struct evidence {
 	double later_than[CHANCE_OCTAVES];                 /* of the others */
 	uint32_t some, known; /* spans before `known` have any */
 	double sum, ended, unit;
+	double left, spent; /* as far as it has been gone through */
 };
 
 /* Of an octave, after those beyond it. */
@@ -259,7 +261,7 @@ static void add_octave(struct evidence *e, const struct chance *c, uint32_t octa
 {
 	for (uint32_t i = octave_end(octave); i-- > octave_begin(octave);) {
 		e->at_work[i] = c->gone[i] * e->unit;
-		if (c->running[i] > 0) /* few are; an exp2 each */
+		if (c->running[i]) /* few are; an exp2 each */
 			e->at_work[i] += c->running[i] * fading(c, span_middle(i));
 		e->later[i] = e->sum; /* came through it, and beyond */
 		e->sum += c->over[i] * e->unit + e->at_work[i];
@@ -270,22 +272,24 @@ static void add_octave(struct evidence *e, const struct chance *c, uint32_t octa
 }
 
 /* Of an octave, after those before it. */
-static void survive(struct chance *c, const struct evidence *e, uint32_t octave)
+static void survive(struct chance *c, struct evidence *e, uint32_t octave)
 {
 	const uint32_t begin = octave_begin(octave), end = octave_end(octave);
 	const double width = (double)span_width(begin);
 	const bool some = e->some & 1u << octave;
 	double ends = hazard(0, 0, e->later_than[octave]);
-	double left = c->left[begin], spent = c->spent[begin];
+	double left = e->left, spent = e->spent;
 	for (uint32_t i = begin; i < end; i++) {
 		if (some)
 			ends = hazard(c->over[i] * e->unit, e->at_work[i], e->later[i]);
 		double after = left * (1 - ends);
 		spent += (left + after) / 2 * width;
 		left = after;
-		c->left[i + 1] = left;
-		c->spent[i + 1] = spent;
+		c->left[i + 1] = (float)left;
+		c->spent[i + 1] = (float)spent;
 	}
+	e->left = left;
+	e->spent = spent;
 }
 
 void chance_refresh(struct chance *c, ns_t now)
@@ -309,6 +313,8 @@ void chance_refresh(struct chance *c, ns_t now)
 	c->evidence = e.sum;
 	c->ended = e.ended * e.unit;
 	c->left[0] = 1;
+	e.left = 1;
+	e.spent = 0;
 	for (uint32_t o = 0; o < CHANCE_OCTAVES; o++)
 		survive(c, &e, o);
 	c->mean = (ns_t)c->spent[e.known];
@@ -396,7 +402,7 @@ static struct chance_frees frees_until(struct chance *c, uint32_t span)
 	*asked = (struct chance_until){ .span = span, .frees = { .none = 1 } };
 	renewal_fill(&anew, c, step);
 	EACH_SPAN (c->busy, i) {
-		if (c->running[i] <= 0)
+		if (!c->running[i])
 			continue;
 		struct chance_frees one = frees_of(c, span_middle(i), step, &anew);
 		sum->mean += c->running[i] * one.mean;
@@ -455,7 +461,7 @@ ns_t chance_time_for(const struct chance *c, double p)
 ns_t chance_known(const struct chance *c)
 {
 	uint32_t span = CHANCE_SPANS;
-	while (span > 0 && c->running[span - 1] <= 0 &&
+	while (span > 0 && !c->running[span - 1] &&
 		c->over[span - 1] / c->weight <= TRACE)
 		span--;
 	return span_begin(span);
@@ -476,7 +482,7 @@ struct chance_rest chance_rest(const struct chance *c, ns_t time)
 	struct chance_rest rest = { 0 };
 	const ns_t known = chance_known(c);
 	EACH_SPAN (c->busy, i) {
-		if (c->running[i] <= 0)
+		if (!c->running[i])
 			continue;
 		ns_t age = span_middle(i);
 		double now = left_at(c, ns_min(age, known));

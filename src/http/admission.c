@@ -17,7 +17,7 @@
 /* For so long a refusal for want of slots shows that they are wanted. */
 #define SHORT_FOR (100 * NS_MS)
 
-/* What is learned of the server, to judge by: 100 KiB, which only a limit is worth. */
+/* What is learned of the server, to judge by: 52 KiB, which only a limit is worth. */
 struct outlook {
 	struct chance calls, slots;
 	struct gate gate;
