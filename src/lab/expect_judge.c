@@ -179,6 +179,16 @@ static void keep_point(struct expect_verdict *v, const struct judge *j)
 		pairs_add(&v->point, j->axis[i].name, j->axis[i].value[j->axis[i].at]);
 }
 
+/* "naive[timeout=300ms].good", as the line has it. */
+static void add_name(struct text *t, const struct expect_factor *f)
+{
+	text_add(t, f->variant);
+	for (uint32_t i = 0; i < f->at.n; i++)
+		text_addf(
+			t, "%s%s=%s", i ? ", " : "[", f->at.v[i].name, f->at.v[i].value);
+	text_addf(t, "%s.%s", f->at.n ? "]" : "", figure_table[f->figure].name);
+}
+
 /* "naive[timeout=300ms].good is 12, weir.good is 10" at the values where the axes stand. */
 static void add_figures(struct text *t, const struct judge *j)
 {
@@ -193,8 +203,9 @@ static void add_figures(struct text *t, const struct judge *j)
 				shown == FIGURES_SHOWN)
 				continue;
 			const struct expect_factor *f = &term->factor[k];
-			text_addf(t, "%s%s.%s is ", shown++ ? ", " : "", f->variant,
-				figure_table[f->figure].name);
+			text_add(t, shown++ ? ", " : "");
+			add_name(t, f);
+			text_add(t, " is ");
 			double value = factor_value(j, f);
 			if (isnan(value))
 				text_add(t, "not known");

@@ -129,6 +129,11 @@ static void test_sweeps(void **state)
 	judge("pool-50[rate=1/s].good > naive.good", EXPECT_HELD, NAN, NAN, NULL);
 	judge("pool-50[timeout=300ms].good > naive[timeout=none].good", EXPECT_HELD, 81,
 		50, NULL);
+	/* one variant at two points: which is which must be seen */
+	judge("naive[timeout=300ms].good < naive[timeout=none].good", EXPECT_FAILED, 80,
+		50,
+		"naive[timeout=300ms].good is 80, naive[timeout=none].good is 50: 80 against "
+		"50");
 }
 
 static void test_what_is_not_known(void **state)
