@@ -174,7 +174,10 @@ void chance_done(struct chance *c, ns_t duration, ns_t now)
 	c->over[span] += (float)(c->weight * fading(c, duration));
 	c->seen |= 1u << octave_of(span);
 	c->ends[octave_of(span)]++;
-	c->begun = ns_max(c->begun, now - duration);
+	if (now - duration <= c->begun)
+		return;
+	c->begun = now - duration;
+	c->in_question = false;
 }
 
 void chance_gone(struct chance *c, ns_t age, ns_t now)
@@ -234,17 +237,17 @@ static double left_at(const struct chance *c, ns_t age)
 	return between(c->left, age);
 }
 
-/* By what was known at the last refresh. */
-static bool is_refuted(const struct chance *c, ns_t now)
+/* How likely it was, by what was known at the last refresh, that none of the last has ended. */
+static double luck_of(const struct chance *c, ns_t now)
 {
 	double luck = 1;
 	ns_t age = now - c->begun; /* younger ones have seen nobody overtake them */
 	if (c->ended <= 0)
-		return false;
+		return 1;
 	EACH_SPAN (c->busy, i)
 		if (c->running[i] && span_begin(i + 1) <= age)
 			luck *= pow(c->left[i], c->running[i]);
-	return luck < CHANCE_REFUTED;
+	return luck;
 }
 
 /* What is known of a refresh's spans, while it goes on. */
@@ -294,7 +297,10 @@ static void survive(struct chance *c, struct evidence *e, uint32_t octave)
 
 void chance_refresh(struct chance *c, ns_t now)
 {
-	if (is_refuted(c, now)) {
+	const double luck = luck_of(c, now);
+	if (luck < CHANCE_IN_QUESTION)
+		c->in_question = true;
+	if (luck < CHANCE_REFUTED) {
 		chance_doubt(c, REFUTED_COUNTS);
 		presume_scatter(c);
 		c->begun = now;

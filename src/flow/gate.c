@@ -43,11 +43,21 @@ static void grow(struct chance_frees *frees, uint32_t limit, ns_t doubles_in, ns
 	frees->none *= exp(-added * limit);
 }
 
+/* So much time it must have left when its turn comes. As long as nobody can say how long calls take by
+ * now, what the longest of them took: who has less than that waits for nothing if they have turned
+ * slow. */
+static ns_t must_have(const struct gate *g, double worth)
+{
+	ns_t usual = chance_time_for(g->calls, worth);
+	return chance_is_in_question(g->calls) ? ns_max(usual, chance_known(g->calls))
+					       : usual;
+}
+
 /* Its turn comes while it is still worth a slot. */
 static bool comes_in_time(
 	const struct gate *g, const struct gate_call *call, double worth, uint32_t limit)
 {
-	ns_t spare = call->left - chance_time_for(g->calls, worth);
+	ns_t spare = call->left - must_have(g, worth);
 	spare = ns_min(spare, call->wait_max);
 	if (spare <= 0)
 		return false;

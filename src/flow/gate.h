@@ -11,6 +11,8 @@
  *         would be too late, less a margin of some standard deviations. The margin learns: who is
  *         refused is to be told so when he comes, not after having waited (LATE when it is his
  *         turn), but for one in GATE_TOLD_LATE.
+ *         While it is in question how long calls take (flow/chance.h), it is to be in time even if it
+ *         takes as long as any did of late.
  *         Nor is it let in if that none comes free at all is likelier than one in as many as
  *         there are slots; the next one of all is let in by this alone. For so much its waiting
  *         is worth: a slot that comes free with nobody there stands idle until the next call

@@ -78,6 +78,11 @@ bool limit_is_cut(const struct limit *l, ns_t now)
 	       (lately || l->state == LIMIT_BROWN_OUT);
 }
 
+bool limit_falls(const struct limit *l, ns_t now)
+{
+	return wall_falls(&l->wall, now);
+}
+
 static void enter(struct limit *l, ns_t now, enum limit_state state, enum limit_cause why)
 {
 	if (l->state != state || l->cause != why)

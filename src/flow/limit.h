@@ -173,6 +173,8 @@ const char *limit_state_label(enum limit_state state);
  * may be at the server than the limit is, and no trial is due yet; or nothing else is answered. Or
  * because connections stalled: those that were answered are what it has. */
 bool limit_is_cut(const struct limit *l, ns_t now);
+/* It has come down because calls were refused, and may have further to go (flow/wall.h). */
+bool limit_falls(const struct limit *l, ns_t now);
 /* Why the limit is what it is, in a few words. */
 const char *limit_because(const struct limit *l);
 

@@ -44,9 +44,15 @@ bool wall_may_return(const struct wall *w, double stand, ns_t now)
 	return !wall_is_regrown(w, stand) && now - w->moved_at < moved_for(w, stand);
 }
 
+/* No cut, and no more than the limit at the server. */
+static bool has_kept(const struct wall *w, ns_t for_ns, ns_t now)
+{
+	return now - ns_max(w->cut_at, w->over_at) > for_ns;
+}
+
 static bool is_calm(const struct wall *w, ns_t now)
 {
-	return !w->cut_at || now - ns_max(w->cut_at, w->over_at) > CALM_FOR;
+	return !w->cut_at || has_kept(w, CALM_FOR, now);
 }
 
 /* How much less than what the server has of us. */
@@ -70,6 +76,7 @@ double wall_cut(
 	if (later) {
 		left -= series_goes_on(w, left);
 		w->cut_at = now;
+		w->unasked = refusal->cause == WALL_UNASKED;
 	}
 	left = fmin(left, stand);
 	bool asked = refusal->cause != WALL_UNASKED;
@@ -117,8 +124,14 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 void wall_passed(struct wall *w, double level)
 {
 	w->deeper = 0;
+	w->unasked = false;
 	if (level > w->ceiling)
 		w->ceiling = WALL_NO_CEILING;
+}
+
+bool wall_falls(const struct wall *w, ns_t now)
+{
+	return w->unasked && !has_kept(w, TRY_FIRST, now);
 }
 
 bool wall_stands(const struct wall *w, ns_t now)

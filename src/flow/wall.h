@@ -9,7 +9,10 @@
  *         before, but never by more than an eighth: so few are refused, and the limit ends
  *         little below the wall. What was refused last is a ceiling: below it the limit may
  *         climb fast, above it goes one call alone, the trial. A trial that is taken does away
- *         with the ceiling. The wall has MOVED when it is met for the first time, and when a
+ *         with the ceiling. The wall FALLS from a call refused that was no trial until the limit has
+ *         been kept for as long as the next refusal of its series mostly takes, or a trial was
+ *         taken: what ends meanwhile may be one more that is not replaced.
+ *         The wall has MOVED when it is met for the first time, and when a
  *         call is refused that was no trial and the limit falls by more than a tenth.
  *         It STANDS once a trial was refused where it was met, give or take a tenth, and no call
  *         but trials since; but not in the WALL_RESTLESS_FOR after it left a place where a trial
@@ -45,11 +48,12 @@
 #define WALL_NO_CEILING 1e18
 
 struct wall {
-	uint32_t took;   /* calls that it had of us, last refusal; 0: none yet */
-	double former;   /* the limit before it came down */
-	double ceiling;  /* more was refused */
-	ns_t cut_at;     /* 0: never */
-	ns_t over_at;    /* more than the limit was at the server, from before the cut */
+	uint32_t took;  /* calls that it had of us, last refusal; 0: none yet */
+	double former;  /* the limit before it came down */
+	double ceiling; /* more was refused */
+	ns_t cut_at;    /* 0: never */
+	bool unasked; /* that was by a call that was no trial, and none was taken since */
+	ns_t over_at; /* more than the limit was at the server, from before the cut */
 	uint32_t deeper; /* than what the server has: the next cut of the series */
 	ns_t moved_at;   /* 0: never met */
 	double place;    /* what it took, give or take */
@@ -84,6 +88,8 @@ void wall_passed(struct wall *w, double level);
 bool wall_may_return(const struct wall *w, double stand, ns_t now);
 /* It is still where a trial found it, and has not moved for long. */
 bool wall_stands(const struct wall *w, ns_t now);
+/* What comes free tells nothing of what will. */
+bool wall_falls(const struct wall *w, ns_t now);
 /* A trial was refused, or the limit was cut: how long until the next trial. */
 ns_t wall_wait(struct wall *w, double stand, ns_t now);
 /* A trial may be refused. */

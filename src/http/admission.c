@@ -359,7 +359,7 @@ static struct gate_call meets(
 	asked.elsewhere = slots_elsewhere(u);
 	/* A server that has come to take fewer replaces no connection that ends: what comes free
 	 * tells nothing then of what will. */
-	const bool fell = u->tuner && taken_back > 0;
+	const bool fell = u->tuner && (taken_back > 0 || u->told.falls);
 	if (fell || (n == 1 && caller_pours(&u->admission.callers, c, now)))
 		asked.share = 0;
 	else if (kept && !asked.room)

@@ -19,7 +19,7 @@ static void tune_obey(struct upstream *u, uint32_t limit)
 
 void tune_start(struct upstream *u)
 {
-	u->told = (struct tuner_told){ NS_NEVER, NS_NEVER, 0 };
+	u->told = (struct tuner_told){ NS_NEVER, NS_NEVER, 0, false };
 	if (!u->cfg.limit_auto)
 		return;
 	u->tuner = u->cfg.tuner;
@@ -70,7 +70,7 @@ void tune_look(struct upstream *u)
 void tune_hear(struct upstream *u)
 {
 	if (u->tuner)
-		u->told.doubles_in = tuner_doubles_in(u->tuner);
+		tuner_hear(u->tuner, worker_now(u->worker), &u->told);
 }
 
 uint32_t tune_surplus(const struct upstream *u)

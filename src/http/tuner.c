@@ -44,23 +44,27 @@ void tuner_set_max(struct tuner *t, uint32_t max)
 	joint_unlock(&t->joint);
 }
 
+static struct tuner_told told_of(const struct limit *l, ns_t now)
+{
+	return (struct tuner_told){ limit_next(l), limit_doubles_in(l), limit_keeps(l),
+		limit_falls(l, now) };
+}
+
 uint32_t tuner_look(
 	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct tuner_told *told)
 {
 	joint_lock(&t->joint);
 	uint32_t limit = limit_look(&t->limit, now, level, waiting);
-	*told = (struct tuner_told){ limit_next(&t->limit), limit_doubles_in(&t->limit),
-		limit_keeps(&t->limit) };
+	*told = told_of(&t->limit, now);
 	joint_unlock(&t->joint);
 	return limit;
 }
 
-ns_t tuner_doubles_in(struct tuner *t)
+void tuner_hear(struct tuner *t, ns_t now, struct tuner_told *told)
 {
 	joint_lock(&t->joint);
-	ns_t doubles_in = limit_doubles_in(&t->limit);
+	*told = told_of(&t->limit, now);
 	joint_unlock(&t->joint);
-	return doubles_in;
 }
 
 uint32_t tuner_sent(

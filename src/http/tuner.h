@@ -18,15 +18,16 @@ struct tuner *tuner_new(uint32_t max, ns_t now);
 void tuner_ref(struct tuner *t);
 void tuner_unref(struct tuner **t);
 void tuner_set_max(struct tuner *t, uint32_t max);
-/* As in flow/limit.h: limit_next, limit_doubles_in, limit_keeps. */
+/* As in flow/limit.h: limit_next, limit_doubles_in, limit_keeps, limit_falls. */
 struct tuner_told {
 	ns_t next, doubles_in;
 	uint32_t keeps;
+	bool falls;
 };
 uint32_t tuner_look(
 	struct tuner *t, ns_t now, uint32_t level, bool waiting, struct tuner_told *told);
 /* The same, as the last look of whatever thread left it. */
-ns_t tuner_doubles_in(struct tuner *t);
+void tuner_hear(struct tuner *t, ns_t now, struct tuner_told *told);
 struct tuner_call {
 	uint32_t level; /* at the server, itself included */
 	bool waiting;   /* others wait still */

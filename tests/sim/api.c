@@ -18,6 +18,7 @@ struct at {
 	int what;
 	enum fate fate;
 	bool holds_slot;
+	uint32_t handled;
 };
 
 static struct api *api_of(const struct raw *r)
@@ -80,12 +81,20 @@ static void on_closed(struct raw *r)
 
 /* --- requests --- */
 
+static bool is_quick(struct api *a)
+{
+	const struct api_cfg *cfg = &a->cfg;
+	if (cfg->slow_each)
+		return ++a->begun % cfg->slow_each != 0;
+	return cfg->quick > 0 && rng_unit(&a->rng) < cfg->quick;
+}
+
 static ns_t draw_time(struct api *a)
 {
 	const struct api_cfg *cfg = &a->cfg;
 	if (cfg->mean_for)
 		return (ns_t)rng_exponential(&a->rng, (double)cfg->mean_for);
-	if (cfg->quick > 0 && rng_unit(&a->rng) < cfg->quick)
+	if (is_quick(a))
 		return cfg->quick_for;
 	return cfg->min_for +
 	       (ns_t)rng_below(&a->rng, (uint64_t)(cfg->max_for - cfg->min_for) + 1);
@@ -149,6 +158,7 @@ static void work(struct api *a)
 		(n = list_pop_front(&a->turns))) {
 		struct at *at = CONTAINER_OF(n, struct at, turn);
 		a->running++;
+		at->handled++;
 		at->what = AT_WORK;
 		io_timer_set(
 			a->loop, &at->conn->timer, ns_add(io_now(a->loop), draw_time(a)));
@@ -190,7 +200,9 @@ static void answer(struct raw *r)
 {
 	struct api *a = api_of(r);
 	struct at *at = r->ctx;
-	bool close = a->cfg.close_each || r->end != ERR_AGAIN;
+	const uint32_t last = a->cfg.close_each ? 1 : a->cfg.requests_max;
+	const bool says = last && at->handled >= last;
+	bool close = says || r->end != ERR_AGAIN;
 	if (at->fate == FATE_CUT) {
 		a->cut++;
 		raw_send(r, slice_cut(SLICE(KEEPING), 0, sizeof(KEEPING) - 3));
@@ -200,7 +212,7 @@ static void answer(struct raw *r)
 		return;
 	}
 	a->answered += r->end == ERR_AGAIN;
-	raw_say(r, a->cfg.close_each ? CLOSING : KEEPING);
+	raw_say(r, says ? CLOSING : KEEPING);
 	if (close) {
 		raw_close(r, IO_CLOSE_FIN);
 	} else if (at->fate == FATE_HALF_CLOSE) {

@@ -31,9 +31,11 @@ struct api_cfg {
 	uint32_t workers;      /* 0: one for each request */
 	double quick;          /* this share takes quick_for instead */
 	ns_t quick_for;
-	ns_t free_in;    /* 0..free_in from its FIN until the slot is free */
-	bool close_each; /* closes after each answer (and says so) */
-	ns_t idle_max;   /* closes idle connections after 0..idle_max; 0: never */
+	uint32_t slow_each;    /* instead: all but each so-many-th do; 0: by chance */
+	uint32_t requests_max; /* of a connection: its last answer closes; 0: no bound */
+	ns_t free_in;          /* 0..free_in from its FIN until the slot is free */
+	bool close_each;       /* closes after each answer (and says so) */
+	ns_t idle_max;         /* closes idle connections after 0..idle_max; 0: never */
 	/* shares of the requests, whose answer is: a reset; half of one, and a reset; whole,
 	 * with a FIN behind it, and the connection is kept until ours comes */
 	double resets, cuts, half_closes;
@@ -58,6 +60,7 @@ struct api {
 	uint32_t used, peak;
 	uint32_t running;
 	uint64_t accepted, refused, requests, answered;
+	uint64_t begun;                 /* handlers, with slow_each */
 	uint64_t cut;                   /* answers it began and did not end */
 	void (*on_take)(struct api *a); /* a slot has been taken; NULL: nobody asks */
 	void *ctx;                      /* the test's */

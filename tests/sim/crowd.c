@@ -4,6 +4,7 @@ struct client {
 	struct list_node node;
 	struct raw raw;
 	struct crowd *crowd;
+	ns_t came_at;
 	bool over, impatient;
 };
 
@@ -62,6 +63,8 @@ static void on_bytes(struct raw *r)
 		c->broken++;
 	else
 		return;
+	if (status && c->on_answer)
+		c->on_answer(c, status, io_now(c->loop) - k->came_at);
 	client_end(k);
 }
 
@@ -102,6 +105,7 @@ static void arrive(struct crowd *c)
 	bool post = crowd_posts(c, c->arrived);
 	raw_init(&k->raw);
 	k->crowd = c;
+	k->came_at = io_now(c->loop);
 	k->raw.on_bytes = on_bytes;
 	k->raw.timer.on_fire = on_impatience;
 	list_push_back(&c->clients, &k->node);

@@ -27,6 +27,9 @@ struct crowd {
 	struct list clients, gone; /* gone: freed when the next one comes */
 	ns_t ends_at;
 	uint64_t arrived, open;
+	/* one has a whole answer, having come so long ago; NULL: nobody asks */
+	void (*on_answer)(struct crowd *c, unsigned status, ns_t took);
+	void *ctx; /* the test's */
 	/* every arrival ends as one of these */
 	uint64_t good, left, broken; /* 200; hung up by itself; connection broken */
 	uint64_t errors[600];        /* whole answers but 200, by status */

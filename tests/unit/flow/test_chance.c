@@ -198,6 +198,26 @@ static void test_what_is_refuted_counts_no_more(void **state)
 	assert_about(chance_within(&c, 60 * NS_MS), at_50_ms, 0.01);
 }
 
+/* Five in a row that should be over are enough, and one that ends, of those begun since, is too. */
+static void test_what_is_in_question(void **state)
+{
+	(void)state;
+	struct chance c;
+	ns_t now = 1000 * NS_S;
+	learn(&c, now);
+	see_at_work(&c, 3, now + 200 * NS_MS);
+	assert_false(chance_is_in_question(&c));
+	see_at_work(&c, 8, now + 200 * NS_MS);
+	assert_true(chance_is_in_question(&c));
+	assert_true(chance_within(&c, NS_S) > 0.7);
+	see_at_work(&c, 1, now + 200 * NS_MS);
+	assert_true(chance_is_in_question(&c));
+	chance_done(&c, 10 * NS_S, now + 200 * NS_MS); /* it was begun long before */
+	assert_true(chance_is_in_question(&c));
+	chance_done(&c, 50 * NS_MS, now + 200 * NS_MS);
+	assert_false(chance_is_in_question(&c));
+}
+
 /* Those at work are older than one that has ended: long ones, of which nothing new is learned. */
 static void test_what_was_overtaken_refutes_nothing(void **state)
 {
@@ -371,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_gone_is_not_over),
 		cmocka_unit_test(test_what_was_seen_fades),
 		cmocka_unit_test(test_what_is_refuted_counts_no_more),
+		cmocka_unit_test(test_what_is_in_question),
 		cmocka_unit_test(test_what_was_overtaken_refutes_nothing),
 		cmocka_unit_test(test_years_of_it),
 		cmocka_unit_test(test_the_unseen_is_not_near),

@@ -82,6 +82,34 @@ static void test_who_waits_must_come_in_time(void **state)
 	assert_int_equal(ask_to_wait(10, 0.1), GATE_LATE); /* of few of them */
 }
 
+/* None of the last twenty is over that took 100 ms before: they may take as long as the longest. */
+static void test_nobody_waits_while_it_is_in_question(void **state)
+{
+	(void)state;
+	struct gate_call patient = { .budget = 20 * NS_S,
+		.left = 20 * NS_S,
+		.wait_max = NS_NEVER,
+		.share = 1,
+		.ahead = 2,
+		.waits = true };
+	see(100, 100 * NS_MS);
+	see(50, 4 * NS_S);
+	chance_running_begin(&chance);
+	for (int i = 0; i < 5; i++)
+		chance_running(&chance, 3900 * NS_MS);
+	chance_refresh(&chance, 0);
+	assert_int_equal(ask_to_wait(2, 1), GATE_GO);
+	for (int i = 0; i < 9; i++)
+		chance_running(&chance, 200 * NS_MS + i * 20 * NS_MS);
+	chance_refresh(&chance, NS_S);
+	assert_true(chance_is_in_question(&chance));
+	assert_int_equal(ask_to_wait(2, 1), GATE_LATE);
+	assert_int_equal(gate_ask(&gate, &patient, LIMIT, NS_S), GATE_GO);
+	assert_int_equal(gate_ask_again(&gate, BUDGET, BUDGET), GATE_GO);
+	chance_done(&chance, 100 * NS_MS, NS_S);
+	assert_int_equal(ask_to_wait(2, 1), GATE_GO);
+}
+
 /* So that none comes free in time is of that chance: 0.2 to the power of how many are near their
  * end, of others that last. */
 static enum gate_verdict ask_as_next(int near, uint32_t limit)
@@ -215,6 +243,7 @@ int main(void)
 		TEST(test_too_little_time),
 		TEST(test_a_small_chance_is_one),
 		TEST(test_who_waits_must_come_in_time),
+		TEST(test_nobody_waits_while_it_is_in_question),
 		TEST(test_the_next_one_is_let_in_if_one_is_next_to_sure),
 		TEST(test_who_waits_is_asked_again),
 		TEST(test_margin_learns),

@@ -75,6 +75,24 @@ static void test_a_rest_ends_a_series(void **state)
 	assert_int_equal((int)refuse(&w, T0 + 3 * NS_S, 87, at(T0 + 2 * NS_S, 80)), 79);
 }
 
+/* From the first refusal that nobody asked for, until none has come for half a second. */
+static void test_for_how_long_it_falls(void **state)
+{
+	(void)state;
+	struct wall w = made();
+	assert_false(wall_falls(&w, T0));
+	double stand = refuse(
+		&w, T0, 100, (struct wall_refusal){ T0 - 1, 100, WALL_BY_GROWTH });
+	assert_false(wall_falls(&w, T0));
+	stand = refuse(&w, T0 + NS_S, stand, at(T0 + NS_S - 1, 90));
+	assert_true(wall_falls(&w, T0 + 1400 * NS_MS));
+	assert_false(wall_falls(&w, T0 + 1600 * NS_MS));
+	w.over_at = T0 + 1700 * NS_MS; /* the calls from before are still there */
+	assert_true(wall_falls(&w, T0 + 2 * NS_S));
+	wall_passed(&w, stand + 1);
+	assert_false(wall_falls(&w, T0 + 2 * NS_S));
+}
+
 static void test_the_ceiling(void **state)
 {
 	(void)state;
@@ -277,6 +295,7 @@ int main(void)
 		TEST(test_a_cut_to_what_the_server_has),
 		TEST(test_a_series_deepens),
 		TEST(test_a_rest_ends_a_series),
+		TEST(test_for_how_long_it_falls),
 		TEST(test_the_ceiling),
 		TEST(test_trials_are_earned),
 		TEST(test_a_wall_that_came_down_is_asked_often),
