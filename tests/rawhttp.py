@@ -171,9 +171,15 @@ def parse_responses(data, methods=(b"GET",), ended=False):
 class Client:
     """A bare socket to the proxy. `how` says how the other side ended it: eof or reset."""
 
-    def __init__(self, port, data=b""):
-        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, to, data=b""):
+        """`to`: a port here, or the path of a Unix socket."""
+        if isinstance(to, int):
+            self.sock = socket.create_connection(("127.0.0.1", to), PATIENCE)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(PATIENCE)
+            self.sock.connect(str(to))
         self.got, self.how = b"", None
         if data:
             self.send(data)
@@ -250,6 +256,7 @@ class Recorder:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.authority = f"127.0.0.1:{self.port}".encode()
         self.lock = threading.Lock()
         self.stop = False

@@ -32,6 +32,28 @@ def eventually(truth, within=PATIENCE):
         time.sleep(0.01)
 
 
+def needs(*programs):
+    """Skips the test where one of them is missing."""
+    import pytest  # benches use this module without it
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+
+
+def free_port():
+    """For a program that cannot say which one the kernel chose."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def read_all(sock):
+    """All that comes until the other side's end."""
+    data = b""
+    while chunk := sock.recv(65536):
+        data += chunk
+    return data
+
+
 def ask(path, target="/", method="GET"):
     """One request to a unix: admin address; its JSON."""
     with socket.socket(socket.AF_UNIX) as s:
@@ -39,9 +61,7 @@ def ask(path, target="/", method="GET"):
         s.connect(str(path))
         s.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                   "Content-Length: 0\r\n\r\n".encode())
-        data = b""
-        while chunk := s.recv(65536):
-            data += chunk
+        data = read_all(s)
     head, body = data.split(b"\r\n\r\n", 1)
     if b"transfer-encoding: chunked" in head.lower():
         whole = b""
@@ -138,6 +158,25 @@ def gauges_at_zero(proxy):
             s["tunnels"]["now"] == 0 and
             all(s["slots"][k] == 0 for k in ("connecting", "busy", "draining", "ghost",
                                              "settling")) and s["sockets"]["client"] == 0)
+
+
+@contextlib.contextmanager
+def benches(folder):
+    """start(server, options...) -> the proxy before it; all are ended, and held to leave nothing."""
+    with contextlib.ExitStack() as stack:
+        started = []
+
+        def start(server, *options, **more):
+            stack.enter_context(server)
+            proxy = stack.enter_context(
+                Verb("proxy", folder, "--upstream", server.url, *options, **more))
+            started.append(proxy)
+            return proxy
+
+        yield start
+        for proxy in started:
+            if proxy.process.poll() is None:
+                eventually(lambda p=proxy: gauges_at_zero(p))
 
 
 def build_go(source, folder):

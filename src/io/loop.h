@@ -3,7 +3,7 @@
  * io/sock.h, chosen at link time: io/uv (libuv; real sockets) and io/sim (virtual clock,
  * scripted network; io/sim.h).
  *
- * MODEL   A turn is: poll, I/O callbacks, due timers, on_turn hooks, deferred calls.
+ * MODEL   A turn is: poll, I/O callbacks, due timers, turn hooks, deferred calls.
  *         io_now is read once a turn (and after the poll); all of one turn's decisions
  *         see the same instant.
  * RULES   1. A callback never runs inside the call that registered it.

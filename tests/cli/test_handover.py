@@ -20,7 +20,7 @@ import test_tunnels
 from pki import LOCAL, Authority
 from rawhttp import Scripted
 from test_config import Proxy
-from verbs import PATIENCE, eventually, gauges_at_zero
+from verbs import PATIENCE, eventually, free_port, gauges_at_zero
 
 RELOADS = 20
 PARTS = 3 * RELOADS
@@ -196,11 +196,6 @@ def trusting(ca):
     context = ssl.create_default_context(cafile=str(ca.root))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def config(n, urls, ca, ports, files, threads):

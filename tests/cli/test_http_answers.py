@@ -1,7 +1,6 @@
 """Answers that are odd, broken, early or large, by the byte: what the client of the proxy sees of
 them. A server in a script's hands on one side, a bare socket on the other."""
 
-import contextlib
 import signal
 import socket
 import threading
@@ -10,7 +9,7 @@ import time
 import pytest
 
 from rawhttp import Client, Scripted, Unclear, parse_responses
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, benches, eventually, gauges_at_zero
 
 H = b"Host: api.test\r\n"
 GET = b"GET / HTTP/1.1\r\n" + H + b"\r\n"
@@ -23,19 +22,13 @@ OK2 = OK + b"Content-Length: 2\r\n\r\nok"
 
 @pytest.fixture
 def bench(tmp_path):
-    """bench(script, options...) -> (proxy, server); both are ended and held to leave nothing."""
-    with contextlib.ExitStack() as stack:
-        started = []
-
+    """bench(script, options...) -> (proxy, server)"""
+    with benches(tmp_path) as begin:
         def start(script, *options):
-            server = stack.enter_context(Scripted(script))
-            proxy = stack.enter_context(Verb("proxy", tmp_path, "--upstream", server.url, *options))
-            started.append(proxy)
-            return proxy, server
+            server = Scripted(script)
+            return begin(server, *options), server
 
         yield start
-        for proxy in started:
-            eventually(lambda p=proxy: gauges_at_zero(p))
 
 
 def says(*parts, end="keep"):

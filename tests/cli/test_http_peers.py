@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import http.client
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +15,7 @@ import pytest
 
 from byteserver import Server, payload
 from rawhttp import Client
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, eventually, gauges_at_zero, needs
 
 PEERS = Path(__file__).parent / "peers"
 SIZE = 20 << 20
@@ -34,11 +32,6 @@ def proxy(server, tmp_path):
     with Verb("proxy", tmp_path, "--upstream", server) as p:
         yield p
         eventually(lambda: gauges_at_zero(p))
-
-
-def needs(tool):
-    if not shutil.which(tool):
-        pytest.skip(f"{tool} is not installed")
 
 
 def run(*argv, **more):

@@ -1,7 +1,6 @@
 """Fields about the way a message has come and may go: Via, Forwarded, X-Forwarded-*, Max-Forwards.
 What the server saw and what the client got, by the byte."""
 
-import contextlib
 import re
 import shutil
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from pki import LOCAL, Authority
 from rawhttp import Client, Recorder, Scripted
-from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, WEIR, Verb, benches, eventually, gauges_at_zero
 
 H = b"Host: api.test\r\n"
 GET = b"GET / HTTP/1.1\r\n" + H
@@ -26,21 +25,13 @@ FORGED = (b"X-Forwarded-For: 6.6.6.6\r\nX-FORWARDED-PROTO: https\r\nx-forwarded-
 
 @pytest.fixture
 def bench(tmp_path):
-    """bench(options...) -> (proxy, server); both are ended and held to leave nothing."""
-    with contextlib.ExitStack() as stack:
-        started = []
-
-        def start(*options, listen="127.0.0.1:0"):
-            server = stack.enter_context(Recorder())
-            proxy = stack.enter_context(Verb(
-                "proxy", tmp_path, "--upstream", f"http://127.0.0.1:{server.port}", *options,
-                listen=listen))
-            started.append(proxy)
-            return proxy, server
+    """bench(options...) -> (proxy, server)"""
+    with benches(tmp_path) as begin:
+        def start(*options, **more):
+            server = Recorder()
+            return begin(server, *options, **more), server
 
         yield start
-        for proxy in started:
-            eventually(lambda p=proxy: gauges_at_zero(p))
 
 
 def asked(proxy, raw, method=b"GET"):

@@ -7,7 +7,6 @@ import http.client
 import itertools
 import json
 import os
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -17,17 +16,12 @@ import pytest
 
 from byteserver import Server, payload
 from pki import LOCAL, Authority
-from verbs import PATIENCE, Verb, eventually, forward_proxy, gauges_at_zero
+from verbs import PATIENCE, Verb, eventually, forward_proxy, gauges_at_zero, needs
 
 PEERS = Path(__file__).parent / "peers"
 JOBS = ["get", "large", "post", "chunked", "stream", "reuse", "head", "none", "moved"]
 LARGE = 8 << 20
 BODY = payload(1 << 20)
-
-
-def needs(tool):
-    if not shutil.which(tool):
-        pytest.skip(f"{tool} is not installed")
 
 
 def run(*argv, **more):

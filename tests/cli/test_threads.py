@@ -16,20 +16,12 @@ import time
 import pytest
 
 from pki import LOCAL, Authority
-from test_config import Api, Callers, Proxy
+from test_config import Callers, Proxy, apis  # noqa: F401 (a fixture)
 from test_pause import Quota
 from verbs import PATIENCE, WEIR, Verb, calling, eventually, gauges_at_zero
 
 THREADS = (2, 4)
 SLOW = "tsan" in os.environ.get("WEIR", "") or "asan" in os.environ.get("WEIR", "")
-
-
-@pytest.fixture
-def apis():
-    made = [Api("first"), Api("second")]
-    yield made
-    for api in made:
-        api.close()
 
 
 def load(url, *options, rate, calls):

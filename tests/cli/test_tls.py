@@ -13,7 +13,7 @@ import time
 import pytest
 
 from pki import LOCAL, Authority, openssl
-from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero, read_all
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command")
 
@@ -55,13 +55,6 @@ def connected(port, context, name="localhost"):
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
         with context.wrap_socket(raw, server_hostname=name) as tls:
             yield tls
-
-
-def read_all(sock):
-    data = b""
-    while chunk := sock.recv(65536):
-        data += chunk
-    return data
 
 
 def curl(*argv, check=True):

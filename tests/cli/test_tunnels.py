@@ -1,7 +1,6 @@
 """Tunnels behind Upgrade: real WebSocket through the proxy, plain and under TLS, and what is asked
 or answered by the byte."""
 
-import contextlib
 import json
 import shutil
 import signal
@@ -14,7 +13,7 @@ import pytest
 import websocket
 from pki import LOCAL, Authority
 from rawhttp import Client, Scripted
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, benches, eventually, gauges_at_zero, read_all
 
 ASK = (b"GET /chat HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\n"
        b"Upgrade: websocket\r\n\r\n")
@@ -25,21 +24,9 @@ OK2 = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @pytest.fixture
 def bench(tmp_path):
-    """bench(script, options...) -> proxy; all is ended and held to leave nothing."""
-    with contextlib.ExitStack() as stack:
-        started = []
-
-        def start(script, *options):
-            server = stack.enter_context(Scripted(script))
-            proxy = stack.enter_context(Verb("proxy", tmp_path, "--upstream", server.url, *options))
-            started.append(proxy)
-            return proxy
-
-        yield start
-        for proxy in started:
-            if proxy.process.poll() is None:
-                eventually(lambda p=proxy: gauges_at_zero(p) and
-                           p.status()["tunnels"]["now"] == 0)
+    """bench(script, options...) -> proxy"""
+    with benches(tmp_path) as begin:
+        yield lambda script, *options: begin(Scripted(script), *options)
 
 
 def switches(then):
@@ -49,13 +36,6 @@ def switches(then):
         peer.send(SWITCH)
         then(peer)
     return script
-
-
-def read_all(sock):
-    data = b""
-    while chunk := sock.recv(65536):
-        data += chunk
-    return data
 
 
 def in_tunnel(proxy):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from verbs import PATIENCE, Verb, eventually, gauges_at_zero
+from verbs import PATIENCE, Verb, eventually, free_port, gauges_at_zero
 
 ROUNDS = 12  # reloads, half a second of load each; every third the server is killed
 RESET = struct.pack("ii", 1, 0)
@@ -20,11 +20,6 @@ ASKS = (b"GET /l HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST /l HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
         b"PUT /l HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n" + b"x" * 9000,
         b"GET /l HTTP/1.1\r\nHo")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 class Api:

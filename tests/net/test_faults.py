@@ -310,15 +310,6 @@ def host():
     h.close()
 
 
-class UnixClient(Client):
-    def __init__(self, path, data):  # pylint: disable=super-init-not-called
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(str(path))
-        self.got, self.how = b"", None
-        self.send(data)
-
-
 def test_out_of_ports(host, tmp_path):
     listener = host.listen("127.0.0.1")
     port = listener.getsockname()[1]
@@ -329,10 +320,10 @@ def test_out_of_ports(host, tmp_path):
               "--connections", "close", listen=f"unix:{listen}",
               program=host.command(WEIR, "proxy")) as p:
         for _ in range(3):
-            waiting = [UnixClient(listen, GET % b"/w") for _ in range(4)]
+            waiting = [Client(listen, GET % b"/w") for _ in range(4)]
             peers = [host.accept(listener) for _ in waiting]
             for _ in range(20):
-                c = UnixClient(listen, GET % b"/no")
+                c = Client(listen, GET % b"/no")
                 m = c.answer()
                 assert (m.status, m.one(b"weir-reason")) == (503, b"no-ports")
                 assert m.all(b"retry-after")

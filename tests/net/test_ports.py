@@ -2,25 +2,15 @@
 run short: on hosts of their own, over a wire."""
 
 import re
-import socket
 import threading
 
 import pytest
 
 from rawhttp import Client
-from verbs import PATIENCE, WEIR, Verb, eventually, gauges_at_zero
+from verbs import WEIR, Verb, eventually, gauges_at_zero
 
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 RANGE = 100
-
-
-class UnixClient(Client):
-    def __init__(self, path, data=b""):  # pylint: disable=super-init-not-called
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE)
-        self.sock.connect(str(path))
-        self.got, self.how = b"", None
-        self.send(data)
 
 
 def proxy(client, folder, url, *options):
@@ -40,7 +30,7 @@ def origin(server, folder, *options):
 
 
 def ask(p, target=b"/"):
-    c = UnixClient(p.at, GET % target)
+    c = Client(p.at, GET % target)
     m = c.answer()
     c.sock.close()
     return m
@@ -167,7 +157,7 @@ def test_sources_have_ports_of_their_own(pair, tmp_path):
     calls = RANGE + RANGE // 2
     with origin(server, tmp_path, "--latency", "1500ms") as o, \
             proxy(client, tmp_path, o.url, "--source", f"{client.address},10.77.1.9") as p:
-        clients = [UnixClient(p.at, GET % b"/") for _ in range(calls)]
+        clients = [Client(p.at, GET % b"/") for _ in range(calls)]
         assert all(c.answer().status == 200 for c in clients)
         ways = {w["to"].split(" ")[0]: w["open"] for w in p.status()["ports"]}
         assert set(ways) == {client.address, "10.77.1.9"}
@@ -184,7 +174,7 @@ def test_connects_do_not_stop_at_one_parity(pair, tmp_path):
     client, server = pair
     with origin(server, tmp_path, "--latency", "500ms") as o, \
             proxy(client, tmp_path, o.url) as p:
-        clients = [UnixClient(p.at, GET % b"/") for _ in range(30)]
+        clients = [Client(p.at, GET % b"/") for _ in range(30)]
         assert all(c.answer().status == 200 for c in clients)
         lines = client.run("ss", "-Htan", "state", "established").splitlines()
         ports = [int(line.split()[2].rsplit(":", 1)[1]) for line in lines]
