@@ -186,9 +186,12 @@ void cconn_on_unasked(struct cconn *cc)
 
 void cconn_on_readable(struct cconn *cc)
 {
+	ns_t heard_at = cc->conn.last_rx_at;
 	enum err e = inbound_fill(&cc->in, cconn_worker(cc), &cc->conn);
 	if (e == ERR_AGAIN)
 		return;
+	if (e == ERR_OK && cc->tunnel)
+		tunnel_heard(cc, heard_at);
 	if (e == ERR_EOF) {
 		/* What had been held back comes first. */
 		if (cc->head_seen && cc->in.start != cc->in.end)

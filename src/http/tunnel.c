@@ -61,6 +61,28 @@ void tunnel_on_eof(struct cconn *cc)
 		tunnel_step(cc);
 }
 
+/* One made for a CONNECT: what its server owes it is an answer, as far as anybody can tell. */
+static bool tunnel_is_raw(const struct cconn *cc)
+{
+	return cc->tunnel && cc->status == 0;
+}
+
+void tunnel_heard(struct cconn *cc, ns_t before)
+{
+	ns_t now = worker_now(cc->up->worker), asked_at = cc->conn.last_tx_at;
+	if (tunnel_is_raw(cc) && asked_at > before)
+		hangups_note_took(cc->up->hangups, now - asked_at, now);
+}
+
+/* Its server may be at work for a caller who has gone, as with a call. */
+static void tunnel_cut(struct cconn *cc)
+{
+	if (!tunnel_is_raw(cc) || cc->conn.last_tx_at <= cc->conn.last_rx_at)
+		return;
+	cc->sent_at = cc->conn.last_tx_at;
+	zombie_cut_short(cc);
+}
+
 void tunnel_abandon(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
@@ -74,5 +96,6 @@ void tunnel_abandon(struct cconn *cc)
 	}
 	race_end(cc);
 	u->stats.closed_done++;
+	tunnel_cut(cc);
 	cconn_close(cc, IO_CLOSE_RESET);
 }

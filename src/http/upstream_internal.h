@@ -483,6 +483,9 @@ void tunnel_begin(struct cconn *cc);
  * the app's own call. */
 void tunnel_step(struct cconn *cc);
 void tunnel_on_eof(struct cconn *cc);
+/* Bytes have come; those `before` came then. Of a CONNECT's the longest wait for some says how long
+ * its slot may be held when it is reset while it waits for more. */
+void tunnel_heard(struct cconn *cc, ns_t before);
 /* Its call is gone: a reset, unless all that is left is to write what was taken. */
 void tunnel_abandon(struct cconn *cc);
 

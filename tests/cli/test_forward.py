@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -497,6 +498,32 @@ def test_bytes_behind_a_connect_wait_for_the_tunnel(tmp_path, ns):
             assert head.startswith(b"HTTP/1.1 200 ") and body == b"hello got early"
             assert b"content-length" not in head.lower()
             assert b"transfer-encoding" not in head.lower()
+
+
+def test_a_tunnel_reset_while_an_answer_is_due_keeps_its_slot_for_as_long_as_one_took(tmp_path):
+    asked = []
+
+    def script(peer, n):
+        with contextlib.suppress(ConnectionError):
+            while peer.sock.recv(100):
+                asked.append(n)
+                time.sleep(0.3)  # what an answer takes this server
+                peer.send(b"done")
+
+    with Scripted(script) as s, forward(tmp_path, "--forward-allow", f"127.0.0.1:{s.port}", "--limit", "1",
+                                        "--settle-for", "1ms") as p:
+        head = f"CONNECT 127.0.0.1:{s.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        for due in (False, True):
+            with Client(p.port, head) as c:
+                c.until(b"\r\n\r\n")
+                c.send(b"do").until(b"done")
+                if due:
+                    c.send(b"do")
+                    eventually(lambda: len(asked) == 3)
+                c.reset()
+            eventually(lambda: p.status()["tunnels"]["now"] == 0)
+            assert p.status()["slots"]["ghost"] == due
+            eventually(lambda: p.status()["slots"]["used"] == 0)
 
 
 def test_a_tunnel_that_cannot_be(tmp_path):
