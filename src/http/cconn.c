@@ -605,7 +605,7 @@ void cconn_abandon(struct cconn *cc)
 		tunnel_abandon(cc);
 		return;
 	}
-	if (!cc->told && !cc->unasked) {
+	if (!cc->out.head_done && !cc->unasked) {
 		cc->keep = true;
 		cc->out.done = true; /* nothing was begun, nothing is owed */
 		tune_ended(u, &cc->mark, LIMIT_UNSENT);
