@@ -12,7 +12,7 @@
  *            names, control bytes (but HTAB) in values, any white space but one SP in the
  *            request line, TE with CL, TE in HTTP/1.0, CL lists or differing CLs, any
  *            transfer coding but `chunked` alone (in any case; ERR_REQ_CODING where it
- *            only stands over others), Host missing (HTTP/1.1),
+ *            only stands over others), Content_Length and Transfer_Encoding, Host missing (HTTP/1.1),
  *            doubled or malformed, a target outside visible ASCII: refused. Up to 2 empty
  *            lines (CRLF) before a request line are skipped (RFC 9112 2.2).
  *            In a response up to 16 blanks before a colon are taken away (RFC 9112 5.1), but

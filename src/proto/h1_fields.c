@@ -72,6 +72,14 @@ static bool reads_as(const char *token, struct slice name)
 	return true;
 }
 
+bool h1_passes_for_framing(struct slice name)
+{
+	const struct slice length = SLICE("content-length"),
+			   coding = SLICE("transfer-encoding");
+	return (name.len == length.len && reads_as(name.ptr, length)) ||
+	       (name.len == coding.len && reads_as(name.ptr, coding));
+}
+
 static bool is_about_rates(struct slice name)
 {
 	const struct slice kin[] = { SLICE("ratelimit-"), SLICE("x-ratelimit-"),

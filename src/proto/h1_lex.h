@@ -38,6 +38,7 @@ struct h1_lex {
 	uint8_t step; /* enum h1_step */
 	uint8_t blank_lines;
 	bool response;
+	bool mistakable; /* a field would pass for one that frames */
 	bool whole; /* this walk began before the method or status: head holds every slice */
 	enum err why;
 	uint64_t doubled; /* bit per enum h1_field_id that came more than once */
@@ -63,6 +64,8 @@ enum h1_field_id h1_field_id_of(struct slice name);
 bool h1_field_is_hop(enum h1_field_id id);
 /* A message's length or its connection's life hangs on it. */
 bool h1_is_framing(struct slice name);
+/* No framing field, but one to a server that keeps fields as CGI does, with _ for -. */
+bool h1_passes_for_framing(struct slice name);
 
 /* What the Connection fields say (RFC 9110 7.6.1). */
 struct h1_options {

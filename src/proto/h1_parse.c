@@ -83,6 +83,8 @@ static enum err judge_request(struct h1_lex *x)
 	struct h1_options options = { 0 };
 	if (!h1_read_host(x->head, x->doubled))
 		return ERR_REQ_HOST;
+	if (x->mistakable)
+		return ERR_REQ_FRAMING;
 	enum err e = h1_read_connection(x->head, &options);
 	return e == ERR_OK ? h1_frame_request(x->head, x->doubled, &options) : e;
 }

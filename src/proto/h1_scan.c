@@ -231,6 +231,7 @@ static void name_fields(struct h1_lex *x)
 		enum h1_field_id id = h1_field_id_of(f->name);
 		f->id = (uint8_t)id;
 		f->hop = h1_field_is_hop(id);
+		x->mistakable |= id == H1_FIELD_OTHER && h1_passes_for_framing(f->name);
 		x->doubled |= seen & h1_bit(id);
 		seen |= h1_bit(id);
 	}
