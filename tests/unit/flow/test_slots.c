@@ -6,7 +6,7 @@
 static const bool may_follow[SLOT_STATES][SLOT_STATES] = {
 	/*               free   conn.  busy   idle   parked drain. ghost  settling */
 	[SLOT_FREE] = { false, true, true, false, false, false, false, false },
-	[SLOT_CONNECTING] = { true, false, true, true, false, false, true, true },
+	[SLOT_CONNECTING] = { true, false, true, true, false, true, true, true },
 	[SLOT_BUSY] = { true, true, false, true, false, true, true, true },
 	[SLOT_IDLE] = { true, false, true, false, true, false, false, true },
 	[SLOT_PARKED] = { true, false, false, true, false, false, false, false },
