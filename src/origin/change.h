@@ -14,6 +14,7 @@
 #define ORIGIN_NONE UINT64_MAX /* no limit; no workers: nobody waits for one */
 
 enum origin_full { FULL_FASTHTTP, FULL_503, FULL_429, FULL_RESET, FULL_STALL };
+enum origin_unit { UNIT_CONNECTION, UNIT_REQUEST }; /* what takes a slot; never changed */
 enum origin_hangup { HANGUP_NEVER, HANGUP_AT_WRITE, HANGUP_AT_ONCE };
 
 const char *origin_full_word(enum origin_full full);

@@ -15,13 +15,18 @@ void full_put_rest(struct wire *w, struct slice server_name, struct slice date)
 	WIRE_LIT(w, "\r\n\r\n" FULL_WORDS);
 }
 
-struct full_answer full_answer(uint16_t status)
+struct full_answer full_answer(enum origin_full how)
 {
-	CHECK(status == 503 || status == 429);
-	if (status == 429)
+	CHECK(how == FULL_FASTHTTP || how == FULL_503 || how == FULL_429);
+	if (how == FULL_429)
 		return (struct full_answer){
+			.status = 429,
 			.fields = SLICE("Retry-After: 1\r\n"),
 			.body = SLICE("local_rate_limited"),
 		};
-	return (struct full_answer){ .body = SLICE("The service is unavailable.") };
+	return (struct full_answer){
+		.status = 503,
+		.body = how == FULL_503 ? SLICE("The service is unavailable.")
+					: SLICE(FULL_WORDS),
+	};
 }

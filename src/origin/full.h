@@ -10,6 +10,7 @@
 #define WEIR_ORIGIN_FULL_H
 
 #include "base/text.h"
+#include "origin/change.h"
 
 #define FULL_FIRST_WRITE "HTTP/1.1 503 Service Unavailable\r\n"
 #define FULL_WORDS \
@@ -19,9 +20,11 @@
 void full_put_rest(struct wire *w, struct slice server_name, struct slice date);
 
 struct full_answer {
+	uint16_t status;
 	struct slice fields, body;
 };
-/* In the words of servers that callers know: IIS (503), Envoy's local rate limit (429). */
-struct full_answer full_answer(uint16_t status);
+/* To a request that was read, in the words of servers that callers know: IIS (503), Envoy's local
+ * rate limit (429), or fasthttp's. */
+struct full_answer full_answer(enum origin_full how);
 
 #endif

@@ -89,6 +89,7 @@ static bool parse_model(
 	*out = (struct model_cfg){
 		.limit = o->limit,
 		.workers = o->workers,
+		.unit = (enum origin_unit)o->limit_unit,
 		.seed = o->seed,
 		.full = (enum origin_full)o->full,
 		.hangup = (enum origin_hangup)o->hangup,
@@ -201,7 +202,8 @@ static void say_start(const struct run *run)
 	if (m->limit == ORIGIN_NONE)
 		text_add(&t, "no limit");
 	else
-		text_addf(&t, "%" PRIu64 " slot%s", m->limit, m->limit == 1 ? "" : "s");
+		text_addf(&t, "%" PRIu64 " slot%s%s", m->limit, m->limit == 1 ? "" : "s",
+			m->unit == UNIT_REQUEST ? " by request" : "");
 	text_add(&t, ", latency ");
 	text_add_dist(&t, m->latency);
 	if (m->workers != ORIGIN_NONE) {

@@ -22,6 +22,7 @@ void model_init(struct model *m, const struct model_cfg *cfg)
 	*m = (struct model){
 		.limit = cfg->limit,
 		.workers = cfg->workers,
+		.unit = cfg->unit,
 		.full = cfg->full,
 		.hangup = cfg->hangup,
 		.spoil = cfg->spoil,
@@ -63,9 +64,8 @@ static void note_over(struct model *m)
 		m->over++;
 }
 
-bool model_accept(struct model *m)
+static bool take_slot(struct model *m)
 {
-	m->accepted++;
 	if (m->used >= m->limit) {
 		m->refused++;
 		return false;
@@ -77,18 +77,38 @@ bool model_accept(struct model *m)
 	return true;
 }
 
+bool model_accept(struct model *m)
+{
+	m->accepted++;
+	return m->unit == UNIT_REQUEST || take_slot(m);
+}
+
 void model_close(struct model *m)
 {
+	if (m->unit == UNIT_REQUEST)
+		return;
 	CHECK(model_idle(m) > 0);
 	m->used--;
 }
 
-void model_arrive(struct model *m, struct model_call *call)
+bool model_arrive(struct model *m, struct model_call *call)
 {
-	CHECK(model_idle(m) > 0);
-	*call = (struct model_call){ .nth = m->requests++ };
+	const bool by_request = m->unit == UNIT_REQUEST;
+
+	CHECK(by_request || model_idle(m) > 0);
+	if (by_request && !take_slot(m))
+		return false;
+	*call = (struct model_call){ .nth = m->requests++, .has_slot = by_request };
 	enter(m, call, STAGE_WAITING);
 	list_push_back(&m->heard, &call->by_caller);
+	return true;
+}
+
+void model_answered(struct model *m, struct model_call *call)
+{
+	CHECK(m->used >= call->has_slot);
+	m->used -= call->has_slot;
+	call->has_slot = false;
 }
 
 struct model_call *model_next(struct model *m)
@@ -117,6 +137,7 @@ enum spoil_how model_worked(struct model *m, struct model_call *call)
 
 void model_leave(struct model *m, struct model_call *call, bool answered)
 {
+	model_answered(m, call);
 	enter(m, call, STAGE_OUTSIDE);
 	list_remove(call->is_abandoned ? &m->abandoned : &m->heard, &call->by_caller);
 	if (answered)

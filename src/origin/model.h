@@ -3,8 +3,9 @@
  *
  * WHAT    Slots, a FIFO of calls for the workers, the latency of each call, phases by
  *         time. No fd, no clock: origin.c brings both.
- * MODEL   A connection takes a slot at accept and holds it to its end. A call is one
- *         request on such a connection; it is WAITING (for a worker), WORKING (its handler
+ * MODEL   A connection takes a slot at accept and holds it to its end; by requests a call takes
+ *         one when it has been received whole, until its answer is. A call is one request on a
+ *         connection that was not turned away; it is WAITING (for a worker), WORKING (its handler
  *         runs) or ANSWERING (the handler has ended, the answer is being written). Whether
  *         its caller is still there is another matter, and another list.
  * RULES   1. At most `limit` slots are given; a limit that was lowered takes none back.
@@ -31,6 +32,7 @@ struct model_call {
 	struct list_node by_caller; /* on `heard` or `abandoned` */
 	enum model_stage stage;
 	bool is_abandoned;
+	bool has_slot; /* of its own: by requests */
 	uint64_t nth;  /* from 0 */
 	ns_t work_for; /* drawn when the work starts */
 };
@@ -38,6 +40,7 @@ struct model_call {
 /* Read freely; written by model.c alone. */
 struct model {
 	uint64_t limit, workers; /* ORIGIN_NONE */
+	enum origin_unit unit;
 	enum origin_full full;
 	enum origin_hangup hangup;
 	struct spoil spoil;
@@ -58,6 +61,7 @@ struct model {
 /* The latency is moved in. */
 struct model_cfg {
 	uint64_t limit, workers, seed;
+	enum origin_unit unit;
 	enum origin_full full;
 	enum origin_hangup hangup;
 	struct spoil spoil;
@@ -69,18 +73,21 @@ void model_fini(struct model *m); /* CHECKs that every call has left */
 /* Phases of the same instant keep their order. */
 void model_add_phase(struct model *m, struct phase *phase);
 
-/* A connection was accepted. True: it holds a slot now; false: it is refused, no slot. */
+/* A connection was accepted. True: it is served; false: it is refused, no slot. */
 MUST_USE bool model_accept(struct model *m);
-/* A connection that held a slot is gone. */
+/* A connection that was served is gone. */
 void model_close(struct model *m);
 
-/* A request is whole: its call waits for its turn; ask model_next. */
-void model_arrive(struct model *m, struct model_call *call);
+/* A request is whole. True: its call waits for its turn; ask model_next. False: it is refused, and
+ * there is no call. */
+MUST_USE bool model_arrive(struct model *m, struct model_call *call);
 /* The next call whose work starts now (work_for is drawn), or NULL. Ask until NULL after
  * every arrive, worked, leave and apply. */
 MUST_USE struct model_call *model_next(struct model *m);
 /* The handler has ended: the worker is free, the answer goes out; or what becomes of it. */
 enum spoil_how model_worked(struct model *m, struct model_call *call);
+/* All of the answer is on its way: before its caller can ask again, the call's own slot is free. */
+void model_answered(struct model *m, struct model_call *call);
 /* The call is over, at whatever stage it was. */
 void model_leave(struct model *m, struct model_call *call, bool answered);
 /* The caller hung up. True: the call has to end now; false: nobody notices. */
@@ -88,7 +95,7 @@ MUST_USE bool model_hang_up(struct model *m, struct model_call *call);
 
 static inline uint64_t model_idle(const struct model *m)
 {
-	return m->used - m->heard.len - m->abandoned.len;
+	return m->unit == UNIT_REQUEST ? 0 : m->used - m->heard.len - m->abandoned.len;
 }
 
 /* Changes what is named; the latency is moved out of *change. */

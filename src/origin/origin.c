@@ -132,10 +132,12 @@ static void work_pump(struct work *work)
 		if (took < want)
 			return; /* on_drain follows */
 	}
-	if (work->call.stage == STAGE_ANSWERING && work->due == o->body_bytes)
-		sconn_end(work->sconn);
-	else
+	if (work->call.stage != STAGE_ANSWERING || work->due < o->body_bytes) {
 		sconn_flush(work->sconn);
+		return;
+	}
+	model_answered(&o->model, &work->call);
+	sconn_end(work->sconn);
 }
 
 /* --- what is spoilt --- */
@@ -395,24 +397,44 @@ static size_t on_body(struct sconn *c, struct slice data)
 	return data.len;
 }
 
-static void answer_turned_away(struct origin *o, struct sconn *c, uint16_t status)
+static void answer_full(
+	struct origin *o, struct sconn *c, const struct full_answer *full, bool close)
 {
-	struct full_answer full = full_answer(status);
 	char fields[1024];
 	struct wire w;
 
 	wire_init(&w, fields, sizeof(fields));
 	if (o->server_name.len)
 		h1_put_field(&w, SLICE("Server"), o->server_name);
-	wire_put_slice(&w, full.fields);
+	wire_put_slice(&w, full->fields);
 	CHECK(!w.over);
 	sconn_answer(c, &(struct answer){
-				.status = status,
+				.status = full->status,
 				.type = SLICE("text/plain"),
 				.fields = { fields, w.len },
-				.body = full.body,
-				.close = true,
+				.body = full->body,
+				.close = close,
 			});
+}
+
+/* Of a request that finds no slot; of a connection, what is left to do when it has sent one. */
+static void refuse(struct origin *o, struct sconn *c, enum origin_full how, bool close)
+{
+	struct full_answer full;
+
+	switch (how) {
+	case FULL_FASTHTTP:
+	case FULL_503:
+	case FULL_429:
+		full = full_answer(how);
+		answer_full(o, c, &full, close);
+		break;
+	case FULL_RESET:
+		sconn_reset(c);
+		break;
+	case FULL_STALL: /* never answered: on_hangup ends it */
+		break;
+	}
 }
 
 static void begin_call(struct origin *o, struct sconn *c)
@@ -422,8 +444,12 @@ static void begin_call(struct origin *o, struct sconn *c)
 	work->origin = o;
 	work->sconn = c;
 	work->timer.on_fire = on_work_timer;
+	if (!model_arrive(&o->model, &work->call)) {
+		slab_give(&o->calls, work);
+		refuse(o, c, o->model.full, false);
+		return;
+	}
 	sconn_set_ctx(c, work);
-	model_arrive(&o->model, &work->call);
 	run_turns(o);
 }
 
@@ -432,22 +458,10 @@ static void on_body_end(struct sconn *c)
 	struct origin *o = server_ctx(sconn_server(c));
 	const struct turned_away *away = sconn_conn_ctx(c);
 
-	if (!away) {
+	if (away)
+		refuse(o, c, away->how, true);
+	else
 		begin_call(o, c);
-		return;
-	}
-	switch (away->how) {
-	case FULL_503:
-		answer_turned_away(o, c, 503);
-		break;
-	case FULL_429:
-		answer_turned_away(o, c, 429);
-		break;
-	case FULL_STALL: /* never answered: on_hangup ends it */
-	case FULL_FASTHTTP:
-	case FULL_RESET:
-		break;
-	}
 }
 
 static void on_drain(struct sconn *c)
@@ -608,6 +622,7 @@ static void put_settings(struct json *j, const struct model *m)
 	text_add_dist(&latency, m->latency);
 	text_add_spoil(&fault, &m->spoil);
 	put_count(j, "limit", m->limit);
+	json_cstr(j, "limit_unit", m->unit == UNIT_REQUEST ? "request" : "connection");
 	json_str(j, "latency", text_slice(&latency));
 	json_cstr(j, "full", origin_full_word(m->full));
 	json_cstr(j, "hangup", origin_hangup_word(m->hangup));

@@ -47,9 +47,10 @@ static void test_no_server_name(void **state)
 static void test_plain_answers(void **state)
 {
 	(void)state;
-	assert_int_equal(full_answer(503).fields.len, 0);
-	assert_true(full_answer(503).body.len > 0);
-	assert_true(slice_eq(full_answer(429).fields, SLICE("Retry-After: 1\r\n")));
+	assert_int_equal(full_answer(FULL_503).fields.len, 0);
+	assert_true(full_answer(FULL_503).body.len > 0);
+	assert_true(slice_eq(full_answer(FULL_FASTHTTP).body, SLICE(FULL_WORDS)));
+	assert_true(slice_eq(full_answer(FULL_429).fields, SLICE("Retry-After: 1\r\n")));
 }
 
 int main(void)

@@ -52,7 +52,7 @@ static void test_slots_are_held_to_the_end(void **state)
 	assert_int_equal(m.used, 2);
 	assert_int_equal(model_idle(&m), 2);
 
-	model_arrive(&m, &call);
+	assert_true(model_arrive(&m, &call));
 	assert_ptr_equal(model_next(&m), &call);
 	assert_int_equal(model_idle(&m), 1);
 	assert_int_equal(m.heard.len, 1);
@@ -69,6 +69,43 @@ static void test_slots_are_held_to_the_end(void **state)
 	assert_int_equal(m.peak, 2);
 	assert_int_equal(m.accepted, 5);
 	assert_int_equal(m.refused, 2);
+	assert_int_equal(m.over, 0);
+	model_fini(&m);
+}
+
+/* By requests connections cost nothing, and a slot is free as soon as all of its answer is out. */
+static void test_slots_by_request(void **state)
+{
+	struct model m;
+	struct model_call a, b;
+	(void)state;
+
+	init(&m, 1, ORIGIN_NONE, "50ms");
+	m.unit = UNIT_REQUEST;
+	assert_true(model_accept(&m));
+	assert_true(model_accept(&m));
+	assert_int_equal(m.used, 0);
+	assert_true(model_arrive(&m, &a));
+	assert_false(model_arrive(&m, &b));
+	assert_ptr_equal(model_next(&m), &a);
+	assert_int_equal(model_idle(&m), 0);
+	model_worked(&m, &a);
+	assert_false(model_arrive(&m, &b));
+	model_answered(&m, &a);
+	assert_int_equal(m.used, 0);
+	assert_true(model_arrive(&m, &b)); /* before the first has left */
+	assert_int_equal(b.nth, 1);
+	model_leave(&m, &a, true);
+	assert_int_equal(m.used, 1);
+	assert_true(model_hang_up(&m, &b) == false);
+	model_leave(&m, &b, false); /* without an answer */
+	assert_int_equal(m.used, 0);
+	model_close(&m);
+	model_close(&m);
+	assert_int_equal(m.accepted, 2);
+	assert_int_equal(m.refused, 2);
+	assert_int_equal(m.requests, 2);
+	assert_int_equal(m.peak, 1);
 	assert_int_equal(m.over, 0);
 	model_fini(&m);
 }
@@ -118,7 +155,7 @@ static void test_workers_take_calls_in_order(void **state)
 	init(&m, ORIGIN_NONE, 2, "10ms");
 	for (int i = 0; i < 4; i++) {
 		assert_true(model_accept(&m));
-		model_arrive(&m, &call[i]);
+		assert_true(model_arrive(&m, &call[i]));
 	}
 	assert_ptr_equal(model_next(&m), &call[0]);
 	assert_ptr_equal(model_next(&m), &call[1]);
@@ -155,7 +192,7 @@ static void test_hangups(void **state)
 	init(&m, ORIGIN_NONE, 1, "10ms");
 	for (int i = 0; i < 3; i++) {
 		assert_true(model_accept(&m));
-		model_arrive(&m, &call[i]);
+		assert_true(model_arrive(&m, &call[i]));
 	}
 	assert_ptr_equal(model_next(&m), &call[0]);
 
@@ -197,7 +234,7 @@ static void draw(ns_t *out, uint32_t n, uint32_t skip)
 	init(&m, ORIGIN_NONE, ORIGIN_NONE, "uniform(1s, 9s)");
 	assert_true(model_accept(&m));
 	for (uint32_t i = 0; i < n; i++) {
-		model_arrive(&m, &call);
+		assert_true(model_arrive(&m, &call));
 		out[i] = 0;
 		if (skip && i % skip == 0) {
 			(void)!model_hang_up(&m, &call);
@@ -272,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slots_are_held_to_the_end),
+		cmocka_unit_test(test_slots_by_request),
 		cmocka_unit_test(test_limits_none_and_zero),
 		cmocka_unit_test(test_a_lowered_limit_takes_nothing_back),
 		cmocka_unit_test(test_workers_take_calls_in_order),
