@@ -208,6 +208,17 @@ void chance_doubt(struct chance *c, double factor)
 	scale(c, factor);
 }
 
+void chance_doubt_late(struct chance *c, ns_t time, double factor)
+{
+	const uint32_t from = span_of(time);
+	EACH_SPAN (c->seen, i) {
+		if (i < from)
+			continue;
+		c->over[i] = (float)(c->over[i] * factor);
+		c->gone[i] = (float)(c->gone[i] * factor);
+	}
+}
+
 /* --- what follows --- */
 
 /*

@@ -99,6 +99,9 @@ void chance_refresh(struct chance *c, ns_t now);
 /* What was learned so far counts for a `factor` (0 to 1) of what it did: the server seems to be
  * another than it was. */
 void chance_doubt(struct chance *c, double factor);
+/* The same of calls that lasted for longer than `time`: one was over within it though by what was
+ * learned hardly any is. */
+void chance_doubt_late(struct chance *c, ns_t time, double factor);
 
 /* None of the last that were begun has ended, and by what was learned some should have. */
 static inline bool chance_is_in_question(const struct chance *c)

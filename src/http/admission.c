@@ -461,7 +461,7 @@ void admission_call_over(struct upstream *u, struct call *call, bool answered)
 	call->probe = false;
 	if (!gate_probe_over(&a->outlook->gate, answered && is_good(call->status)))
 		return;
-	chance_doubt(&a->outlook->calls, 0.5);
+	chance_doubt_late(&a->outlook->calls, call->budget, 0.5);
 	a->looked_at = 0; /* it counts at once */
 }
 

@@ -108,8 +108,8 @@ static void test_the_wall_is_lifted(void **state)
 		run_to(&r, 20);
 		assert_in_range(limit_of(&r), 45, 55);
 		r.s.api.cfg.limit = 100;
-		run_to(&r, 80);
-		assert_in_range(limit_of(&r), 70, 120);
+		run_to(&r, 70);
+		assert_in_range(limit_of(&r), 90, 120);
 		run_to(&r, 400);
 		assert_null(stage_leak(&r.s));
 		stage_fini(&r.s);

@@ -187,6 +187,27 @@ static void test_probes_while_shut(void **state)
 	assert_int_equal(ask(BUDGET, GATE_PROBE_EVERY + 1), GATE_PROBE);
 }
 
+/* What opens it are probes that come in time, however many long calls are at work meanwhile: those
+ * are no news. */
+static void test_long_calls_do_not_keep_it_shut(void **state)
+{
+	(void)state;
+	see(1000, 4 * NS_S);
+	chance_running_begin(&chance);
+	for (int i = 0; i < 60; i++)
+		chance_running(&chance, NS_S + i * 50 * NS_MS);
+	chance_refresh(&chance, 0);
+	assert_int_not_equal(ask(BUDGET, 0), GATE_GO);
+	for (int i = 0; i < 20; i++) {
+		gate_probe_sent(&gate, 0);
+		see(1, 50 * NS_MS);
+		assert_true(gate_probe_over(&gate, true));
+		chance_doubt_late(&chance, BUDGET, 0.5);
+	}
+	chance_refresh(&chance, 0);
+	assert_int_equal(ask(BUDGET, 0), GATE_GO);
+}
+
 static void test_no_probe_without_a_slot(void **state)
 {
 	(void)state;
@@ -248,6 +269,7 @@ int main(void)
 		TEST(test_who_waits_is_asked_again),
 		TEST(test_margin_learns),
 		TEST(test_probes_while_shut),
+		TEST(test_long_calls_do_not_keep_it_shut),
 		TEST(test_no_probe_without_a_slot),
 		TEST(test_opens_by_doubling),
 		TEST(test_a_spell_begins_with_one_probe),

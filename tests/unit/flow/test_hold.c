@@ -122,7 +122,7 @@ static void end(struct run *r, uint32_t at)
 	caller_release(&r->callers, w->caller, r->now);
 	chance_done(&r->chance, w->takes, r->now);
 	if (w->probe && gate_probe_over(&r->gate, in_time)) {
-		chance_doubt(&r->chance, 0.5);
+		chance_doubt_late(&r->chance, BUDGET, 0.5);
 		r->looked = 0;
 	}
 	mem_free(w);
