@@ -3,7 +3,9 @@
  *
  * MODEL   A socket that no program holds any more (TIME_WAIT, orphans) has no owner. One
  *         held by several (inherited over fork) counts for the first found.
- * COST    a readlink for every descriptor of every process in the namespace.
+ * COST    a readlink for every descriptor of every process in the namespace; spared while a look
+ *         shows no socket that the last reading did not, and no holder has ended, for
+ *         OWNERS_LOOKS looks.
  */
 #ifndef WEIR_WATCH_OWNERS_H
 #define WEIR_WATCH_OWNERS_H
@@ -32,7 +34,13 @@ struct owners {
 	uint32_t n_sockets, cap_sockets; /* a power of two */
 	int32_t *here;                   /* processes that were in the namespace */
 	uint32_t n_here, cap_here;
+
+	uint32_t n_all;     /* of v, those without a socket here, too */
+	uint64_t strangers; /* sockets whose holder the last reading did not show */
+	uint32_t looks;     /* since then; 0: there was none */
 };
+
+enum { OWNERS_LOOKS = 10 };
 
 struct owners_of {
 	const struct where *where;
@@ -44,7 +52,7 @@ struct owners_of {
 
 void owners_init(struct owners *o);
 void owners_fini(struct owners *o);
-/* Reads /proc anew and counts the snap's sockets by program. */
+/* Reads /proc anew, where that may tell anything new, and counts the snap's sockets by program. */
 void owners_read(struct owners *o, const struct owners_of *of);
 /* Only who holds what, nothing counted: to be followed by the dump that it is for, as a socket
  * may be gone in no time. `again`: only the processes that were found in the namespace last

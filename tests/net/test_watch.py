@@ -358,6 +358,34 @@ def test_programs_are_named(pair):
 
 # ---- on a terminal, on a pipe --------------------------------------------------------------
 
+def test_who_inherits_sockets_is_named_when_their_holder_has_ended(pair):
+    """Nothing new is to be seen in the sockets: they are the same."""
+    _, server = pair
+    program = ("import os, socket, sys\n"
+               "held = [socket.create_server(('', 0)) for _ in range(3)]\n"
+               "child = os.fork()\n"
+               "print(os.getpid(), child, flush=True) if child else None\n"
+               "sys.stdin.read() if not child else (sys.stdin.readline(), os._exit(0))\n")
+    with subprocess.Popen(server.command("/usr/bin/python3", "-c", program),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        first, second = map(int, holder.stdout.readline().split())
+        watching = Watching(server)
+        try:
+            def holders():
+                watching.next_look()
+                return {p["pid"]: p["listening"] for p in watching.last["processes"]}
+            assert sum(holders().values()) == 3
+            held, = holders()
+            assert held in (first, second)
+            holder.stdin.write("end\n")
+            holder.stdin.flush()
+            os.waitpid(first, 0)
+            holder.returncode = 0
+            eventually(lambda: holders() == {second: 3})
+        finally:
+            assert watching.stop() == 0
+
+
 def test_text_for_people(pair, weir):
     p = Pair(pair)
     for _ in range(2):
