@@ -404,10 +404,13 @@ static void add_validity(struct source *s, struct merge *m)
 {
 	if (bool_at(s, "valid"))
 		return;
-	if (!m->invalid++) {
-		text_addf(&m->why, "%s: ", s->file);
-		text_add_slice(&m->why, text_at(s, "invalid_why"));
-	}
+	struct slice why = text_at(s, "invalid_why");
+	if (!why.len)
+		fail(s, "invalid_why");
+	if (m->invalid++)
+		return;
+	m->culprit = s->file;
+	text_add_slice(&m->why, why);
 }
 
 /* --- all of it --- */
@@ -487,12 +490,14 @@ static void judge(struct merge *m)
 	const struct load_result *r = &m->result;
 	struct text t;
 
+	if (m->documents == 1)
+		return;
 	text_init(&t);
 	if (m->invalid)
-		text_addf(&t, "%u of %u files %s of a run that is not valid; %s",
+		text_addf(&t, "%u of %u files %s of a run that is not valid; %s: %s",
 			m->invalid, m->documents, m->invalid == 1 ? "is" : "are",
-			m->why.ptr);
-	else if (r->runs > 1 && r->begun_within >= r->ran_for)
+			m->culprit, m->why.ptr);
+	else if (r->begun_within >= r->ran_for)
 		text_add(&t,
 			"one run was over as another began: they are no load together");
 	text_reset(&m->why);

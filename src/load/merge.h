@@ -20,6 +20,7 @@ struct merge {
 	struct tally *tally;
 	int64_t first_ms, last_ms; /* Unix times of the first start and of the last one */
 	uint32_t documents, invalid; /* so far; those of them that were not valid */
+	const char *culprit;         /* the first of these; `why` is what it says */
 	struct text url, pace, arrivals, manner, why;
 };
 

@@ -107,6 +107,7 @@ def test_weir_proxy_keeps_within_it(tmp_path):
     with Verb("origin", tmp_path, "--limit", 5, "--latency", "10ms", *BY_REQUEST) as origin, \
             Verb("proxy", tmp_path, "--upstream", origin.url, "--limit", 5,
                  *BY_REQUEST, "--timeout", "10s") as proxy:
-        doc = load_json("--rate", "400/s", "--for", "1s", f"{proxy.url}/")
-        assert origin.status()["refused"] == 0
-        assert doc["good"] == doc["started"] == origin.status()["answered"]
+        doc = load_json("--rate", "300/s", "--for", "1s", f"{proxy.url}/")
+        gauges = origin.status()
+        assert gauges["refused"] == 0 and gauges["slots"]["peak"] <= 5
+        assert doc["good"] == gauges["answered"] > 100  # a busy machine may make weir refuse some
