@@ -269,15 +269,10 @@ static char *copy(const char *text)
 	return text ? mem_strdup(text) : NULL;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool alert_is(const struct alert *a, const struct alert_cfg *cfg)
 {
-	return same(a->url, cfg->url) && same(a->ca_file, cfg->ca_file) &&
-	       same(a->dns_servers, cfg->dns);
+	return str_eq(a->url, cfg->url) && str_eq(a->ca_file, cfg->ca_file) &&
+	       str_eq(a->dns_servers, cfg->dns);
 }
 
 static void on_settled(void *ctx)

@@ -67,16 +67,14 @@ void text_add_u64(struct text *t, uint64_t n)
 	text_add_slice(t, (struct slice){ w.ptr, w.len });
 }
 
-void text_addf(struct text *t, const char *fmt, ...)
+static void add_formatted(struct text *t, const char *fmt, va_list args)
 {
-	va_list args, again;
+	va_list again;
 
-	va_start(args, fmt);
 	va_copy(again, args);
 	reserve(t, 0);
 	size_t room = t->cap - t->len;
 	int len = vsnprintf(t->ptr + t->len, room, fmt, args);
-	va_end(args);
 	CHECK(len >= 0);
 	if ((size_t)len >= room) {
 		reserve(t, (size_t)len);
@@ -84,6 +82,27 @@ void text_addf(struct text *t, const char *fmt, ...)
 	}
 	va_end(again);
 	t->len += (size_t)len;
+}
+
+void text_addf(struct text *t, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_formatted(t, fmt, args);
+	va_end(args);
+}
+
+char *text_format(const char *fmt, ...)
+{
+	struct text t;
+	va_list args;
+
+	text_init(&t);
+	va_start(args, fmt);
+	add_formatted(&t, fmt, args);
+	va_end(args);
+	return text_take(&t);
 }
 
 static const char base64_digits[] =

@@ -38,6 +38,8 @@ size_t text_shown_len(struct slice s);
  * cut. */
 void text_tidy(struct slice s, char *out, size_t cap);
 char *text_take(struct text *t);
+char *text_format(const char *fmt, ...)
+	PRINTF_LIKE(1, 2); /* the same of text_addf; mem_free */
 struct slice text_slice(const struct text *t);
 
 struct wire {

@@ -271,12 +271,8 @@ static const char *tls_who(const struct tls *t)
 
 static void tls_set_detail(struct tls *t, const char *what, const char *why)
 {
-	struct text d;
-	if (t->detail)
-		return;
-	text_init(&d);
-	text_addf(&d, "%s %s: %s", what, tls_who(t), why);
-	t->detail = text_take(&d);
+	if (!t->detail)
+		t->detail = text_format("%s %s: %s", what, tls_who(t), why);
 }
 
 static void tls_fail(struct tls *t, enum err why)

@@ -121,15 +121,12 @@ static void delay(struct lab_hosts *h, struct rtnl *const ends[2],
 	if (!by || h->note)
 		return;
 	for (int i = 0; i < 2 && !h->note; i++) {
-		struct text t;
 		if (rtnl_delay(ends[i], names[i], by, &why))
 			continue;
-		text_init(&t);
-		text_addf(&t,
+		h->note = text_format(
 			"links have no delay: %s; the kernel must have netem "
 			"(CONFIG_NET_SCH_NETEM)",
 			why.text);
-		h->note = text_take(&t);
 	}
 }
 

@@ -22,19 +22,11 @@ static const struct out_file {
 	{ "report.md", "<!-- weir lab -->", lab_page_markdown },
 };
 
-static char *join(const char *dir, const char *name)
-{
-	struct text t;
-	text_init(&t);
-	text_addf(&t, "%s/%s", dir, name);
-	return text_take(&t);
-}
-
 /* Absent, or begins as ours do. */
 static bool may_replace(const char *dir, const struct out_file *of, struct problem *p)
 {
 	char head[MARK_WITHIN_BYTES + 1];
-	char *path = join(dir, of->name);
+	char *path = text_format("%s/%s", dir, of->name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool ok = fd < 0 && errno == ENOENT;
 	if (fd >= 0) {
@@ -72,7 +64,8 @@ bool lab_out_check(const char *dir, struct problem *p)
 static bool write_whole(
 	const char *dir, const char *name, const struct text *t, struct problem *p)
 {
-	char *path = join(dir, name), *part = join(dir, ".part");
+	char *path = text_format("%s/%s", dir, name);
+	char *part = text_format("%s/.part", dir);
 	FILE *f = fopen(part, "we");
 	bool ok = f && fwrite(t->ptr, 1, t->len, f) == t->len;
 	if (f && fclose(f))
@@ -113,7 +106,7 @@ bool lab_out_write(const char *dir, const struct text *json, struct problem *p)
 
 bool lab_out_again(const char *dir, struct problem *p)
 {
-	char *path = join(dir, JSON_FILE);
+	char *path = text_format("%s/" JSON_FILE, dir);
 	struct json_doc *doc = json_doc_load(path, p);
 	struct problem why = { "" };
 	bool ok = doc != NULL;

@@ -8,7 +8,7 @@
 /* Text. */
 
 /* Figures that are swept stand in the rows' names. */
-static bool is_swept(const struct lab_act_result *a, const char *name)
+bool lab_act_sweeps(const struct lab_act_result *a, const char *name)
 {
 	for (uint32_t i = 0; i < a->n; i++) {
 		if (pairs_find(&a->cases[i]->point, name))
@@ -24,22 +24,22 @@ static void add_setting(struct text *t, const struct lab_act_result *a)
 		text_add(t, "the user's own callers");
 	else if (c->callers.replay)
 		text_addf(t, "arrivals of %s", c->callers.replay);
-	else if (!is_swept(a, "rate"))
+	else if (!lab_act_sweeps(a, "rate"))
 		text_addf(t, "%.4g requests/s", c->callers.rate);
 	else
 		text_add(t, "requests");
 	text_add(t, " for ");
 	text_add_duration(t, c->callers.run_for);
-	if (!is_swept(a, "calls"))
+	if (!lab_act_sweeps(a, "calls"))
 		text_addf(t, ", %llu %s out for each", (unsigned long long)c->calls,
 			c->calls == 1 ? "call" : "calls");
 	text_add(t, "; a server");
-	if (c->server.limit != UINT64_MAX && !is_swept(a, "limit")) {
+	if (c->server.limit != UINT64_MAX && !lab_act_sweeps(a, "limit")) {
 		text_add(t, " with ");
 		text_add_count(t, c->server.limit);
 		text_add(t, " slots");
 	}
-	if (c->server.latency && !is_swept(a, "latency"))
+	if (c->server.latency && !lab_act_sweeps(a, "latency"))
 		text_addf(t, " that takes %s", c->server.latency);
 	if (c->callers.patience != NS_NEVER) {
 		text_add(t, "; callers wait ");

@@ -33,6 +33,8 @@ struct lab_result {
 	uint32_t n_acts;
 };
 
+/* A parameter of that name has several values in it. */
+bool lab_act_sweeps(const struct lab_act_result *a, const char *name);
 /* Whether every line held, or could not be judged. */
 bool lab_result_passed(const struct lab_result *r);
 

@@ -406,15 +406,6 @@ static void variant_json(struct json *j, const struct lab_act_result *a, uint32_
 
 /* --- acts --- */
 
-static bool is_swept(const struct lab_act_result *a, const char *name)
-{
-	for (uint32_t i = 0; i < a->n; i++) {
-		if (pairs_find(&a->cases[i]->point, name))
-			return true;
-	}
-	return false;
-}
-
 /* Each once, in order. */
 static void add_once(struct args *a, const char *word)
 {
@@ -458,16 +449,17 @@ static void sweep_json(struct json *j, const struct lab_act_result *a)
 static void setting_json(struct json *j, const struct lab_act_result *a)
 {
 	const struct lab_case *c = a->cases[0];
-	bool rate = c->callers.rate > 0 && !c->callers.replay && !is_swept(a, "rate");
-	bool limit = c->server.limit != UINT64_MAX && !is_swept(a, "limit");
+	bool rate = c->callers.rate > 0 && !c->callers.replay &&
+		    !lab_act_sweeps(a, "rate");
+	bool limit = c->server.limit != UINT64_MAX && !lab_act_sweeps(a, "limit");
 	json_int(j, "repetitions", a->repeat);
 	json_ms(j, "for_ms", c->callers.run_for);
 	json_ms(j, "warm_up_ms", c->warm_up);
 	json_ms(j, "patience_ms", c->callers.patience);
 	real_or_null(j, "rate", rate ? c->callers.rate : NAN);
-	real_or_null(j, "calls", is_swept(a, "calls") ? NAN : (double)c->calls);
+	real_or_null(j, "calls", lab_act_sweeps(a, "calls") ? NAN : (double)c->calls);
 	real_or_null(j, "limit", limit ? (double)c->server.limit : NAN);
-	json_cstr(j, "latency", is_swept(a, "latency") ? NULL : c->server.latency);
+	json_cstr(j, "latency", lab_act_sweeps(a, "latency") ? NULL : c->server.latency);
 	json_cstr(j, "server", lab_server_program_name(c->server.program));
 	json_int(j, "addresses", c->server.addresses);
 }

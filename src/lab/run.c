@@ -17,10 +17,7 @@
 
 static char *path_in(const struct lab_run *r, const char *name, const char *suffix)
 {
-	struct text t;
-	text_init(&t);
-	text_addf(&t, "%s/%s%s", r->dir, name, suffix);
-	return text_take(&t);
+	return text_format("%s/%s%s", r->dir, name, suffix);
 }
 
 static int open_in(const struct lab_run *r, const char *name, const char *suffix)

@@ -68,11 +68,8 @@ static int take_lock(const char *dir, int flags)
 
 bool lab_tmp_init(struct lab_tmp *t, struct problem *p)
 {
-	struct text path;
 	long pid = getpid();
-	text_init(&path);
-	text_addf(&path, "%s/" PREFIX "%ld-%llu", base_dir(), pid, start_time(pid));
-	t->path = text_take(&path);
+	t->path = text_format("%s/" PREFIX "%ld-%llu", base_dir(), pid, start_time(pid));
 	t->lock_fd = -1;
 	if (strlen(t->path) > PATH_BYTES_MAX)
 		problem_set(p,

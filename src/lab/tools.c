@@ -113,14 +113,6 @@ void lab_wants_add(struct lab_wants *w, const struct lab_case *c)
 	w->node_server |= c->server.program == LAB_SERVER_NODE;
 }
 
-static char *join(const char *dir, const char *name)
-{
-	struct text t;
-	text_init(&t);
-	text_addf(&t, "%s/%s", dir, name);
-	return text_take(&t);
-}
-
 static bool write_source(const char *path, const char *source, struct problem *p)
 {
 	FILE *f = fopen(path, "we");
@@ -148,9 +140,10 @@ static bool go_build(const char *dir, const char *name, const char *source, char
 	struct problem *p = &why->p;
 	struct child c;
 	struct args argv, env;
-	char *folder = join(dir, name), *main_go = join(folder, "main.go");
-	char *log = join(folder, "build.log");
-	*binary = join(folder, name);
+	char *folder = text_format("%s/%s", dir, name);
+	char *main_go = text_format("%s/main.go", folder);
+	char *log = text_format("%s/build.log", folder);
+	*binary = text_format("%s/%s", folder, name);
 	args_init(&argv);
 	args_init(&env);
 	const char *const words[] = { "go", "build", "-o", *binary, main_go };
@@ -195,7 +188,7 @@ static char *own_path(void)
 static bool write_into(const char *dir, const char *name, const char *source, char **path,
 	struct problem *p)
 {
-	*path = join(dir, name);
+	*path = text_format("%s/%s", dir, name);
 	return write_source(*path, source, p);
 }
 

@@ -404,11 +404,6 @@ static void check_method(struct config *c, const struct config_route *r, uint32_
 			method, meant);
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool has_method(const struct config_route *r, const char *method)
 {
 	for (uint32_t i = 0; i < r->method_count; i++)
@@ -420,8 +415,8 @@ static bool has_method(const struct config_route *r, const char *method)
 /* Whether `before` takes all that `r` would: seen for equal or absent patterns only. */
 static bool route_covers(const struct config_route *before, const struct config_route *r)
 {
-	if ((before->host && !is_same(before->host, r->host)) ||
-		(before->path && !is_same(before->path, r->path)))
+	if ((before->host && !str_eq(before->host, r->host)) ||
+		(before->path && !str_eq(before->path, r->path)))
 		return false;
 	if (before->method_count && !r->method_count)
 		return false;

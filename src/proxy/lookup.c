@@ -2,11 +2,6 @@
  * on. */
 #include "proxy/proxy.h"
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool has_names(const struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan->upstream_count; i++)
@@ -22,7 +17,7 @@ static bool make_dns(
 {
 	const struct dns_cfg cfg = { .servers = plan->opt->dns };
 	bool needed = plan->egress || has_names(plan);
-	if (!needed || (p->dns && same_text(p->dns_servers, plan->opt->dns)))
+	if (!needed || (p->dns && str_eq(p->dns_servers, plan->opt->dns)))
 		return true;
 	plan->dns = dns_new(loop, &cfg, why);
 	return plan->dns != NULL;

@@ -26,16 +26,13 @@ static void via_init(struct text via[2], const char *name, const char *token)
 void way_init(struct way *way, const struct proxy_options *o, uint64_t id)
 {
 	struct problem why;
-	struct text token;
 	way->forwarded = (enum way_forwarded)o->forwarded;
 	for (uint32_t i = 0; i < o->forwarded_trust.n; i++)
 		way->trust_count += addr_net_parse(slice_of(o->forwarded_trust.v[i]),
 			&way->trust[way->trust_count], &why);
 	if (!o->via || strcmp(o->via, "none") == 0)
 		return;
-	text_init(&token);
-	text_addf(&token, "(%016llx)", (unsigned long long)id);
-	way->token = text_take(&token);
+	way->token = text_format("(%016llx)", (unsigned long long)id);
 	via_init(way->via_request, o->via, way->token);
 	via_init(way->via_answer, o->via, NULL);
 }

@@ -3,7 +3,6 @@ nameserver of the test's own. What is public elsewhere is opened here by --forwa
 nothing but loopback."""
 
 import contextlib
-import http.client
 import json
 import os
 import shutil

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from verbs import ROOT, WEIR, eventually
+from verbs import WEIR, eventually
 
 PROBES = 20
 

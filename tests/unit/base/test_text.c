@@ -72,6 +72,10 @@ static void test_take(void **state)
 	char *taken = text_take(&t);
 	assert_string_equal(taken, "");
 	mem_free(taken);
+	taken = text_format("%s/%0200d", "a", 7);
+	assert_int_equal(strlen(taken), 202);
+	assert_string_equal(taken + 199, "007");
+	mem_free(taken);
 	text_add(&t, "moved");
 	taken = text_take(&t);
 	assert_string_equal(taken, "moved");
