@@ -365,7 +365,7 @@ def test_who_inherits_sockets_is_named_when_their_holder_has_ended(pair):
                "held = [socket.create_server(('', 0)) for _ in range(3)]\n"
                "child = os.fork()\n"
                "print(os.getpid(), child, flush=True) if child else None\n"
-               "sys.stdin.read() if not child else (sys.stdin.readline(), os._exit(0))\n")
+               "sys.stdin.read()\n")
     with subprocess.Popen(server.command("/usr/bin/python3", "-c", program),
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         first, second = map(int, holder.stdout.readline().split())
@@ -377,10 +377,8 @@ def test_who_inherits_sockets_is_named_when_their_holder_has_ended(pair):
             assert sum(holders().values()) == 3
             held, = holders()
             assert held in (first, second)
-            holder.stdin.write("end\n")
-            holder.stdin.flush()
-            os.waitpid(first, 0)
-            holder.returncode = 0
+            holder.kill()
+            holder.wait(timeout=10)
             eventually(lambda: holders() == {second: 3})
         finally:
             assert watching.stop() == 0
