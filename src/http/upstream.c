@@ -158,8 +158,10 @@ static void upstream_trim(struct upstream *u)
 	struct list_node *oldest;
 	if (upstream_is_conn_unit(u))
 		surplus = park_surplus(u, tune_surplus(u));
-	if (u->retired)
+	if (u->retired) {
 		surplus = UINT32_MAX;
+		park_end(u, UINT32_MAX);
+	}
 	while (surplus-- > 0 && (oldest = list_back(&u->conns[CCONN_IDLE])))
 		cconn_close_idle(CONTAINER_OF(oldest, struct cconn, node));
 }

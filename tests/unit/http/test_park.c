@@ -109,6 +109,19 @@ static void test_fewer_may_be_kept(void **state)
 	scene_fini(&s);
 }
 
+/* A reload that has no use for the upstream does not wait for them. */
+static void test_retired(void **state)
+{
+	(void)state;
+	struct scene s;
+	start(&s);
+	upstream_retire(s.up);
+	bed_run(&s.bed, 100 * NS_MS);
+	assert_int_equal(s.open, 0);
+	assert_true(upstream_is_spent(s.up));
+	scene_fini(&s);
+}
+
 static void test_not_for_long(void **state)
 {
 	(void)state;
@@ -241,6 +254,7 @@ int main(void)
 		TEST(test_the_next_step_opens_none),
 		TEST(test_it_takes_a_place_that_comes_free),
 		TEST(test_fewer_may_be_kept),
+		TEST(test_retired),
 		TEST(test_not_for_long),
 		TEST(test_the_server_ends_it),
 		TEST(test_a_fresh_one),
