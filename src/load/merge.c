@@ -3,7 +3,8 @@
 #include "base/json_read.h"
 
 #define PATH_BYTES 64
-#define STEPS_MAX 200000 /* of the time line */
+#define STEPS_MAX 200000             /* of the time line */
+#define STARTED_MAX_MS 4102444800000 /* the year 2100: far from overflow */
 
 /* One document. What is missing in it, or of another kind, is a problem once: the first. */
 struct source {
@@ -67,6 +68,21 @@ static struct slice text_at(struct source *s, const char *path)
 
 	if (!json_is_null_at(s->doc, path) && !json_get_str(s->doc, path, &value))
 		fail(s, path);
+	return value;
+}
+
+/* One that a page shows as it is: what steers a terminal is not in it. */
+static struct slice plain_at(struct source *s, const char *path)
+{
+	struct slice value = text_at(s, path);
+
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+		if (c >= ' ' && c != 0x7f)
+			continue;
+		fail(s, path);
+		return SLICE_NONE;
+	}
 	return value;
 }
 
@@ -161,8 +177,8 @@ static void add_error(struct source *s, struct words *words, size_t nth, ns_t be
 	if (!json_is_null_at(s->doc, member(path, nth, "status")))
 		e.status = (uint16_t)count_at(s, path);
 	e.count = count_at(s, member(path, nth, "count"));
-	e.first = ms_at(s, member(path, nth, "first_ms")) + began;
-	e.last = ms_at(s, member(path, nth, "last_ms")) + began;
+	e.first = ns_add(began, ms_at(s, member(path, nth, "first_ms")));
+	e.last = ns_add(began, ms_at(s, member(path, nth, "last_ms")));
 	if (bool_at(s, member(path, nth, "refusal")))
 		e.marks |= WORDS_REFUSAL;
 	read_words(s, nth, &bytes);
@@ -293,7 +309,7 @@ static void add_word(struct text *all, struct slice word)
 /* What several runs say stands side by side, each once. */
 static void add_words(struct source *s, struct text *all, const char *path)
 {
-	struct slice words = text_at(s, path);
+	struct slice words = plain_at(s, path);
 
 	if (!words.len)
 		fail(s, path);
@@ -347,7 +363,7 @@ static void add_durations(struct source *s, struct merge *m)
 /* A pace is told where all have the same. */
 static void add_pace(struct source *s, struct merge *m)
 {
-	struct slice pace = text_at(s, "pace");
+	struct slice pace = plain_at(s, "pace");
 
 	if (!m->documents)
 		text_add_slice(&m->pace, pace);
@@ -386,8 +402,13 @@ static ns_t add_times(struct source *s, struct merge *m)
 {
 	struct load_result *r = &m->result;
 	int64_t first = (int64_t)count_at(s, "started_at_ms");
-	int64_t last = first + ms_at(s, "begun_within_ms") / NS_MS;
+	int64_t within = ms_at(s, "begun_within_ms") / NS_MS;
 
+	if (first > STARTED_MAX_MS || within < 0 || within > STARTED_MAX_MS) {
+		fail(s, first > STARTED_MAX_MS ? "started_at_ms" : "begun_within_ms");
+		return 0;
+	}
+	int64_t last = first + within;
 	if (!m->documents) {
 		m->first_ms = first;
 		m->last_ms = last;
@@ -404,7 +425,7 @@ static void add_validity(struct source *s, struct merge *m)
 {
 	if (bool_at(s, "valid"))
 		return;
-	struct slice why = text_at(s, "invalid_why");
+	struct slice why = plain_at(s, "invalid_why");
 	if (!why.len)
 		fail(s, "invalid_why");
 	if (m->invalid++)
