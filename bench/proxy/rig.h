@@ -52,7 +52,9 @@ void server_start(struct rig *r);
 struct run {
 	char port[8];
 	unsigned conns;
-	char job[8]; /* get, 64k, up */
+	/* get, 64k, up; any: a GET that may be refused; each: the same, of /N with a field
+	 * `Caller: N`, N being the number of the connection */
+	char job[8];
 	int tls;
 	double seconds;
 	double rate; /* requests a second; 0: each answer is followed by the next request */
@@ -65,7 +67,7 @@ int client_is_ready(const struct client *c);
 void client_go(struct client *c);
 /* Starts what is due. Nanoseconds until more is; -1: nothing is known to come. */
 long client_tick(struct client *c);
-/* Tells "done REQUESTS SECONDS P50_US P99_US LATE_US", once it is over, and frees. */
+/* Tells "done REQUESTS SECONDS P50_US P99_US LATE_US REFUSED", once it is over, and frees. */
 int client_is_done(const struct client *c);
 void client_end(struct client *c);
 

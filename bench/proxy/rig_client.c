@@ -12,6 +12,8 @@ struct seat { /* one connection */
 	long long from_ns; /* intended start */
 	int open, busy;
 	struct seat *next_idle;
+	char *request; /* the client's, or its own */
+	size_t request_len;
 	char head[ANSWER_HEAD_MAX];
 };
 
@@ -19,11 +21,11 @@ struct client {
 	struct rig *rig;
 	struct run run;
 	char *request;
-	size_t request_len, body;
+	size_t request_len;
 	unsigned opened, served; /* seats open; answers before `going` */
 	int warmed, going;
 	long long start_ns, end_ns, last_ns, late_ns;
-	unsigned long started, done;
+	unsigned long started, done, refused;
 	struct seat *idle;
 	unsigned *us; /* latencies */
 	struct seat seats[];
@@ -36,23 +38,49 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void make_request(struct client *c)
+static int is_job(const struct client *c, const char *job)
 {
-	const char *path = strcmp(c->run.job, "64k") == 0 ? "/64k" : "/";
-	int up = strcmp(c->run.job, "up") == 0;
+	return strcmp(c->run.job, job) == 0;
+}
+
+static char *request_of(
+	const struct client *c, const char *path, const char *fields, size_t *len)
+{
+	int up = is_job(c, "up");
 	char head[256];
 	int n = snprintf(head, sizeof(head),
 		"%s %s HTTP/1.1\r\nHost: bench.test:%s\r\nUser-Agent: rig\r\nAccept: */*\r\n%s\r\n",
-		up ? "POST" : "GET", path, c->run.port,
-		up ? "Content-Type: application/octet-stream\r\nContent-Length: 1048576\r\n"
-		   : "");
+		up ? "POST" : "GET", path, c->run.port, fields);
 
-	c->request_len = (size_t)n + (up ? RIG_UPLOAD : 0);
-	c->request = malloc(c->request_len);
-	must(c->request != NULL, "malloc");
-	memset(c->request, 'x', c->request_len);
-	memcpy(c->request, head, (size_t)n);
-	c->body = *path && path[1] ? RIG_BODY_MAX : 13;
+	*len = (size_t)n + (up ? RIG_UPLOAD : 0);
+	char *request = malloc(*len);
+	must(request != NULL, "malloc");
+	memset(request, 'x', *len);
+	memcpy(request, head, (size_t)n);
+	return request;
+}
+
+static void make_request(struct client *c)
+{
+	c->request = request_of(c, is_job(c, "64k") ? "/64k" : "/",
+		is_job(c, "up") ? "Content-Type: application/octet-stream\r\n"
+				  "Content-Length: 1048576\r\n"
+				: "",
+		&c->request_len);
+}
+
+static void take_request(struct seat *s, unsigned number)
+{
+	struct client *c = s->client;
+	char path[16], caller[32];
+
+	s->request = c->request;
+	s->request_len = c->request_len;
+	if (!is_job(c, "each"))
+		return;
+	snprintf(path, sizeof(path), "/%u", number);
+	snprintf(caller, sizeof(caller), "Caller: %u\r\n", number);
+	s->request = request_of(c, path, caller, &s->request_len);
 }
 
 static void begin(struct seat *s, long long from_ns)
@@ -64,16 +92,23 @@ static void begin(struct seat *s, long long from_ns)
 
 static ssize_t send_request(struct seat *s)
 {
-	const struct client *c = s->client;
-	ssize_t n = link_send(&s->link, c->request + s->sent, c->request_len - s->sent);
+	ssize_t n = link_send(&s->link, s->request + s->sent, s->request_len - s->sent);
 
 	s->sent += n > 0 ? (size_t)n : 0;
 	return n;
 }
 
+static int is_expected(struct client *c, const char *head)
+{
+	if (strncmp(head, "HTTP/1.1 200", 12) == 0)
+		return 1;
+	c->refused += (unsigned)c->going;
+	return (is_job(c, "any") || is_job(c, "each")) &&
+	       strncmp(head, "HTTP/1.1 5", 10) == 0;
+}
+
 static ssize_t read_answer_head(struct seat *s)
 {
-	const struct client *c = s->client;
 	ssize_t n = link_recv(&s->link, s->head + s->len, sizeof(s->head) - s->len);
 
 	if (n <= 0)
@@ -83,9 +118,11 @@ static ssize_t read_answer_head(struct seat *s)
 	if (!end)
 		return s->len < sizeof(s->head) ? n : LINK_END;
 	size_t body = s->len - (size_t)(end + 4 - s->head);
-	if (strncmp(s->head, "HTTP/1.1 200", 12) != 0 || body > c->body)
+	const char *length = strcasestr(s->head, "\r\ncontent-length:");
+	size_t told = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+	if (!is_expected(s->client, s->head) || body > told)
 		return LINK_END;
-	s->left = c->body - body;
+	s->left = told - body;
 	if (s->left == 0)
 		s->busy = 0;
 	return n;
@@ -105,7 +142,7 @@ static ssize_t step(struct seat *s)
 {
 	if (link_flush(&s->link) < 0)
 		return LINK_WAIT;
-	if (s->sent < s->client->request_len)
+	if (s->sent < s->request_len)
 		return send_request(s);
 	if (s->left > 0)
 		return drop_answer_body(s);
@@ -174,6 +211,7 @@ static void get_ready(struct client *c)
 	while (c->opened < c->run.conns && c->opened < c->served + 64) {
 		struct seat *s = &c->seats[c->opened++];
 		s->client = c;
+		take_request(s, c->opened - 1);
 		s->link.on_ready = on_seat_ready;
 		link_open(c->rig, &s->link, connect_to(c->run.port),
 			c->run.tls ? c->rig->client_tls : NULL);
@@ -263,10 +301,14 @@ void client_end(struct client *c)
 	printf("done %lu %.6f", c->done, (double)(c->last_ns - c->start_ns) / 1e9);
 	fflush(stdout); /* the proxy's usage is read now */
 	qsort(c->us, n, sizeof(*c->us), by_size);
-	printf(" %u %u %lld\n", c->us[n / 2], c->us[n * 99 / 100], c->late_ns / 1000);
+	printf(" %u %u %lld %lu\n", c->us[n / 2], c->us[n * 99 / 100], c->late_ns / 1000,
+		c->refused);
 	fflush(stdout);
-	for (unsigned i = 0; i < c->run.conns; i++)
+	for (unsigned i = 0; i < c->run.conns; i++) {
 		link_close(&c->seats[i].link);
+		if (c->seats[i].request != c->request)
+			free(c->seats[i].request);
+	}
 	free(c->request);
 	free(c->us);
 	free(c);

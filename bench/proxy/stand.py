@@ -22,6 +22,7 @@ BOTH_CORES = f"{PROXY_CORE},{OTHER_CORE}"
 PROXIES = ("weir", "nginx", "haproxy", "uv", "epoll")
 RELAYS = ("uv", "epoll")
 PEERS = ("nginx", "haproxy")
+CAPS = {"nginx": "max_conns={}", "haproxy": "maxconn {}"}
 NEEDS = {"nginx": "nginx", "haproxy": "haproxy", "uv": "cc", "epoll": "cc"}
 PLAIN, TLS_TO, TLS_FROM = "plain", "to", "from"  # TLS to the server, or from the client
 START_WITHIN = 10  # seconds
@@ -148,10 +149,10 @@ class Rig:
         self.process.stdout.read(4)  # "done"
         cpu, busy = Usage(proxy.pid).since(before)
         _, rig_busy = Usage(self.pid).since(mine)
-        requests, took, p50, p99, late = map(float, self.tell().split())
+        requests, took, p50, p99, late, refused = map(float, self.tell().split())
         return {"requests": int(requests), "cpu_us": cpu * 1e6 / requests,
                 "rate": requests / took, "p50_us": p50, "p99_us": p99, "busy": busy,
-                "rig_busy": rig_busy, "late_us": late}
+                "rig_busy": rig_busy, "late_us": late, "refused": refused / requests}
 
     def end(self):
         self.process.stdin.close()
@@ -222,10 +223,11 @@ class Stand:
     def backend_port(self, mode):
         return self.rig.tls_port if mode == TLS_TO else self.rig.port
 
-    def configure(self, name, mode, port, threads):
+    def configure(self, name, mode, port, threads, cap):
         """A peer's file, with the words between @ filled in; `#from` and `#to` begin lines
         that are there with TLS on that side alone."""
-        words = {"PORT": str(port), "THREADS": str(threads), "BACKEND": str(self.backend_port(mode)),
+        words = {"CAP": CAPS[name].format(cap) if cap else "",
+                 "PORT": str(port), "THREADS": str(threads), "BACKEND": str(self.backend_port(mode)),
                  "DIR": self.folder, "MODE": mode, "CERT": self.path("cert"),
                  "KEY": self.path("key"), "BOTH": self.path("both"),
                  "USER": subprocess.check_output(["id", "-un"], text=True).strip()}
@@ -236,14 +238,16 @@ class Stand:
             text = text.replace(f"@{word}@", value)
         if os.geteuid() != 0:  # nginx takes `user` from root alone
             text = re.sub(r"^user .*\n", "", text, flags=re.M)
-        path = self.path(f"{name}-{mode}-{threads}.conf")
+        path = self.path(f"{name}-{mode}-{threads}-{port}.conf")
         Path(path).write_text(text, encoding="utf-8")
         return path
 
-    def weir_argv(self, mode, port, threads):
+    def weir_argv(self, mode, port, threads, options):
         scheme = "https" if mode == TLS_TO else "http"
         argv = [WEIR, "proxy", "--listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.2:{port}",
-                "--upstream", f"{scheme}://127.0.0.1:{self.backend_port(mode)}", *WEIR_OPTIONS]
+                *WEIR_OPTIONS, *options]
+        if "--config" not in options:
+            argv += ["--upstream", f"{scheme}://127.0.0.1:{self.backend_port(mode)}"]
         if mode == TLS_TO:
             argv += ["--upstream-ca", self.path("cert")]
         if mode == TLS_FROM:
@@ -252,20 +256,21 @@ class Stand:
             argv += ["--threads", str(threads)]
         return argv
 
-    def start(self, name, mode=PLAIN, threads=1, before=(), cores=None):
+    def start(self, name, mode=PLAIN, threads=1, before=(), cores=None, options=(), cap=0):
         """`before`: a command under which it runs, strace for one. Without cores, one thread has
-        its own and two have both."""
+        its own and two have both. `options`: weir's; `cap`: a peer's, on the server's connections."""
         need(NEEDS.get(name, WEIR))
         cores = cores or (PROXY_CORE if threads == 1 else BOTH_CORES)
         port = None if name in RELAYS else free_port()
         argv = {
-            "weir": lambda: self.weir_argv(mode, port, threads),
+            "weir": lambda: self.weir_argv(mode, port, threads, options),
             "nginx": lambda: ["nginx", "-e", "stderr", "-p", self.folder, "-c",
-                              self.configure(name, mode, port, threads)],
-            "haproxy": lambda: ["haproxy", "-db", "-f", self.configure(name, mode, port, threads)],
+                              self.configure(name, mode, port, threads, cap)],
+            "haproxy": lambda: ["haproxy", "-db", "-f",
+                                self.configure(name, mode, port, threads, cap)],
         }.get(name, lambda: [self.path(name), str(self.rig.port)])()
         said = name if threads == 1 else f"{name}, {threads} threads"
-        proxy = Proxy(said, mode, [*before, "taskset", "-c", cores, *argv], port)
+        proxy = Proxy(said, mode, ["taskset", "-c", cores, *before, *argv], port)
         self.proxies.append(proxy)
         return proxy
 
