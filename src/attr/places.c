@@ -124,12 +124,14 @@ static void put_age(struct ages *ages, ns_t age)
 }
 
 /* The question came, then a segment without data, such as a FIN, and then the answer was sent
- * and reset: nobody waited for it. */
+ * and reset: nobody waited for it. More segments of answers than of questions may be a stream,
+ * of which the caller has had a part. */
 static bool had_left(const struct diag_sock *record)
 {
 	const struct diag_info *i = &record->info;
 
 	return record->wqueue && i->data_segs_in && i->data_segs_out &&
+	       (!i->bytes_acked || i->data_segs_out <= i->data_segs_in) &&
 	       i->last_sent_ms <= JUST_SAID_MS &&
 	       i->last_ack_ms > i->last_sent_ms + LEFT_BEFORE_MS &&
 	       i->last_recv_ms > i->last_ack_ms + SAME_TIME_MS;

@@ -576,6 +576,37 @@ static bool says_so(const struct finding *f)
 	return false;
 }
 
+/* By the last look. Of a full server they are what fills it, as far as it is this host that does. */
+static void add_open(const struct finding *f, struct text *t)
+{
+	const struct tally *tally = f->from->tally;
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < tally->n_dests; i++) {
+		if (diag_end_eq(&tally->dests[i].to, &f->p->at))
+			n += tally->dests[i].by_state[DIAG_ESTABLISHED];
+	}
+	if (!n)
+		return;
+	text_add(t, " Open to it from here now: ");
+	text_add_count(t, n);
+	text_add_char(t, '.');
+}
+
+static void surely_refused(struct finding *f, uint64_t n)
+{
+	struct text t;
+	struct cause *c = found(f, CAUSE_ID_REFUSED, n, &t);
+
+	if (!c)
+		return;
+	text_add(&t,
+		"answered and at once closed or reset by the server, which had not read or did "
+		"not read on: refused.");
+	add_open(f, &t);
+	say(c, &t);
+}
+
 /* A greeting that is left unread is a probe's, and a reset after the one answer some servers'
  * way to close: neither is a refusal unless others are, or the server says so. */
 static void refused(struct finding *f)
@@ -585,10 +616,7 @@ static void refused(struct finding *f)
 	uint64_t sure = of_all(p, WHY_REFUSED) - (said ? 0 : p->greeted);
 
 	if (said || matters(sure, p->total))
-		one(f, CAUSE_ID_REFUSED, sure + p->reset_answered,
-			"answered and at once closed or reset by the server, which had not "
-			"read or did not read on: refused",
-			NULL);
+		surely_refused(f, sure + p->reset_answered);
 	else
 		one(f, CAUSE_ID_RESET_ANSWERED, p->reset_answered,
 			"reset by the server right after its answer: refused, or its way to "

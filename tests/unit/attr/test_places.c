@@ -279,6 +279,11 @@ static void who_resets_an_answer_had_left_or_had_not(void **state)
 	s.info.last_ack_ms = 0; /* it took a part of the answer */
 	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
 	assert_int_equal(p.v[0]->reset_left, 10);
+	s.info.last_ack_ms = 1700;
+	s.info.data_segs_out = 9; /* of a stream, it had eight */
+	s.info.bytes_acked = 800;
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_left, 10);
 	s.info.bytes_retrans = 137;
 	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
 	assert_int_equal(p.v[0]->reset_resent, 1);

@@ -332,6 +332,26 @@ static void a_refusal_is_worst_and_no_reset(void **state)
 	assert_cause(&s, "server-resets");
 }
 
+static void what_is_open_to_a_full_server_is_told(void **state)
+{
+	struct tally_dest dests[3] = { 0 };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_REFUSED, 50);
+	dests[0].to = dests[1].to = s.place.at; /* from two addresses */
+	dests[0].by_state[DIAG_ESTABLISHED] = 15;
+	dests[1].by_state[DIAG_ESTABLISHED] = 5;
+	dests[2].by_state[DIAG_ESTABLISHED] = 70;
+	s.tally.dests = dests;
+	assert_cause(&s, "refused");
+	assert_null(strstr(s.c.v[0].text, "Open to it"));
+	s.tally.n_dests = 3;
+	assert_cause(&s, "refused");
+	assert_non_null(strstr(s.c.v[0].text, "refused. Open to it from here now: 20."));
+}
+
 static void a_servers_limit_on_requests_is_read_from_them(void **state)
 {
 	struct scene s;
@@ -633,6 +653,7 @@ int main(void)
 		cmocka_unit_test(a_healthy_place_has_no_cause),
 		cmocka_unit_test(a_timeout_is_told_with_its_time),
 		cmocka_unit_test(a_refusal_is_worst_and_no_reset),
+		cmocka_unit_test(what_is_open_to_a_full_server_is_told),
 		cmocka_unit_test(a_servers_limit_on_requests_is_read_from_them),
 		cmocka_unit_test(a_goodbye_left_unread_is_no_answer_left_unread),
 		cmocka_unit_test(where_tls_is_spoken_it_is_taken_into_account),
