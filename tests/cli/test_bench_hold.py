@@ -39,9 +39,10 @@ def seen(log, refusals_seen=0, **server):
 def test_a_run():
     log = [line(0, 0.05), line(1, 0.52, "late"), line(2.5, 0.003, "failed", "503"),
            line(3, 0.1, "failed", "503"), line(3.1, 0.501, "failed", "504"),
-           line(4, None, "unanswered", "")]
+           line(3.2, 0.01, "failed", "502"), line(4, None, "unanswered", "")]
     f = figures.figures(cases.all_cases(10)[0], seen(log, 1, refused=6))
-    assert (f["sent"], f["good"], f["late"], f["shed"], f["refusals_seen"]) == (6, 1, 3, 1, 1)
+    assert (f["sent"], f["good"], f["late"], f["shed"], f["refusals_seen"]) == (7, 1, 3, 1, 1)
+    assert f["down"] == 1  # the server was lost, which is no refusal
     assert f["lost"] == 1 and f["refused"] == 6 and f["left_max"] == 3
     assert f["past_deadline_p999_ms"] == pytest.approx(20)
     assert f["told_no_p99_ms"] == pytest.approx(100)
@@ -75,8 +76,8 @@ def test_arrivals_are_of_their_repetition():
 
 def run(case, system, repetition, good, valid=True):
     return {"case": case.name, "system": system.name, "repetition": repetition, "good": good,
-            "sent": 100, "best": 90, "refused": 0, "refused_settled": 0, "shed": 1, "late": 2,
-            "lost": 0, "past_deadline_p999_ms": 1.0, "told_no_p99_ms": None, "left_max": 0,
+            "sent": 100, "best": 90, "refused": 0, "refused_settled": 0, "shed": 1, "down": 3,
+            "late": 2, "lost": 0, "past_deadline_p999_ms": 1.0, "told_no_p99_ms": None, "left_max": 0,
             "connects_per_1000": 0.5, "amplification": 1.0, "server_unanswered": 0, "peak": 50,
             "lateness_ms": 1.0, "valid": valid, "good_by_second": [good, 0],
             "good_of_callers": [good, good, good, 0]}
@@ -94,7 +95,7 @@ def test_tables_and_plots(tmp_path):
     row = found[0]["systems"][0]
     assert (row["runs"], row["valid"], row["good"], row["against"]) == (4, 3, 81,
                                                                        "haproxy, held, 50")
-    assert row["of_best_percent"] == 90
+    assert row["of_best_percent"] == 90 and row["down"] == 3
     plots = sorted(p.name for p in tmp_path.glob("*.svg"))
     assert plots == ["fasthttp-good.svg", "fasthttp-refused.svg", "flood.svg", "modest.svg"]
     for name in plots:
