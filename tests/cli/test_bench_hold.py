@@ -47,7 +47,7 @@ def test_a_run():
     assert f["past_deadline_p999_ms"] == pytest.approx(20)
     assert f["told_no_p99_ms"] == pytest.approx(100)
     assert f["good_by_second"] == [1, 0, 0, 0, 0]
-    assert f["amplification"] == (4 + 6) / 5
+    assert f["amplification"] == (4 + 6) / 6
     assert f["connects_per_1000"] == 0
     assert f["refused_settled"] == 5  # all but the first: counted as they are seen
 
