@@ -311,8 +311,8 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 	if (!slice_eq_nocase(name, SLICE("cookie")) &&
 		!slice_eq_nocase(name, SLICE("set-cookie")))
 		return end;
-	if (is_one_of(s.ptr[from - 1], "\"'"))
-		return end; /* the quotes hold them */
+	if (is_one_of(s.ptr[from - 1], "\"'{["))
+		return end; /* those hold them */
 	stop = find_stop(s, from, "\r\n\"'<>{}");
 	return stop > end ? stop : end;
 }

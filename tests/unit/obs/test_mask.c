@@ -157,6 +157,7 @@ static void test_objects_and_arrays(void **state)
 			"{\"tokens\":[***],\"n\":[1]}" },
 		{ "\"{\\\"token\\\":{\\\"v\\\":\\\"a\\\\\\\"}b\\\"},\\\"n\\\":1}\"",
 			"\"{\\\"token\\\":{***},\\\"n\\\":1}\"" },
+		{ "cookie: [1, 2], limit: 3", "cookie: [***], limit: 3" },
 		{ "token: {} and keys: []", "token: {} and keys: []" },
 		{ "token: {\"never\": \"ends", "token: {***" },
 		{ "{\"error\":{\"message\":\"db down\"}}",
