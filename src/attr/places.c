@@ -213,6 +213,8 @@ static void count_kind(struct place *place, const struct diag_sock *record,
 			put_age(&place->tied, v->age);
 		}
 	}
+	if (v->why == WHY_IDLE && v->first == CLOSE_PEER)
+		place->peer_idle_once += place_use_of(&record->info) == PLACE_ONCE;
 	if (v->why == WHY_REFUSED && place->side == SIDE_OUT)
 		place->greeted += record->rqueue >= 2;
 	if (v->why == WHY_UNREAD && place_is_goodbye(record))

@@ -68,6 +68,7 @@ struct place {
 	/* Of idle closes by this side: used less than many times; the last question and the last
 	 * answer are of one tick, and the question may be the later. */
 	uint64_t idle_few, idle_tied;
+	uint64_t peer_idle_once; /* of idle closes by the peer: one exchange at most */
 	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
 	uint64_t unread_goodbye, unread_ended;
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */

@@ -435,6 +435,12 @@ static void idle_at_peer(struct finding *f)
 	if (ages_clusters(&p->peer_idle, f->scratch, times))
 		text_add(&t, ", noticed");
 	add_times(f, &t, &p->peer_idle);
+	if (p->peer_idle_once >= LEAST &&
+		nearly_all(p->peer_idle_once, by_peer(p, WHY_IDLE))) {
+		text_add(&t, "; ");
+		text_add_count(&t, p->peer_idle_once);
+		text_add(&t, " of them had never been used a second time");
+	}
 	if (p->reset_idle) {
 		text_add(&t, "; ");
 		text_add_count(&t, p->reset_idle);

@@ -309,6 +309,7 @@ static void what_was_seen_late_has_no_age(void **state)
 	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 30 * NS_MS },
 		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
 	assert_int_equal(p.v[0]->peer_idle.n, 2);
+	assert_int_equal(p.v[0]->peer_idle_once, 0);
 	assert_int_equal(p.v[0]->by_peer_used.first, 20 * NS_MS);
 	assert_int_equal(p.v[0]->by_peer_used.last, 30 * NS_MS);
 	places_fini(&p);

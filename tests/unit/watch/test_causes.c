@@ -524,6 +524,11 @@ static void a_server_that_ends_has_no_limit_on_requests(void **state)
 		ages_put(&s.place.peer_idle, 5 * NS_S); /* all were idle for as long */
 	assert_cause(&s, "server-reaps-idle");
 	assert_non_null(strstr(s.c.v[0].text, "while idle, noticed after about "));
+	assert_null(strstr(s.c.v[0].text, "a second time"));
+	s.place.peer_idle_once = 19; /* a client for each call */
+	assert_cause(&s, "server-reaps-idle");
+	assert_non_null(
+		strstr(s.c.v[0].text, "; 19 of them had never been used a second time."));
 	scene_init(&s, SIDE_OUT);
 	closes(&s, CLOSE_PEER, WHY_IDLE, 20);
 	s.place.by_peer_used = (struct place_span){ 6, 3 * NS_S, 3 * NS_S };
