@@ -113,6 +113,7 @@ enum {
 	JUST_ANSWERED_MS = 500, /* an idle connection that is reset is something else */
 	SAME_TIME_MS = 20,
 	JUST_SAID_MS = 100,
+	SENT_AGAIN = 3,
 	LEFT_BEFORE_MS = 50, /* more than an acknowledgement is delayed by */
 	GOODBYE_BYTES = 40,  /* a record of TLS 1.2 with its alert, and the FIN */
 };
@@ -137,12 +138,25 @@ static bool had_left(const struct diag_sock *record)
 	       i->last_recv_ms > i->last_ack_ms + SAME_TIME_MS;
 }
 
+/* What was said last went again and again while nothing came. A probe for an acknowledgement that
+ * is a little late goes once, and over a long life there are some. */
+static bool was_not_taken(const struct diag_sock *record)
+{
+	const struct diag_info *i = &record->info;
+
+	return record->wqueue && i->bytes_sent &&
+	       i->bytes_retrans >= (uint64_t)SENT_AGAIN * record->wqueue &&
+	       i->bytes_retrans * i->data_segs_out >= SENT_AGAIN * i->bytes_sent &&
+	       i->bytes_retrans * 10 >= i->bytes_sent &&
+	       i->last_ack_ms >= i->last_sent_ms + JUST_ANSWERED_MS;
+}
+
 static void count_reset(
 	struct place *p, const struct diag_sock *record, const struct close_verdict *v)
 {
 	const struct diag_info *i = &record->info;
 
-	if (i->bytes_retrans && i->last_recv_ms > JUST_ANSWERED_MS) {
+	if (was_not_taken(record)) {
 		p->reset_resent++;
 		return;
 	}

@@ -190,6 +190,7 @@ uint64_t diag_deaths_lost(const struct diag_deaths *d);
 	X(tw_overflow, "TcpExt", "TCPTimeWaitOverflow") \
 	X(listen_overflows, "TcpExt", "ListenOverflows") \
 	X(listen_drops, "TcpExt", "ListenDrops") \
+	X(loss_probes, "TcpExt", "TCPLossProbes") \
 	X(abort_on_data, "TcpExt", "TCPAbortOnData") \
 	X(abort_on_close, "TcpExt", "TCPAbortOnClose") \
 	X(abort_on_memory, "TcpExt", "TCPAbortOnMemory") \

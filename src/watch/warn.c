@@ -359,11 +359,13 @@ static void warn_connects(struct report *r)
 		&t);
 }
 
-/* A few on the way are any network's. */
+/* A few on the way are any network's, and a probe goes when an acknowledgement is a little late. */
 static void warn_sent_again(struct report *r)
 {
 	const struct diag_counters *now = r->counters, *was = r->before;
-	uint64_t n = was ? now->retrans_segs - was->retrans_segs : 0;
+	uint64_t again = was ? now->retrans_segs - was->retrans_segs : 0;
+	uint64_t probes = was ? now->loss_probes - was->loss_probes : 0;
+	uint64_t n = again > probes ? again - probes : 0;
 	uint64_t of = was ? now->out_segs - was->out_segs : 0;
 	struct text t;
 

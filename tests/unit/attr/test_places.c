@@ -284,7 +284,16 @@ static void who_resets_an_answer_had_left_or_had_not(void **state)
 	s.info.bytes_acked = 800;
 	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
 	assert_int_equal(p.v[0]->reset_left, 10);
-	s.info.bytes_retrans = 137;
+	s.info.bytes_sent = 1233;
+	s.info.bytes_retrans = 137; /* a probe */
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_resent, 0);
+	s.info.data_segs_out = 8 + 3;
+	s.info.bytes_sent = (8 + 3) * 137;
+	s.info.bytes_retrans = 3 * 137; /* the network was away */
+	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_resent, 1);
+	s.info.last_ack_ms = 100; /* it was not */
 	death(&p, &s, SIDE_IN, CLOSE_RESET, WHY_PEER_RESET);
 	assert_int_equal(p.v[0]->reset_resent, 1);
 	places_fini(&p);
