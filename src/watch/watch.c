@@ -328,6 +328,8 @@ static void count_death(struct watcher *w, const struct death *d)
 
 	if (!closes_is_connection(&d->record, d->side)) {
 		places_connect(&w->study.places, &d->record, d->side);
+		if (holder)
+			study_death(&w->study, &close, holder);
 		return;
 	}
 	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
