@@ -144,7 +144,9 @@ ns_t wall_wait(struct wall *w, double stand, ns_t now)
 	w->rested = 0;
 	ns_t gap = is_deep(w, stand) ? TRY_FIRST : w->gap;
 	w->gap = ns_min(2 * gap, WALL_TRY_EACH);
-	return wall_may_return(w, stand, now) ? gap : WALL_TRY_EACH;
+	if (wall_may_return(w, stand, now))
+		return gap;
+	return w->tried ? WALL_TRY_EACH : WALL_TRY_NEW;
 }
 
 bool wall_may_try(const struct wall *w, double stand, ns_t now)

@@ -31,6 +31,8 @@
 
 /* A change is to be followed within 5 s, of which growing to twice as much needs 0.5 s. */
 #define WALL_TRY_EACH (4 * NS_S)
+/* Where it has not been tried yet: whether it stands there is known by 5 s after the start. */
+#define WALL_TRY_NEW (3 * NS_S)
 /* A trial costs a refusal and, where the server counts connections, a connect: so 0.45 % of the
  * calls at most. Of a server that does 55 a second or more it is one each WALL_TRY_EACH. */
 #define WALL_CALLS_A_TRY 220

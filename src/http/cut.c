@@ -1,8 +1,8 @@
 /*
  * The end of a client's connection whose answer is not whole. A reset tells so where a FIN could
  * pass for the answer's end, but destroys what is still on its way: the answers before, if
- * requests came together, and what there is of this one. So it waits until all has arrived; there
- * the kernel keeps it for the client to read.
+ * requests came together. So it waits until those have arrived; there the kernel keeps them for
+ * the client to read. This answer's own piece is worth no wait: its end is due now.
  */
 #include "http/server_internal.h"
 
@@ -11,10 +11,18 @@
 #define CUT_FOR (2 * NS_S)
 #define CUT_LOOK_FIRST NS_MS
 
+/* Bytes of answers before this one that have not arrived. */
+static uint32_t before_left(struct sconn *c)
+{
+	const uint32_t own = (uint32_t)conn_sent(&c->conn) - c->sent_from;
+	const uint32_t all = io_unacked(&c->conn.sock);
+	return all > own ? all - own : 0;
+}
+
 void sconn_look_cut(struct sconn *c)
 {
 	const ns_t now = worker_now(c->server->worker);
-	const uint32_t left = io_unacked(&c->conn.sock);
+	const uint32_t left = before_left(c);
 	if (left < c->cut_left) {
 		c->cut_left = left;
 		c->cut_at = now;

@@ -203,6 +203,7 @@ static void sconn_begin_request(struct sconn *c, size_t used)
 	}
 	io_timer_stop(w->loop, &c->timer);
 	sconn_enter(c, SCONN_BUSY);
+	c->sent_from = (uint32_t)conn_sent(&c->conn);
 	c->body_done = c->head->body == H1_BODY_NONE ||
 		       (c->head->body == H1_BODY_LENGTH && c->head->content_length == 0);
 	c->body_paused = c->blocked = false;

@@ -197,8 +197,8 @@ struct answer {
 void sconn_answer(struct sconn *c, const struct answer *a);
 /*
  * The exchange cannot end properly: the connection is closed so that the client sees a broken
- * message (RST if part of an answer was sent, once that has arrived). No further callback for this
- * exchange; on_close follows later.
+ * message (RST if part of an answer was sent, once those before have arrived). No further callback
+ * for this exchange; on_close follows later.
  */
 void sconn_abort(struct sconn *c);
 /* The same, but by RST at once, whatever was sent. */

@@ -58,6 +58,7 @@ struct sconn {
 		uint32_t window_rx;
 		uint32_t cut_left; /* CUT: bytes that had not arrived then */
 	};
+	uint32_t sent_from; /* conn_sent before this exchange (its low bits) */
 	uint32_t served;
 	uint32_t peer; /* sconn_peer */
 	enum sconn_state state;
@@ -108,8 +109,8 @@ void sconn_drop_head(struct sconn *c);
 void sconn_refuse(struct sconn *c, enum err why);
 
 /* --- cut.c --- */
-/* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. What was
- * sent before gets there first: CUT, if there is any such. */
+/* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. The
+ * answers before get there first: CUT, if any are on their way. */
 void sconn_cut(struct sconn *c);
 /* CUT: whether it has. */
 void sconn_look_cut(struct sconn *c);

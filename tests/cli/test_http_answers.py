@@ -239,7 +239,7 @@ def test_the_answers_before_one_that_breaks_off_come_whole(bench):
                     got += chunk
             except ConnectionResetError:
                 how = "reset"
-        assert how == "reset" and got.count(b"x") == 100_000 and got.count(b"y") == 5000
+        assert how == "reset" and got.count(b"x") == 100_000
 
 
 def test_a_reset_ends_a_body_without_length_as_broken(bench):

@@ -137,7 +137,7 @@ static void test_a_wall_that_came_down_is_asked_often(void **state)
 	struct wall w = made();
 	refuse(&w, T0, 100, at(T0, 100));
 	assert_false(wall_may_return(&w, 99, T0));
-	assert_int_equal(wall_wait(&w, 99, T0), WALL_TRY_EACH);
+	assert_int_equal(wall_wait(&w, 99, T0), WALL_TRY_NEW);
 	ns_t now = T0 + 60 * NS_S;
 	refuse(&w, now, 99, at(now, 50)); /* a half of it is gone */
 	double debt = w.tokens;

@@ -648,7 +648,7 @@ static void cut_behind(ns_t deaf_for, bool arrives)
 	front_init(&f, NULL, NULL);
 	front_connect(&f, &r);
 	raw_set_deaf(&r, true);
-	raw_say(&r, GET("/fixed?50000"));
+	raw_say(&r, GET("/fixed?100000"));
 	bed_run(&f.bed, 10 * NS_MS);
 	raw_say(&r, GET("/half?100000"));
 	bed_run(&f.bed, deaf_for);
