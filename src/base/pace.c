@@ -29,7 +29,7 @@ static bool add_rate(struct pace *out, struct slice word, size_t at, struct prob
 {
 	struct problem why = { "" };
 
-	while (word.len && (*word.ptr == ' ' || *word.ptr == '\t')) {
+	while (word.len && *word.ptr == ' ') {
 		word = slice_cut(word, 1, SIZE_MAX);
 		at++;
 	}
@@ -81,6 +81,9 @@ bool pace_parse(struct slice s, struct pace *out, struct problem *p)
 		out->count = 1;
 		return units_rate(s, &out->rates[0], p);
 	}
+	const size_t tab = slice_find(s, '\t');
+	if (tab < s.len)
+		return problem_set(p, "column %zu: a tab: write a blank", tab + 1);
 	if (!find_kind(slice_trim(slice_cut(s, 0, open)), out, p) ||
 		!read_rates(s, open + 1, out, p))
 		return false;

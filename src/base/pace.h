@@ -25,7 +25,8 @@ struct pace {
 	double rates[PACE_RATES_MAX]; /* per second, none below 0 */
 };
 
-/* False and a problem that names the column of what is wrong inside the brackets. */
+/* False and a problem that names the column of what is wrong inside the brackets. Blanks may stand
+ * around what is inside; what is taken is shown as it is, so no other white space. */
 MUST_USE bool pace_parse(struct slice s, struct pace *out, struct problem *p);
 
 static inline struct pace pace_flat(double rate)

@@ -38,8 +38,10 @@ static ns_t ms_at(struct source *s, const char *path)
 {
 	ns_t value = 0;
 
-	if (!json_get_ms(s->doc, path, &value))
+	if (!json_get_ms(s->doc, path, &value) || value < 0) {
 		fail(s, path);
+		return 0;
+	}
 	return value;
 }
 
@@ -76,9 +78,9 @@ static struct slice plain_at(struct source *s, const char *path)
 {
 	struct slice value = text_at(s, path);
 
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.ptr[i];
-		if (c >= ' ' && c != 0x7f)
+	for (size_t i = 0, n; i < value.len; i += n) {
+		n = text_shown_len(slice_cut(value, i, SIZE_MAX));
+		if (n)
 			continue;
 		fail(s, path);
 		return SLICE_NONE;
@@ -165,6 +167,15 @@ static void read_words(struct source *s, size_t nth, struct text *out)
 		fail(s, path);
 }
 
+static uint16_t status_at(struct source *s, const char *path)
+{
+	uint64_t status = count_at(s, path);
+
+	if (status >= TALLY_STATUSES)
+		fail(s, path);
+	return status < TALLY_STATUSES ? (uint16_t)status : 0;
+}
+
 static void add_error(struct source *s, struct words *words, size_t nth, ns_t began)
 {
 	char path[PATH_BYTES];
@@ -175,7 +186,7 @@ static void add_error(struct source *s, struct words *words, size_t nth, ns_t be
 	if (!kind_of(text_at(s, member(path, nth, "kind")), &e.kind))
 		fail(s, path);
 	if (!json_is_null_at(s->doc, member(path, nth, "status")))
-		e.status = (uint16_t)count_at(s, path);
+		e.status = status_at(s, path);
 	e.count = count_at(s, member(path, nth, "count"));
 	e.first = ns_add(began, ms_at(s, member(path, nth, "first_ms")));
 	e.last = ns_add(began, ms_at(s, member(path, nth, "last_ms")));
@@ -247,12 +258,15 @@ static void add_step(struct source *s, struct tally *t, size_t nth)
 	step->max = had ? ns_max(step->max, took[2]) : took[2];
 }
 
+/* The last one begins before the end of all time. */
 static void add_steps(struct source *s, struct tally *t)
 {
 	size_t n = json_len(s->doc, "intervals");
 
 	if (n > STEPS_MAX)
 		fail(s, "intervals");
+	else if ((ns_t)n > NS_NEVER / t->interval)
+		fail(s, "interval_ms");
 	for (size_t i = 0; i < n && !s->bad; i++)
 		add_step(s, t, i);
 }
@@ -403,21 +417,27 @@ static ns_t add_times(struct source *s, struct merge *m)
 	struct load_result *r = &m->result;
 	int64_t first = (int64_t)count_at(s, "started_at_ms");
 	int64_t within = ms_at(s, "begun_within_ms") / NS_MS;
+	uint64_t runs = count_at(s, "runs");
 
-	if (first > STARTED_MAX_MS || within < 0 || within > STARTED_MAX_MS) {
+	if (runs == 0 || runs > UINT32_MAX - r->runs)
+		fail(s, "runs");
+	if (first > STARTED_MAX_MS || within > STARTED_MAX_MS) {
 		fail(s, first > STARTED_MAX_MS ? "started_at_ms" : "begun_within_ms");
 		return 0;
 	}
 	int64_t last = first + within;
+	ns_t over = ns_add((ns_t)last * NS_MS, ms_at(s, "overlap_ms"));
 	if (!m->documents) {
 		m->first_ms = first;
 		m->last_ms = last;
+		m->over = over;
 	}
 	m->first_ms = first < m->first_ms ? first : m->first_ms;
 	m->last_ms = last > m->last_ms ? last : m->last_ms;
+	m->over = ns_min(m->over, over);
 	r->ran_for = ns_max(r->ran_for, ms_at(s, "ran_for_ms"));
 	r->interrupted |= bool_at(s, "interrupted");
-	r->runs += (uint32_t)count_at(s, "runs");
+	r->runs += (uint32_t)runs;
 	return (ns_t)first * NS_MS;
 }
 
@@ -465,7 +485,8 @@ static struct tally *tally_for(const struct load_asked *a)
 static void add_all(struct source *s, struct merge *m)
 {
 	add_asked(s, m);
-	if (!s->bad && m->result.asked.interval <= 0)
+	const ns_t interval = m->result.asked.interval;
+	if (!s->bad && (interval == 0 || interval == NS_NEVER))
 		fail(s, "interval_ms");
 	ns_t began = add_times(s, m);
 	add_validity(s, m);
@@ -518,7 +539,7 @@ static void judge(struct merge *m)
 		text_addf(&t, "%u of %u files %s of a run that is not valid; %s: %s",
 			m->invalid, m->documents, m->invalid == 1 ? "is" : "are",
 			m->culprit, m->why.ptr);
-	else if (r->begun_within >= r->ran_for)
+	else if (r->overlap == 0)
 		text_add(&t,
 			"one run was over as another began: they are no load together");
 	text_reset(&m->why);
@@ -534,6 +555,7 @@ void merge_end(struct merge *m)
 	m->tally->start = (ns_t)m->first_ms * NS_MS;
 	r->started_at_ms = m->first_ms;
 	r->begun_within = (ns_t)(m->last_ms - m->first_ms) * NS_MS;
+	r->overlap = ns_max(m->over - (ns_t)m->last_ms * NS_MS, 0);
 	judge(m);
 	r->invalid_why = m->why.len ? m->why.ptr : NULL;
 	r->asked.url = m->url.ptr;

@@ -19,6 +19,7 @@ struct merge {
 	struct load_result result;
 	struct tally *tally;
 	int64_t first_ms, last_ms; /* Unix times of the first start and of the last one */
+	ns_t over; /* and, in ns, when the first run had started its last request */
 	uint32_t documents, invalid; /* so far; those of them that were not valid */
 	const char *culprit;         /* the first of these; `why` is what it says */
 	struct text url, pace, arrivals, manner, why;

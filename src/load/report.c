@@ -375,6 +375,7 @@ static void json_asked(struct json *j, const struct load_result *r)
 	json_ms(j, "begun_within_ms", r->begun_within);
 	json_int(j, "started_at_ms", r->started_at_ms);
 	json_ms(j, "ran_for_ms", r->ran_for);
+	json_ms(j, "overlap_ms", r->overlap);
 	json_bool(j, "interrupted", r->interrupted);
 	json_bool(j, "valid", !why);
 	json_cstr(j, "invalid_why", why);

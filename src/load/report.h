@@ -19,7 +19,8 @@ struct load_result {
 	ns_t begun_within;     /* of several runs: from the first's start to the last's */
 	const char *invalid_why; /* what a merged one says of itself; NULL: nothing */
 	ns_t ran_for;            /* of --for, how long requests were started */
-	bool interrupted;        /* before all of --for */
+	ns_t overlap;     /* how long by all of the runs at once: of one run ran_for */
+	bool interrupted; /* before all of --for */
 	/* connections */
 	uint64_t opened, reused, replayed, closed_by_us, closed_by_peer, reset, open;
 	uint64_t sent_bytes, received_bytes; /* under TLS: what is inside it */

@@ -389,6 +389,7 @@ static void fill_result(struct load_result *result, struct runner *r)
 	if (r->interrupted && r->ended == NS_NEVER)
 		result->ran_for = ns_min(
 			result->ran_for, ns_max(io_now(r->loop) - r->start, 0));
+	result->overlap = result->ran_for;
 	fill_connections(result, r->upstream);
 }
 

@@ -174,7 +174,7 @@ SCHEMA = thing({
     "schema": {"const": "weir.load/1"},
     "url": {"type": "string"},
     "pace": {"type": ["string", "null"]},
-    **numbers("rate for_ms warm_up_ms ran_for_ms started_at_ms begun_within_ms interval_ms"),
+    **numbers("rate for_ms warm_up_ms ran_for_ms overlap_ms started_at_ms begun_within_ms interval_ms"),
     **counts("runs"), "timeout_ms": MAYBE, "pool": {"type": ["integer", "null"]},
     "manner": {"type": "string"},
     "arrivals": {"enum": ["constant", "poisson", "recorded"]},

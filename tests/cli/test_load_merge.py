@@ -138,7 +138,25 @@ def test_runs_that_do_not_overlap_are_not_valid(tmp_path, a_run):
     assert file and "was over as another began" in merge(first, later)["invalid_why"]
     sooner = changed(tmp_path, "d", "a", valid=True, invalid_why=None,
                      started_at_ms=part["started_at_ms"] + 199)
-    assert merge(first, sooner)["valid"]
+    doc = merge(first, sooner)
+    assert doc["valid"] and doc["overlap_ms"] == 1
+
+
+def test_one_that_was_over_early_overlaps_no_longer(tmp_path, a_run):
+    at = a_run[0]["started_at_ms"]
+    good = {"valid": True, "invalid_why": None}
+    cut = changed(tmp_path, "b", "a", **good, interrupted=True, ran_for_ms=20, overlap_ms=20)
+    first = changed(tmp_path, "c", "a", **good, started_at_ms=at + 10)
+    second = changed(tmp_path, "d", "a", **good, started_at_ms=at + 20)
+    pair = merge(cut, first)
+    assert pair["valid"] and (pair["ran_for_ms"], pair["overlap_ms"]) == (200, 10)
+    file = tmp_path / "pair.json"
+    file.write_text(json.dumps(pair))
+    # told by the pair as by the runs themselves, in any order
+    for files in ((cut, first, second), (second, str(file)), (str(file), second)):
+        doc = merge(*files)
+        assert "was over as another began" in doc["invalid_why"] and doc["overlap_ms"] == 0
+        assert doc["ran_for_ms"] == 200
 
 
 def test_one_that_is_not_valid_spoils_all(tmp_path, a_run):
@@ -160,6 +178,13 @@ def test_one_that_is_not_valid_spoils_all(tmp_path, a_run):
     ({"good": 1}, "'started' is missing or wrong"),
     ({"url": ""}, "'url' is missing or wrong"),
     ({"url": "http://a\x1b[31m/"}, "'url' is missing or wrong"),
+    ({"url": "http://a\u009b31m/"}, "'url' is missing or wrong"),
+    ({"manner": "pool\u202e"}, "'manner' is missing or wrong"),
+    ({"pace": "steps(1/s,\t2/s)"}, "'pace' is missing or wrong"),
+    ({"patience_ms": -1}, "'patience_ms' is missing or wrong"),
+    ({"runs": 0}, "'runs' is missing or wrong"),
+    ({"runs": 2**32 - 1}, "'runs' is missing or wrong"),
+    ({"overlap_ms": -1}, "'overlap_ms' is missing or wrong"),
     ({"started_at_ms": 2**53}, "'started_at_ms' is missing or wrong"),
     ({"begun_within_ms": None}, "'begun_within_ms' is missing or wrong"),
     ({"valid": False, "invalid_why": None}, "'invalid_why' is missing or wrong"),
@@ -169,6 +194,7 @@ def test_one_that_is_not_valid_spoils_all(tmp_path, a_run):
     ({"histogram_lateness": [[3600000001, 10]]}, "'histogram_lateness[0][0]' is missing or wrong"),
     ({"lateness": {"count": 10, "min_ms": 5, "mean_ms": 2, "max_ms": 9}}, "'lateness' is missing"),
     ({"errors": [{"kind": "nothing"}]}, "'errors[0].kind' is missing or wrong"),
+    ({"errors": [{"kind": "status", "status": 65736}]}, "'errors[0].status' is missing or wrong"),
     ({"statuses": {"2000": 1}}, "'statuses' is missing or wrong"),
     ({"connections": {}}, "'connections.opened' is missing or wrong"),
     ({"intervals": [{}]}, "'intervals[0].started' is missing or wrong"),
@@ -178,6 +204,14 @@ def test_what_cannot_be_merged_is_told_with_its_place(tmp_path, a_run, members, 
     done = load("--merge", a_run[1], other)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"weir load: {other}: ") and says in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("width, steps", [(0, 1), (None, 1), (4e12, 3)])
+def test_a_time_line_without_end_is_refused(tmp_path, a_run, width, steps):
+    step = a_run[0]["intervals"][0]
+    file = changed(tmp_path, "b", "a", interval_ms=width, intervals=[step] * steps)
+    done = load("--merge", "--json", file)
+    assert done.returncode == 2 and "'interval_ms' is missing or wrong" in done.stderr, done.stderr
 
 
 def test_misuse_is_exit_2(tmp_path, a_run):

@@ -53,6 +53,8 @@ static void test_what_is_wrong_has_a_place(void **state)
 		{ "steps(1/s, 2/s", "column 15: ')' is missing" },
 		{ "steps(1/s, 2/s) 3/s", "column 16: ' 3/s' is too much" },
 		{ "steps(1/s, ramp(2/s, 3/s))", "column 16: '('" },
+		{ "steps(1/s,\t2/s)", "column 11: a tab" },
+		{ "ramp\t(1/s, 2/s)", "column 5: a tab" },
 		{ "steps(-1/s)", "column 7: '-1/s' is negative" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
