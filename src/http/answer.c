@@ -278,6 +278,12 @@ void sconn_flush(struct sconn *c)
 		sconn_try_flush(c);
 }
 
+bool sconn_has_arrived(struct sconn *c)
+{
+	return c->broken || c->hung_up ||
+	       (outbound_is_flushed(&c->out) && io_unacked(&c->conn.sock) == 0);
+}
+
 void sconn_end(struct sconn *c)
 {
 	CHECK(c->state == SCONN_BUSY && !c->out.done);

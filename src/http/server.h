@@ -183,7 +183,9 @@ MUST_USE bool sconn_tunnel(struct sconn *c, struct wire *w, struct slice protoco
 /* Returns what was taken; less than data.len: on_drain follows. */
 size_t sconn_data(struct sconn *c, struct slice data);
 void sconn_flush(struct sconn *c); /* what is buffered goes out now */
-void sconn_end(struct sconn *c);   /* complete; on_end follows in a later callback */
+/* Nothing that was sent is on its way: it is with the client's kernel, or nobody is there. */
+bool sconn_has_arrived(struct sconn *c);
+void sconn_end(struct sconn *c); /* complete; on_end follows in a later callback */
 /* A whole small answer in one call (body <= 12 KiB, else truncated at that with a CHECK). */
 struct answer {
 	uint16_t status;

@@ -13,6 +13,7 @@
 #define STREAM_GAP_MIN (10 * NS_MS)
 #define TRICKLE_PIECES_MAX 50
 #define TRICKLE_GAP (100 * NS_MS)
+#define CUT_LOOK (2 * NS_MS) /* from one look whether half has arrived to the next */
 #define GARBAGE "\x01\x02 this is no field\r\n" /* where the head has its first one */
 
 /* A connection that holds no slot, and what is to become of it: its conn_ctx. */
@@ -108,6 +109,19 @@ static bool work_begin_answer(struct work *work, enum h1_body framing)
 	return true;
 }
 
+/* What is due of an answer that is to be cut has been written: a reset would destroy what is still
+ * on its way. Who takes none of it has the slot, as with any answer, until it leaves. */
+static void work_cut(struct work *work)
+{
+	struct origin *o = work->origin;
+
+	if (sconn_has_arrived(work->sconn))
+		work_abort(work);
+	else
+		io_timer_set(
+			o->worker->loop, &work->timer, worker_now(o->worker) + CUT_LOOK);
+}
+
 /* Writes what is due, as far as the socket and the budget let it. */
 static void work_pump(struct work *work)
 {
@@ -134,8 +148,11 @@ static void work_pump(struct work *work)
 	}
 	if (work->call.stage != STAGE_ANSWERING || work->due < o->body_bytes) {
 		sconn_flush(work->sconn);
+		if (work->spoilt == SPOIL_CUT)
+			work_cut(work);
 		return;
 	}
+	io_timer_stop(o->worker->loop, &work->timer); /* on_drain came before it */
 	model_answered(&o->model, &work->call);
 	sconn_end(work->sconn);
 }
@@ -187,8 +204,6 @@ static void work_stop_halfway(struct work *work)
 	if (work->due < work->sent)
 		work->due = work->sent;
 	work_pump(work);
-	if (work->spoilt != SPOIL_STALL)
-		work_abort(work);
 }
 
 /* Its head would be all of it: nothing could be missing. */
@@ -203,11 +218,11 @@ static enum spoil_how work_spoil(const struct work *work, enum spoil_how how)
 {
 	const bool bodiless = work_is_bodiless(work);
 
+	if (how == SPOIL_GARBAGE && work->has_begun)
+		how = SPOIL_CUT; /* a good head is out */
 	if (how == SPOIL_TRICKLE && bodiless)
 		return SPOIL_NOT;
-	if (how == SPOIL_CUT && bodiless)
-		return SPOIL_CLOSE;
-	return how == SPOIL_GARBAGE && work->has_begun ? SPOIL_CUT : how;
+	return how == SPOIL_CUT && bodiless ? SPOIL_CLOSE : how;
 }
 
 static void work_answer(struct work *work)
@@ -275,7 +290,7 @@ static void on_work_timer(struct timer *t)
 
 	if (work->call.stage != STAGE_ANSWERING)
 		work_next_piece(work);
-	else if (work->sent == work->due)
+	else if (work->spoilt == SPOIL_TRICKLE && work->sent == work->due)
 		work_trickle(work);
 	else
 		work_go_on(work);

@@ -6,7 +6,7 @@
  *
  *   reset     RST, and no byte of an answer
  *   close     FIN, and no byte of an answer
- *   cut       the head and half of the body, then the connection ends, by RST
+ *   cut       the head and half of the body, then, once they have arrived, RST
  *   stall     the head and half of the body, then nothing, until the caller leaves
  *   trickle   all of it, but the body little by little
  *   garbage   a head that is no HTTP

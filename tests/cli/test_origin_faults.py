@@ -11,9 +11,9 @@ from test_origin import GET, Answer, Origin, call, read_to_end, run_to_end
 HEAD = b"HEAD / HTTP/1.1\r\nHost: api\r\n\r\n"
 
 
-def spoilt(fault, *options, request=GET):
+def spoilt(fault, *options, request=GET, body="60B"):
     """All that a caller gets of one answer, until the connection ends; and the gauges."""
-    with Origin("--fault", f"100%: {fault}", "--body", "60B", *options) as origin:
+    with Origin("--fault", f"100%: {fault}", "--body", body, *options) as origin:
         with origin.connect() as s:
             s.sendall(request)
             got = read_to_end(s)
@@ -37,10 +37,40 @@ def test_cut_gives_half_of_the_body():
     assert spoilt("cut", request=HEAD) == (b"", "EOF")
 
 
+def test_cut_waits_for_a_slow_reader():
+    # far more than the buffers of both ends take together
+    with Origin("--fault", "100%: cut", "--body", "24MiB", "--limit", "1") as origin:
+        with origin.connect() as s:
+            s.sendall(GET)
+            gauges = origin.until("the fault", lambda g: g["faults"] == 1)
+            assert gauges["slots"]["used"] == 1
+            got, end = read_to_end(s)
+        assert len(got.partition(b"\r\n\r\n")[2]) == 12 << 20 and end == "RESET"
+        assert origin.until_used(0)["answered"] == 0
+
+
+@pytest.mark.parametrize("hangup", ["at-once", "at-write", "never"])
+def test_cut_ends_when_the_caller_leaves(hangup):
+    with Origin("--fault", "100%: cut", "--body", "24MiB", "--hangup", hangup) as origin:
+        with origin.connect() as s:
+            s.sendall(GET)
+            origin.until("the fault", lambda g: g["faults"] == 1)
+        assert origin.until_used(0)["answered"] == 0
+
+
 def test_a_stream_is_cut_where_it_is():
     for fault in ("reset", "close", "cut", "garbage"):
         got, end = spoilt(fault, "--hangup", "at-write", "--latency", "60ms")
         assert b"chunked" in got and not got.endswith(b"0\r\n\r\n") and end == "RESET", fault
+
+
+@pytest.mark.parametrize("fault", ["reset", "close", "cut", "garbage"])
+@pytest.mark.parametrize("request_bytes, body", [(GET, "0B"), (HEAD, "60B")])
+def test_a_stream_without_a_body_is_cut_behind_its_head(fault, request_bytes, body):
+    got, end = spoilt(fault, "--hangup", "at-write", "--latency", "60ms", request=request_bytes,
+                      body=body)
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n") and got.endswith(b"\r\n\r\n")
+    assert b"\r\n0\r\n" not in got and end == "RESET"
 
 
 @pytest.mark.parametrize("request_bytes", [GET, HEAD])
