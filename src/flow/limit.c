@@ -405,6 +405,7 @@ static void refused(struct limit *l, ns_t now, const struct limit_mark *mark)
 		l->probe_sent_at = 0;
 		l->probe_at = now + PULSE_EACH;
 	} else if (trial && l->state == LIMIT_WALL && l->cause != LIMIT_BY_STALL) {
+		wall_held(&l->wall, now);
 		wall_rest(l, now);
 	} else if (trial || (double)mark->level - 1 < l->stand) {
 		cut(l, now, &r);
@@ -440,6 +441,7 @@ void limit_stalled(struct limit *l, ns_t now, bool trial, uint32_t took)
 	l->stand = fmax(1, fmin(l->stand, took)); /* less than one was a BROWN_OUT */
 	if (anew) {
 		l->wall.cut_at = now;
+		l->wall.unasked = false;
 		l->failed = 0;
 		l->knee = 0; /* above a wall that stalls none has been seen */
 		steps_forget(l, now);
@@ -576,6 +578,8 @@ static void grow(struct limit *l, ns_t now, ns_t elapsed)
 		enter(l, now, LIMIT_KNEE, LIMIT_BY_QUEUE);
 		l->probe_at = now + KNEE_PROBE_EACH;
 		l->probe_up = KNEE_PROBE_UP;
+		l->keeps =
+			l->stand; /* of before the refusals no more is known to be taken */
 		return;
 	}
 	if (l->cause != LIMIT_BY_DEMAND && l->cause != LIMIT_BY_MAX)

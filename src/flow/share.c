@@ -137,12 +137,12 @@ uint32_t share_settling(const struct share *s)
 
 void share_add_parked(struct share *s, int by)
 {
-	atomic_fetch_add_explicit(&s->parked, (uint32_t)by, memory_order_relaxed);
+	atomic_fetch_add(&s->parked, (uint32_t)by); /* who waits goes by it: rule 5 */
 }
 
 uint32_t share_parked(const struct share *s)
 {
-	return atomic_load_explicit(&s->parked, memory_order_relaxed);
+	return atomic_load(&s->parked);
 }
 
 static void note_waiting_peak(struct share *s, uint64_t waiting)
@@ -299,6 +299,11 @@ bool share_has_something(const struct share *s)
 		if (share_idle(s, i) > 0)
 			return true;
 	return share_room(s) > 0;
+}
+
+bool share_wants(const struct share *s, uint32_t seat)
+{
+	return (uint32_t)atomic_load(&s->seat[seat].post) > 0;
 }
 
 bool share_send(struct share *s, uint32_t seat)

@@ -99,6 +99,8 @@ uint32_t share_oldest(const struct share *s);
 bool share_may_go(const struct share *s, uint32_t seat, ns_t since);
 /* There is a free slot, or an idle connection somewhere. */
 bool share_has_something(const struct share *s);
+/* It wants a connection, by now. */
+bool share_wants(const struct share *s, uint32_t seat);
 /* One connection is sent to the seat; false: it wants none. share_arrived: it has it. */
 MUST_USE bool share_send(struct share *s, uint32_t seat);
 void share_arrived(struct share *s, uint32_t seat);

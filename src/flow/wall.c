@@ -134,6 +134,11 @@ bool wall_falls(const struct wall *w, ns_t now)
 	return w->unasked && !has_kept(w, TRY_FIRST, now);
 }
 
+void wall_held(struct wall *w, ns_t now)
+{
+	w->unasked = wall_falls(w, now);
+}
+
 bool wall_stands(const struct wall *w, ns_t now)
 {
 	return w->tried && !w->doubted && now >= w->restless_until;

@@ -50,12 +50,12 @@
 #define WALL_NO_CEILING 1e18
 
 struct wall {
-	uint32_t took;  /* calls that it had of us, last refusal; 0: none yet */
-	double former;  /* the limit before it came down */
-	double ceiling; /* more was refused */
-	ns_t cut_at;    /* 0: never */
-	bool unasked; /* that was by a call that was no trial, and none was taken since */
-	ns_t over_at; /* more than the limit was at the server, from before the cut */
+	uint32_t took;   /* calls that it had of us, last refusal; 0: none yet */
+	double former;   /* the limit before it came down */
+	double ceiling;  /* more was refused */
+	ns_t cut_at;     /* 0: never */
+	bool unasked;    /* that was by a call that was no trial, and it may still fall */
+	ns_t over_at;    /* more than the limit was at the server, from before the cut */
 	uint32_t deeper; /* than what the server has: the next cut of the series */
 	ns_t moved_at;   /* 0: never met */
 	double place;    /* what it took, give or take */
@@ -86,6 +86,8 @@ double wall_cut(
 void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refusal);
 /* A trial, or what is as good as one, was taken. */
 void wall_passed(struct wall *w, double level);
+/* A trial was refused: what it leaves behind at the server is no more than was asked for. */
+void wall_held(struct wall *w, ns_t now);
 /* It came down by much, and not long ago: so it may soon be back. */
 bool wall_may_return(const struct wall *w, double stand, ns_t now);
 /* It is still where a trial found it, and has not moved for long. */

@@ -8,18 +8,18 @@
  *         rises, they are idle again, before any new one is opened.
  * RULES   1. With those in use they are no more than the server has taken in a step: limit_keeps.
  *         2. While one is parked, on whatever thread, no call opens a connection, but one that wants
- *            a fresh one: it takes a place of theirs.
+ *            a fresh one: it takes the place of one on its thread.
  *         3. Each waits for PARKED_FOR at most: other clients of the server may want its slot.
  */
 #include "http/upstream_internal.h"
 
-/* Of the connections that are open, over all threads, so many more than may be. What other threads do
- * meanwhile makes it a guess, which is right again at the next look. */
-static uint32_t open_over(const struct upstream *u)
+/* Of the connections that are open over all threads, with so many more, those that are too many. What
+ * other threads do meanwhile makes it a guess, which is right again at the next look. */
+static uint32_t open_over(const struct upstream *u, uint32_t more)
 {
 	uint32_t going = u->share ? share_settling(u->share)
 				  : u->slots.in[SLOT_SETTLING].len;
-	uint32_t open = upstream_used(u) + slots_parked(&u->slots);
+	uint32_t open = upstream_used(u) + slots_parked(&u->slots) + more;
 	uint32_t may = u->told.keeps + going;
 	return open > may ? open - may : 0;
 }
@@ -35,6 +35,12 @@ void park_end(struct upstream *u, uint32_t n)
 		cconn_close_idle(oldest_in(u, CCONN_PARKED));
 }
 
+void park_make_room(struct upstream *u)
+{
+	if (open_over(u, 1) > 0)
+		park_end(u, 1);
+}
+
 static void park(struct upstream *u, struct cconn *cc)
 {
 	slot_enter(&u->slots, cc->slot, SLOT_PARKED, 0);
@@ -43,7 +49,9 @@ static void park(struct upstream *u, struct cconn *cc)
 
 uint32_t park_surplus(struct upstream *u, uint32_t surplus)
 {
-	uint32_t over = open_over(u), parked = u->conns[CCONN_PARKED].len;
+	if (!u->told.keeps) /* the limit rises past its steps, or none may be kept */
+		(void)park_take(u, UINT32_MAX);
+	uint32_t over = open_over(u, 0), parked = u->conns[CCONN_PARKED].len;
 	uint32_t gone = over < parked ? over : parked;
 	park_end(u, gone);
 	over -= gone;

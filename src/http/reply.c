@@ -43,6 +43,8 @@ static void cconn_note_final(struct cconn *cc, const struct h1_head *head)
 static void cconn_drop_unasked(struct cconn *cc)
 {
 	inbound_relax(&cc->in, cconn_worker(cc), true);
+	if (cc->told) /* and the server may be at work on it */
+		zombie_cut_short(cc);
 	cconn_fail(cc, ERR_RES_UNASKED);
 }
 

@@ -33,9 +33,12 @@ void upstream_slot_settle(struct upstream *u, struct cconn *cc)
 	struct slot *slot = cc->slot;
 	if (!slot)
 		return;
-	if (slot->state == SLOT_PARKED) { /* it took none of the limit */
-		upstream_slot_unused(u, cc);
-		return;
+	if (slot->state == SLOT_PARKED) { /* it took none of the limit; its end does */
+		if (cc->gone || !slots_reserve(&u->slots, 1)) {
+			upstream_slot_unused(u, cc);
+			return;
+		}
+		slot_enter(&u->slots, slot, SLOT_IDLE, 0);
 	}
 	ns_t now = worker_now(u->worker), until;
 	if (slot->state != SLOT_IDLE && hangups_owes(u->hangups, now, &until)) {
@@ -187,8 +190,9 @@ bool upstream_reserve_any(struct upstream *u, uint32_t n)
 	if (!upstream_is_conn_unit(u))
 		return upstream_reserve(u, n, conns);
 	conns -= park_take(u, conns);
-	return (conns == 0 || slots_parked(&u->slots) == 0) &&
-	       upstream_reserve(u, conns, conns);
+	/* One that is parked elsewhere is waited for, where calls may wait. */
+	bool comes = conns > 0 && slots_parked(&u->slots) > 0 && u->queue.max > 0;
+	return !comes && upstream_reserve(u, conns, conns);
 }
 
 uint32_t upstream_room(const struct upstream *u, uint32_t idle_elsewhere)

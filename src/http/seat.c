@@ -310,7 +310,7 @@ static void seat_ask(struct upstream *u, uint32_t want)
 			share_ring(u->share, seat);
 		asked += idle;
 	}
-	if (park_is_elsewhere(u))
+	if (asked < want && slots_room(&u->slots) > 0 && park_is_elsewhere(u))
 		seat_ring_others(u);
 }
 
@@ -321,16 +321,16 @@ static void seat_serve(struct upstream *u, uint32_t oldest)
 	struct share_bell *bell = share_bell_of(u->share, oldest);
 	struct seat_post *to = CONTAINER_OF(bell, struct seat_post, bell);
 	uint32_t idle = idle_to_give(u), sent = 0;
-	while ((sent < idle || park_take(u, 1)) && share_send(u->share, oldest)) {
+	while ((sent < idle || (share_wants(u->share, oldest) && park_take(u, 1))) &&
+		share_send(u->share, oldest)) {
 		struct list_node *newest = list_front(&u->conns[CCONN_IDLE]);
 		CHECK(newest); /* as many as were counted */
 		struct cconn *cc = CONTAINER_OF(newest, struct cconn, node);
 		io_mail(to->mail, &parcel_pack(cc, oldest)->letter);
 		sent++;
 	}
-	if (sent)
-		share_set_idle(u->share, u->cfg.seat, idle_to_give(u));
-	else if (share_has_something(u->share))
+	share_set_idle(u->share, u->cfg.seat, idle_to_give(u));
+	if (!sent && share_has_something(u->share))
 		share_ring(u->share, oldest);
 }
 

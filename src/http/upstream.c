@@ -91,7 +91,7 @@ static bool upstream_reserve_fresh(struct upstream *u)
 	struct list_node *oldest = list_back(&u->conns[CCONN_IDLE]);
 	bool room = slots_room(&u->slots) > 0;
 	if (room)
-		park_end(u, 1);
+		park_make_room(u);
 	if (upstream_reserve(u, 1, 1))
 		return true;
 	bool helps = room || upstream_is_conn_unit(u);

@@ -278,7 +278,8 @@ void upstream_free(struct upstream **u);
 void upstream_reconfigure(struct upstream *u, const struct upstream_cfg *cfg);
 /* The kth address that new connections may go to; NULL past the last. */
 const struct addr *upstream_address(const struct upstream *u, uint32_t k);
-/* Closes the idle connection that has been idle for longest. False: there is none. */
+/* Closes a connection that is parked, else the one that has been idle for longest. False: there is
+ * none. */
 bool upstream_drop_idle(struct upstream *u);
 /* Nobody will submit to it any more: nothing is kept idle. upstream_reconfigure takes it
  * back. */

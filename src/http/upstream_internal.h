@@ -320,9 +320,10 @@ uint32_t park_surplus(struct upstream *u, uint32_t surplus);
 uint32_t park_take(struct upstream *u, uint32_t n);
 /* On other threads: a call waits for one of those, and opens none. */
 bool park_is_elsewhere(const struct upstream *u);
-/* `n` at most are closed, the oldest first: a connection that must be new takes their place, or they
- * are not to be trusted. */
+/* `n` at most are closed, the oldest first: they are not to be trusted, or not needed. */
 void park_end(struct upstream *u, uint32_t n);
+/* A connection must be new: it takes the place of one that is parked here, if there is none else. */
+void park_make_room(struct upstream *u);
 
 /* --- hold.c: pauses that the server asks for --- */
 void hold_start(struct upstream *u);
@@ -508,8 +509,9 @@ void zombie_closed(struct cconn *cc);
 /* It is closed, whatever became of it. */
 void zombie_over(struct cconn *cc);
 void zombie_on_timer(struct cconn *cc);
-/* Its request will never be whole. A server that reads it sees that; one that began at the head may be
- * at work for as long as its calls take: so long the slot stays charged. */
+/* Its request will never be whole, or what came was no answer to it. A server that reads on sees that;
+ * one that began at the head may be at work for as long as its calls take: so long the slot stays
+ * charged. */
 void zombie_cut_short(struct cconn *cc);
 /* Zombies hold their whole share: hangs up on them where that frees slots. False: on none. */
 bool zombies_hang_up(struct upstream *u);
@@ -552,12 +554,12 @@ static inline struct worker *cconn_worker(const struct cconn *cc)
 {
 	return cc->up->worker;
 }
-/* The server is at work on a call, whoever waits for it. */
 /* No call is on it, and one may come. */
 static inline bool cconn_is_idle(const struct cconn *cc)
 {
 	return cc->state == CCONN_IDLE || cc->state == CCONN_PARKED;
 }
+/* The server is at work on a call, whoever waits for it. */
 static inline bool cconn_is_active(const struct cconn *cc)
 {
 	return cc->state == CCONN_BUSY || cc->state == CCONN_DRAINING;

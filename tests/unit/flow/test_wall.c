@@ -89,8 +89,14 @@ static void test_for_how_long_it_falls(void **state)
 	assert_false(wall_falls(&w, T0 + 1600 * NS_MS));
 	w.over_at = T0 + 1700 * NS_MS; /* the calls from before are still there */
 	assert_true(wall_falls(&w, T0 + 2 * NS_S));
+	struct wall held = w;
 	wall_passed(&w, stand + 1);
 	assert_false(wall_falls(&w, T0 + 2 * NS_S));
+	wall_held(&held, T0 + 2 * NS_S); /* it falls on, whatever became of a trial */
+	assert_true(wall_falls(&held, T0 + 2 * NS_S));
+	wall_held(&held, T0 + 3 * NS_S);
+	held.over_at = T0 + 3 * NS_S; /* the trial itself, on its way out */
+	assert_false(wall_falls(&held, T0 + 3 * NS_S));
 }
 
 static void test_the_ceiling(void **state)

@@ -109,6 +109,19 @@ static void test_fewer_may_be_kept(void **state)
 	scene_fini(&s);
 }
 
+/* The limit rises past its steps, and keeps none any more: all of them are of use. */
+static void test_the_limit_rises(void **state)
+{
+	(void)state;
+	struct scene s;
+	start(&s);
+	limit(&s.bed, s.up, OPEN + 1, 0);
+	assert_int_equal(scene_in(&s, SLOT_PARKED), 0);
+	assert_int_equal(scene_in(&s, SLOT_IDLE), OPEN);
+	assert_int_equal(s.open, OPEN);
+	scene_fini(&s);
+}
+
 /* A reload that has no use for the upstream does not wait for them. */
 static void test_retired(void **state)
 {
@@ -166,6 +179,10 @@ static void test_a_fresh_one(void **state)
 	j.abandon_on = ON_READY;
 	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
 	bed_run(&s.bed, 5 * NS_MS);
+	assert_int_equal(scene_in(&s, SLOT_SETTLING),
+		1); /* the server may not have seen its end */
+	assert_int_equal(s.server.accepted, OPEN);
+	bed_run(&s.bed, 50 * NS_MS);
 	assert_int_equal(s.server.accepted, OPEN + 1);
 	assert_int_equal(scene_in(&s, SLOT_PARKED), OPEN - LOW - 1);
 	assert_int_equal(s.peak, OPEN);
@@ -254,6 +271,7 @@ int main(void)
 		TEST(test_the_next_step_opens_none),
 		TEST(test_it_takes_a_place_that_comes_free),
 		TEST(test_fewer_may_be_kept),
+		TEST(test_the_limit_rises),
 		TEST(test_retired),
 		TEST(test_not_for_long),
 		TEST(test_the_server_ends_it),
