@@ -166,7 +166,7 @@ static struct slice name_before(struct slice s, size_t at)
 {
 	size_t end = at, from;
 
-	while (end && is_one_of(s.ptr[end - 1], " \"'\\"))
+	while (end && is_one_of(s.ptr[end - 1], " \t\"'\\"))
 		end--;
 	for (from = end; from && end - from <= NAME_BYTES; from--) {
 		char c = s.ptr[from - 1];
@@ -277,16 +277,28 @@ static bool is_scheme(struct slice word)
 	return false;
 }
 
+/* Where a value may begin: on the next line, only what is in quotes or brackets. */
+static size_t blanks_end(struct slice s, size_t from)
+{
+	size_t end = from, next;
+
+	while (end < s.len && is_one_of(s.ptr[end], " \t\\"))
+		end++;
+	for (next = end; next < s.len && is_one_of(s.ptr[next], " \t\r\n\\");)
+		next++;
+	return next < s.len && is_one_of(s.ptr[next], "\"'{[") ? next : end;
+}
+
 /* Where the value behind the sign ends; *from: where it begins. None: *from. */
 static size_t value_of(struct slice s, size_t *from)
 {
 	static const char stops[] = " \t\r\n&;,\"'<>(){}[]|\\";
-	bool escaped = false;
 	struct slice word;
+	bool escaped;
 	size_t end;
 
-	for (; *from < s.len && is_one_of(s.ptr[*from], " \\"); ++*from)
-		escaped = s.ptr[*from] == '\\';
+	*from = blanks_end(s, *from);
+	escaped = *from && s.ptr[*from - 1] == '\\';
 	if (*from < s.len && is_one_of(s.ptr[*from], "\"'")) {
 		++*from;
 		return quoted_end(s, *from, s.ptr[*from - 1], escaped);
@@ -297,9 +309,11 @@ static size_t value_of(struct slice s, size_t *from)
 	word = slice_cut(s, *from, end - *from);
 	if (slice_eq_nocase(word, SLICE("digest")))
 		return find_stop(s, end, "\r\n<>{}"); /* name="value", ... */
-	if (is_scheme(word) && end < s.len && s.ptr[end] == ' ')
-		end = find_stop(s, end + 1, stops);
-	return end;
+	if (!is_scheme(word))
+		return end;
+	while (end < s.len && is_one_of(s.ptr[end], " \t"))
+		end++;
+	return find_stop(s, end, stops);
 }
 
 /* Cookies go on behind blanks and signs that end other values: "a=1; b=2". */
@@ -317,13 +331,29 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 	return stop > end ? stop : end;
 }
 
+/* Of an element, behind its name. */
+static size_t content_end(struct slice s, size_t *from)
+{
+	const struct slice begin = SLICE("<![CDATA["), end = SLICE("]]>");
+	size_t text = *from;
+
+	while (text < s.len && is_one_of(s.ptr[text], " \t\r\n"))
+		text++;
+	if (!slice_starts(slice_cut(s, text, SIZE_MAX), begin))
+		return find_stop(s, *from, "<");
+	*from = text += begin.len;
+	while (text < s.len && !slice_starts(slice_cut(s, text, SIZE_MAX), end))
+		text++;
+	return text;
+}
+
 /* The same of a value that the sign's own form bounds, too. */
 static size_t named_value(struct slice s, size_t sign, size_t *from)
 {
 	size_t end;
 
 	if (s.ptr[sign] == '>')
-		return find_stop(s, *from, "<");
+		return content_end(s, from);
 	end = value_of(s, from);
 	for (size_t at = *from; s.ptr[sign] == '%' && at < end; at++)
 		if (is_coded(s, at, SLICE("%26")))
