@@ -212,7 +212,7 @@ static void count_use_of(struct place *place, const struct place_close *close,
 		span_add(&place->by_peer_used, close->at);
 }
 
-static bool is_tied(const struct diag_info *i)
+bool place_is_tied(const struct diag_info *i)
 {
 	return i->last_sent_ms == i->last_recv_ms;
 }
@@ -222,7 +222,7 @@ static void count_kind(struct place *place, const struct diag_sock *record,
 {
 	if (v->why == WHY_IDLE && close_is_local(v->first)) {
 		place->idle_few += place_use_of(&record->info) != PLACE_MANY;
-		if (is_tied(&record->info)) {
+		if (place_is_tied(&record->info)) {
 			place->idle_tied++;
 			put_age(&place->tied, v->age);
 		}
@@ -255,7 +255,7 @@ void places_death(
 		return;
 	}
 	place->count[v->first][v->why]++;
-	place->total++;
+	p->n_closes += !place->total++;
 	count_kind(place, record, v);
 	count_use_of(place, close, v);
 	ages = close_is_local(v->first) ? ages_here(place, v->why)
@@ -297,6 +297,10 @@ void places_end(struct places *p, const struct place_end *end)
 	if (end->why == WHY_IDLE) {
 		ages_back(&place->idle, end->age);
 		place->idle_few -= end->use != PLACE_MANY && place->idle_few;
+		if (end->tied && place->idle_tied) {
+			place->idle_tied--;
+			ages_back(&place->tied, end->age);
+		}
 	} else if (end->why == WHY_UNREAD) {
 		ages_back(&place->unread, end->age);
 		place->unread_ended++;

@@ -50,8 +50,8 @@ struct place {
 	/* A connection was seen that had been used more than once, many times: open, or ended
 	 * otherwise than by this side right after an answer. */
 	bool reused, reused_many;
-	/* Connects that failed, of which `total` counts none: refused; without an answer, of
-	 * these those whose SYN was sent again. */
+	/* Connects that failed, of which `total` counts none: refused; without a segment in
+	 * answer (an ICMP message is none), of these those whose SYN was sent again. */
 	uint64_t connects_refused, connects_unanswered, connects_resent;
 	/* Closed by the peer while idle, or after an answer but not the first; less those of an
 	 * age that is not to be told. */
@@ -82,7 +82,7 @@ struct place {
 
 struct places {
 	struct place **v;
-	uint32_t n;
+	uint32_t n, n_closes; /* of these, such that have closes */
 	uint64_t elsewhere;
 };
 
@@ -115,10 +115,13 @@ struct place_end {
 			     but for a goodbye */
 	ns_t age;
 	enum place_use use;
+	bool tied; /* place_is_tied */
 };
 
 void places_end(struct places *p, const struct place_end *end);
 enum place_use place_use_of(const struct diag_info *info);
+/* The last question and the last answer are of one tick. */
+bool place_is_tied(const struct diag_info *info);
 /* A connection of the place as it has been used so far. */
 void place_saw_used(struct place *p, const struct diag_info *info);
 /* By this side alone or, for all that is known, with the peer at once. */

@@ -3,7 +3,7 @@
 #include "watch/owners.h"
 
 #define LAST_MOMENT (50 * NS_MS)
-#define ENDS_MAX 65536 /* 3 MiB: two seconds of 30,000 idle closes each */
+#define ENDS_MAX 65536 /* 4.5 MiB: two seconds of 30,000 closes each */
 
 void ends_init(struct ends *e)
 {
@@ -27,72 +27,81 @@ void ends_put(struct ends *e, const struct ends_close *close)
 	e->v[e->n++] = *close;
 }
 
-/* What /proc said: closes of one program come together, those of its workers mixed. */
-enum { ASKED = 256 };
-
-struct asked {
-	int32_t pid; /* 0: not asked */
-	bool ended;
+/* The closes of one program, which has ended. */
+struct run {
+	const struct ends_close *v;
+	uint32_t n;
 	ns_t last;        /* close with bytes unread */
 	uint32_t at_last; /* how many at that moment */
 };
 
-static struct asked *ask(struct asked *asked, int32_t pid)
-{
-	struct asked *a = &asked[(uint32_t)pid % ASKED];
-
-	if (a->pid != pid)
-		*a = (struct asked){ .pid = pid, .ended = owners_ended(pid) };
-	return a;
-}
-
 /* The kernel closes what a program held, one after the other, as it ends. */
-static bool at_last_moment(const struct asked *a, const struct ends_close *x)
+static bool at_last_moment(const struct run *r, const struct ends_close *x)
 {
-	return x->at + LAST_MOMENT >= a->last;
+	return x->close.why == WHY_UNREAD && x->at + LAST_MOMENT >= r->last;
 }
 
-static void find_last_moments(struct asked *asked, const struct ends *e)
+static void find_last_moment(struct run *r)
 {
-	for (uint32_t i = 0; i < e->n; i++) {
-		struct asked *a = ask(asked, e->v[i].pid);
-
-		if (e->v[i].close.why == WHY_UNREAD)
-			a->last = ns_max(a->last, e->v[i].at);
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->v[i].close.why == WHY_UNREAD)
+			r->last = ns_max(r->last, r->v[i].at);
 	}
-	for (uint32_t i = 0; i < e->n; i++) {
-		struct asked *a = ask(asked, e->v[i].pid);
+	for (uint32_t i = 0; i < r->n; i++)
+		r->at_last += at_last_moment(r, &r->v[i]);
+}
 
-		a->at_last += e->v[i].close.why == WHY_UNREAD &&
-			      at_last_moment(a, &e->v[i]);
+static void take_back(struct run *r, struct closes *c, struct places *p)
+{
+	find_last_moment(r);
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct ends_close *x = &r->v[i];
+
+		if (x->close.why == WHY_UNREAD &&
+			(r->at_last < 2 || !at_last_moment(r, x)))
+			continue;
+		if (x->close.why == WHY_IDLE)
+			closes_idle_back(c, x->close.side, x->close.age);
+		places_end(p, &x->close);
 	}
 }
 
-static void take_back(const struct asked *a, const struct ends_close *x, struct closes *c,
-	struct places *p)
+static int by_pid(const void *a, const void *b)
 {
-	if (x->close.why == WHY_UNREAD && (a->at_last < 2 || !at_last_moment(a, x)))
-		return;
-	if (x->close.why == WHY_IDLE)
-		closes_idle_back(c, x->close.side, x->close.age);
-	places_end(p, &x->close);
+	const struct ends_close *x = a, *y = b;
+
+	return x->pid != y->pid ? (x->pid < y->pid ? -1 : 1) : 0;
+}
+
+static uint32_t run_end(const struct ends *e, uint32_t from)
+{
+	uint32_t end = from + 1;
+
+	while (end < e->n && e->v[end].pid == e->v[from].pid)
+		end++;
+	return end;
 }
 
 void ends_settle(struct ends *e, struct closes *c, struct places *p)
 {
-	struct asked asked[ASKED] = { 0 };
-	uint32_t kept = 0;
+	uint32_t kept = 0, end;
 
-	find_last_moments(asked, e);
-	for (uint32_t i = 0; i < e->n; i++) {
-		struct ends_close *x = &e->v[i];
-		const struct asked *a = ask(asked, x->pid);
+	if (e->n)
+		qsort(e->v, e->n, sizeof(*e->v), by_pid); /* each is asked for once */
+	for (uint32_t from = 0; from < e->n; from = end) {
+		struct run run = { .v = e->v + from };
 
-		if (a->ended) {
-			take_back(a, x, c, p);
-		} else if (!x->ripe) {
-			x->ripe = true;
-			e->v[kept++] = *x;
+		end = run_end(e, from);
+		run.n = end - from;
+		if (owners_ended(run.v->pid)) {
+			take_back(&run, c, p);
+			continue;
+		}
+		for (uint32_t i = from; i < end; i++) {
+			if (e->v[i].ripe)
+				continue;
+			e->v[i].ripe = true;
+			e->v[kept++] = e->v[i];
 		}
 	}
 	e->n = kept;

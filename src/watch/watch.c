@@ -283,7 +283,8 @@ static void may_be_an_end(struct watcher *w, const struct death *d,
 					.at = d->side == SIDE_OUT ? s->remote : s->local,
 					.why = v->why,
 					.age = v->age,
-					.use = place_use_of(&s->info) } });
+					.use = place_use_of(&s->info),
+					.tied = place_is_tied(&s->info) } });
 }
 
 static void look_up(struct watcher *w, struct death *d)
