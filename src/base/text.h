@@ -31,7 +31,7 @@ MUST_USE bool text_add_unbase64(struct text *t, struct slice s);
 void text_pad(struct text *t, size_t column);
 /* Length of the character in UTF-8 that it begins with, if a terminal merely shows it; 0: it begins
  * with none, or with one that could steer the terminal (controls, of 7 and of 8 bits), end the line,
- * turn its direction, or hide (Unicode's format characters). */
+ * turn its direction, or hide (most of Unicode's format characters). */
 size_t text_shown_len(struct slice s);
 /* What a terminal may be given of a stranger's bytes, into `out`: what is not shown (see above) as
  * '?', white space as one blank, none at the ends. What does not fit in `cap`, with its NUL, is

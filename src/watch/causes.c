@@ -327,7 +327,7 @@ static void closed_by_us(struct finding *f)
 	say(c, &t);
 }
 
-/* All within a moment, and not for having been idle for one time. */
+/* All within a moment, and not for having been idle for one time, nor others at another time. */
 static bool closed_all(const struct finding *f)
 {
 	const struct place *p = f->p;
@@ -335,7 +335,7 @@ static bool closed_all(const struct finding *f)
 	uint64_t used = uses_sum(&p->by_peer) - p->by_peer.n[PLACE_ONCE];
 	struct cluster times[CLUSTERS_MAX];
 
-	return s->n >= LEAST && s->last - s->first <= AT_ONCE &&
+	return !p->reset_idle && s->n >= LEAST && s->last - s->first <= AT_ONCE &&
 	       nearly_all(s->n, p->count[CLOSE_PEER][WHY_IDLE] + used) &&
 	       !ages_clusters(&p->peer_idle, f->scratch, times);
 }
@@ -421,7 +421,7 @@ static void idle_at_peer(struct finding *f)
 	struct text t;
 	struct cause *c;
 
-	if (closed_all(f) && !p->reset_idle) {
+	if (closed_all(f)) {
 		one(f, CAUSE_ID_PEER_ENDED, p->by_peer_used.n,
 			"closed by the server within a moment: it ended or was started anew, or "
 			"closes its connections all at once",
@@ -478,7 +478,8 @@ static uint64_t resets(const struct finding *f)
 	       p->reset_idle - p->reset_resent - (may_be_tls(f) ? p->reset_recent : 0);
 }
 
-/* Whether these were closed after a time that calls were given up after, too. */
+/* Whether these were closed after a time that calls were given up after, too: those of a caller that
+ * asks again at once, or its idle ones, if its keep-alive is as long as its patience. */
 static bool as_given_up(const struct finding *f, const struct ages *ages)
 {
 	struct cluster given_up[CLUSTERS_MAX], times[CLUSTERS_MAX];
@@ -507,15 +508,15 @@ static void gave_up(struct finding *f)
 		open += place_local(p, WHY_SILENCE);
 	if (as_given_up(f, &p->tied))
 		open += p->idle_tied;
-	c = found(f, CAUSE_ID_GAVE_UP, sure + open, &t);
+	c = found(f, CAUSE_ID_GAVE_UP, sure, &t);
 	if (!c)
 		return;
 	text_add(&t, "closed by this side without an answer: given up");
 	add_times(f, &t, &p->gave_up);
 	if (open) {
-		text_add(&t, "; of ");
+		text_add(&t, "; ");
 		text_add_count(&t, open);
-		text_add(&t, " the last words do not tell it, but the time does");
+		text_add(&t, " more ended after the same time, idle or given up");
 	}
 	text_add_char(&t, '.');
 	say(c, &t);
@@ -531,39 +532,53 @@ static void ended_under_tls(struct finding *f)
 			NULL);
 }
 
-static void connects(
-	struct finding *f, enum cause_id id, uint64_t n, uint64_t of, const char *text)
+/* Of this many connects the text goes on from here, as with found. */
+static struct cause *found_connects(
+	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
 {
+	const struct place *p = f->p;
+	uint64_t of = p->total + p->connects_refused + p->connects_unanswered;
 	struct cause *c = found_of(f, id, levels[id], n, of);
-	struct text t;
 
+	text_init(t);
 	if (!c)
-		return;
-	text_init(&t);
-	text_add_count(&t, n);
-	text_add(&t, n == 1 ? " connect " : " connects ");
-	text_add(&t, text);
-	say(c, &t);
+		return NULL;
+	text_add_count(t, n);
+	text_add(t, " connects ");
+	return c;
 }
 
 static void failed_connects(struct finding *f)
 {
 	const struct place *p = f->p;
-	uint64_t of = p->total + p->connects_refused + p->connects_unanswered;
+	struct text t;
+	struct cause *c = found_connects(
+		f, CAUSE_ID_CONNECT_REFUSED, p->connects_refused, &t);
 
-	connects(f, CAUSE_ID_CONNECT_REFUSED, p->connects_refused, of,
-		"failed: refused at once, as where nobody listens or a firewall says so.");
-	connects(f, CAUSE_ID_CONNECT_UNANSWERED, p->connects_unanswered, of,
-		p->connects_resent * 2 >= p->connects_unanswered
-			? "were given up without any answer, after their SYN had been sent again."
-			: "were given up without any answer, most of them within a second.");
+	if (c) {
+		text_add(&t,
+			"failed: refused at once, as where nobody listens or a firewall says so.");
+		say(c, &t);
+	}
+	c = found_connects(f, CAUSE_ID_CONNECT_UNANSWERED, p->connects_unanswered, &t);
+	if (!c)
+		return;
+	text_add(&t, "ended without a segment in answer");
+	if (p->connects_resent) {
+		text_add(&t, ", ");
+		text_add_count(&t, p->connects_resent);
+		text_add(&t, " of them after their SYN had been sent again");
+	}
+	text_add(&t, ": given up, or ended by an ICMP message (no route, a firewall's "
+		     "REJECT).");
+	say(c, &t);
 }
 
 static void not_reached(struct finding *f)
 {
 	one(f, CAUSE_ID_NOT_REACHED, f->p->reset_resent,
-		"reset after what this side had said last had to be sent again: for a while the "
-		"network or the other host did not take it",
+		"reset, or given up by the kernel, after what this side had said last had been "
+		"sent again: for a while the network or the other host did not take it",
 		NULL);
 }
 

@@ -168,10 +168,11 @@ static bool are_missing(const struct users *u, const struct places *p)
 /* Asked at each wake-up, and neither list ever shrinks. */
 bool users_are_missing(struct users *u, const struct places *p)
 {
-	if (u->asked.places != p->n || u->asked.users != u->n ||
-		u->asked.ended != u->n_ended) {
+	if (u->asked.places != p->n || u->asked.closes != p->n_closes ||
+		u->asked.users != u->n || u->asked.ended != u->n_ended) {
 		u->asked.missing = are_missing(u, p);
 		u->asked.places = p->n;
+		u->asked.closes = p->n_closes;
 		u->asked.users = u->n;
 		u->asked.ended = u->n_ended;
 	}

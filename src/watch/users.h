@@ -38,7 +38,7 @@ struct users {
 	uint32_t n;
 	uint32_t n_seen, n_ended; /* programs, over all places */
 	struct {
-		uint32_t places, users, ended;
+		uint32_t places, closes, users, ended;
 		bool missing;
 	} asked; /* what users_are_missing said of so many */
 };

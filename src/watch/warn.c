@@ -256,7 +256,7 @@ static void warn_close_wait(struct report *r)
 		&t);
 }
 
-/* " (python3 (4711), towards 10.0.0.2:8080)": one of them. */
+/* " (most in one of python3 (4711), 10.0.0.1:40000 to 10.0.0.2:8080)" */
 static void add_one(struct text *t, const struct report *r, const struct diag_sock *s)
 {
 	const struct owner *w = r->owners ? owners_find(r->owners, s->inode) : NULL;
@@ -359,7 +359,8 @@ static void warn_connects(struct report *r)
 		&t);
 }
 
-/* A few on the way are any network's, and a probe goes when an acknowledgement is a little late. */
+/* A few on the way are any network's, and a probe goes when an acknowledgement is a little late. Some
+ * probes carry what is new and are no segment sent again: without all of them it is a least count. */
 static void warn_sent_again(struct report *r)
 {
 	const struct diag_counters *now = r->counters, *was = r->before;
@@ -372,11 +373,13 @@ static void warn_sent_again(struct report *r)
 	if (n < SENT_AGAIN_MANY || n * 100 < of)
 		return;
 	text_init(&t);
+	text_add(&t, "At least ");
 	text_add_count(&t, n);
-	text_add(&t, " segments were sent again in this interval, beside ");
+	text_add(&t,
+		" segments were sent again in this interval (probes left out), beside ");
 	text_add_count(&t, of);
 	text_add(&t,
-		" that were sent once: lost on the way, or not acknowledged in time.");
+		" sent for the first time: lost on the way, or not acknowledged in time.");
 	say(add(r, LEVEL_WARNING, "sent-again"), &t);
 }
 

@@ -109,6 +109,26 @@ static void who_holds_a_connection_is_named(void **state)
 	scene_fini(&s);
 }
 
+/* Of connects that failed, whoever connects there is good enough; of closes he is not. */
+static void closes_after_connects_that_failed_are_asked_for(void **state)
+{
+	struct diag_sock failed = { .has_info = true, .remote = end_at(1) };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, 1);
+	failed.info.segs_out = 1;
+	places_connect(&s.places, &failed, SIDE_OUT);
+	assert_true(users_are_missing(&s.users, &s.places));
+	learn(&s);
+	assert_false(users_are_missing(&s.users, &s.places));
+	closes_at(&s, 1);
+	assert_true(users_are_missing(&s.users, &s.places));
+	ends_at(&s, 1);
+	assert_false(users_are_missing(&s.users, &s.places));
+	scene_fini(&s);
+}
+
 /* More destinations than are kept, and then closes at one that was not. */
 static void a_place_with_closes_has_room_where_others_have_none(void **state)
 {
@@ -146,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_holds_a_connection_is_named),
+		cmocka_unit_test(closes_after_connects_that_failed_are_asked_for),
 		cmocka_unit_test(a_place_with_closes_has_room_where_others_have_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,7 +160,8 @@ static void what_is_sent_again_matters_by_its_part(void **state)
 	assert_int_equal(r.warnings.n, 1);
 	assert_string_equal(r.warnings.v[0].id, "sent-again");
 	assert_non_null(strstr(r.warnings.v[0].text,
-		"20 segments were sent again in this interval, beside 2,000 "));
+		"At least 20 segments were sent again in this interval (probes left out), "
+		"beside 2,000 sent for the first time: "));
 	now.loss_probes = 11;
 	report_warn(&r);
 	assert_int_equal(r.warnings.n, 0);
