@@ -151,7 +151,7 @@ static void ages_show_a_timeout_and_are_taken_back(void **state)
 	struct cluster found[CLUSTERS_MAX];
 	struct diag_sock s = used(2);
 	struct place_end end = { SIDE_OUT, s.remote, WHY_IDLE, 500 * NS_MS,
-		place_use_of(&s.info) };
+		place_use_of(&s.info), place_is_tied(&s.info) };
 	struct places p;
 
 	(void)state;
@@ -166,6 +166,7 @@ static void ages_show_a_timeout_and_are_taken_back(void **state)
 	end.age = 7 * NS_S; /* there is none */
 	places_end(&p, &end);
 	assert_int_equal(p.v[0]->idle.n, 3);
+	assert_int_equal(p.v[0]->tied.n, 3);
 	assert_int_equal(ages_clusters(&p.v[0]->idle, scratch, found), 0);
 	death(&p, &s, SIDE_OUT, CLOSE_LOCAL, WHY_IDLE);
 	assert_int_equal(p.v[0]->idle.n, 4);
@@ -184,7 +185,7 @@ static void the_end_of_a_program_is_not_its_manner(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		struct diag_sock s = used(times[i]);
 		struct place_end end = { SIDE_OUT, s.remote, WHY_AFTER_ANSWER, 0,
-			PLACE_ONCE };
+			PLACE_ONCE, false };
 
 		end.use = place_use_of(&s.info);
 		places_end(&p, &end); /* nothing to take back yet */
