@@ -34,5 +34,5 @@ uint32_t lend_slots(const struct chance *slots, const struct lend *l)
 					  chance_lasts(slots, then), sure));
 	}
 	double lent = (double)l->kept - (l->limit - all) + floor(fits);
-	return (uint32_t)(fmin(fmax(lent, 0), l->kept) * mine / all);
+	return (uint32_t)(fmin(fmax(lent, 0), l->kept) * (mine - l->others) / all);
 }

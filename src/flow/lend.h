@@ -27,12 +27,14 @@
 struct lend {
 	uint32_t limit;     /* slots */
 	uint32_t elsewhere; /* of them, held where their ages are not known */
+	uint32_t others;    /* of those whose ages are known, other threads' */
 	uint32_t kept;
 	double rate; /* calls a ns of those for whom they are kept */
 	bool waited; /* for what comes free, by who floods */
 };
 
-/* Of those kept; with some held elsewhere, this one's part in it. `slots`: how long they are held. */
+/* Of those kept; with some held elsewhere or by others, this one's part in it. `slots`: how long they are
+ * held. */
 uint32_t lend_slots(const struct chance *slots, const struct lend *l);
 
 #endif

@@ -42,7 +42,8 @@ struct slot {
 	enum slot_state state;
 	ns_t until;            /* GHOST, SETTLING: when it is free */
 	struct caller *caller; /* the app's: who holds it; NULL: nobody */
-	ns_t since;            /* the app's: when it was granted */
+	struct list_node held; /* flow/holds.h's, while somebody does */
+	ns_t since;            /* the same: since when */
 };
 
 struct slots {

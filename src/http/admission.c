@@ -1,7 +1,7 @@
 /*
  * Which calls are worth a slot, and on whose account a slot is held: binds flow/callers.h,
- * flow/chance.h, flow/gate.h and flow/lend.h to an upstream. Only under a limit; without one there
- * is nothing to be fair about, and nobody is refused for anybody's sake.
+ * flow/chance.h, flow/holds.h, flow/gate.h and flow/lend.h to an upstream. Only under a limit;
+ * without one there is nothing to be fair about, and nobody is refused for anybody's sake.
  */
 #include "flow/lend.h"
 #include "http/upstream_internal.h"
@@ -17,9 +17,9 @@
 /* For so long a refusal for want of slots shows that they are wanted. */
 #define SHORT_FOR (100 * NS_MS)
 
-/* What is learned of the server, to judge by: 52 KiB, which only a limit is worth. */
+/* What is learned of the server, to judge by, beside what holds: 26 KiB, which only a limit is worth. */
 struct outlook {
-	struct chance calls, slots;
+	struct chance calls;
 	struct gate gate;
 };
 
@@ -37,16 +37,35 @@ void admission_init(struct upstream *u)
 void admission_fini(struct upstream *u)
 {
 	callers_fini(&u->admission.callers);
+	if (!u->admission.books)
+		mem_free(u->admission.holds);
 	books_unref(&u->admission.books);
 	mem_free(u->admission.outlook);
 }
 
-static struct outlook *outlook_new(void)
+static struct holds *holds_new(void)
+{
+	struct holds *h = mem_zalloc(sizeof(*h));
+	holds_init(h, HALF_LIFE);
+	return h;
+}
+
+/* Inside. */
+static struct holds *holds_of(struct upstream *u)
+{
+	struct admission *a = &u->admission;
+	if (!a->holds)
+		a->holds = a->books ? books_holds(a->books, HALF_LIFE) : holds_new();
+	return a->holds;
+}
+
+static struct outlook *outlook_new(struct upstream *u)
 {
 	struct outlook *o = mem_zalloc(sizeof(*o));
 	chance_init(&o->calls, HALF_LIFE);
-	chance_init(&o->slots, HALF_LIFE);
-	gate_init(&o->gate, &o->calls, &o->slots);
+	(void)callers_enter(&u->admission.callers);
+	gate_init(&o->gate, &o->calls, &holds_of(u)->chance);
+	callers_leave(&u->admission.callers);
 	return o;
 }
 
@@ -72,19 +91,6 @@ static void add_calls(struct upstream *u, enum cconn_state state, ns_t now)
 	}
 }
 
-static void add_slots(struct upstream *u, ns_t now)
-{
-	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++) {
-		LIST_EACH (&u->slots.in[i], n, after) {
-			const struct slot *slot = CONTAINER_OF(n, struct slot, node);
-			if (!slot->since)
-				continue;
-			chance_running(&u->admission.outlook->slots, now - slot->since);
-			u->admission.slots_seen++;
-		}
-	}
-}
-
 /* Slots that no call holds. */
 static uint32_t slots_idle(const struct upstream *u)
 {
@@ -92,10 +98,10 @@ static uint32_t slots_idle(const struct upstream *u)
 	return upstream_is_conn_unit(u) ? own + seat_idle_elsewhere(u) : own;
 }
 
-/* Held by other threads, or since the last look: how long, this one does not know. */
+/* Held since the last look, or by no call that is known: how long, nobody knows. Inside. */
 static uint32_t slots_elsewhere(const struct upstream *u)
 {
-	uint32_t known = slots_idle(u) + u->admission.slots_seen;
+	uint32_t known = slots_idle(u) + u->admission.holds->seen;
 	uint32_t used = upstream_used(u);
 	return used > known ? used - known : 0;
 }
@@ -138,25 +144,37 @@ static uint32_t limit_to_share(const struct upstream *u)
 	return slots_limit(&u->slots);
 }
 
-/* Of the slots that are kept, those that need not stand free. */
+/* Of the slots that are kept, those that need not stand free; inside. */
 static uint32_t lent(const struct upstream *u)
 {
 	const struct admission *a = &u->admission;
 	const struct lend l = {
 		.limit = slots_limit(&u->slots),
 		.elsewhere = slots_elsewhere(u),
+		.others = a->holds->seen - a->own,
 		.kept = a->callers.kept,
 		.rate = a->callers.rate,
 		.waited = callers_differ(&a->callers),
 	};
-	return l.kept ? lend_slots(&a->outlook->slots, &l) : 0;
+	return l.kept ? lend_slots(&a->holds->chance, &l) : 0;
+}
+
+static void look_at_held(struct upstream *u, ns_t now)
+{
+	struct admission *a = &u->admission;
+	(void)callers_enter(&a->callers);
+	holds_look(a->holds, now);
+	a->callers.mean = chance_mean(&a->holds->chance);
+	a->callers.mean_of = chance_evidence(&a->holds->chance);
+	a->callers.soon = lent(u);
+	callers_leave(&a->callers);
 }
 
 static void look(struct upstream *u, ns_t now)
 {
 	struct admission *a = &u->admission;
 	if (!a->outlook)
-		a->outlook = outlook_new();
+		a->outlook = outlook_new(u);
 	else if (now - a->looked_at < LOOK_EVERY)
 		return;
 	struct outlook *o = a->outlook;
@@ -166,13 +184,7 @@ static void look(struct upstream *u, ns_t now)
 	add_calls(u, CCONN_BUSY, now);
 	add_calls(u, CCONN_DRAINING, now);
 	chance_refresh(&o->calls, now);
-	chance_running_begin(&o->slots);
-	a->slots_seen = 0;
-	add_slots(u, now);
-	chance_refresh(&o->slots, now);
-	a->callers.mean = chance_mean(&o->slots);
-	a->callers.mean_of = chance_evidence(&o->slots);
-	a->callers.soon = lent(u);
+	look_at_held(u, now);
 	if (now - a->refreshed_at < REFRESH_EVERY)
 		return;
 	a->refreshed_at = now;
@@ -243,9 +255,15 @@ struct caller *admission_let_go(struct upstream *u, struct ticket *t)
 
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *charged)
 {
+	struct admission *a = &u->admission;
 	CHECK(!slot->caller);
 	slot->caller = charged;
-	slot->since = charged ? worker_now(u->worker) : 0;
+	if (!charged)
+		return;
+	(void)callers_enter(&a->callers);
+	holds_take(holds_of(u), slot, worker_now(u->worker));
+	callers_leave(&a->callers);
+	a->own++;
 }
 
 void admission_release(struct upstream *u, struct slot *slot)
@@ -254,12 +272,13 @@ void admission_release(struct upstream *u, struct slot *slot)
 	ns_t now = worker_now(u->worker);
 	if (!slot->caller)
 		return;
+	(void)callers_enter(&a->callers);
 	caller_release(&a->callers, slot->caller, now);
+	holds_give(a->holds, slot, now);
+	callers_leave(&a->callers);
 	a->gave_back = true;
-	if (a->outlook)
-		chance_done(&a->outlook->slots, now - slot->since, now);
+	a->own--;
 	slot->caller = NULL;
-	slot->since = 0;
 }
 
 /* --- worth a slot --- */
@@ -299,6 +318,7 @@ ns_t admission_rank(struct upstream *u, struct caller *c, ns_t since)
 	return ns_add(since, RANK_APART * turn);
 }
 
+/* Inside. */
 static enum gate_verdict ask(struct upstream *u, const struct gate_call *call, ns_t now)
 {
 	if (call->left == NS_NEVER)
@@ -384,8 +404,8 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	(void)callers_enter(&a->callers);
 	caller_ask(&a->callers, c, n, now);
 	const struct gate_call asked = meets(u, c, n, room, deadline);
-	callers_leave(&a->callers);
 	enum gate_verdict v = is_for_tunnel(calls[0]) ? GATE_GO : ask(u, &asked, now);
+	callers_leave(&a->callers);
 	calls[0]->budget = asked.left;
 	calls[0]->probe = v == GATE_PROBE;
 	if (v == GATE_PROBE)

@@ -5,6 +5,7 @@
 struct books {
 	struct joint joint; /* its lock is over accounts */
 	struct accounts accounts;
+	struct holds *holds; /* NULL: nobody has asked for it */
 };
 
 static void lock(struct accounts *a)
@@ -39,10 +40,20 @@ void books_unref(struct books **bp)
 	if (!b || !joint_unref(&b->joint))
 		return;
 	accounts_fini(&b->accounts);
+	mem_free(b->holds);
 	mem_free(b);
 }
 
 struct accounts *books_accounts(struct books *b)
 {
 	return &b->accounts;
+}
+
+struct holds *books_holds(struct books *b, ns_t half_life)
+{
+	if (!b->holds) {
+		b->holds = mem_zalloc(sizeof(*b->holds));
+		holds_init(b->holds, half_life);
+	}
+	return b->holds;
 }

@@ -9,6 +9,7 @@
 #define WEIR_HTTP_BOOKS_H
 
 #include "flow/accounts.h"
+#include "flow/holds.h"
 
 struct books;
 
@@ -16,5 +17,7 @@ struct books *books_new(void);
 void books_ref(struct books *b);
 void books_unref(struct books **b);
 struct accounts *books_accounts(struct books *b);
+/* Under the lock of the accounts. Made when first asked for: 27 KiB, which only a limit is worth. */
+struct holds *books_holds(struct books *b, ns_t half_life);
 
 #endif

@@ -44,7 +44,8 @@ struct admission {
 	struct books *books;     /* NULL: they are alone */
 	bool gave_back;          /* a slot, since admission_gave_back */
 	struct outlook *outlook; /* NULL: no call has come under a limit yet */
-	uint32_t slots_seen;     /* held, at the last look */
+	struct holds *holds;     /* the books', or own; looked at inside; NULL likewise */
+	uint32_t own;            /* slots that calls hold here */
 	ns_t looked_at, sifted_at, refreshed_at;
 	ns_t short_at; /* a call was last refused for want of slots; 0: never */
 };

@@ -379,9 +379,59 @@ static void test_shares_outlast_a_thread_that_slept(void **state)
 	two_free(t);
 }
 
+/* --- what each thread knows of the others' slots --- */
+
+#define LONG (4 * NS_S)
+#define PAIR 2
+
+/* Quick calls on each thread, then long ones on the second. */
+static void ask_for_both(struct two *t, ns_t run_for)
+{
+	t->sites.site[0].answer_in = TAKES;
+	for (uint32_t seat = 0; seat < SEATS; seat++)
+		submit_some(t, seat, 0, PAIR);
+	run(t, NULL, 0, run_for);
+	t->sites.site[0].answer_in = LONG;
+	submit_some(t, 1, 0, PAIR);
+	run(t, NULL, 0, TAKES / 4); /* it has come there */
+}
+
+static uint32_t held(const struct two *t)
+{
+	return books_holds(t->books, NS_S)->slots.len;
+}
+
+/* Slots come free often on the average, but all of them are held by long calls by now: who comes is
+ * told so at once, on whatever thread. */
+static void told_at_once(enum slot_unit unit)
+{
+	struct two *t = two_new(unit);
+	for (uint32_t i = 0; i < LIMIT / PAIR; i++)
+		ask_for_both(t, TAKES);
+	run(t, NULL, 0, LONG);
+	uint32_t rounds = 0;
+	do {
+		ask_for_both(t, 2 * TAKES);
+		run(t, NULL, 0, 2 * TAKES);
+		assert_true(++rounds < LIMIT);
+	} while (held(t) < LIMIT);
+	assert_int_equal(submit(t, 0, 0, CALLERS_NORMAL), ERR_LATE);
+	assert_int_equal(submit(t, 1, 0, CALLERS_NORMAL), ERR_LATE);
+	run(t, NULL, 0, LONG);
+	two_free(t);
+}
+
+static void test_long_calls_of_the_other_thread(void **state)
+{
+	(void)state;
+	for (uint32_t u = 0; u < ARRAY_LEN(units); u++)
+		told_at_once(units[u]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_calls_of_the_other_thread),
 		cmocka_unit_test(test_a_flood_over_both_threads),
 		cmocka_unit_test(test_a_flood_on_the_other_thread),
 		cmocka_unit_test(test_who_asks_for_little_on_both_threads),
