@@ -31,9 +31,10 @@
 #define CLEAR_FOLLOWS 4
 
 #define UNKNOWN_FOR (5 * NS_S) /* without an answer, ever */
-#define QUIET_TIMES 8
-#define QUIET_MIN (250 * NS_MS)
-#define QUIET_CALLS 16
+#define QUIET_OWES 8 /* of calls drawn one by one that is chance once in 3,000 times */
+#define SILENT_TIMES 8
+#define SILENT_MIN (250 * NS_MS)
+#define SILENT_OWES 16
 #define RECENT_FOR (250 * NS_MS)
 
 static const char *const state_labels[] = {
@@ -320,8 +321,9 @@ static void knee_probe_begin(struct limit *l, ns_t now)
 
 static bool knee_may_step(const struct limit *l, ns_t now)
 {
-	return l->bound && now >= l->probe_at && !l->probe_step && l->before.at &&
-	       knee_has_room(l) && steady_may_step(&l->steady, &l->clear, knee_step(l));
+	return l->bound && !l->quiet && now >= l->probe_at && !l->probe_step &&
+	       l->before.at && knee_has_room(l) &&
+	       steady_may_step(&l->steady, &l->clear, knee_step(l));
 }
 
 static void knee_look(struct limit *l, ns_t now)
@@ -363,11 +365,17 @@ static void trial_passed(struct limit *l, ns_t now)
 	steps_forget(l, now);
 }
 
+/* A server that was stopped has refused nothing either: it must have answered by then. */
+static bool trial_outlasted(const struct limit *l)
+{
+	return l->probe_sent_at &&
+	       l->answered_at - l->probe_sent_at >= wall_taken_after(&l->wall);
+}
+
 static void wall_look(struct limit *l, ns_t now)
 {
 	if (l->probing) {
-		if (l->probe_sent_at &&
-			now - l->probe_sent_at >= wall_taken_after(&l->wall))
+		if (trial_outlasted(l))
 			trial_passed(l, now);
 		return;
 	}
@@ -507,24 +515,22 @@ static void recent_look(struct limit *l, ns_t now)
 	l->recent_at = now;
 }
 
-/*
- * Calls run and none is answered. While not one ever was, time alone tells; later, so many in
- * a row cannot all be the slow ones.
- */
+/* Calls run and none is answered. While not one ever was, time alone tells; later, all at work
+ * have had as long as hardly any takes: they may be slow ones, and in step. */
 static bool is_silent(const struct limit *l, ns_t now)
 {
-	if (l->unanswered == 0)
-		return false;
-	if (!l->answered || !l->before.at)
-		return now - ns_max(l->first_sent_at, l->answered_at) >= UNKNOWN_FOR;
-	ns_t quiet = (ns_t)(QUIET_TIMES * l->before.time * (double)NS_S);
-	return l->unanswered >= fmax(QUIET_CALLS, l->stand / 4) &&
-	       now - l->answered_at >= ns_max(quiet, QUIET_MIN);
+	ns_t lasts = silence_lasts(&l->silence, now), usual = silence_usual(&l->silence);
+	if (!usual)
+		return lasts >= UNKNOWN_FOR;
+	ns_t least = ns_max(SILENT_TIMES * usual, silence_slow(&l->silence));
+	return lasts >= ns_max(least, SILENT_MIN) &&
+	       silence_owed(&l->silence, now) >= SILENT_OWES;
 }
 
 static void silence_look(struct limit *l, ns_t now)
 {
 	bool silent = is_silent(l, now);
+	l->quiet = silent || silence_owed(&l->silence, now) >= QUIET_OWES;
 	if (silent == l->silent)
 		return;
 	l->silent = silent;
@@ -541,13 +547,13 @@ static ns_t doubles_in(const struct limit *l)
 {
 	if (!wall_is_regrown(&l->wall, l->stand))
 		return REGROWS_IN;
-	ns_t usual = DOUBLES_IN_TIMES * quantile_at(&l->usual);
+	ns_t usual = DOUBLES_IN_TIMES * silence_usual(&l->silence);
 	return usual ? ns_min(ns_max(usual, DOUBLES_IN_MIN), DOUBLES_IN) : DOUBLES_IN;
 }
 
 ns_t limit_doubles_in(const struct limit *l)
 {
-	bool grows = l->state == LIMIT_SEARCH && !l->silent && l->stand < l->max;
+	bool grows = l->state == LIMIT_SEARCH && !l->quiet && l->stand < l->max;
 	return grows && !is_failing(l) ? doubles_in(l) : NS_NEVER;
 }
 
@@ -600,7 +606,7 @@ void limit_init(struct limit *l, uint32_t max, ns_t now)
 	l->stand = max < START ? max : START;
 	l->now = (uint32_t)l->stand;
 	wall_init(&l->wall);
-	quantile_init(&l->usual, 0.5);
+	silence_init(&l->silence);
 	step_begin(l, now);
 }
 
@@ -644,7 +650,7 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 	if (!l->silent) {
 		switch (l->state) {
 		case LIMIT_SEARCH:
-			if (grew)
+			if (grew && !l->quiet)
 				grow(l, now, elapsed);
 			break;
 		case LIMIT_WALL:
@@ -679,12 +685,16 @@ ns_t limit_next(const struct limit *l)
 	if (l->state == LIMIT_BROWN_OUT || (l->state == LIMIT_WALL && l->probing)) {
 		if (l->cause == LIMIT_BY_STALL)
 			return NS_NEVER; /* an answer tells, or flow/stall.h */
+		if (l->probe_sent_at && l->state == LIMIT_WALL)
+			return NS_NEVER; /* an answer tells, or a refusal */
 		if (l->probe_sent_at)
 			return l->probe_sent_at + wall_taken_after(&l->wall);
 		return l->probing ? NS_NEVER : l->probe_at;
 	}
 	if (!l->bound)
 		return NS_NEVER;
+	if (l->state == LIMIT_SEARCH && l->quiet)
+		return l->looked_at + LOOK_MAX;
 	if (l->state != LIMIT_SEARCH)
 		return ns_max(l->probe_at, l->looked_at + LOOK_MAX);
 	/* When it is one more. */
@@ -709,9 +719,7 @@ void limit_sent(
 	};
 	if (level > l->level_peak)
 		l->level_peak = level;
-	if (!l->first_sent_at)
-		l->first_sent_at = now;
-	l->unanswered++;
+	silence_sent(&l->silence, now);
 	wall_sent(&l->wall);
 	steady_sent(&l->steady);
 	bool probe = l->probing && !l->probe_sent_at && (double)level > l->stand;
@@ -734,20 +742,20 @@ void limit_ended(
 	struct limit *l, ns_t now, const struct limit_mark *mark, enum limit_end how)
 {
 	struct gain_step *s = step_of(l, mark);
+	silence_ended(&l->silence);
 	switch (how) {
 	case LIMIT_ANSWERED:
 		l->answered++;
 		l->answered_at = now;
-		l->unanswered = 0;
 		l->recent_ok++;
-		quantile_add(&l->usual, now - mark->sent_at);
+		silence_answered(&l->silence, now - mark->sent_at);
 		if (s)
 			gain_done(s, now - mark->sent_at);
 		break;
 	case LIMIT_REFUSED:
 		if (s)
 			gain_withdrawn(s, mark->level);
-		l->unanswered -= l->unanswered > 0; /* it did speak */
+		silence_broken(&l->silence);
 		refused(l, now, mark);
 		break;
 	case LIMIT_FAILED:
@@ -757,7 +765,6 @@ void limit_ended(
 			gain_withdrawn(s, mark->level);
 		break;
 	case LIMIT_UNSENT:
-		l->unanswered -= l->unanswered > 0;
 		if (s)
 			gain_withdrawn(s, mark->level);
 		break;

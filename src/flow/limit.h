@@ -36,7 +36,9 @@
  *            show in a step alone: so there is one each 3 s, or a change would not be followed
  *            within 5 s. What a step opened may be kept for the next, idle: limit_keeps.
  *         9. A server that refuses all is asked five times a second; one that has never
- *            answered is not sent ever more for longer than 5 s.
+ *            answered is not sent ever more for longer than 5 s. One that owes answers
+ *            (flow/silence.h), as while it is stopped, is sent no more than before: the limit
+ *            stands; and no trial is taken to have passed before one has come.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.
  */
@@ -44,7 +46,7 @@
 #define WEIR_FLOW_LIMIT_H
 
 #include "flow/gain.h"
-#include "flow/quantile.h"
+#include "flow/silence.h"
 #include "flow/stall.h"
 #include "flow/steady.h"
 #include "flow/wall.h"
@@ -95,6 +97,7 @@ struct limit {
 	ns_t looked_at;
 	uint32_t level_peak; /* since then */
 	bool bound;          /* then: the limit was reached and callers waited */
+	bool quiet;          /* then: answers are owed, so nothing more is tried */
 	bool silent;         /* then: BROWN_OUT by silence; state is what it was before */
 	ns_t growing_since;  /* after a wall growth starts gently; 0: from the start */
 
@@ -123,9 +126,8 @@ struct limit {
 
 	/* health */
 	uint64_t answered;
-	ns_t answered_at, first_sent_at;
-	uint32_t unanswered;   /* sent since an answer came */
-	struct quantile usual; /* median time of an answer */
+	ns_t answered_at;
+	struct silence silence;
 	double recent_ok, recent_failed;
 	ns_t recent_at;
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define RESUMES_IN NS_MS /* a stopped server goes through all that waits for it */
+
 enum phase { WAITS, GOES, WORKS, RETURNS, REFUSED, SETTLES, LOST };
 
 struct job {
@@ -116,11 +118,24 @@ static void ended(struct job *j, enum limit_end how)
 	job_enter(j, SETTLES, m->settle_for);
 }
 
+/* A stopped server's turn comes when it goes on. */
+static bool server_is_stopped(struct job *j)
+{
+	struct model *m = j->m;
+	if ((j->phase != GOES && j->phase != WORKS) || m->now >= m->stopped_until)
+		return false;
+	ns_t at = m->stopped_until + (ns_t)rng_below(&m->rng, RESUMES_IN);
+	job_enter(j, j->phase, at - m->now);
+	return true;
+}
+
 static void on_job(struct timer *t)
 {
 	struct job *j = CONTAINER_OF(t, struct job, timer);
 	struct model *m = j->m;
 	m->now = t->at;
+	if (server_is_stopped(j))
+		return;
 	switch (j->phase) {
 	case WAITS:
 		m->count.left++;

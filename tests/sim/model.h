@@ -8,6 +8,8 @@
  *         at most `queue_for`, and leave `deadline` after they came; their calls run on.
  *         A call goes on a connection of its own, kept until it is refused or the limit falls; above
  *         that as many as it keeps, while they are needed every MODEL_KEPT_FOR.
+ *         Stopped, the server does nothing: what came meanwhile it takes up when it goes on, among
+ *         what ended meanwhile.
  *         What is public may be changed between two model_run.
  * RULES   1. A run is a function of its seed.
  */
@@ -31,7 +33,8 @@ struct model {
 	ns_t deadline, queue_for, rtt, settle_for;
 	uint32_t slots, workers, others_want, max;
 	bool refuses_all; /* whatever is free */
-	double lost;      /* share of ends the server does not notice for `lost_for` */
+	ns_t stopped_until;
+	double lost; /* share of ends the server does not notice for `lost_for` */
 	ns_t lost_for;
 	double slowness;                                 /* of what begins from now on */
 	const char *service;                             /* as dist_parse takes it */

@@ -5,6 +5,8 @@
 #include "tests/sim/model.h"
 #include "tests/unit/base/unit.h"
 
+#include <math.h>
+
 #define SEEDS 4
 
 static bool wants_table;
@@ -502,6 +504,71 @@ static void test_silence(struct model *m, size_t row)
 	assert_int_equal(limit_state(&m->limit), LIMIT_BROWN_OUT);
 }
 
+#define STOP_SLOTS 42
+#define STOP_GROWTH 10 /* before it shows, or a step at a knee that had begun */
+#define STOP_REFUSED 4 /* as it goes on */
+
+/* Those in SEARCH have not met the slots, but where these fell and came back; those in WALL have.
+ * Then fewer come, and the limit binds only once it is stopped. */
+static const struct {
+	const char *service;
+	double first_rate, rate;
+	uint32_t workers; /* 0: one for each slot */
+	uint32_t fell_to; /* slots, for a while in between; 0: they did not fall */
+} stops[] = {
+	/* search */
+	{ "50ms", 60, 60, 0, 0 },
+	{ "10ms", 1000, 1000, 0, 0 },
+	{ "mix(80%: 50ms, 20%: 1s)", 60, 60, 0, 0 },
+	{ "50ms", 2000, 60, 0, 10 },
+	{ "10ms", 5000, 1000, 0, 10 },
+	/* wall */
+	{ "50ms", 2000, 60, 0, 0 },
+	{ "50ms", 2000, 300, 0, 0 },
+	{ "50ms", 2000, 1000, 0, 0 },
+	{ "mix(80%: 50ms, 20%: 4s)", 200, 60, 0, 0 },
+	/* knee */
+	{ "48ms", 300, 60, 12, 0 },
+	{ "12ms", 1200, 1000, 12, 0 },
+};
+
+static const double stop_lasts[] = { 2, 10 };
+
+/* Stopped it refuses nothing, and answers nothing: that is no leave to send it more. */
+static void stop(struct model *m, double seconds)
+{
+	const uint32_t stood = (uint32_t)fmax(m->limit.stand, m->limit.now);
+	uint32_t most = 0;
+	m->stopped_until = m->now + (ns_t)(seconds * (double)NS_S);
+	while (m->now < m->stopped_until) {
+		model_run(m, m->now + NS_MS);
+		most = m->limit.now > most ? m->limit.now : most;
+	}
+	assert_true(most <= stood + STOP_GROWTH);
+	assert_true(span(m, 0.1).refused <= STOP_REFUSED);
+}
+
+static void test_stop(struct model *m, size_t row)
+{
+	struct rng rng = m->rng;
+	const size_t lasts = row % ARRAY_LEN(stop_lasts);
+	row /= ARRAY_LEN(stop_lasts);
+	serve(m, stops[row].service, STOP_SLOTS, stops[row].first_rate);
+	m->workers = stops[row].workers;
+	span(m, 10);
+	if (stops[row].fell_to) {
+		m->slots = stops[row].fell_to;
+		span(m, 5);
+	}
+	m->rate = stops[row].rate;
+	span(m, 1);
+	m->slots = STOP_SLOTS;
+	for (int i = 0; i < 2; i++) {
+		span(m, 5 + 10 * rng_unit(&rng));
+		stop(m, stop_lasts[lasts]);
+	}
+}
+
 /* --- bounds --- */
 
 static void test_max(struct model *m, size_t row)
@@ -580,6 +647,7 @@ int main(int argc, char **argv)
 		SCENE(test_all_refused_and_back),
 		SCENES(test_nearly_all_refused_and_back, left_slots),
 		SCENE(test_silence),
+		PLAYED(test_stop, ARRAY_LEN(stops) * ARRAY_LEN(stop_lasts), 2 * SEEDS),
 		ONCE(test_max),
 		ONCE(test_unused),
 		ONCE(test_mutant_growth_by_answers),
