@@ -32,6 +32,8 @@
 
 #define UNKNOWN_FOR (5 * NS_S) /* without an answer, ever */
 #define QUIET_OWES 8 /* of calls drawn one by one that is chance once in 3,000 times */
+/* While it is searched. With four a search that met short calls and long ones stood for seconds. */
+#define QUIET_ASKED 16
 #define SILENT_TIMES 8
 #define SILENT_MIN (250 * NS_MS)
 #define SILENT_OWES 16
@@ -527,10 +529,19 @@ static bool is_silent(const struct limit *l, ns_t now)
 	       silence_owed(&l->silence, now) >= SILENT_OWES;
 }
 
+/* While it is found out how many are taken, the few that are may all be slow ones: some more tell. */
+static bool has_asked(const struct limit *l)
+{
+	return l->state != LIMIT_SEARCH || !silence_usual(&l->silence) ||
+	       l->silence.asked >= QUIET_ASKED;
+}
+
 static void silence_look(struct limit *l, ns_t now)
 {
-	bool silent = is_silent(l, now);
-	l->quiet = silent || silence_owed(&l->silence, now) >= QUIET_OWES;
+	bool asked = has_asked(l), silent = asked && is_silent(l, now);
+	l->quiet = silent || (asked && silence_owed(&l->silence, now) >= QUIET_OWES);
+	if (l->quiet && l->state == LIMIT_WALL && l->probe_sent_at)
+		l->probe_sent_at = now; /* the trial's own refusal may be held up, too */
 	if (silent == l->silent)
 		return;
 	l->silent = silent;

@@ -37,8 +37,9 @@
  *            within 5 s. What a step opened may be kept for the next, idle: limit_keeps.
  *         9. A server that refuses all is asked five times a second; one that has never
  *            answered is not sent ever more for longer than 5 s. One that owes answers
- *            (flow/silence.h), as while it is stopped, is sent no more than before: the limit
- *            stands; and no trial is taken to have passed before one has come.
+ *            (flow/silence.h), as while it is stopped, is sent no more than before, while
+ *            it is searched sixteen calls more: the limit stands; and no trial at a wall is taken
+ *            to have passed before one has come.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.
  */

@@ -16,11 +16,18 @@ void silence_sent(struct silence *s, ns_t now)
 	if (!s->asked_at || !s->at_work)
 		s->asked_at = now;
 	s->at_work++;
+	s->asked++;
 }
 
 void silence_ended(struct silence *s)
 {
 	s->at_work -= s->at_work > 0;
+}
+
+void silence_broken(struct silence *s)
+{
+	s->asked_at = 0;
+	s->asked = 0;
 }
 
 void silence_answered(struct silence *s, ns_t took)
@@ -30,12 +37,7 @@ void silence_answered(struct silence *s, ns_t took)
 	s->mean += ((double)took - s->mean) / of;
 	quantile_add(&s->usual, took);
 	quantile_add(&s->slow, took);
-	s->asked_at = 0;
-}
-
-void silence_broken(struct silence *s)
-{
-	s->asked_at = 0;
+	silence_broken(s);
 }
 
 ns_t silence_lasts(const struct silence *s, ns_t now)

@@ -21,7 +21,8 @@ struct silence {
 	ns_t asked_at; /* the first call since anything was heard; 0: none */
 	struct quantile usual, slow; /* of what an answer takes: 0.5, 0.95 */
 	uint32_t at_work;
-	double mean; /* time of an answer, of late: ns */
+	uint32_t asked; /* calls sent since anything was heard */
+	double mean;    /* time of an answer, of late: ns */
 };
 
 void silence_init(struct silence *s);

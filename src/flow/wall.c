@@ -12,6 +12,7 @@
 #define TRY_FIRST (500 * NS_MS)
 #define TAKEN_AFTER (50 * NS_MS) /* while nothing was ever refused */
 #define TAKEN_AFTER_MIN (20 * NS_MS)
+#define REFUSED_AFTER_MAX NS_S /* longer ones waited for a server that was stopped */
 
 void wall_init(struct wall *w)
 {
@@ -116,7 +117,8 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 	w->ceiling = fmin(w->ceiling, (double)refusal->level - 1);
 	w->took = (uint32_t)w->ceiling;
 	place_note(w, now, refusal->cause);
-	w->refused_after = ns_max(now - refusal->sent_at, w->refused_after * 7 / 8);
+	ns_t after = ns_min(now - refusal->sent_at, REFUSED_AFTER_MAX);
+	w->refused_after = ns_max(after, w->refused_after * 7 / 8);
 	if (now - w->moved_at >= moved_for(w, (double)refusal->level - 1))
 		w->tokens = fmax(w->tokens - 1, -DEBT_MAX);
 }
