@@ -3,9 +3,9 @@
  * were, and what to change in the program at hand; and what is not the cause.
  *
  * MODEL   One cause is one row of watch/causes.def at one place: enough closes of its kind,
- *         and a part of the place's that matters. Where the figures leave two causes open,
- *         the row says both. A cause that is ruled out is told with the figure that rules it
- *         out, or not at all.
+ *         and a part of the place's that matters (watch/finding.h). Where the figures leave two
+ *         causes open, the row says both (watch/proofs.h). A cause that is ruled out is told with
+ *         the figure that rules it out, or not at all (watch/ruled_out.h).
  * RULES   1. Nothing is told that was not counted. Without death records (--once) there are
  *            no causes, and only what states rule out is ruled out.
  * OWNS    its words.
