@@ -63,6 +63,36 @@ static bool bool_at(struct source *s, const char *path)
 	return value;
 }
 
+/* `name` of the object at `under`; of the document itself where that is NULL. */
+static const char *path_to(char *path, const char *under, const char *name)
+{
+	snprintf(path, PATH_BYTES, "%s%s%s", under ? under : "", under ? "." : "", name);
+	return path;
+}
+
+struct count {
+	const char *name;
+	uint64_t *into;
+};
+
+static void add_each(
+	struct source *s, const char *under, const struct count *rows, size_t n)
+{
+	char path[PATH_BYTES];
+
+	for (size_t i = 0; i < n; i++)
+		*rows[i].into += count_at(s, path_to(path, under, rows[i].name));
+}
+
+static void times_at(struct source *s, const char *under, const char *const *names,
+	size_t n, ns_t *into)
+{
+	char path[PATH_BYTES];
+
+	for (size_t i = 0; i < n; i++)
+		into[i] = ms_at(s, path_to(path, under, names[i]));
+}
+
 /* null: nothing. */
 static struct slice text_at(struct source *s, const char *path)
 {
@@ -116,16 +146,12 @@ static void add_hist(
 	char path[PATH_BYTES];
 
 	add_buckets(s, h, buckets);
-	snprintf(path, sizeof(path), "%s.count", summary);
-	if (count_at(s, path) != hist_count(h))
+	if (count_at(s, path_to(path, summary, "count")) != hist_count(h))
 		fail(s, path);
 	if (hist_count(h) && !s->bad) {
 		ns_t ends[3];
 		static const char *const names[] = { "min_ms", "mean_ms", "max_ms" };
-		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-			snprintf(path, sizeof(path), "%s.%s", summary, names[i]);
-			ends[i] = ms_at(s, path);
-		}
+		times_at(s, summary, names, ARRAY_LEN(names), ends);
 		if (hist_set_exact(h, ends[0], ends[1], ends[2]))
 			hist_merge(into, h);
 		else
@@ -221,11 +247,15 @@ static void add_statuses(struct source *s, struct tally *t)
 
 static void add_counts(struct source *s, struct tally *t)
 {
-	t->started += count_at(s, "started");
-	t->good += count_at(s, "good");
-	t->late += count_at(s, "late");
-	t->failed += count_at(s, "failed");
-	t->open += count_at(s, "unanswered");
+	const struct count rows[] = {
+		{ "started", &t->started },
+		{ "good", &t->good },
+		{ "late", &t->late },
+		{ "failed", &t->failed },
+		{ "unanswered", &t->open },
+	};
+
+	add_each(s, NULL, rows, ARRAY_LEN(rows));
 	if (t->started != t->good + t->late + t->failed + t->open)
 		fail(s, "started");
 	words_add_dropped(t->words, count_at(s, "errors_dropped"));
@@ -234,23 +264,21 @@ static void add_counts(struct source *s, struct tally *t)
 
 static void add_step(struct source *s, struct tally *t, size_t nth)
 {
-	static const char *const counts[] = { "started", "good", "late", "failed" };
 	static const char *const times[] = { "p50_ms", "p99_ms", "max_ms" };
 	struct tally_step *step = tally_settled(t, (uint32_t)nth);
-	uint64_t *const into[] = { &step->started, &step->good, &step->late,
-		&step->failed };
-	ns_t took[3];
-	char path[PATH_BYTES];
+	const struct count rows[] = {
+		{ "started", &step->started },
+		{ "good", &step->good },
+		{ "late", &step->late },
+		{ "failed", &step->failed },
+	};
+	ns_t took[ARRAY_LEN(times)];
+	char under[32];
 	bool had = step->max != NS_NEVER;
 
-	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
-		snprintf(path, sizeof(path), "intervals[%zu].%s", nth, counts[i]);
-		*into[i] += count_at(s, path);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-		snprintf(path, sizeof(path), "intervals[%zu].%s", nth, times[i]);
-		took[i] = ms_at(s, path);
-	}
+	snprintf(under, sizeof(under), "intervals[%zu]", nth);
+	add_each(s, under, rows, ARRAY_LEN(rows));
+	times_at(s, under, times, ARRAY_LEN(times), took);
 	if (took[2] == NS_NEVER)
 		return; /* nothing was answered there: what the others say stands */
 	step->p50 = had ? NS_NEVER : took[0];
@@ -273,29 +301,31 @@ static void add_steps(struct source *s, struct tally *t)
 
 static void add_connections(struct source *s, struct load_result *r)
 {
-	const struct {
-		const char *path;
-		uint64_t *into;
-	} rows[] = {
-		{ "connections.opened", &r->opened },
-		{ "connections.reused", &r->reused },
-		{ "connections.replayed", &r->replayed },
-		{ "connections.closed_by_us", &r->closed_by_us },
-		{ "connections.closed_by_peer", &r->closed_by_peer },
-		{ "connections.reset", &r->reset },
-		{ "connections.open", &r->open },
-		{ "bytes.sent", &r->sent_bytes },
-		{ "bytes.received", &r->received_bytes },
-		{ "tls.handshakes", &r->handshakes },
-		{ "tls.resumed", &r->resumed },
-		{ "tls.failed", &r->unshaken },
+	const struct count connections[] = {
+		{ "opened", &r->opened },
+		{ "reused", &r->reused },
+		{ "replayed", &r->replayed },
+		{ "closed_by_us", &r->closed_by_us },
+		{ "closed_by_peer", &r->closed_by_peer },
+		{ "reset", &r->reset },
+		{ "open", &r->open },
 	};
-	bool tls = !json_is_null_at(s->doc, "tls");
+	const struct count bytes[] = {
+		{ "sent", &r->sent_bytes },
+		{ "received", &r->received_bytes },
+	};
+	const struct count tls[] = {
+		{ "handshakes", &r->handshakes },
+		{ "resumed", &r->resumed },
+		{ "failed", &r->unshaken },
+	};
 
-	r->asked.tls |= tls;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (tls || !slice_starts(slice_of(rows[i].path), SLICE("tls.")))
-			*rows[i].into += count_at(s, rows[i].path);
+	add_each(s, "connections", connections, ARRAY_LEN(connections));
+	add_each(s, "bytes", bytes, ARRAY_LEN(bytes));
+	if (json_is_null_at(s->doc, "tls"))
+		return;
+	r->asked.tls = true;
+	add_each(s, "tls", tls, ARRAY_LEN(tls));
 }
 
 /* --- what was asked for --- */
