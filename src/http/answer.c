@@ -68,6 +68,13 @@ bool sconn_hung_up(const struct sconn *c)
 	return c->hung_up;
 }
 
+bool sconn_is_misdirected(const struct sconn *c)
+{
+	const struct slice scheme = SLICE("https:");
+	return c->head->form == H1_FORM_ABSOLUTE && !c->server->cfg.tls &&
+	       slice_eq_nocase(slice_cut(c->head->target, 0, scheme.len), scheme);
+}
+
 void sconn_set_close(struct sconn *c)
 {
 	c->closing = true;

@@ -143,6 +143,8 @@ struct sconn *sconn_of(struct conn *c);
 const struct h1_head *sconn_head(const struct sconn *c); /* NULL: of a tunnel */
 bool sconn_body_done(const struct sconn *c); /* the request has been received whole */
 bool sconn_hung_up(const struct sconn *c);
+/* RFC 9110 7.4: the target is https, and the connection is not under TLS: 421 is due. */
+bool sconn_is_misdirected(const struct sconn *c);
 
 /* Goes on with a body that on_body took only in part. Callbacks come in a later turn. */
 void sconn_body_resume(struct sconn *c);

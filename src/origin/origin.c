@@ -400,10 +400,37 @@ static void on_close(struct sconn *c)
 		model_close(&o->model);
 }
 
+/*
+ * Whatever else is asked gets the one answer there is. But 2xx to CONNECT would begin a tunnel, and
+ * its body be read as bytes of that (RFC 9110 9.3.6); TRACE wants its own head back (9.3.8).
+ */
+static enum err judge(const struct sconn *c, const struct h1_head *head)
+{
+	if (head->method == H1_CONNECT || head->method == H1_TRACE)
+		return ERR_REQ_METHOD;
+	return sconn_is_misdirected(c) ? ERR_REQ_MISDIRECTED : ERR_OK;
+}
+
 static void on_request(struct sconn *c, const struct h1_head *head)
 {
-	(void)head;
-	sconn_continue(c);
+	char fields[64];
+	struct wire w;
+	const enum err why = judge(c, head);
+
+	if (why == ERR_OK) {
+		sconn_continue(c);
+		return;
+	}
+	wire_init(&w, fields, sizeof(fields));
+	h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
+	CHECK(!w.over);
+	sconn_answer(c, &(struct answer){
+				.status = err_status(why),
+				.type = SLICE("text/plain"),
+				.fields = { fields, w.len },
+				.body = slice_of(err_text(why)),
+				.close = true,
+			});
 }
 
 static size_t on_body(struct sconn *c, struct slice data)

@@ -114,20 +114,13 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	text_fini(&body);
 }
 
-/* RFC 9110 7.4: what is https by its target is served on a secure connection alone. */
-static bool is_misdirected(const struct proxy *p, const struct h1_head *head)
-{
-	const struct slice scheme = SLICE("https:");
-	return head->form == H1_FORM_ABSOLUTE && !server_tls_counts(p->server) &&
-	       slice_eq_nocase(slice_cut(head->target, 0, scheme.len), scheme);
-}
-
 enum err proxy_check_request(
-	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until)
+	const struct route *r, const struct sconn *client, ns_t begun_at, ns_t *until)
 {
+	const struct h1_head *head = sconn_head(client);
 	if (head->method == H1_CONNECT || head->form == H1_FORM_AUTHORITY)
 		return ERR_REQ_METHOD;
-	if (!r->forwards && is_misdirected(r->plan->proxy, head))
+	if (!r->forwards && sconn_is_misdirected(client))
 		return ERR_REQ_MISDIRECTED;
 	return proxy_until(r, head, begun_at, until);
 }
@@ -142,15 +135,19 @@ void proxy_note_client(struct proxy *p, enum err why, bool answering)
 		proxy_count_answer(p, err_status(why));
 }
 
-/* The path upstream: the base of its URL, then the request's. */
+/* The path upstream: the base of its URL, then the request's. What is asked of the server as a
+ * whole (`*`, or an absolute form of OPTIONS without a path) is below no base. */
 static struct slice proxy_path(
 	const struct route *r, const struct proxy_request *q, char *buf, size_t cap)
 {
-	if (r->base.len == 0 || q->head->form == H1_FORM_ASTERISK)
+	if (r->base.len == 0 || slice_eq(q->path, SLICE("*")))
 		return q->path;
 	struct wire w;
 	wire_init(&w, buf, cap);
 	wire_put_slice(&w, r->base);
+	/* RFC 9110 4.2.3: no path is the path "/" */
+	if (*q->path.ptr == '?')
+		WIRE_LIT(&w, "/");
 	wire_put_slice(&w, q->path);
 	return (struct slice){ w.ptr, w.over ? 0 : w.len };
 }

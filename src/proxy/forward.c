@@ -304,7 +304,7 @@ void forward_request(struct proxy *p, struct sconn *client, const struct h1_head
 	const struct route *r, ns_t begun_at)
 {
 	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(r, head, begun_at, &until);
+	enum err why = proxy_check_request(r, client, begun_at, &until);
 	if (why != ERR_OK) {
 		proxy_answer_reason(p, client, r, why);
 		return;

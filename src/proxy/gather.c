@@ -516,7 +516,7 @@ void gather_request(struct proxy *p, struct sconn *client, const struct h1_head 
 {
 	struct problem problem = { "" };
 	ns_t until = NS_NEVER;
-	enum err why = proxy_check_request(r, head, proxy_now(p), &until);
+	enum err why = proxy_check_request(r, client, proxy_now(p), &until);
 	if (why == ERR_OK && head->content_length > GATHER_REQUEST_BYTES)
 		why = ERR_REQ_BODY_LARGE; /* before it is asked for with 100 */
 	if (why != ERR_OK) {

@@ -185,7 +185,7 @@ void proxy_put_answer_fields(
 /* What can be refused before any call: CONNECT, targets with no path, no time left. ERR_OK:
  * none, and *until is the request's deadline. */
 MUST_USE enum err proxy_check_request(
-	const struct route *r, const struct h1_head *head, ns_t begun_at, ns_t *until);
+	const struct route *r, const struct sconn *client, ns_t begun_at, ns_t *until);
 /* The client's side of an exchange is over: what it failed by is counted. */
 void proxy_note_client(struct proxy *p, enum err why, bool answering);
 

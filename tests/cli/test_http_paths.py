@@ -79,6 +79,16 @@ def test_a_path_that_could_be_another_routes_is_refused(target, host, proxy, ser
     assert seen(servers) == [[], []]
 
 
+@pytest.mark.parametrize("line, sent", [
+    (b"OPTIONS *", b"*"), (b"OPTIONS http://named.test", b"*"), (b"OPTIONS http://named.test/", b"/base/"),
+    (b"OPTIONS http://named.test?q", b"/base/?q"), (b"GET http://named.test", b"/base/"),
+    (b"GET http://named.test?q", b"/base/?q"), (b"GET /?q", b"/base/?q")])
+def test_a_target_without_a_path_is_put_behind_the_urls(line, sent, proxy, servers):
+    with Client(proxy.port, line + b" HTTP/1.1\r\nHost: named.test\r\n\r\n") as c:
+        assert c.answer().status == 200
+    assert seen(servers) == [[], [sent]]
+
+
 @pytest.mark.parametrize("target, host, nth, sent", [
     (b"/admin/a", b"x", 1, b"/base/admin/a"),
     (b"/admin/b/../a//%61;v=1", b"x", 1, b"/base/admin/b/../a//%61;v=1"),

@@ -690,6 +690,21 @@ def test_malformed_request_is_answered_and_the_slot_comes_back():
         assert o.gauges()["requests"] == 0
 
 
+@pytest.mark.parametrize("line, status", [
+    (b"CONNECT api:443", 501), (b"TRACE /", 501), (b"GET https://api/", 421), (b"HEAD https://api/", 421)])
+def test_what_an_origin_has_no_answer_to_is_refused(line, status):
+    """A body behind 2xx to CONNECT would be bytes of a tunnel; what follows is no request."""
+    with Origin("--limit", "1") as o:
+        with o.connect() as s:
+            s.sendall(line + b" HTTP/1.1\r\nHost: api\r\n\r\n" + GET)
+            said, end = read_to_end(s)
+        assert said.startswith(b"HTTP/1.1 %d " % status) and said.count(b"HTTP/1.1 ") == 1
+        assert b"\r\nConnection: close\r\n" in said and b"\r\nWeir-Reason: " in said
+        assert said.endswith(b"\r\n\r\n") == line.startswith(b"HEAD")
+        o.until_used(0)
+        assert o.gauges()["requests"] == 0
+
+
 # ---- callers of all kinds ------------------------------------------------------------------
 
 REQUESTS = [
