@@ -420,17 +420,6 @@ def test_no_request_is_lost_by_reloads_under_load(apis, tmp_path):
 
 # --- stopping ---
 
-def test_no_request_is_lost_by_a_drain_under_load(apis, tmp_path):
-    with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 6\n") as p:
-        callers = Callers(p.port)
-        eventually(lambda: callers.good > 100)
-        p.process.send_signal(signal.SIGTERM)
-        assert p.process.wait(PATIENCE) == 0
-        callers.end()
-        assert callers.bad == []
-        assert apis[0].served == callers.good
-
-
 def test_a_drain_waits_for_requests_up_to_its_timeout(apis, tmp_path):
     for bound, status in (("20s", 200), ("100ms", None)):
         with Proxy(tmp_path, f"upstream: {apis[0].url}\ndrain-timeout: {bound}\n") as p:

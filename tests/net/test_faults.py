@@ -523,6 +523,16 @@ def kill_sockets(*where):
     return len(done.stdout.splitlines())
 
 
+def holding(release):
+    """A server's script: /hold is answered once that is released, all else at once."""
+    def script(peer, _):
+        while (m := peer.request()) is not None:
+            if m.target == b"/hold":
+                release.wait(PATIENCE)
+            peer.send(OK)
+    return script
+
+
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
 def test_connections_killed_by_the_administrator(tmp_path, method):
     """One request is affected, and its slot comes back: a GET is sent once more, a POST, on
@@ -530,14 +540,7 @@ def test_connections_killed_by_the_administrator(tmp_path, method):
     again = method == b"GET"
     request = method + b" /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
     release = threading.Event()
-
-    def script(peer, _):
-        while (m := peer.request()) is not None:
-            if m.target == b"/hold":
-                release.wait(PATIENCE)
-            peer.send(OK)
-
-    with Scripted(script) as server, \
+    with Scripted(holding(release)) as server, \
             Verb("proxy", tmp_path, "--upstream", server.url, "--limit", 3) as p:
         holds = [Client(p.port, request) for _ in range(3)]
         eventually(lambda: p.status()["slots"]["busy"] == 3)
@@ -628,15 +631,8 @@ int gettimeofday(struct timeval *tv, void *zone)
 def test_a_time_of_day_that_jumps(tmp_path):
     """Deadlines, pools and queues do not see it."""
     release = threading.Event()
-
-    def script(peer, _):
-        while (m := peer.request()) is not None:
-            if m.target == b"/hold":
-                release.wait(PATIENCE)
-            peer.send(OK)
-
     log = tmp_path / "log"
-    with Scripted(script) as server, \
+    with Scripted(holding(release)) as server, \
             Verb("proxy", tmp_path, "--upstream", server.url, "--access-log", log,
                  "--timeout", "2s", "--limit", 2,
                  program=[*preload(tmp_path, JUMPS), WEIR, "proxy"]) as p:

@@ -2,21 +2,12 @@
 
 #define WORDS_MAX 64
 
-static const struct opt opts[] = {
-#define OPT(kind, field, name, meta, dflt, help) \
-	{ OPT_##kind, name, meta, dflt, help, offsetof(struct proxy_options, field) },
-#define GROUP(title) { .kind = OPT_group, .name = title },
-#include "proxy/options.def"
-#undef OPT
-#undef GROUP
-};
-
 void stage_options(
 	struct proxy_options *out, char line[STAGE_WORDS_BYTES], const char *options)
 {
 	static const struct verb verb = { .name = "proxy",
-		.opts = opts,
-		.opt_count = ARRAY_LEN(opts),
+		.opts = proxy_opts,
+		.opt_count = PROXY_OPT_COUNT,
 		.options_size = sizeof(struct proxy_options) };
 	char *words[WORDS_MAX], *save = NULL;
 	struct opt_texts rest = { .n = 0 };

@@ -359,6 +359,17 @@ static void the_end_of_a_program_is_no_timeout(void **state)
 
 static void two_dumps_alone_tell_what_they_show(void **state)
 {
+	static const struct {
+		enum diag_state before, after; /* UNKNOWN: not there */
+	} seen[] = {
+		{ DIAG_ESTABLISHED, DIAG_ESTABLISHED }, /* stays */
+		{ DIAG_ESTABLISHED, DIAG_FIN_WAIT2 },   /* closes here */
+		{ DIAG_CLOSE_WAIT, DIAG_UNKNOWN },      /* closed by the peer, and gone */
+		{ DIAG_ESTABLISHED, DIAG_UNKNOWN },     /* open, and gone */
+		{ DIAG_FIN_WAIT2, DIAG_TIME_WAIT },     /* was closing */
+		{ DIAG_UNKNOWN, DIAG_TIME_WAIT },       /* born and closed */
+		{ DIAG_SYN_SENT, DIAG_UNKNOWN },        /* refused */
+	};
 	struct diag_end srv = end("10.0.0.2", 80);
 	struct diag_ports ports = range_of("32768 60999", "");
 	struct snap before, after;
@@ -370,17 +381,13 @@ static void two_dumps_alone_tell_what_they_show(void **state)
 	snap_init(&after);
 	tally_init(&tally);
 	closes_init(&c);
-	/* Stays; closes here; closed by the peer and gone; open and gone; was closing. */
-	put(&before, end("10.0.0.1", 40000), srv, DIAG_ESTABLISHED);
-	put(&after, end("10.0.0.1", 40000), srv, DIAG_ESTABLISHED);
-	put(&before, end("10.0.0.1", 40002), srv, DIAG_ESTABLISHED);
-	put(&after, end("10.0.0.1", 40002), srv, DIAG_FIN_WAIT2);
-	put(&before, end("10.0.0.1", 40004), srv, DIAG_CLOSE_WAIT);
-	put(&before, end("10.0.0.1", 40006), srv, DIAG_ESTABLISHED);
-	put(&before, end("10.0.0.1", 40008), srv, DIAG_FIN_WAIT2);
-	put(&after, end("10.0.0.1", 40008), srv, DIAG_TIME_WAIT);
-	put(&after, end("10.0.0.1", 40010), srv, DIAG_TIME_WAIT); /* born and closed */
-	put(&before, end("10.0.0.1", 40012), srv, DIAG_SYN_SENT); /* refused */
+	for (uint16_t i = 0; i < ARRAY_LEN(seen); i++) {
+		struct diag_end own = end("10.0.0.1", (uint16_t)(40000 + 2 * i));
+		if (seen[i].before != DIAG_UNKNOWN)
+			put(&before, own, srv, seen[i].before);
+		if (seen[i].after != DIAG_UNKNOWN)
+			put(&after, own, srv, seen[i].after);
+	}
 	tally_make(&tally, &after, &ports, NULL, NS_S);
 	closes_between(
 		&c, &(struct closes_span){ &before, &after, &tally, &ports, NULL, NS_S });

@@ -196,8 +196,8 @@ struct two {
 	struct pair pair;
 };
 
-/* Seat 0 has OPEN connections, of which LOW are within the limit. */
-static void two_start(struct two *t)
+/* Seat 0 has OPEN connections, of which LOW are within the limit; the other has none. */
+static struct upstream *two_start(struct two *t)
 {
 	const struct worker_cfg few = { .clients = 1, .servers = 8 };
 	const struct upstream_cfg cfg = cfg_of();
@@ -215,6 +215,7 @@ static void two_start(struct two *t)
 	assert_int_equal(share_parked(t->pair.share), OPEN - LOW);
 	assert_int_equal(share_used(t->pair.share), LOW);
 	t->pair.up[1]->told.keeps = OPEN;
+	return t->pair.up[1];
 }
 
 static void two_fini(struct two *t)
@@ -235,8 +236,7 @@ static void test_it_moves_to_where_it_is_wanted(void **state)
 	(void)state;
 	struct two t;
 	struct job jobs[OPEN];
-	two_start(&t);
-	struct upstream *other = t.pair.up[1];
+	struct upstream *other = two_start(&t);
 	limit(&t.s.bed, other, OPEN, OPEN);
 	submit(&t.s.bed, other, jobs, OPEN);
 	answered(&t.s.bed, jobs, OPEN);
@@ -253,8 +253,7 @@ static void test_it_is_gone_before(void **state)
 	(void)state;
 	struct two t;
 	struct job jobs[OPEN];
-	two_start(&t);
-	struct upstream *other = t.pair.up[1];
+	struct upstream *other = two_start(&t);
 	submit(&t.s.bed, other, jobs, OPEN);
 	assert_int_equal(other->slots.in[SLOT_BUSY].len, LOW);
 	slots_set_limit(&other->slots, OPEN);

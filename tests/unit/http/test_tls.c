@@ -403,6 +403,15 @@ static void shake_in_vain(
 	job_fini(&j);
 }
 
+/* By then its slot has come back. */
+static void end_within(struct scene *s, struct raw_server *mute, ns_t span)
+{
+	bed_run(&s->bed, span);
+	assert_int_equal(slots_used(upstream_slots(s->up)), 0);
+	raw_server_fini(mute);
+	scene_fini(s);
+}
+
 /* The server has counted it as it accepted it, and will not see its end before it looks. */
 static void test_what_shook_no_hands_is_held(void **state)
 {
@@ -422,10 +431,7 @@ static void test_what_shook_no_hands_is_held(void **state)
 		assert_int_equal(in_state(&s, SLOT_SETTLING), 1);
 		if (looks[i])
 			assert_int_equal(raw_server_nth(&mute, 0)->end, ERR_RESET);
-		bed_run(&s.bed, 30 * NS_MS);
-		assert_int_equal(slots_used(upstream_slots(s.up)), 0);
-		raw_server_fini(&mute);
-		scene_fini(&s);
+		end_within(&s, &mute, 30 * NS_MS);
 	}
 }
 
@@ -439,10 +445,7 @@ static void test_what_never_looks_is_a_ghost_in_the_end(void **state)
 	bed_run(&s.bed, 10 * NS_S);
 	assert_int_equal(in_state(&s, SLOT_GHOST), 1);
 	assert_int_equal(raw_server_nth(&mute, 0)->end, ERR_RESET);
-	bed_run(&s.bed, 2 * NS_S);
-	assert_int_equal(slots_used(upstream_slots(s.up)), 0);
-	raw_server_fini(&mute);
-	scene_fini(&s);
+	end_within(&s, &mute, 2 * NS_S);
 }
 
 /* A server that is known to see who goes has seen it soon. */
@@ -453,10 +456,7 @@ static void test_what_shook_no_hands_is_reset_where_asked(void **state)
 	(void)state;
 	shake_in_vain(&s, &mute, ABANDON_RESET);
 	assert_int_equal(in_state(&s, SLOT_SETTLING), 1);
-	bed_run(&s.bed, 30 * NS_MS);
-	assert_int_equal(slots_used(upstream_slots(s.up)), 0);
-	raw_server_fini(&mute);
-	scene_fini(&s);
+	end_within(&s, &mute, 30 * NS_MS);
 }
 
 static void hang_up(struct raw_server *server, struct raw *r)

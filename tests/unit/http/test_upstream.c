@@ -249,6 +249,18 @@ static void test_reader_that_sips(void **state)
 	scene_fini(&s);
 }
 
+/* A call whose long request is not whole yet; the server's end of its connection. */
+static struct raw *send_part(struct scene *s, struct job *j)
+{
+	scene_init(s, NULL, NULL);
+	s->answer = NULL;
+	job_init(j, s->up, "POST", "/");
+	fill(&j->body, 1000000);
+	assert_int_equal(job_submit(j, NS_NEVER), ERR_OK);
+	bed_run(&s->bed, 400 * NS_US);
+	return raw_server_nth(&s->server, 0);
+}
+
 /* The answer comes whole while the request is still being sent: it is taken, the rest of the
  * request is not sent, and the connection is not used again. */
 static void test_early_answer(void **state)
@@ -256,13 +268,7 @@ static void test_early_answer(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer = NULL;
-	job_init(&j, s.up, "POST", "/");
-	fill(&j.body, 1000000);
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 400 * NS_US);
-	struct raw *r = raw_server_nth(&s.server, 0);
+	struct raw *r = send_part(&s, &j);
 	raw_set_deaf(r, true);
 	raw_say(r, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
 	bed_run(&s.bed, 10 * NS_MS);
@@ -283,13 +289,7 @@ static void test_answer_that_begins_early(void **state)
 	(void)state;
 	struct scene s;
 	struct job j;
-	scene_init(&s, NULL, NULL);
-	s.answer = NULL;
-	job_init(&j, s.up, "POST", "/");
-	fill(&j.body, 1000000);
-	assert_int_equal(job_submit(&j, NS_NEVER), ERR_OK);
-	bed_run(&s.bed, 400 * NS_US);
-	struct raw *r = raw_server_nth(&s.server, 0);
+	struct raw *r = send_part(&s, &j);
 	raw_say(r, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nso");
 	bed_run(&s.bed, 50 * NS_MS);
 	assert_int_equal(j.sent, j.body.len);

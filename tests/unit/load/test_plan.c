@@ -43,6 +43,16 @@ static void assert_refused(
 	plan_fini(&plan);
 }
 
+#define URL "http://127.0.0.1:1/"
+
+static void assert_made(
+	struct load_plan *plan, const struct load_options *o, const char *url)
+{
+	struct problem p;
+	if (!check(plan, o, url, &p))
+		fail_msg("%s: %s", url, p.text);
+}
+
 static void test_urls(void **state)
 {
 	(void)state;
@@ -60,9 +70,7 @@ static void test_urls(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct load_options o = usual();
 		struct load_plan plan;
-		struct problem p;
-		if (!check(&plan, &o, cases[i].url, &p))
-			fail_msg("%s: %s", cases[i].url, p.text);
+		assert_made(&plan, &o, cases[i].url);
 		assert_string_equal(plan.target.ptr, cases[i].target);
 		assert_string_equal(plan.fields.ptr, cases[i].fields);
 		plan_fini(&plan);
@@ -87,11 +95,10 @@ static void test_fields(void **state)
 	(void)state;
 	struct load_options o = usual();
 	struct load_plan plan;
-	struct problem p;
 	o.header.v[0] = "X-A:  one ";
 	o.header.v[1] = "host: b.example";
 	o.header.n = 2;
-	assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+	assert_made(&plan, &o, URL);
 	assert_string_equal(plan.fields.ptr, "X-A: one\r\nhost: b.example\r\n");
 	plan_fini(&plan);
 }
@@ -113,51 +120,50 @@ static void test_bad_fields(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct load_options o = usual();
 		o.header.v[o.header.n++] = cases[i].field;
-		assert_refused(&o, "http://127.0.0.1:1/", cases[i].says);
+		assert_refused(&o, URL, cases[i].says);
 	}
 	struct load_options o = usual();
 	o.header.v[o.header.n++] = "Host: a";
 	o.header.v[o.header.n++] = "HOST: b";
-	assert_refused(&o, "http://127.0.0.1:1/", "twice");
+	assert_refused(&o, URL, "twice");
 }
 
 static void test_bad_numbers(void **state)
 {
 	(void)state;
-	const char *url = "http://127.0.0.1:1/";
 	struct load_options o = usual();
 	o.rate = NULL;
-	assert_refused(&o, url, "--rate is missing");
+	assert_refused(&o, URL, "--rate is missing");
 	o.rate = "0/s";
-	assert_refused(&o, url, "--rate 100/s");
+	assert_refused(&o, URL, "--rate 100/s");
 	o.rate = "2000000/s";
-	assert_refused(&o, url, "--rate");
+	assert_refused(&o, URL, "--rate");
 	o.rate = "ramp(10/s, 2000000/s)";
-	assert_refused(&o, url, "--rate");
+	assert_refused(&o, URL, "--rate");
 	o.rate = "steps(0/s, 0/s)";
-	assert_refused(&o, url, "--rate is zero");
+	assert_refused(&o, URL, "--rate is zero");
 	o.rate = "ramp(10/s, 20)";
-	assert_refused(&o, url, "--rate: column 12: '20' has no unit");
+	assert_refused(&o, URL, "--rate: column 12: '20' has no unit");
 	o = usual();
 	o.run_for = 0;
-	assert_refused(&o, url, "--for");
+	assert_refused(&o, URL, "--for");
 	o.run_for = NS_NEVER;
-	assert_refused(&o, url, "--for");
+	assert_refused(&o, URL, "--for");
 	o = usual();
 	o.patience = 0;
-	assert_refused(&o, url, "--patience");
+	assert_refused(&o, URL, "--patience");
 	o = usual();
 	o.timeout = 0;
-	assert_refused(&o, url, "--timeout");
+	assert_refused(&o, URL, "--timeout");
 	o = usual();
 	o.interval = NS_MS;
-	assert_refused(&o, url, "--interval");
+	assert_refused(&o, URL, "--interval");
 	o.interval = 10 * NS_MS;
 	o.run_for = 3600 * NS_S;
-	assert_refused(&o, url, "--interval");
+	assert_refused(&o, URL, "--interval");
 	o = usual();
 	o.pool = 0;
-	assert_refused(&o, url, "--pool");
+	assert_refused(&o, URL, "--pool");
 }
 
 /* What the time line's steps are wide, unless one says. */
@@ -179,11 +185,10 @@ static void test_intervals(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct load_options o = usual();
 		struct load_plan plan;
-		struct problem p;
 		o.rate = cases[i].rate;
 		o.interval = cases[i].asked;
 		o.run_for = cases[i].run_for;
-		assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+		assert_made(&plan, &o, URL);
 		assert_int_equal(plan.interval, cases[i].interval);
 		plan_fini(&plan);
 	}
@@ -208,23 +213,22 @@ static void test_methods(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct load_options o = usual();
 		struct load_plan plan;
-		struct problem p;
 		o.method = cases[i].method;
 		o.body = cases[i].body;
-		assert_true(check(&plan, &o, "http://127.0.0.1:1/", &p));
+		assert_made(&plan, &o, URL);
 		assert_int_equal(plan.framing, cases[i].framing);
 		assert_int_equal(plan.body_bytes, cases[i].body);
 		plan_fini(&plan);
 	}
 	struct load_options o = usual();
 	o.method = "get";
-	assert_refused(&o, "http://127.0.0.1:1/", "write GET");
+	assert_refused(&o, URL, "write GET");
 	o.method = "G T";
-	assert_refused(&o, "http://127.0.0.1:1/", "not a method");
+	assert_refused(&o, URL, "not a method");
 	o.method = "";
-	assert_refused(&o, "http://127.0.0.1:1/", "not a method");
+	assert_refused(&o, URL, "not a method");
 	o.method = "CONNECT";
-	assert_refused(&o, "http://127.0.0.1:1/", "tunnel");
+	assert_refused(&o, URL, "tunnel");
 }
 
 static void test_resolve(void **state)
@@ -233,7 +237,7 @@ static void test_resolve(void **state)
 	struct load_options o = usual();
 	struct load_plan plan;
 	struct problem p;
-	assert_true(check(&plan, &o, "http://10.1.2.3:8081/x?y", &p));
+	assert_made(&plan, &o, "http://10.1.2.3:8081/x?y");
 	assert_true(plan_resolve(&plan, &p));
 	assert_int_equal(plan.endpoint_count, 1);
 	assert_int_equal(addr_port(&plan.endpoints[0]), 8081);

@@ -38,6 +38,22 @@ static void add_phase(struct model *m, const char *text)
 	model_add_phase(m, &ph);
 }
 
+/* `n` connections, each with a call that waits. */
+static void call_on_each(struct model *m, struct model_call *calls, int n)
+{
+	for (int i = 0; i < n; i++) {
+		assert_true(model_accept(m));
+		assert_true(model_arrive(m, &calls[i]));
+	}
+}
+
+static void close_and_end(struct model *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		model_close(m);
+	model_fini(m);
+}
+
 /* Rule 1. */
 static void test_slots_are_held_to_the_end(void **state)
 {
@@ -153,10 +169,7 @@ static void test_workers_take_calls_in_order(void **state)
 	(void)state;
 
 	init(&m, ORIGIN_NONE, 2, "10ms");
-	for (int i = 0; i < 4; i++) {
-		assert_true(model_accept(&m));
-		assert_true(model_arrive(&m, &call[i]));
-	}
+	call_on_each(&m, call, 4);
 	assert_ptr_equal(model_next(&m), &call[0]);
 	assert_ptr_equal(model_next(&m), &call[1]);
 	assert_null(model_next(&m));
@@ -178,9 +191,7 @@ static void test_workers_take_calls_in_order(void **state)
 		model_leave(&m, &call[i], i == 1);
 	assert_int_equal(m.answered, 1);
 	assert_int_equal(m.requests, 4);
-	for (int i = 0; i < 4; i++)
-		model_close(&m);
-	model_fini(&m);
+	close_and_end(&m, 4);
 }
 
 static void test_hangups(void **state)
@@ -190,10 +201,7 @@ static void test_hangups(void **state)
 	(void)state;
 
 	init(&m, ORIGIN_NONE, 1, "10ms");
-	for (int i = 0; i < 3; i++) {
-		assert_true(model_accept(&m));
-		assert_true(model_arrive(&m, &call[i]));
-	}
+	call_on_each(&m, call, 3);
 	assert_ptr_equal(model_next(&m), &call[0]);
 
 	/* never: the dead call keeps its place, and gets the worker in its turn */
@@ -220,9 +228,7 @@ static void test_hangups(void **state)
 	model_leave(&m, &call[1], false);
 	assert_int_equal(m.hangups, 3);
 	assert_int_equal(model_idle(&m), 3);
-	for (int i = 0; i < 3; i++)
-		model_close(&m);
-	model_fini(&m);
+	close_and_end(&m, 3);
 }
 
 /* Draws of `n` calls; every `skip`-th of them hangs up while it waits. */

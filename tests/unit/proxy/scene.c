@@ -1,19 +1,10 @@
 #include "tests/unit/proxy/scene.h"
 
-static const struct opt opts[] = {
-#define OPT(kind, field, name, meta, dflt, help) \
-	{ OPT_##kind, name, meta, dflt, help, offsetof(struct proxy_options, field) },
-#define GROUP(title) { .kind = OPT_group, .name = title },
-#include "proxy/options.def"
-#undef OPT
-#undef GROUP
-};
-
 static void parse_options(struct scene *s, const char *const *options)
 {
 	const struct verb verb = { .name = "proxy",
-		.opts = opts,
-		.opt_count = ARRAY_LEN(opts),
+		.opts = proxy_opts,
+		.opt_count = PROXY_OPT_COUNT,
 		.options_size = sizeof(struct proxy_options) };
 	char *argv[16];
 	int argc = 0;
