@@ -51,7 +51,8 @@ static bool parse_limit(struct slice s, uint64_t *field, struct problem *p)
 		*field = OPTS_AUTO;
 		return true;
 	}
-	return units_count(s, field, p);
+	struct problem why = { "" };
+	return units_count(s, field, &why) || problem_set(p, "%s, or auto", why.text);
 }
 
 static bool parse_choice(
@@ -77,7 +78,11 @@ static bool parse_choice(
 	struct text all;
 	text_init(&all);
 	add_alternatives(&all, words, n);
-	problem_set(p, "unknown value '%.*s': write %s", SLICE_ARG(value), all.ptr);
+	if (value.len)
+		problem_set(
+			p, "unknown value '%.*s': write %s", SLICE_ARG(value), all.ptr);
+	else
+		problem_set(p, "empty: write %s", all.ptr);
 	text_fini(&all);
 	return false;
 }
@@ -194,8 +199,7 @@ static bool unknown_option(const struct verb *verb, struct slice name, struct pr
 	if (meant)
 		return problem_set(p, "unknown option '--%.*s': did you mean --%s?",
 			SLICE_ARG(name), meant);
-	return problem_set(p, "unknown option '--%.*s': `weir %s --help` lists them all",
-		SLICE_ARG(name), verb->name);
+	return problem_set(p, "unknown option '--%.*s'", SLICE_ARG(name));
 }
 
 /* The command line as it is read. */

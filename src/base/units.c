@@ -387,6 +387,12 @@ void text_add_count(struct text *t, uint64_t n)
 	}
 }
 
+void text_add_counted(struct text *t, uint64_t n, const char *one, const char *many)
+{
+	text_add_count(t, n);
+	text_addf(t, " %s", n == 1 ? one : many);
+}
+
 void text_add_number(struct text *t, double n)
 {
 	if (n >= 999.5) /* which %.3g would write as 1e+03 */

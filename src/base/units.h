@@ -28,6 +28,8 @@ MUST_USE bool units_count(struct slice s, uint64_t *out, struct problem *p);
 void text_add_duration(struct text *t, ns_t d);
 void text_add_size(struct text *t, uint64_t bytes); /* 1.5 MiB */
 void text_add_count(struct text *t, uint64_t n);    /* 12,345 */
+/* 1 call; 12,345 calls */
+void text_add_counted(struct text *t, uint64_t n, const char *one, const char *many);
 /* Not below 0, to three digits, or whole: 0.0667, 6.67, 667, 12,345. */
 void text_add_number(struct text *t, double n);
 

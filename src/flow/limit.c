@@ -64,7 +64,11 @@ static const char *const causes[] = {
 
 const char *limit_because(const struct limit *l)
 {
-	return causes[l->silent ? LIMIT_BY_SILENCE : l->cause];
+	if (l->silent)
+		return causes[LIMIT_BY_SILENCE];
+	if (l->state == LIMIT_BROWN_OUT && l->cause == LIMIT_BY_REFUSAL)
+		return "the server refuses every call";
+	return causes[l->cause];
 }
 
 enum limit_state limit_state(const struct limit *l)

@@ -180,12 +180,6 @@ static bool make_tls(struct run *run, struct problem *p)
 	return run->tls || problem_set(p, "--cert, --key: %s", why.text);
 }
 
-static void add_counted(struct text *t, uint64_t n, const char *one, const char *many)
-{
-	text_add_count(t, n);
-	text_addf(t, " %s", n == 1 ? one : many);
-}
-
 static void say_start(const struct run *run)
 {
 	const struct model *m = origin_model(run->origin);
@@ -227,21 +221,21 @@ static void say_end(const struct run *run)
 
 	text_init(&t);
 	text_add(&t, "weir origin: stopped: ");
-	add_counted(&t, m->accepted, "connection", "connections");
+	text_add_counted(&t, m->accepted, "connection", "connections");
 	text_add(&t, " accepted, ");
 	text_add_count(&t, m->refused);
 	text_add(&t, " refused; ");
-	add_counted(&t, m->requests, "request", "requests");
+	text_add_counted(&t, m->requests, "request", "requests");
 	text_add(&t, ", ");
 	text_add_count(&t, m->answered);
 	text_add(&t, " answered; ");
-	add_counted(&t, m->hangups, "hang-up", "hang-ups");
+	text_add_counted(&t, m->hangups, "hang-up", "hang-ups");
 	text_add(&t, "; at most ");
-	add_counted(&t, m->peak, "slot", "slots");
+	text_add_counted(&t, m->peak, "slot", "slots");
 	text_add(&t, " taken");
 	if (m->over) {
 		text_add(&t, ", ");
-		add_counted(&t, m->over, "time", "times");
+		text_add_counted(&t, m->over, "time", "times");
 		text_add(&t, " above the limit");
 	}
 	fprintf(stderr, "%s\n", t.ptr);

@@ -64,11 +64,6 @@ static const struct advice advices[] = {
 		"log; or make it optional" },
 	{ ERR_PART_LARGE, "ask for less: a part may have 1 MiB, all together 4 MiB" },
 	{ ERR_GATHER_FULL, "ask again when fewer gathered answers are under way" },
-	{ ERR_PART_STATUS,
-		"see the part's status in the answer, and the server's words" },
-	{ ERR_PART_LARGE,
-		"ask for less at once: parts are held whole until all are there" },
-	{ ERR_GATHER_FULL, "send fewer gathered requests at once" },
 	{ ERR_NO_ROUTE, "ask for another path, or add a route for this one" },
 	{ ERR_LOOP, "let the upstream lead elsewhere: it comes back here" },
 	{ ERR_EGRESS_CLIENT, "allow this client (forward-clients)" },
@@ -96,6 +91,21 @@ static const struct advice found_out_advices[] = {
 	{ ERR_SHED, "send less; if abandoned calls hold the slots, see drain-share" },
 };
 
+/* Where nothing is let through: nothing that callers or weir's bounds are would help. */
+static const enum err shut_reasons[] = { ERR_QUEUE_FULL, ERR_QUEUE_TIMEOUT, ERR_LATE,
+	ERR_FUTILE, ERR_SHED };
+static const char shut_advice[] =
+	"look at the server: it refuses every call, and the admin's JSON has its words; weir "
+	"tries it five times a second and goes on as soon as it takes one";
+
+static bool is_shut_reason(enum err why)
+{
+	for (size_t i = 0; i < ARRAY_LEN(shut_reasons); i++)
+		if (shut_reasons[i] == why)
+			return true;
+	return false;
+}
+
 static const char *find(const struct advice *from, size_t n, enum err why)
 {
 	for (size_t i = 0; i < n; i++)
@@ -104,10 +114,12 @@ static const char *find(const struct advice *from, size_t n, enum err why)
 	return NULL;
 }
 
-const char *explain_advice(enum err why, bool found_out)
+const char *explain_advice(enum err why, enum explain_limit limit)
 {
 	const char *text = NULL;
-	if (found_out)
+	if (limit == EXPLAIN_SHUT && is_shut_reason(why))
+		return shut_advice;
+	if (limit != EXPLAIN_GIVEN)
 		text = find(found_out_advices, ARRAY_LEN(found_out_advices), why);
 	if (!text)
 		text = find(advices, ARRAY_LEN(advices), why);
@@ -131,10 +143,21 @@ const char *explain_advice(enum err why, bool found_out)
 
 /* --- why, in one sentence --- */
 
+static enum explain_limit limit_of(const struct explain_record *r)
+{
+	return explain_limit(r->limit_because != NULL, r->limit);
+}
+
 static void add_limit(struct text *t, const struct explain_record *r)
 {
 	if (r->limit == SLOTS_NO_LIMIT) {
 		text_add(t, "there is no limit");
+		return;
+	}
+	if (limit_of(r) == EXPLAIN_SHUT) {
+		text_addf(t, "%s (for ", r->limit_because);
+		text_add_duration(t, r->limit_for);
+		text_add(t, ")");
 		return;
 	}
 	text_addf(t, "%u of %s%u %ss were in use", r->used,
@@ -207,6 +230,11 @@ void explain_why(struct text *t, const struct explain_record *r)
 		}
 		add_span(t, r->paused_for);
 		text_add(t, " of waiting was left");
+	} else if (r->why == ERR_FUTILE) {
+		text_add(t, " (");
+		add_span(t, r->timeout);
+		text_add(t, "): ");
+		add_limit(t, r);
 	} else if (r->why == ERR_SHED || r->why == ERR_LATE) {
 		text_add(t, ": ");
 		add_limit(t, r);
@@ -315,7 +343,7 @@ void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 	json_cstr(j, "decided_by", r->ours ? "weir" : "upstream");
 	json_cstr(j, "reason", r->ours ? err_label(r->why) : NULL);
 	json_str(j, "why", text_slice(&why));
-	json_cstr(j, "do", r->ours ? explain_advice(r->why, r->limit_because) : NULL);
+	json_cstr(j, "do", r->ours ? explain_advice(r->why, limit_of(r)) : NULL);
 	spans_json(j, r);
 	if (r->upstream[0])
 		limits_json(j, r);

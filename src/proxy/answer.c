@@ -92,11 +92,14 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add_duration(&body, paused_for(r, client));
 		text_add(&body, " more");
 	}
-	bool found_out = r && r->upstream && upstream_tuner(r->upstream);
+	enum explain_limit limit = EXPLAIN_GIVEN;
+	if (r && r->upstream)
+		limit = explain_limit(upstream_tuner(r->upstream),
+			slots_limit(upstream_slots(r->upstream)));
 	text_add(&body, " (");
 	text_add(&body, err_label(why));
 	text_add(&body, ")\nto do: ");
-	text_add(&body, explain_advice(why, found_out));
+	text_add(&body, explain_advice(why, limit));
 	text_add_char(&body, '\n');
 	h1_put_field(&fields, SLICE("Weir-Reason"), slice_of(err_label(why)));
 	explain_put_fields(&fields, p, x);

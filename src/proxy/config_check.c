@@ -200,8 +200,8 @@ static void check_process(struct config *c)
 	check_way(c);
 	if (!config_threads(o))
 		config_complain(c, option(at, "threads"),
-			" %s: between 1 and %d, or auto for one a CPU", o->threads,
-			PROXY_THREADS_MAX);
+			" %s: write a number from 1 to %d, or auto for one a CPU",
+			o->threads, PROXY_THREADS_MAX);
 	check_bound(c, at, "client-head-for", o->client_head_for,
 		"every request would be too late");
 	check_bound(c, at, "client-body-for", o->client_body_for,
@@ -256,14 +256,14 @@ static void check_retries(struct config *c, const struct config_level *at)
 	uint32_t on;
 	if (!retry_parse_on(slice_of(o->retry_on), &on))
 		config_complain(c, option(at, "retry-on"),
-			" %s: connect, reset, first-byte, 502, 503, 504, several with "
-			"commas; or none",
+			" %s: write connect, reset, first-byte, 502, 503, 504, several "
+			"with commas; or none",
 			o->retry_on ? o->retry_on : "");
 	ns_t after;
 	bool p95;
 	if (!config_hedge(o, &after, &p95))
 		config_complain(c, option(at, "hedge-after"),
-			" %s: a duration above zero, p95, or off",
+			" %s: write a duration above zero, p95, or off",
 			o->hedge_after ? o->hedge_after : "");
 	if (o->retries > RETRIES_MAX)
 		config_complain(
@@ -460,8 +460,9 @@ static void check_route(struct config *c, uint32_t nth)
 			(unsigned long long)o->gather, (unsigned long long)limit);
 	if (!o->fair_by || !h1_is_token(slice_of(o->fair_by)))
 		config_complain(c, option(&r->at, "fair-by"),
-			": address, route, none, or the name of a request field such as "
-			"X-Api-Key");
+			" %s: write address, route, none, or the name of a request field "
+			"such as X-Api-Key",
+			o->fair_by ? o->fair_by : "");
 	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
 	check_bound(c, &r->at, "tunnel-idle-for", o->tunnel_idle_for,
 		"every tunnel would be cut");

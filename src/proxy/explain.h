@@ -84,9 +84,21 @@ void explain_name(struct proxy *p, struct exchange *x);
 /* "Weir-Id: ...\r\n" and, on the route's request, Server-Timing: of the exchange so far. */
 void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x);
 
-/* What a person can change so that weir need not answer so; found_out: the limit is. Never
- * NULL. */
-const char *explain_advice(enum err why, bool found_out);
+enum explain_limit {
+	EXPLAIN_GIVEN,     /* configured, or none */
+	EXPLAIN_FOUND_OUT, /* nobody can raise it */
+	EXPLAIN_SHUT, /* found out to be none at all: the server refuses every call */
+};
+
+static inline enum explain_limit explain_limit(bool found_out, uint32_t limit)
+{
+	if (!found_out)
+		return EXPLAIN_GIVEN;
+	return limit ? EXPLAIN_FOUND_OUT : EXPLAIN_SHUT;
+}
+
+/* What a person can change so that weir need not answer so. Never NULL. */
+const char *explain_advice(enum err why, enum explain_limit limit);
 /* What decided, in one sentence. */
 void explain_why(struct text *t, const struct explain_record *r);
 /* The members of weir.explain/1. */

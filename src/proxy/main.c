@@ -16,6 +16,35 @@ struct run {
 
 /* --- start and stop --- */
 
+static void say_stopping(const struct proxy_options *o)
+{
+	struct text t;
+	text_init(&t);
+	text_add(&t,
+		"weir proxy: stopping: nobody new comes in; what is under way may end");
+	if (o->drain_timeout == NS_NEVER) {
+		text_add(&t, ", however long it takes");
+	} else {
+		text_add(&t, " within ");
+		text_add_duration(&t, o->drain_timeout);
+	}
+	fprintf(stderr, "%s; a second signal ends it at once\n", t.ptr);
+	text_fini(&t);
+}
+
+/* All threads have ended. */
+static void say_stopped(struct crew *c)
+{
+	struct report *r = crew_sum(c);
+	struct text t;
+	text_init(&t);
+	text_add(&t, "weir proxy: stopped: ");
+	report_last(r, &t);
+	fprintf(stderr, "%s\n", t.ptr);
+	text_fini(&t);
+	report_free(&r);
+}
+
 static void on_stop_timer(struct timer *t)
 {
 	crew_stop(CONTAINER_OF(t, struct run, stop)->crew);
@@ -35,6 +64,7 @@ static void on_signal(struct io_signals *s, int signum)
 		return;
 	}
 	run->stopping = true;
+	say_stopping(p->opt);
 	io_timer_set(
 		p->worker.loop, &run->stop, ns_add(proxy_now(p), p->opt->drain_timeout));
 	crew_drain(run->crew);
@@ -157,6 +187,7 @@ static int serve(struct run *run, struct plan *plan, uint64_t servers)
 	io_signals_watch(loop, &run->signals);
 	say_start(run->crew);
 	crew_run(run->crew);
+	say_stopped(run->crew);
 	io_signals_unwatch(&run->signals);
 	io_timer_stop(loop, &run->stop);
 	return EXIT_DONE;

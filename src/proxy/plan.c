@@ -109,7 +109,8 @@ static void complain_server(struct config *c, const struct problem *why)
 	while (at.item + 1 < o->cert.n && !is_about(why, o->cert.v[at.item]) &&
 		!is_about(why, o->key.v[at.item]))
 		at.item++;
-	if (is_about(why, o->key.v[at.item]))
+	/* Both may be in one file, which the certificate is the first to be asked of. */
+	if (!is_about(why, o->cert.v[at.item]) && is_about(why, o->key.v[at.item]))
 		at.name = "key";
 	config_complain(c, at, " %s", why->text);
 }

@@ -1,5 +1,7 @@
 #include "proxy/report.h"
 
+#include "base/units.h"
+
 struct report *report_new(void)
 {
 	struct report *r = mem_zalloc(sizeof(*r));
@@ -277,4 +279,58 @@ void report_sum(const struct report *r, struct gauges *sum)
 	}
 	if (!counted)
 		sum->limit = UINT64_MAX;
+}
+
+/* --- in words --- */
+
+#define REASONS_TOLD 3 /* a line is to be read */
+
+/* The most frequent of those that are not told yet; ERR_COUNT: all are. */
+static int next_reason(const struct report *r, const bool *told)
+{
+	int most = ERR_COUNT;
+	for (int i = 0; i < ERR_COUNT; i++)
+		if (!told[i] && r->reasons[i] &&
+			(most == ERR_COUNT || r->reasons[i] > r->reasons[most]))
+			most = i;
+	return most;
+}
+
+static void add_reasons(struct text *t, const struct report *r)
+{
+	bool told[ERR_COUNT] = { false };
+	int most;
+	for (int n = 0; (most = next_reason(r, told)) < ERR_COUNT; n++) {
+		if (n == REASONS_TOLD) {
+			text_add(t, " ...");
+			break;
+		}
+		told[most] = true;
+		text_add(t, n ? ", " : " (");
+		text_add_count(t, r->reasons[most]);
+		text_addf(t, " %s", err_label((enum err)most));
+	}
+	text_add(t, ")");
+}
+
+void report_last(const struct report *r, struct text *t)
+{
+	struct gauges all;
+	uint64_t without = 0;
+	report_sum(r, &all);
+	for (int i = 0; i < ERR_COUNT; i++)
+		without += r->reasons[i];
+	text_add_counted(t, r->exchanges_total, "request", "requests");
+	text_add(t, ", ");
+	text_add_count(t, without);
+	text_add(t, " without the server's whole answer");
+	if (without)
+		add_reasons(t, r);
+	uint64_t left = all.in[SLOT_BUSY] + all.in[SLOT_DRAINING] + all.in[SLOT_GHOST];
+	if (!left)
+		return;
+	text_add(t, "; ");
+	text_add_counted(t, left, "call", "calls");
+	text_add(t,
+		" without an answer yet: the server may be at work on them for a while");
 }

@@ -359,17 +359,34 @@ static void json_report(struct json *j, struct crew *c, struct report *r)
 	words_json(j, "words", r->words, p->started_at);
 }
 
-static void crew_status(void *ctx, struct json *j)
+static void fill_anew(struct hand *h)
 {
-	struct crew *c = ctx;
-	struct hand *first = crew_main(c);
+	report_free(&h->report);
+	h->report = report_new();
+	report_fill(h->report, &h->proxy);
+}
+
+static struct report *sum_of_hands(const struct crew *c)
+{
 	struct report *sum = report_new();
-	report_free(&first->report);
-	first->report = report_new();
-	report_fill(first->report, &first->proxy);
 	for (uint32_t i = 0; i < c->count; i++)
 		report_add(sum, c->hands[i].report);
 	report_seal(sum);
+	return sum;
+}
+
+struct report *crew_sum(struct crew *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		fill_anew(&c->hands[i]);
+	return sum_of_hands(c);
+}
+
+static void crew_status(void *ctx, struct json *j)
+{
+	struct crew *c = ctx;
+	fill_anew(crew_main(c));
+	struct report *sum = sum_of_hands(c);
 	json_report(j, c, sum);
 	report_free(&sum);
 }

@@ -87,8 +87,10 @@ static void on_fin(void *ctx)
 {
 	const struct target *t = ctx;
 	fprintf(stderr,
-		"weir proxy: upstream %s: it refused a call within the limit, so a reset may "
-		"not have reached it: connections are closed by FIN from now on\n",
+		"weir proxy: upstream %s: it refused a call within the limit. If it goes on, "
+		"the limit is too high: lower it, or let weir find it out (limit: auto). A "
+		"reset may not have reached it, too: connections are closed by FIN from now "
+		"on\n",
 		t->name);
 }
 

@@ -97,7 +97,7 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--timeout", "0s"], ["--timeout 0", "above zero"]),
     (["--queue-for", "-1s"], ["--queue-for", "negative"]),
     (["--drain-share", "120%"], ["--drain-share"]),
-    (["--limit", "many"], ["--limit", "'many' is not a number"]),
+    (["--limit", "many"], ["--limit", "'many' is not a number", "or auto"]),
     (["--limit", "0"], ["--limit", "let nothing through"]),
     (["--limit", "-5"], ["--limit"]),
     (["--limit", "2000001"], ["--limit", "1,000,000"]),
@@ -108,6 +108,8 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--gather", "9", "--limit", "8"], ["--gather 9", "limit of 8", "never be admitted"]),
     (["--abandon", "never"], ["--abandon", "'never'", "drain, reset, close or auto"]),
     (["--clients", "0"], ["--clients", "nobody could come in"]),
+    (["--fair-by", "a b"], ["--fair-by a b", "write address"]),
+    (["--threads", "0"], ["--threads 0", "from 1 to 256"]),
     (["word"], ["'word'"]),
     (["--timeout"], ["--timeout"]),
     (["--upstream", "ftp://a"], ["ftp", "http"]),
@@ -122,6 +124,13 @@ def test_what_cannot_be_meant_is_told_and_ends_with_2(options, words):
     for word in words:
         assert word in text, text
     assert "--help" in text
+
+
+def test_of_one_file_for_both_the_certificate_is_asked_first(tmp_path):
+    file = tmp_path / "both.pem"
+    file.write_text("junk")
+    status, text = said("--cert", file, "--key", file)
+    assert status == 1 and f"--cert {file}: holds no certificate" in text
 
 
 def test_what_is_missing_is_told():
@@ -550,6 +559,24 @@ def test_sigterm_answers_what_is_under_way(bench):
         busy.to_end()
         assert busy.how == "eof"
     assert proxy.process.wait(PATIENCE) == 0
+    assert proxy.process.stderr.read().decode().splitlines() == [
+        "weir proxy: stopping: nobody new comes in; what is under way may end within 30 s; a second "
+        "signal ends it at once",
+        "weir proxy: stopped: 1 request, 0 without the server's whole answer"]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_it_leaves_to_the_server_is_told_at_the_end(threads, bench):
+    proxy, server = bench("--threads", threads, "--timeout", "50ms", "--limit", "9")
+    for n in range(2):
+        with Client(proxy.port, GET) as c:
+            assert c.answer().status == 504
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(PATIENCE) == 0
+    assert proxy.process.stderr.read().decode().splitlines()[-1] == (
+        "weir proxy: stopped: 2 requests, 2 without the server's whole answer (2 deadline); 2 calls "
+        "without an answer yet: the server may be at work on them for a while")
+    server.go(2)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -222,8 +222,7 @@ static void test_problems(void **state)
 	BAD("unknown option '--timout': did you mean --timeout?", "--timout", "5s");
 	BAD("unknown option '--timout': did you mean --timeout?", "--timout=5s");
 	BAD("unknown option '--hepl': did you mean --help?", "--hepl");
-	BAD("unknown option '--frobnicate': `weir proxy --help` lists them all",
-		"--frobnicate");
+	BAD("unknown option '--frobnicate'", "--frobnicate");
 	BAD("unknown option '--no-limit': --limit takes a value", "--no-limit");
 	BAD("unknown option '--no-keepalive': did you mean --no-keep-alive?",
 		"--no-keepalive");
@@ -237,9 +236,9 @@ static void test_problems(void **state)
 		"drian");
 	BAD("--abandon: unknown value 'keep-it': write drain, reset or close",
 		"--abandon", "keep-it");
-	BAD("--abandon: unknown value '': write drain, reset or close", "--abandon=");
+	BAD("--abandon: empty: write drain, reset or close", "--abandon=");
 	BAD("--rate: '160' has no unit: write 160/s or 160/m", "--rate", "160");
-	BAD("unknown option '--': `weir proxy --help` lists them all", "--=5");
+	BAD("unknown option '--'", "--=5");
 }
 
 static void test_too_many(void **state)

@@ -163,6 +163,19 @@ static void test_why(void **state)
 		"a slot would come too late for an answer in time: 12 of a found-out "
 		"limit of 12 connections were in use (the server refused a call "
 		"above it, for 3 s)");
+	r.limit_because = "the server refuses every call";
+	r.limit = r.used = 0;
+	assert_why(&r,
+		"a slot would come too late for an answer in time: the server refuses "
+		"every call (for 3 s)");
+	r = (struct explain_record){ .ours = true,
+		.why = ERR_FUTILE,
+		.timeout = 300 * NS_MS,
+		.limit = 20,
+		.used = 20 };
+	assert_why(&r,
+		"the server takes so long now that hardly any answer is in time (300 "
+		"ms): 20 of 20 connections were in use");
 }
 
 static void test_every_reason_can_be_acted_on(void **state)
@@ -171,11 +184,25 @@ static void test_every_reason_can_be_acted_on(void **state)
 	for (int i = 0; i < ERR_COUNT; i++) {
 		enum err e = (enum err)i;
 		if (err_status(e) && err_fault(e) != FAULT_NOBODY)
-			assert_string_not_equal(
-				explain_advice(e, false), "nothing has to be changed");
+			assert_string_not_equal(explain_advice(e, EXPLAIN_GIVEN),
+				"nothing has to be changed");
 		/* nobody can raise what is found out */
-		assert_null(strstr(explain_advice(e, true), "raise limit"));
+		assert_null(strstr(explain_advice(e, EXPLAIN_FOUND_OUT), "raise limit"));
+		assert_null(strstr(explain_advice(e, EXPLAIN_SHUT), "raise limit"));
 	}
+}
+
+static void test_a_server_that_refuses_every_call_is_to_be_looked_at(void **state)
+{
+	(void)state;
+	assert_int_equal(explain_limit(false, 0), EXPLAIN_GIVEN);
+	assert_int_equal(explain_limit(true, 1), EXPLAIN_FOUND_OUT);
+	assert_int_equal(explain_limit(true, 0), EXPLAIN_SHUT);
+	assert_non_null(
+		strstr(explain_advice(ERR_LATE, EXPLAIN_SHUT), "look at the server"));
+	/* it has nothing to do with that */
+	assert_string_equal(explain_advice(ERR_NO_ROUTE, EXPLAIN_SHUT),
+		explain_advice(ERR_NO_ROUTE, EXPLAIN_GIVEN));
 }
 
 #define RING_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -190,6 +217,7 @@ int main(void)
 		TEST(test_who_leaves_between_attempts),
 		RING_TEST(test_why),
 		RING_TEST(test_every_reason_can_be_acted_on),
+		TEST(test_a_server_that_refuses_every_call_is_to_be_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
