@@ -143,12 +143,18 @@ void pool_enter(struct cconn *cc, enum cconn_state state)
 		io_timer_set(cc->up->worker->loop, &cc->timer, ns_max(due, pool_now(cc)));
 }
 
+static bool is_surplus(const struct upstream *u)
+{
+	return u->cfg.idle_max && u->conns[CCONN_IDLE].len > u->cfg.idle_max &&
+	       !upstream_has_waiters(u);
+}
+
 void pool_put(struct cconn *cc)
 {
 	cc->life.idle_since = pool_now(cc);
 	pool_enter(cc, CCONN_IDLE);
 	cconn_rearm(cc);
-	if (endpoint_keeps(cc->endpoint) && again_trusts(cc->up))
+	if (endpoint_keeps(cc->endpoint) && again_trusts(cc->up) && !is_surplus(cc->up))
 		upstream_poke(cc->up);
 	else
 		cconn_close_idle(cc);

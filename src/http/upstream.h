@@ -134,6 +134,9 @@ struct upstream_cfg {
 	bool tended;
 	ns_t age_max;          /* of a connection, less up to a tenth; 0: no bound */
 	uint32_t requests_max; /* on a connection; 0: no bound */
+	/* So many idle ones are kept at most: one that comes back beyond it is closed, unless a
+	 * call waits for it. 0: no bound */
+	uint32_t idle_max;
 	/* Connects under way at once; calls beyond that wait for one to end, or for an idle
 	 * connection. With a share each seat has its part. 0: no bound */
 	uint32_t connects_max;

@@ -18,7 +18,9 @@ struct load_asked {
 	ns_t interval;          /* of the time line */
 	const char *arrivals,
 		*connections; /* the words of plan_arrivals, plan_connections */
-	uint64_t pool;        /* UINT64_MAX: no bound */
+	const char *as;       /* the client whose manner it is; NULL: none's */
+	uint64_t pool, idle;  /* UINT64_MAX: no bound */
+	ns_t idle_for;        /* NS_NEVER */
 	bool tls;
 };
 

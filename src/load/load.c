@@ -55,6 +55,15 @@ static int load_checked(struct load_plan *plan)
 	return EXIT_SUCCESS;
 }
 
+static bool is_given(const struct load_options *o, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].kind != OPT_group && strcmp(options[i].name, name) == 0)
+			return o->froms.of[i] == OPT_FROM_ARGV;
+	CHECK(!"an option");
+	return false;
+}
+
 /* Nothing is sent, so what steers requests would be lost. */
 static bool only_of_merge(const struct load_options *o, struct problem *p)
 {
@@ -111,7 +120,12 @@ static int load_main(const void *opts, const struct opt_texts *words)
 
 	if (((const struct load_options *)opts)->merge)
 		return merge_main(opts, words);
-	if (plan_check(&plan, opts, words, &p))
+	bool checked = plan_check(&plan, opts, words, &p);
+	if (checked && plan.as && is_given(opts, "connections"))
+		checked = problem_set(&p,
+			"--as %s says how connections are used: leave --connections out",
+			plan.as->name);
+	if (checked)
 		status = load_checked(&plan);
 	else
 		status = complain(&p, 2);

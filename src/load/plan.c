@@ -84,17 +84,45 @@ static bool check_interval(struct load_plan *plan, struct problem *p)
 	return true;
 }
 
-static bool check_pool(struct load_plan *plan, struct problem *p)
+/* A count of connections, or `none`. */
+static bool check_count(const char *name, uint64_t asked, uint32_t none, uint32_t *count,
+	struct problem *p)
 {
-	uint64_t pool = plan->opts->pool;
-
-	plan->pool = SLOTS_NO_LIMIT;
-	if (pool == UINT64_MAX)
+	*count = none;
+	if (asked == UINT64_MAX)
 		return true;
-	if (pool == 0 || pool >= SLOTS_NO_LIMIT)
-		return problem_set(p, "--pool: write a count of connections, or none");
-	plan->pool = (uint32_t)pool;
+	if (asked == 0 || asked >= SLOTS_NO_LIMIT)
+		return problem_set(
+			p, "--%s: write a count of connections, or none", name);
+	*count = (uint32_t)asked;
 	return true;
+}
+
+/* The client's manner, where --as names one, and what the options have instead of it. */
+static bool check_manner(struct load_plan *plan, struct problem *p)
+{
+	const struct load_options *o = plan->opts;
+	struct client own = { NULL, (enum upstream_connections)o->connections, o->pool,
+		o->idle, o->idle_for };
+
+	if (o->as && *o->as) {
+		plan->as = client_named(o->as, p);
+		if (!plan->as)
+			return false;
+		own.connections = plan->as->connections;
+		if (own.pool == UINT64_MAX)
+			own.pool = plan->as->pool;
+		if (own.idle == UINT64_MAX)
+			own.idle = plan->as->idle;
+		if (own.idle_for == NS_NEVER)
+			own.idle_for = plan->as->idle_for;
+	}
+	plan->connections = own.connections;
+	plan->idle_for = own.idle_for;
+	if (own.idle_for <= 0)
+		return problem_set(p, "--idle-for: write a duration above zero, or none");
+	return check_count("pool", own.pool, SLOTS_NO_LIMIT, &plan->pool, p) &&
+	       check_count("idle", own.idle, 0, &plan->idle, p);
 }
 
 static bool check_method(struct load_plan *plan, struct problem *p)
@@ -263,7 +291,7 @@ bool plan_check(struct load_plan *plan, const struct load_options *opts,
 	text_init(&plan->fields);
 	if (!take_url(plan, words, p) || !check_url(plan, p) ||
 		!check_arrivals(plan, p) || !check_times(plan, p) ||
-		!check_interval(plan, p) || !check_pool(plan, p) ||
+		!check_interval(plan, p) || !check_manner(plan, p) ||
 		!check_method(plan, p) || !check_fields(plan, p))
 		return false;
 	choose_framing(plan);
@@ -309,7 +337,7 @@ const char *plan_arrivals(const struct load_plan *plan)
 
 const char *plan_connections(const struct load_plan *plan)
 {
-	switch ((enum upstream_connections)plan->opts->connections) {
+	switch (plan->connections) {
 	case UPSTREAM_POOL:
 		return "pool";
 	case UPSTREAM_CLOSE:
@@ -336,7 +364,10 @@ struct load_asked plan_asked(const struct load_plan *plan)
 		.interval = plan->interval,
 		.arrivals = plan_arrivals(plan),
 		.connections = plan_connections(plan),
+		.as = plan->as ? plan->as->name : NULL,
 		.pool = plan->pool == SLOTS_NO_LIMIT ? UINT64_MAX : plan->pool,
+		.idle = plan->idle ? plan->idle : UINT64_MAX,
+		.idle_for = plan->idle_for,
 		.tls = plan->to.tls,
 	};
 }

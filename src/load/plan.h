@@ -11,6 +11,7 @@
 #include "base/schedule.h"
 #include "base/trace.h"
 #include "load/asked.h"
+#include "load/client.h"
 
 struct load_options {
 #define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
@@ -31,10 +32,14 @@ struct load_plan {
 	enum h1_method method_id;
 	enum h1_body framing; /* of the request */
 	uint64_t body_bytes;
-	struct trace recorded; /* of --schedule; no starts: there is none */
-	struct pace pace;      /* else: of --rate */
-	ns_t interval;         /* of the time line */
-	uint32_t pool;         /* connections at most; SLOTS_NO_LIMIT */
+	struct trace recorded;   /* of --schedule; no starts: there is none */
+	struct pace pace;        /* else: of --rate */
+	ns_t interval;           /* of the time line */
+	const struct client *as; /* NULL: as the options say alone */
+	enum upstream_connections connections;
+	uint32_t pool; /* connections at most; SLOTS_NO_LIMIT */
+	uint32_t idle; /* idle ones at most; 0: no bound */
+	ns_t idle_for; /* NS_NEVER */
 	struct addr endpoints[UPSTREAM_ENDPOINTS_MAX];
 	uint32_t endpoint_count;
 };

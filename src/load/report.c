@@ -72,6 +72,14 @@ static void add_heading(struct text *t, const struct load_result *r)
 	text_addf(t, ", connections: %s", a->connections);
 	if (a->pool != UINT64_MAX)
 		text_addf(t, " of at most %" PRIu64, a->pool);
+	if (a->idle != UINT64_MAX)
+		text_addf(t, ", at most %" PRIu64 " of them idle", a->idle);
+	if (a->idle_for != NS_NEVER) {
+		text_add(t, ", idle for at most ");
+		text_add_duration(t, a->idle_for);
+	}
+	if (a->as)
+		text_addf(t, " (as %s)", a->as);
 	if (a->patience != NS_NEVER) {
 		text_add(t, ", patience ");
 		text_add_duration(t, a->patience);
@@ -352,6 +360,14 @@ void load_report_text(struct text *out, const struct load_result *r)
 	add_connections(out, r);
 }
 
+static void json_bound(struct json *j, const char *name, uint64_t bound)
+{
+	if (bound == UINT64_MAX)
+		json_null(j, name);
+	else
+		json_int(j, name, (int64_t)bound);
+}
+
 static void json_asked(struct json *j, const struct load_result *r)
 {
 	const struct load_asked *a = &r->asked;
@@ -366,11 +382,11 @@ static void json_asked(struct json *j, const struct load_result *r)
 	json_cstr(j, "arrivals", a->arrivals);
 	json_ms(j, "patience_ms", a->patience);
 	json_ms(j, "timeout_ms", a->timeout);
+	json_cstr(j, "as", a->as);
 	json_cstr(j, "manner", a->connections);
-	if (a->pool == UINT64_MAX)
-		json_null(j, "pool");
-	else
-		json_int(j, "pool", (int64_t)a->pool);
+	json_bound(j, "pool", a->pool);
+	json_bound(j, "idle", a->idle);
+	json_ms(j, "idle_for_ms", a->idle_for);
 	json_int(j, "runs", r->runs);
 	json_ms(j, "begun_within_ms", r->begun_within);
 	json_int(j, "started_at_ms", r->started_at_ms);

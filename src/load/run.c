@@ -241,12 +241,13 @@ static void upstream_begin(
 		.drain_share = 1,
 		.queue_max = WAITING_MAX,
 		.queue_for = NS_NEVER,
-		.connections = (enum upstream_connections)plan->opts->connections,
+		.connections = plan->connections,
 		.abandon = ABANDON_CLOSE,
 		/* Who gives up while connecting gives up the socket too. */
 		.connect_for = plan->opts->timeout,
 		.drain_for = NS_NEVER,
-		.idle_for = NS_NEVER,
+		.idle_for = plan->idle_for,
+		.idle_max = plan->idle,
 		.idle_fin = true,
 		.trusting = true, /* as the clients do that it is like */
 		.reads_bodies = true,

@@ -176,6 +176,7 @@ SCHEMA = thing({
     "pace": {"type": ["string", "null"]},
     **numbers("rate for_ms warm_up_ms ran_for_ms overlap_ms started_at_ms begun_within_ms interval_ms"),
     **counts("runs"), "timeout_ms": MAYBE, "pool": {"type": ["integer", "null"]},
+    "as": {"type": ["string", "null"]}, "idle": {"type": ["integer", "null"]}, "idle_for_ms": MAYBE,
     "manner": {"type": "string"},
     "arrivals": {"enum": ["constant", "poisson", "recorded"]},
     "patience_ms": MAYBE,

@@ -205,6 +205,27 @@ static void test_what_is_not_needed_is_yielded(void **state)
 	scene_fini(&s);
 }
 
+/* Of four that come back two are kept; none is closed for which a call waits. */
+static void test_so_many_idle_ones_are_kept(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = scene_upstream();
+	struct scene s;
+	struct job jobs[8];
+	cfg.idle_for = 300 * NS_S;
+	cfg.idle_max = 2;
+	cfg.limit = 4;
+	cfg.queue_max = 8;
+	cfg.queue_for = NS_NEVER;
+	scene_init(&s, NULL, &cfg);
+	submit(&s, jobs, 8);
+	bed_run(&s.bed, 100 * NS_MS);
+	ended(jobs, 8, ERR_OK);
+	assert_int_equal(upstream_stats(s.up)->connects, 4);
+	assert_int_equal(scene_used(&s), 2);
+	scene_fini(&s);
+}
+
 /* Said to be the last answer, and then the server does not close. */
 static void test_a_server_that_forgets_to_close(void **state)
 {
@@ -527,6 +548,7 @@ int main(void)
 		TEST(test_what_is_learned),
 		TEST(test_age_and_count),
 		TEST(test_what_is_not_needed_is_yielded),
+		TEST(test_so_many_idle_ones_are_kept),
 		TEST(test_a_server_that_forgets_to_close),
 		TEST(test_connects_take_turns),
 		TEST(test_who_waits_takes_what_comes_free),

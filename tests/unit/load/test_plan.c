@@ -15,6 +15,8 @@ static struct load_options usual(void)
 		.seed = 1,
 		.method = "GET",
 		.pool = UINT64_MAX,
+		.idle = UINT64_MAX,
+		.idle_for = NS_NEVER,
 		.patience = NS_NEVER,
 		.timeout = NS_NEVER,
 		.wait_for = 30 * NS_S,
@@ -231,6 +233,51 @@ static void test_methods(void **state)
 	assert_refused(&o, URL, "tunnel");
 }
 
+/* A client's manner, and what is given instead of a part of it. */
+static void test_clients(void **state)
+{
+	(void)state;
+	const char *url = "http://127.0.0.1:1/";
+	struct load_options o = usual();
+	struct load_plan plan;
+	struct problem p;
+
+	assert_true(check(&plan, &o, url, &p));
+	assert_null(plan.as);
+	assert_int_equal(plan.connections, UPSTREAM_POOL);
+	assert_int_equal(plan.idle, 0);
+	assert_int_equal(plan.idle_for, NS_NEVER);
+	plan_fini(&plan);
+	o.as = "go-default";
+	assert_true(check(&plan, &o, url, &p));
+	assert_int_equal(plan.pool, SLOTS_NO_LIMIT);
+	assert_int_equal(plan.idle, 2);
+	assert_int_equal(plan.idle_for, 90 * NS_S);
+	plan_fini(&plan);
+	o.idle = 100;
+	o.pool = 50;
+	o.idle_for = NS_S;
+	assert_true(check(&plan, &o, url, &p));
+	assert_int_equal(plan.pool, 50);
+	assert_int_equal(plan.idle, 100);
+	assert_int_equal(plan.idle_for, NS_S);
+	plan_fini(&plan);
+	o = usual();
+	o.as = "curl";
+	assert_true(check(&plan, &o, url, &p));
+	assert_int_equal(plan.connections, UPSTREAM_PRETEND);
+	assert_string_equal(plan_connections(&plan), "pretend");
+	plan_fini(&plan);
+	o.as = "perl";
+	assert_refused(&o, url, "--as: unknown client 'perl'");
+	o = usual();
+	o.idle = 0;
+	assert_refused(&o, url, "--idle");
+	o = usual();
+	o.idle_for = 0;
+	assert_refused(&o, url, "--idle-for");
+}
+
 static void test_resolve(void **state)
 {
 	(void)state;
@@ -254,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_bad_numbers),
 		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_resolve),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

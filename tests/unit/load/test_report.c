@@ -20,6 +20,8 @@ static struct load_asked usual(void)
 		.arrivals = "constant",
 		.connections = "pool",
 		.pool = UINT64_MAX,
+		.idle = UINT64_MAX,
+		.idle_for = NS_NEVER,
 	};
 }
 
