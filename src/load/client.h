@@ -3,7 +3,7 @@
  * leaves the sockets that such a program would leave.
  *
  * SOURCE  Their defaults, by their documentation and code, and what each was seen to leave behind
- *         after three waves of twenty calls. docs/clients.md has them one by one.
+ *         after three waves of twenty calls.
  */
 #ifndef WEIR_LOAD_CLIENT_H
 #define WEIR_LOAD_CLIENT_H

@@ -150,7 +150,7 @@ const struct verb load_verb = {
 		   "weir load --rate 'steps(100/s, 200/s, 300/s)' --for 30s "
 		   "http://127.0.0.1:8080/\n"
 		   "weir load --merge --json a.json b.json c.json\n"
-		   "weir load --rate 300/s --connections pretend http://127.0.0.1:9000/",
+		   "weir load --rate 300/s --as requests-get http://127.0.0.1:9000/",
 	.opts = options,
 	.opt_count = ARRAY_LEN(options),
 	.options_size = sizeof(struct load_options),

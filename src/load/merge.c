@@ -404,41 +404,56 @@ static void add_durations(struct source *s, struct merge *m)
 	}
 }
 
-/* A pace is told where all have the same. */
-static void add_pace(struct source *s, struct merge *m)
+/* Nothing where they are not alike. */
+static void add_alike(
+	struct source *s, struct merge *m, const char *name, struct text *into)
 {
-	struct slice pace = plain_at(s, "pace");
+	struct slice here = plain_at(s, name);
 
 	if (!m->documents)
-		text_add_slice(&m->pace, pace);
-	else if (!slice_eq(text_slice(&m->pace), pace))
-		text_reset(&m->pace);
+		text_add_slice(into, here);
+	else if (!slice_eq(text_slice(into), here))
+		text_reset(into);
 }
 
-static void add_pool(struct source *s, struct merge *m)
+/* Of all together: the sum; without a bound where one has none. */
+static void add_bound(struct source *s, struct merge *m, const char *name, uint64_t *sum)
+{
+	uint64_t bound = UINT64_MAX;
+
+	if (!json_is_null_at(s->doc, name))
+		bound = count_at(s, name);
+	if (!m->documents)
+		*sum = bound;
+	else if (*sum == UINT64_MAX || bound == UINT64_MAX)
+		*sum = UINT64_MAX;
+	else
+		*sum += bound;
+}
+
+static void add_manner(struct source *s, struct merge *m)
 {
 	struct load_asked *a = &m->result.asked;
-	uint64_t pool = UINT64_MAX;
+	ns_t idle_for = ms_at(s, "idle_for_ms");
 
-	if (!json_is_null_at(s->doc, "pool"))
-		pool = count_at(s, "pool");
+	add_words(s, &m->manner, "manner");
+	add_alike(s, m, "as", &m->as);
+	add_bound(s, m, "pool", &a->pool);
+	add_bound(s, m, "idle", &a->idle);
 	if (!m->documents)
-		a->pool = pool;
-	else if (a->pool == UINT64_MAX || pool == UINT64_MAX)
-		a->pool = UINT64_MAX;
-	else
-		a->pool += pool;
+		a->idle_for = idle_for;
+	else if (a->idle_for != idle_for)
+		a->idle_for = NS_NEVER;
 }
 
 static void add_asked(struct source *s, struct merge *m)
 {
 	add_durations(s, m);
-	add_pace(s, m);
-	add_pool(s, m);
+	add_alike(s, m, "pace", &m->pace);
 	m->result.asked.rate += real_at(s, "rate");
 	add_words(s, &m->url, "url");
 	add_words(s, &m->arrivals, "arrivals");
-	add_words(s, &m->manner, "manner");
+	add_manner(s, m);
 }
 
 /* When it took place: its start, by the clock of the world, as the merged ledger counts. */
@@ -489,7 +504,7 @@ static void add_validity(struct source *s, struct merge *m)
 void merge_init(struct merge *m)
 {
 	struct text *const texts[] = { &m->url, &m->pace, &m->arrivals, &m->manner,
-		&m->why };
+		&m->as, &m->why };
 
 	*m = (struct merge){ .documents = 0 };
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -499,7 +514,7 @@ void merge_init(struct merge *m)
 void merge_fini(struct merge *m)
 {
 	struct text *const texts[] = { &m->url, &m->pace, &m->arrivals, &m->manner,
-		&m->why };
+		&m->as, &m->why };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		text_fini(texts[i]);
@@ -592,4 +607,5 @@ void merge_end(struct merge *m)
 	r->asked.pace = m->pace.len ? m->pace.ptr : NULL;
 	r->asked.arrivals = m->arrivals.ptr;
 	r->asked.connections = m->manner.ptr;
+	r->asked.as = m->as.len ? m->as.ptr : NULL;
 }

@@ -22,7 +22,7 @@ struct merge {
 	ns_t over; /* and, in ns, when the first run had started its last request */
 	uint32_t documents, invalid; /* so far; those of them that were not valid */
 	const char *culprit;         /* the first of these; `why` is what it says */
-	struct text url, pace, arrivals, manner, why;
+	struct text url, pace, arrivals, manner, as, why;
 };
 
 void merge_init(struct merge *m);

@@ -138,7 +138,7 @@ def test_go_itself_opens_as_many(server, waves, go_program):
 
 @pytest.mark.parametrize("options,says", [
     (("--as", "go-defalt"), "did you mean go-default?"),
-    (("--as", "perl"), "go-default, node14, "),
+    (("--as", "netscape"), "go-default, node14, "),
     (("--as", "okhttp", "--connections", "close"), "leave --connections out"),
     (("--idle", "0"), "--idle"),
     (("--idle-for", "0s"), "--idle-for"),

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,18 @@ def test_quantiles_are_of_all_calls(tmp_path, mixed):
     assert late and doc["late"] == len(late)
     if all(part["valid"] for part, _, _ in parts):
         check_sums(doc)
+
+
+def test_manners_are_told_where_they_are_alike(tmp_path, mixed):
+    _, go, _ = run(tmp_path, "go", "--rate", "50/s", "--for", "200ms", "--as", "go-default", mixed.url)
+    _, curl, _ = run(tmp_path, "curl", "--rate", "50/s", "--for", "200ms", "--as", "curl", mixed.url)
+    asked = ("as", "manner", "pool", "idle", "idle_for_ms")
+    again = tmp_path / "again.json"
+    again.write_text(Path(go).read_text())
+    doc = merge(go, str(again))
+    assert [doc[name] for name in asked] == ["go-default", "pool", None, 4, 90000]
+    doc = merge(go, curl)
+    assert [doc[name] for name in asked] == [None, "pool pretend", None, None, None]
 
 
 def test_counts_are_sums(tmp_path, mixed):

@@ -268,8 +268,8 @@ static void test_clients(void **state)
 	assert_int_equal(plan.connections, UPSTREAM_PRETEND);
 	assert_string_equal(plan_connections(&plan), "pretend");
 	plan_fini(&plan);
-	o.as = "perl";
-	assert_refused(&o, url, "--as: unknown client 'perl'");
+	o.as = "netscape";
+	assert_refused(&o, url, "--as: unknown client 'netscape'");
 	o = usual();
 	o.idle = 0;
 	assert_refused(&o, url, "--idle");
