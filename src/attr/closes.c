@@ -7,6 +7,9 @@
 /* Shorter ages are of one or two of the kernel's ticks: a caller that did not wait. */
 #define TIMEOUT_MIN (10 * NS_MS)
 
+/* So long a peer lets its acknowledgement of a FIN wait if it does not close itself. */
+#define ACK_WAITS (40 * NS_MS)
+
 /* From a word said in going, as TLS's goodbye, to the FIN that follows it: a turn of a busy
  * program's loop, and a late acknowledgement. */
 #define GOODBYE_MAX (40 * NS_MS)
@@ -227,8 +230,20 @@ static ns_t age_of(const struct last_words *w, enum close_why why)
 	return 0;
 }
 
-static void tell_why(
-	struct close_verdict *v, const struct diag_sock *r, enum tally_side_id side)
+/* What the acknowledgement of this side's FIN took, by which its end is later than its close. What
+ * was said before had its own, so of a connection that said much it is known only where the
+ * peer has not closed. */
+static ns_t fin_took(const struct diag_info *i, enum diag_state stands)
+{
+	ns_t trip = (ns_t)i->min_rtt_us * NS_US, busy = (ns_t)i->busy_us * NS_US;
+
+	if (i->data_segs_out > 1 && stands != DIAG_FIN_WAIT2)
+		return 0;
+	return ns_min(ns_max(busy - trip * i->data_segs_out, 0), ACK_WAITS + trip);
+}
+
+static void tell_why(struct close_verdict *v, const struct diag_sock *r,
+	enum tally_side_id side, enum diag_state stands)
 {
 	struct last_words w = last_words_of(&r->info);
 
@@ -236,6 +251,8 @@ static void tell_why(
 		return;
 	v->why = why_by_ages(&r->info, &w, side, v->first);
 	v->age = age_of(&w, v->why);
+	if (close_is_local(v->first) && v->age)
+		v->age = ns_max(v->age - fin_took(&r->info, stands), 1);
 }
 
 /* The side that accepted answered and left all that came unread: it wrote without looking.
@@ -327,13 +344,13 @@ struct close_verdict closes_judge(const struct diag_sock *r, enum tally_side_id 
 	}
 	if (stands_in(found->own)) {
 		v.first = first_standing(found);
-		tell_why(&v, r, side);
+		tell_why(&v, r, side, found->own);
 		return v;
 	}
 	switch (fin_of(r, side)) {
 	case FIN_ACKED:
 		v.first = first_gone(r, found);
-		tell_why(&v, r, side);
+		tell_why(&v, r, side, found->own);
 		break;
 	case FIN_NOT_ACKED:
 		judge_reset(&v, r, side);

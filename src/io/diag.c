@@ -168,6 +168,8 @@ static void info_read(struct diag_sock *out, const struct nlattr *attr)
 		.data_segs_in = k.tcpi_data_segs_in,
 		.mss = k.tcpi_snd_mss,
 		.rtt_us = k.tcpi_rtt,
+		.min_rtt_us = k.tcpi_min_rtt,
+		.busy_us = k.tcpi_busy_time,
 	};
 }
 

@@ -84,7 +84,9 @@ struct diag_info {
 	uint64_t bytes_retrans;
 	uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
 	uint32_t mss; /* of data in a segment that this side sends; 0: not told */
-	uint32_t rtt_us;
+	uint32_t rtt_us, min_rtt_us;
+	uint64_t
+		busy_us; /* for so long something sent was not acknowledged, a FIN as well */
 };
 
 enum diag_timer { /* the kernel's idiag_timer */

@@ -159,6 +159,34 @@ static void ages_count_from_the_end_not_from_when_the_record_was_made(void **sta
 	assert_int_equal(v.age, 5 * NS_S);
 }
 
+/* Whose peer stays open, acknowledges a FIN late: the wait was over before. */
+static void a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait(void **state)
+{
+	struct diag_sock s = record_of(&rows[0]);
+	struct close_found found = { .own = DIAG_FIN_WAIT2 };
+
+	(void)state;
+	s.info = (struct diag_info){ .last_sent_ms = 345,
+		.last_recv_ms = 345,
+		.bytes_sent = 100,
+		.bytes_acked = 102,
+		.data_segs_out = 1,
+		.segs_out = 4,
+		.segs_in = 3,
+		.min_rtt_us = 2000,
+		.busy_us = 44000 };
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 303 * NS_MS);
+	s.info.busy_us = 4000; /* at once */
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 343 * NS_MS);
+	s.info.busy_us = 0; /* an old kernel */
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 345 * NS_MS);
+	s.info.data_segs_out = 5;
+	s.info.busy_us = 900000; /* what answers came with is busy, too */
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 303 * NS_MS);
+	found.own = DIAG_TIME_WAIT;
+	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 345 * NS_MS);
+}
+
 static void retransmitted_bytes_do_not_hide_the_fin(void **state)
 {
 	struct diag_sock s = record_of(&rows[1]);
@@ -408,6 +436,8 @@ int main(void)
 		cmocka_unit_test(each_shape_of_close_is_told),
 		cmocka_unit_test(
 			ages_count_from_the_end_not_from_when_the_record_was_made),
+		cmocka_unit_test(
+			a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait),
 		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
 		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),
