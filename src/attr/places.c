@@ -165,8 +165,10 @@ static void count_reset(
 		ages_put(&p->peer_left, (i->last_recv_ms - i->last_ack_ms) * NS_MS);
 		return;
 	}
-	if (!i->data_segs_out || !i->data_segs_in)
+	if (!i->data_segs_out || !i->data_segs_in) {
+		p->reset_unanswered += !i->data_segs_in;
 		return;
+	}
 	if (i->last_recv_ms > JUST_ANSWERED_MS) {
 		if (i->last_sent_ms > JUST_SAID_MS)
 			return;
@@ -207,8 +209,9 @@ static void count_use_of(struct place *place, const struct place_close *close,
 		place_saw_used(place, i);
 	if (by_peer)
 		count_use(&place->by_peer, i);
-	if (v->age != NS_NEVER && ((by_peer && place_use_of(i) != PLACE_ONCE) ||
-					  (v->first == CLOSE_PEER && v->why == WHY_IDLE)))
+	if (close->seen && v->age != NS_NEVER && v->first == CLOSE_PEER &&
+		(v->why == WHY_IDLE || v->why == WHY_UNKNOWN ||
+			(by_peer && place_use_of(i) != PLACE_ONCE)))
 		span_add(&place->by_peer_used, close->at);
 }
 

@@ -53,8 +53,9 @@ struct place {
 	/* Connects that failed, of which `total` counts none: refused; without a segment in
 	 * answer (an ICMP message is none), of these those whose SYN was sent again. */
 	uint64_t connects_refused, connects_unanswered, connects_resent;
-	/* Closed by the peer while idle, or after an answer but not the first; less those of an
-	 * age that is not to be told. */
+	/* Closed by the peer while idle, with the last word this side's of a moment before, or after
+	 * an answer but not the first; of those that a look had shown, and less those of an age
+	 * that is not to be told. */
 	struct place_span by_peer_used;
 	/* Of WHY_REFUSED: this side had not asked, and left the server's greeting unread. */
 	uint64_t greeted;
@@ -65,6 +66,8 @@ struct place {
 	/* And, before these: what was said last had to be sent again; of accepted ones, the
 	 * caller had left as the answer came. */
 	uint64_t reset_resent, reset_left;
+	uint64_t
+		reset_unanswered; /* of those that none of these count: no byte had come */
 	/* Of idle closes by this side: used less than many times; the last question and the last
 	 * answer are of one tick, and the question may be the later. */
 	uint64_t idle_few, idle_tied;
@@ -92,6 +95,7 @@ struct place_close {
 	const struct diag_sock *record;
 	enum tally_side_id side;
 	ns_t at;
+	bool seen; /* a look had shown it: it was no short one */
 };
 
 /* Counts one death that was judged so. */

@@ -38,8 +38,11 @@ struct cause {
 	enum warning_level level;
 	const struct place *place;
 	const struct users_of_place *users; /* NULL: nobody was seen */
-	uint64_t count, of;                 /* of so many connections, or connects */
-	const struct heard_words *words;    /* that were said there; NULL: none heard */
+	uint32_t
+		whose; /* of these, by bit: of which such closes were seen, or, where none
+			   are known to be anybody's, any */
+	uint64_t count, of;              /* of so many connections, or connects */
+	const struct heard_words *words; /* that were said there; NULL: none heard */
 	char text[320];
 	struct cure cures[CAUSE_CURES_MAX];
 	uint32_t n_cures;

@@ -44,6 +44,91 @@ static void add_cure(struct cause *c, enum runtime runtime)
 		c->cures[c->n_cures++] = *cure;
 }
 
+/* The closes that a cause is told of: by this side, and otherwise. None: of connects, of whoever
+ * listens, or of any. */
+static const struct {
+	uint32_t here, there;
+} closes_of[CAUSE_ID_COUNT] = {
+#define BIT(why) (1u << WHY_##why)
+	[CAUSE_ID_NO_REUSE] = { BIT(AFTER_ANSWER), 0 },
+	[CAUSE_ID_POOL_SMALL] = { BIT(AFTER_ANSWER), 0 },
+	[CAUSE_ID_CLOSED_HERE] = { BIT(AFTER_ANSWER), 0 },
+	[CAUSE_ID_PEER_EACH] = { BIT(AFTER_ANSWER), BIT(AFTER_ANSWER) },
+	[CAUSE_ID_PEER_AFTER] = { 0, BIT(AFTER_ANSWER) },
+	[CAUSE_ID_PEER_IDLE] = { 0, BIT(IDLE) | BIT(PEER_RESET) },
+	[CAUSE_ID_PEER_DROPS] = { 0, BIT(NO_ANSWER) },
+	[CAUSE_ID_PEER_RESETS] = { 0, BIT(PEER_RESET) },
+	[CAUSE_ID_NOT_REACHED] = { 0, BIT(PEER_RESET) },
+	[CAUSE_ID_TLS_ENDED] = { 0, BIT(PEER_RESET) },
+	[CAUSE_ID_GAVE_UP] = { BIT(NO_ANSWER), 0 },
+	[CAUSE_ID_SILENT] = { BIT(SILENCE) | BIT(IDLE), 0 },
+	[CAUSE_ID_UNREAD] = { 0, BIT(UNREAD) },
+	[CAUSE_ID_REFUSED] = { BIT(REFUSED), BIT(REFUSED) | BIT(PEER_RESET) },
+	[CAUSE_ID_RESET_ANSWERED] = { 0, BIT(PEER_RESET) },
+	[CAUSE_ID_GREETED] = { BIT(REFUSED), BIT(REFUSED) },
+#undef BIT
+};
+
+enum { HARDLY_ANY = 10 /* a tenth: its end, not its manner */ };
+
+static uint64_t closes_of_user(const struct user *u, enum cause_id id)
+{
+	uint64_t n = 0;
+
+	for (int why = 0; why < WHY_COUNT; why++) {
+		n += closes_of[id].here >> why & 1 ? u->closes.here[why] : 0;
+		n += closes_of[id].there >> why & 1 ? u->closes.there[why] : 0;
+	}
+	return n;
+}
+
+static uint32_t whose_are(const struct users_of_place *u, enum cause_id id)
+{
+	uint64_t sum = 0;
+	uint32_t whose = 0;
+
+	for (uint32_t i = 0; u && i < u->n; i++)
+		sum += closes_of_user(&u->v[i], id);
+	for (uint32_t i = 0; u && i < u->n; i++) {
+		bool is = sum ? closes_of_user(&u->v[i], id) * HARDLY_ANY >= sum
+			      : u->v[i].ended;
+
+		whose |= (uint32_t)is << i;
+	}
+	return whose;
+}
+
+static const struct users_of_place *users_at(const struct finding *f)
+{
+	return f->from->users ? users_find(f->from->users, f->p->side, &f->p->at) : NULL;
+}
+
+bool finding_of_several(const struct finding *f)
+{
+	const struct users_of_place *u = users_at(f);
+
+	return u && (u->n > 1 || u->v[0].more);
+}
+
+const struct user *finding_who_closes(const struct finding *f)
+{
+	const struct users_of_place *u = users_at(f);
+	const struct user *one = NULL;
+	uint32_t whose = whose_are(u, CAUSE_ID_CLOSED_HERE);
+
+	for (uint32_t i = 0; u && i < u->n; i++) {
+		if (!(whose >> i & 1))
+			continue;
+		if (one)
+			return NULL;
+		one = &u->v[i];
+	}
+	return one && !one->more && !u->more &&
+			       closes_of_user(one, CAUSE_ID_CLOSED_HERE) >= FINDING_LEAST
+		       ? one
+		       : NULL;
+}
+
 /* Of a program whose connections there are not known to have ended, only the cure of what is its
  * own: that others are used again tells of it, where it is alone. */
 static void add_cures(struct cause *c)
@@ -52,7 +137,7 @@ static void add_cures(struct cause *c)
 	bool alone = u && u->n == 1 && !u->more && c->id == CAUSE_ID_POOL_SMALL;
 
 	for (uint32_t i = 0; u && i < u->n; i++) {
-		if (u->v[i].ended || alone)
+		if ((c->whose >> i & 1) || alone)
 			add_cure(c, u->v[i].runtime);
 	}
 	if (!c->n_cures)
@@ -151,8 +236,8 @@ static struct cause *begin_of(struct finding *f, enum cause_id id,
 		.of = of,
 		.words = words,
 	};
-	if (f->from->users)
-		c->users = users_find(f->from->users, f->p->side, &f->p->at);
+	c->users = users_at(f);
+	c->whose = whose_are(c->users, id);
 	add_cures(c);
 	return c;
 }

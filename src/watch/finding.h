@@ -31,6 +31,11 @@ bool finding_matters(uint64_t n, uint64_t of);
 /* As bad as watch/causes.def has it; less where it costs few ports. */
 enum warning_level finding_level(
 	const struct finding *f, enum cause_id id, uint64_t closes);
+/* Several programs were seen there, or several processes of one. */
+bool finding_of_several(const struct finding *f);
+/* The one program whose connections are closed by this side right after an answer, of all that
+ * were seen there; NULL: there are more, or it is not known. */
+const struct user *finding_who_closes(const struct finding *f);
 /* Among whatever else is told of the place. */
 bool finding_has(const struct finding *f, enum cause_id id);
 

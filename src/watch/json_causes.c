@@ -94,8 +94,10 @@ void watch_json_heard(struct json *j, const struct heard *h)
 
 /* Causes. */
 
-static void put_users(struct json *j, const struct users_of_place *u)
+static void put_users(struct json *j, const struct cause *c)
 {
+	const struct users_of_place *u = c->users;
+
 	json_array(j, "programs");
 	for (uint32_t i = 0; u && i < u->n; i++) {
 		json_object(j, NULL);
@@ -103,7 +105,7 @@ static void put_users(struct json *j, const struct users_of_place *u)
 		json_cstr(j, "program", u->v[i].comm);
 		json_cstr(j, "runtime", runtime_name(u->v[i].runtime));
 		json_bool(j, "more_processes", u->v[i].more);
-		json_bool(j, "seen_to_end", u->v[i].ended);
+		json_bool(j, "seen_to_end", c->whose >> i & 1);
 		json_end(j);
 	}
 	json_end(j);
@@ -134,7 +136,7 @@ static void put_cause(struct json *j, const struct cause *c)
 	put_at(j, &c->place->at);
 	json_int(j, "count", (int64_t)c->count);
 	json_int(j, "of", (int64_t)c->of);
-	put_users(j, c->users);
+	put_users(j, c);
 	json_cstr(j, "text", c->text);
 	json_cstr(j, "says", c->words ? c->words->text : NULL);
 	put_cures(j, c);

@@ -20,14 +20,15 @@ static const char *colour_of(enum warning_level level, const struct report_style
 	return "\033[31m";
 }
 
-/* Those whose connections were seen to end, or the others; how many. */
+/* Those whose connections were seen to end so, or the others; how many. */
 static uint32_t add_users(
-	struct text *t, const struct users_of_place *u, bool ended, const char *before)
+	struct text *t, const struct cause *c, bool theirs, const char *before)
 {
+	const struct users_of_place *u = c->users;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; u && i < u->n; i++) {
-		if (u->v[i].ended == ended)
+		if ((c->whose >> i & 1) == theirs)
 			text_addf(t, "%s%s (%d%s)", n++ ? ", " : before, u->v[i].comm,
 				(int)u->v[i].pid, u->v[i].more ? " and others" : "");
 	}
@@ -39,9 +40,9 @@ static void add_place(struct text *t, const struct cause *c)
 {
 	text_add(t, c->place->side == SIDE_OUT ? "to " : "accepted at ");
 	text_add_end(t, &c->place->at);
-	if (add_users(t, c->users, true, ", by ") && c->users->more)
+	if (add_users(t, c, true, ", by ") && c->users->more)
 		text_add(t, " and others");
-	if (add_users(t, c->users, false, "; "))
+	if (add_users(t, c, false, "; "))
 		text_add(t, " had connections there, too");
 	text_add(t, ": ");
 }

@@ -35,16 +35,6 @@ static bool nearly_all(uint64_t part, uint64_t of)
 	return part * 100 >= of * MOST_PERCENT;
 }
 
-/* Of several programs at one place one may reuse connections, and another not. */
-static bool of_several(const struct finding *f)
-{
-	const struct users_of_place *u = f->from->users ? users_find(f->from->users,
-								  f->p->side, &f->p->at)
-							: NULL;
-
-	return u && (u->n > 1 || u->v[0].more);
-}
-
 /* Where `Connection: close` was said, the one side closes and the other does as well: who is first
  * is chance. */
 static bool ends_with_server(const struct finding *f)
@@ -57,18 +47,76 @@ static bool ends_with_server(const struct finding *f)
 	       finding_matters(peer->n[PLACE_ONCE], f->p->total);
 }
 
+/* What closes right after an answer, by this side, tell of those that are not closed. */
+enum reuse {
+	REUSE_NONE,    /* each is used once */
+	REUSE_HIDDEN,  /* TLS's handshake may be all that looks like a second use */
+	REUSE_OTHERS,  /* others are used again, by the same program */
+	REUSE_SOMEONE, /* others are, by who knows which program */
+	REUSE_THESE,   /* each of these, as often as the others */
+};
+
+static bool is_part(uint64_t part, uint64_t of)
+{
+	return part * 100 >= of * FINDING_LEAST_PERCENT;
+}
+
+/* Of several programs at one place one may reuse connections, and another not. Under TLS one
+ * exchange looks like a few. */
+static enum reuse reuse_of(const struct finding *f, uint64_t n)
+{
+	const struct place *p = f->p;
+	const struct place_uses *u = &p->by_us;
+	bool plain = !is_tls(f) && is_part(u->n[PLACE_ONCE], n); /* none is TLS */
+	bool here = u->n[PLACE_MANY] ||
+		    (plain && u->n[PLACE_FEW] && is_part(u->n[PLACE_FEW], n));
+	bool several = finding_of_several(f);
+	const struct user *one = several ? finding_who_closes(f) : NULL;
+	bool many = one ? one->reused_many : p->reused_many;
+	bool some = one ? one->reused : p->reused;
+
+	if (nearly_all(u->alike, n) && nearly_all(u->n[PLACE_MANY], n))
+		return REUSE_THESE;
+	if (here || many || (plain && some))
+		return several && !one ? REUSE_SOMEONE : REUSE_OTHERS;
+	return plain ? REUSE_NONE : REUSE_HIDDEN;
+}
+
+static void add_reuse(struct text *t, enum reuse reuse, const struct place_uses *u)
+{
+	switch (reuse) {
+	case REUSE_NONE:
+		text_add(t,
+			u->n[PLACE_PIECES]
+				? "none is known to have been used for a second exchange."
+			: u->n[PLACE_FEW] ? "hardly any was used for a second exchange."
+					  : "none was used for a second exchange.");
+		break;
+	case REUSE_HIDDEN:
+		text_add(t, "each carried some segments of data: a few exchanges, one in "
+			    "pieces, or TLS's handshake and one.");
+		break;
+	case REUSE_OTHERS:
+		text_add(t, "others are used again: the pool has no room for these.");
+		break;
+	case REUSE_SOMEONE:
+		text_add(t,
+			"others are used again, by which of the programs is not told.");
+		break;
+	case REUSE_THESE:
+		text_addf(t, "each had carried about %u exchanges by then.",
+			(unsigned)u->alike_uses);
+		break;
+	}
+}
+
 /* Right after an answer, by this side: what tells a missing keep-alive from a pool without
- * room is that other connections are used again. Under TLS one exchange looks like a few. */
+ * room is that other connections are used again. */
 static void closed_by_us(struct finding *f)
 {
 	const struct place_uses *u = &f->p->by_us;
 	uint64_t n = uses_sum(u);
-	bool tls = is_tls(f);
-	bool plain = !tls && u->n[PLACE_ONCE] * (uint64_t)100 >=
-				     n * FINDING_LEAST_PERCENT; /* none is TLS */
-	bool reused = u->n[PLACE_MANY] || f->p->reused_many ||
-		      (plain && (u->n[PLACE_FEW] || f->p->reused));
-	bool pool = reused && !of_several(f);
+	enum reuse reuse = reuse_of(f, n);
 	struct text t;
 	struct cause *c;
 
@@ -80,27 +128,14 @@ static void closed_by_us(struct finding *f)
 		finding_level(f, CAUSE_ID_POOL_SMALL, n) == LEVEL_NOTE)
 		return;
 	c = finding_begin(f,
-		pool               ? CAUSE_ID_POOL_SMALL
-		: plain && !reused ? CAUSE_ID_NO_REUSE
-				   : CAUSE_ID_CLOSED_HERE,
+		reuse == REUSE_OTHERS ? CAUSE_ID_POOL_SMALL
+		: reuse == REUSE_NONE ? CAUSE_ID_NO_REUSE
+				      : CAUSE_ID_CLOSED_HERE,
 		n, &t);
-
 	if (!c)
 		return;
 	text_add(&t, "closed by this side right after an answer; ");
-	if (pool)
-		text_add(&t, "others are used again: the pool has no room for these.");
-	else if (reused)
-		text_add(&t,
-			"others are used again, by which of the programs is not told.");
-	else if (plain && u->n[PLACE_PIECES])
-		text_add(&t, "none is known to have been used for a second exchange.");
-	else if (plain)
-		text_add(&t, "none was used for a second exchange.");
-	else
-		text_add(&t,
-			"each carried some segments of data: a few exchanges, one in "
-			"pieces, or TLS's handshake and one.");
+	add_reuse(&t, reuse, u);
 	finding_end(c, &t);
 }
 
@@ -113,7 +148,8 @@ static bool closed_all(const struct finding *f)
 	struct cluster times[CLUSTERS_MAX];
 
 	return !p->reset_idle && s->n >= FINDING_LEAST && s->last - s->first <= AT_ONCE &&
-	       nearly_all(s->n, p->count[CLOSE_PEER][WHY_IDLE] + used) &&
+	       nearly_all(s->n, p->count[CLOSE_PEER][WHY_IDLE] +
+					p->count[CLOSE_PEER][WHY_UNKNOWN] + used) &&
 	       !ages_clusters(&p->peer_idle, f->scratch, times);
 }
 
@@ -239,6 +275,25 @@ static uint64_t resets(const struct finding *f)
 
 	return of_all(p, WHY_PEER_RESET) - p->reset_answered - p->reset_goodbye -
 	       p->reset_idle - p->reset_resent - (may_be_tls(f) ? p->reset_recent : 0);
+}
+
+static void reset_by_peer(struct finding *f)
+{
+	uint64_t unanswered = f->p->reset_unanswered;
+	struct text t;
+	struct cause *c = finding_begin(f, CAUSE_ID_PEER_RESETS, resets(f), &t);
+
+	if (!c)
+		return;
+	text_add(&t, "reset by the server, or given up by the kernel");
+	if (unanswered) {
+		text_add(&t, "; ");
+		text_add_count(&t, unanswered);
+		text_add(&t,
+			" of them before it had said a word, as a full server may do");
+	}
+	text_add_char(&t, '.');
+	finding_end(c, &t);
 }
 
 /* Whether these were closed after a time that calls were given up after, too: those of a caller that
@@ -414,8 +469,7 @@ void proofs_outgoing(struct finding *f)
 		&p->unread);
 	finding_tell(f, CAUSE_ID_PEER_DROPS, by_peer(p, WHY_NO_ANSWER),
 		"closed by the server with a question unanswered", &p->peer_left);
-	finding_tell(f, CAUSE_ID_PEER_RESETS, resets(f),
-		"reset by the server, or given up by the kernel", NULL);
+	reset_by_peer(f);
 	not_reached(f);
 	ended_under_tls(f);
 	idle_at_peer(f);
@@ -433,6 +487,8 @@ void proofs_accepted(struct finding *f)
 		"answered and closed here before anything was read: refused", NULL);
 	finding_tell(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER) + p->reset_left,
 		"left by the caller without an answer", &p->peer_left);
+	finding_tell(f, CAUSE_ID_SERVER_DROPS, place_local(p, WHY_NO_ANSWER),
+		"closed by this side with a question unanswered", &p->gave_up);
 	not_reached(f);
 	if (nearly_all(once_us, uses_sum(&p->by_us)))
 		finding_tell(f, CAUSE_ID_SERVER_EACH, once_us,

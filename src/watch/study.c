@@ -67,6 +67,8 @@ void study_hear(struct study *s)
 struct uses {
 	struct diag_visitor visitor;
 	const struct places *places;
+	struct users *users;
+	const struct owners *owners; /* NULL: not asked for */
 };
 
 static bool asks_for_reuse(const struct place *p)
@@ -77,12 +79,16 @@ static bool asks_for_reuse(const struct place *p)
 
 static void on_open(struct diag_visitor *v, const struct diag_sock *sock)
 {
-	const struct places *places = CONTAINER_OF(v, struct uses, visitor)->places;
-	struct place *p = sock->has_info ? places_find(places, SIDE_OUT, &sock->remote)
+	const struct uses *u = CONTAINER_OF(v, struct uses, visitor);
+	struct place *p = sock->has_info ? places_find(u->places, SIDE_OUT, &sock->remote)
 					 : NULL;
+	const struct owner *holder = p && u->owners ? owners_find(u->owners, sock->inode)
+						    : NULL;
 
 	if (p)
 		place_saw_used(p, &sock->info);
+	if (holder)
+		users_saw_used(u->users, &sock->remote, holder, &sock->info);
 }
 
 /* A socket told twice is as it was. */
@@ -92,11 +98,11 @@ static void on_open_again(struct diag_visitor *v)
 }
 
 /* For places whose closes ask how other connections fare. */
-static void read_reuse(const struct study *s, struct diag *diag)
+static void read_reuse(struct study *s, struct diag *diag, const struct owners *owners)
 {
 	const struct diag_ask ask = { .states = DIAG_BIT(DIAG_ESTABLISHED),
 		.info = true };
-	struct uses u = { { on_open, on_open_again }, &s->places };
+	struct uses u = { { on_open, on_open_again }, &s->places, &s->users, owners };
 	struct diag_report dump;
 	bool asked = false;
 
@@ -111,11 +117,11 @@ void study_look(struct study *s, const struct study_eyes *eyes,
 {
 	if (owners)
 		users_learn(&s->users, &s->places, owners, of);
-	read_reuse(s, eyes->diag);
+	read_reuse(s, eyes->diag, owners);
 }
 
-void study_death(
-	struct study *s, const struct place_close *close, const struct owner *holder)
+void study_death(struct study *s, const struct place_close *close,
+	const struct close_verdict *verdict, const struct owner *holder)
 {
 	const struct diag_sock *r = close->record;
 	const struct snap_sock *was = holder ? NULL
@@ -125,7 +131,7 @@ void study_death(
 	if (was)
 		holder = owners_find(&s->owners, was->inode);
 	if (holder)
-		users_ended(&s->users, &s->places, close, holder);
+		users_ended(&s->users, &s->places, close, verdict, holder);
 }
 
 void study_counters(struct study *s, const struct diag_counters *now)

@@ -42,9 +42,10 @@ void study_fini(struct study *s);
 /* After a look: `owners` is NULL where programs are not asked for. */
 void study_look(struct study *s, const struct study_eyes *eyes,
 	const struct owners *owners, const struct owners_of *of);
-/* A death that was counted; `holder` as the last look knew it, or NULL. */
-void study_death(
-	struct study *s, const struct place_close *close, const struct owner *holder);
+/* A death that was counted, by this verdict (NULL: of a connect, which failed); `holder` as the
+ * last look knew it, or NULL. */
+void study_death(struct study *s, const struct place_close *close,
+	const struct close_verdict *verdict, const struct owner *holder);
 /* To be called in the namespace, when watch is to stay. */
 void study_listen(struct study *s);
 /* Readable when there is something to hear; -1: never. */

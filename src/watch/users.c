@@ -62,6 +62,7 @@ static struct user *learn(
 		return &p->v[i];
 	}
 	if (p->n == USERS_OF_PLACE_MAX) {
+		u->n_more += !p->more;
 		p->more = true;
 		return NULL;
 	}
@@ -80,17 +81,53 @@ static void ended(struct users *u, struct user *user)
 	u->n_ended++;
 }
 
+static void saw_used(struct user *user, enum place_use use)
+{
+	user->reused = user->reused || use == PLACE_FEW || use == PLACE_MANY;
+	user->reused_many = user->reused_many || use == PLACE_MANY;
+}
+
+static void count(
+	struct user *user, const struct place_close *close, const struct close_verdict *v)
+{
+	enum place_use use = place_use_of(&close->record->info);
+	bool here = close_is_local(v->first);
+
+	if (here && v->why == WHY_AFTER_ANSWER && use != PLACE_MANY) {
+		user->closes.here[v->why]++;
+		return;
+	}
+	saw_used(user, use);
+	if (v->why != WHY_AFTER_ANSWER || !here)
+		(here ? user->closes.here : user->closes.there)[v->why]++;
+}
+
 void users_ended(struct users *u, const struct places *places,
-	const struct place_close *close, const struct owner *holder)
+	const struct place_close *close, const struct close_verdict *verdict,
+	const struct owner *holder)
 {
 	const struct diag_end *at = close->side == SIDE_OUT ? &close->record->remote
 							    : &close->record->local;
 	struct users_of_place *p = NULL;
+	struct user *user;
 
 	if (close->side != SIDE_UNSURE && close->record->remote.port)
 		p = place_of(u, places, close->side, at);
-	if (p)
-		ended(u, learn(u, p, holder));
+	user = p ? learn(u, p, holder) : NULL;
+	ended(u, user);
+	if (user && verdict)
+		count(user, close, verdict);
+}
+
+void users_saw_used(struct users *u, const struct diag_end *at,
+	const struct owner *holder, const struct diag_info *info)
+{
+	struct users_of_place *p = find(u, SIDE_OUT, at);
+
+	for (uint32_t i = 0; p && i < p->n; i++) {
+		if (strcmp(p->v[i].comm, holder->comm) == 0)
+			saw_used(&p->v[i], place_use_of(info));
+	}
 }
 
 static bool listens_at(const struct snap_listener *l, const struct diag_end *at)
@@ -169,12 +206,14 @@ static bool are_missing(const struct users *u, const struct places *p)
 bool users_are_missing(struct users *u, const struct places *p)
 {
 	if (u->asked.places != p->n || u->asked.closes != p->n_closes ||
-		u->asked.users != u->n || u->asked.ended != u->n_ended) {
+		u->asked.users != u->n || u->asked.ended != u->n_ended ||
+		u->asked.more != u->n_more) {
 		u->asked.missing = are_missing(u, p);
 		u->asked.places = p->n;
 		u->asked.closes = p->n_closes;
 		u->asked.users = u->n;
 		u->asked.ended = u->n_ended;
+		u->asked.more = u->n_more;
 	}
 	return u->asked.missing;
 }

@@ -17,10 +17,18 @@
 
 enum { USERS_OF_PLACE_MAX = 4, USERS_MAX = 2 * PLACES_MAX };
 
+/* How many were seen to end, as far as it tells whose a cause is: by this side, or otherwise. Right
+ * after an answer, only those that had not been used many times: these have done their work. */
+struct user_closes {
+	uint32_t here[WHY_COUNT], there[WHY_COUNT];
+};
+
 struct user {
 	int32_t pid;
 	bool more;  /* processes of this name */
 	bool ended; /* one that it held there, or accepted there, was seen to end */
+	bool reused, reused_many; /* as of a place (attr/places.h) */
+	struct user_closes closes;
 	char comm[17];
 	enum runtime runtime;
 };
@@ -37,8 +45,9 @@ struct users {
 	struct users_of_place *v;
 	uint32_t n;
 	uint32_t n_seen, n_ended; /* programs, over all places */
+	uint32_t n_more;          /* places that had others */
 	struct {
-		uint32_t places, closes, users, ended;
+		uint32_t places, closes, users, ended, more;
 		bool missing;
 	} asked; /* what users_are_missing said of so many */
 };
@@ -52,9 +61,12 @@ void users_learn(struct users *u, const struct places *p, const struct owners *o
 /* NULL: nobody was seen there. */
 const struct users_of_place *users_find(
 	const struct users *u, enum tally_side_id side, const struct diag_end *at);
-/* A connection ended that `holder` had held. */
+/* A connection ended that `holder` had held, judged so; NULL: a connect, which failed. */
 void users_ended(struct users *u, const struct places *p, const struct place_close *close,
-	const struct owner *holder);
+	const struct close_verdict *verdict, const struct owner *holder);
+/* One to `at` that is open, and as it has been used so far. */
+void users_saw_used(struct users *u, const struct diag_end *at,
+	const struct owner *holder, const struct diag_info *info);
 /* Some place has closes, and nobody was seen there whose they are. */
 bool users_are_missing(struct users *u, const struct places *p);
 

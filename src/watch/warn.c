@@ -179,6 +179,7 @@ static void warn_dests(struct report *r)
 static void warn_fin_wait2(struct report *r)
 {
 	uint32_t orphans = 0, time_wait = 0;
+	uint32_t in = r->tally->side[SIDE_IN].orphan_fin_wait2;
 	struct text t;
 
 	for (int side = 0; side < SIDE_COUNT; side++) {
@@ -189,9 +190,15 @@ static void warn_fin_wait2(struct report *r)
 		return;
 	text_init(&t);
 	text_add_count(&t, orphans);
-	text_add(&t, " sockets are orphaned FIN_WAIT2: closed here, and the peer has not "
-		     "closed (a call given up leaves this). `ss -s` and "
-		     "/proc/net/sockstat count them as TIME_WAIT");
+	text_add(&t,
+		" sockets are orphaned FIN_WAIT2: closed here, and the peer has not closed (");
+	text_add(&t,
+		in == orphans
+			? "a server that closes on callers who do not look leaves this"
+		: in ? "a call given up leaves this; so does a server that closes on "
+		       "callers who do not look"
+		     : "a call given up leaves this");
+	text_add(&t, "). `ss -s` and /proc/net/sockstat count them as TIME_WAIT");
 	if (r->counters->sockstat_tw) {
 		text_add(&t, ": they say ");
 		text_add_count(&t, r->counters->sockstat_tw);
@@ -301,6 +308,17 @@ static void warn_stalled(struct report *r)
 	}
 }
 
+static void add_acceptor(struct text *t, const struct owner *w)
+{
+	if (w)
+		text_addf(t, "%s (%d)", w->comm, (int)w->pid);
+	else
+		text_add(t, "The program here");
+	text_add(t,
+		" accepts too slowly: see whether it is busy, stopped or out of descriptors; a "
+		"larger backlog (listen(), net.core.somaxconn) only helps over bursts.");
+}
+
 static void warn_listeners(struct report *r)
 {
 	for (uint32_t i = 0; i < r->tally->n_listeners; i++) {
@@ -315,7 +333,8 @@ static void warn_listeners(struct report *r)
 		text_add_end(&t, &l->at);
 		text_add(&t, ", whose backlog is ");
 		text_add_count(&t, l->backlog);
-		text_add(&t, ": new ones are dropped, and come again after 1 s.");
+		text_add(&t, ": new ones are dropped, and come again after 1 s. ");
+		add_acceptor(&t, r->owners ? owners_find(r->owners, l->inode) : NULL);
 		say(add(r, LEVEL_CRITICAL, "backlog-full"), &t);
 	}
 }

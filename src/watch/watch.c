@@ -323,14 +323,15 @@ static bool may_be_of_an_end(const struct death *d, const struct close_verdict *
 
 static void count_death(struct watcher *w, const struct death *d)
 {
-	const struct place_close close = { &d->record, d->side, d->at };
+	const struct place_close close = { &d->record, d->side, d->at,
+		snap_find(&w->snap, &d->record.local, &d->record.remote) };
 	const struct owner *holder = holder_of(w, &d->record);
 	struct close_verdict told;
 
 	if (!closes_is_connection(&d->record, d->side)) {
 		places_connect(&w->study.places, &d->record, d->side);
 		if (holder)
-			study_death(&w->study, &close, holder);
+			study_death(&w->study, &close, NULL, holder);
 		return;
 	}
 	(void)closes_death(&w->interval, &d->record, d->side, &d->found);
@@ -338,7 +339,7 @@ static void count_death(struct watcher *w, const struct death *d)
 	if (!close_is_local(told.first) && was_seen_late(w, &d->record))
 		told.age = NS_NEVER;
 	places_death(&w->study.places, &close, &told);
-	study_death(&w->study, &close, holder);
+	study_death(&w->study, &close, &told, holder);
 	if (may_be_of_an_end(d, &told))
 		may_be_an_end(w, d, &told, holder);
 }

@@ -15,7 +15,7 @@ static struct diag_sock used(uint32_t times)
 static void death(struct places *p, const struct diag_sock *s, enum tally_side_id side,
 	enum close_first first, enum close_why why)
 {
-	places_death(p, &(struct place_close){ s, side, 0 },
+	places_death(p, &(struct place_close){ s, side, 0, false },
 		&(struct close_verdict){ first, why, 500 * NS_MS });
 }
 
@@ -309,19 +309,23 @@ static void what_was_seen_late_has_no_age(void **state)
 	(void)state;
 	places_init(&p);
 	for (int i = 0; i < 10; i++)
-		places_death(&p, &(struct place_close){ &s, SIDE_OUT, i * NS_MS },
+		places_death(&p, &(struct place_close){ &s, SIDE_OUT, i * NS_MS, true },
 			&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_NEVER });
 	assert_int_equal(p.v[0]->total, 10);
 	assert_int_equal(p.v[0]->peer_idle.n, 0);
 	assert_int_equal(p.v[0]->by_peer_used.n, 0);
-	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 20 * NS_MS },
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 20 * NS_MS, true },
 		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
-	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 30 * NS_MS },
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 30 * NS_MS, true },
 		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
 	assert_int_equal(p.v[0]->peer_idle.n, 2);
 	assert_int_equal(p.v[0]->peer_idle_once, 0);
 	assert_int_equal(p.v[0]->by_peer_used.first, 20 * NS_MS);
 	assert_int_equal(p.v[0]->by_peer_used.last, 30 * NS_MS);
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 40 * NS_MS, false },
+		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
+	assert_int_equal(
+		p.v[0]->by_peer_used.n, 2); /* a short one, one after the other */
 	places_fini(&p);
 }
 

@@ -42,7 +42,7 @@ static void closes_at(struct scene *s, int32_t pid, enum close_why why, ns_t at)
 {
 	if (why == WHY_IDLE)
 		hist_record(s->closes.ages[SIDE_OUT][why], AGE);
-	places_death(&s->places, &(struct place_close){ &s->record, SIDE_OUT, at },
+	places_death(&s->places, &(struct place_close){ &s->record, SIDE_OUT, at, false },
 		&(struct close_verdict){ CLOSE_LOCAL, why, AGE });
 	ends_put(&s->ends, &(struct ends_close){
 				   .pid = pid,

@@ -34,6 +34,85 @@ static void others_used_again_is_a_pool_without_room(void **state)
 	assert_cause(&s, "pool-overflow");
 }
 
+/* One of a hundred that was used again is a race of two threads, no pool. */
+static void hardly_any_used_again_is_no_pool(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 990, 10, 0);
+	assert_cause(&s, "no-keep-alive");
+	assert_non_null(strstr(s.c.v[0].text, "hardly any"));
+}
+
+/* A client for each job: others are no other than these. */
+static void closed_after_as_many_exchanges_each_is_no_pool(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 0, 0, 1000);
+	s.place.by_us.alike = 990;
+	s.place.by_us.alike_uses = 7;
+	assert_cause(&s, "closed-after-answer");
+	assert_non_null(strstr(s.c.v[0].text, "about 7 exchanges"));
+	s.place.by_us.alike = 100;
+	assert_cause(&s, "pool-overflow");
+}
+
+/* Beside it, node: whose connections ended once it was told to stop. */
+static void seen_beside(struct scene *s)
+{
+	seen_there(s, RUNTIME_PYTHON);
+	s->user.v[0].closes.here[WHY_AFTER_ANSWER] = 900;
+	s->user.v[1] = (struct user){ .pid = 8,
+		.runtime = RUNTIME_NODE,
+		.ended = true,
+		.reused = true,
+		.reused_many = true };
+	s->user.v[1].closes.here[WHY_AFTER_ANSWER] = 5;
+	s->user.n = 2;
+	s->place.reused = s->place.reused_many = true;
+}
+
+static void who_reuses_is_not_who_closes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 1000, 0, 0);
+	seen_beside(&s);
+	assert_cause(&s, "no-keep-alive");
+	assert_int_equal(s.c.v[0].whose, 1);
+	assert_int_equal(s.c.v[0].n_cures, 1);
+	assert_int_equal(s.c.v[0].cures[0].runtime, RUNTIME_PYTHON);
+	s.user.v[0].reused = true;
+	assert_cause(&s, "pool-overflow");
+	s.user.v[1].closes.here[WHY_AFTER_ANSWER] = 900;
+	assert_cause(&s, "closed-after-answer");
+	assert_int_equal(s.c.v[0].whose, 3);
+	assert_int_equal(s.c.v[0].n_cures, 2);
+}
+
+/* Each cause has its own programs, and any where it is not known whose such closes were. */
+static void each_cause_names_whose_closes_it_tells_of(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 100);
+	seen_beside(&s);
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].whose, 3);
+	s.user.v[1].closes.here[WHY_NO_ANSWER] = 1;
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].whose, 2);
+}
+
 /* Each with some segments both ways: one exchange under TLS, or several without. */
 static void what_may_be_tls_is_left_open(void **state)
 {
@@ -408,6 +487,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(none_used_again_is_no_keep_alive),
 		TEST(others_used_again_is_a_pool_without_room),
+		TEST(hardly_any_used_again_is_no_pool),
+		TEST(closed_after_as_many_exchanges_each_is_no_pool),
+		TEST(who_reuses_is_not_who_closes),
+		TEST(each_cause_names_whose_closes_it_tells_of),
 		TEST(what_may_be_tls_is_left_open),
 		TEST(long_exchanges_are_not_taken_for_several),
 		TEST(of_nearly_all_only_those_are_counted),

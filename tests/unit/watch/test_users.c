@@ -70,7 +70,7 @@ static void closes_at(struct scene *s, uint16_t port)
 	const struct diag_sock record = { .local = end_at(40000),
 		.remote = end_at(port) };
 
-	places_death(&s->places, &(struct place_close){ &record, SIDE_OUT, 0 },
+	places_death(&s->places, &(struct place_close){ &record, SIDE_OUT, 0, false },
 		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 });
 }
 
@@ -80,8 +80,9 @@ static void ends_at(struct scene *s, uint16_t port)
 	const struct diag_sock record = { .local = end_at(40000),
 		.remote = end_at(port) };
 
-	users_ended(&s->users, &s->places, &(struct place_close){ &record, SIDE_OUT, 0 },
-		&s->owner);
+	users_ended(&s->users, &s->places,
+		&(struct place_close){ &record, SIDE_OUT, 0, false },
+		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 }, &s->owner);
 }
 
 static void who_holds_a_connection_is_named(void **state)
@@ -106,6 +107,55 @@ static void who_holds_a_connection_is_named(void **state)
 	assert_int_equal(u->n, 1);
 	assert_string_equal(u->v[0].comm, "python3");
 	assert_null(users_find(&s.users, SIDE_IN, &at));
+	scene_fini(&s);
+}
+
+static void how_a_programs_connections_ended_is_counted(void **state)
+{
+	const struct diag_end at = end_at(1);
+	const struct user *u;
+	struct diag_sock r = { .local = end_at(40000), .remote = at, .has_info = true };
+	struct place_close close = { &r, SIDE_OUT, 0, false };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, 1);
+	users_ended(&s.users, &s.places, &close,
+		&(struct close_verdict){ CLOSE_LOCAL, WHY_NO_ANSWER, 0 }, &s.owner);
+	users_ended(&s.users, &s.places, &close,
+		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, 0 }, &s.owner);
+	users_ended(&s.users, &s.places, &close,
+		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 }, &s.owner);
+	users_ended(&s.users, &s.places, &close, NULL, &s.owner);
+	u = users_find(&s.users, SIDE_OUT, &at)->v;
+	assert_int_equal(u->closes.here[WHY_NO_ANSWER], 1);
+	assert_int_equal(u->closes.there[WHY_IDLE], 1);
+	assert_int_equal(u->closes.here[WHY_AFTER_ANSWER], 1);
+	assert_false(u->reused);
+	r.info = (struct diag_info){
+		.data_segs_in = 9, .data_segs_out = 9, .bytes_sent = 900
+	};
+	users_ended(&s.users, &s.places, &close,
+		&(struct close_verdict){ CLOSE_LOCAL, WHY_AFTER_ANSWER, 0 }, &s.owner);
+	assert_int_equal(u->closes.here[WHY_AFTER_ANSWER], 1); /* it had done its work */
+	assert_true(u->reused && u->reused_many);
+	scene_fini(&s);
+}
+
+/* One name more than is kept tells whose they are as well as a name. */
+static void that_there_were_others_is_news(void **state)
+{
+	const uint16_t many = USERS_OF_PLACE_MAX + 1;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, 1);
+	closes_at(&s, 1);
+	for (uint16_t i = 0; i < many; i++) {
+		snprintf(s.owner.comm, sizeof(s.owner.comm), "job%u", (unsigned)i);
+		learn(&s);
+		assert_int_equal(users_are_missing(&s.users, &s.places), i + 1 < many);
+	}
 	scene_fini(&s);
 }
 
@@ -166,6 +216,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_holds_a_connection_is_named),
+		cmocka_unit_test(how_a_programs_connections_ended_is_counted),
+		cmocka_unit_test(that_there_were_others_is_news),
 		cmocka_unit_test(closes_after_connects_that_failed_are_asked_for),
 		cmocka_unit_test(a_place_with_closes_has_room_where_others_have_none),
 	};
