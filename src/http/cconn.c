@@ -358,7 +358,9 @@ static void cconn_tell_ready(struct cconn *cc)
 	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;
 	call->ops->on_ready(call);
-	if (cc->state == CCONN_BUSY)
+	if (cc->state == CCONN_BUSY && !cc->out.done && !outbound_is_flushed(&cc->out))
+		cconn_do_later(cc); /* with what is there of the body */
+	else if (cc->state == CCONN_BUSY)
 		cconn_flush(cc);
 	if (cc->state == CCONN_BUSY && cc->call && cconn_has_sent(cc))
 		stalled_note_asked(cc);
