@@ -5,6 +5,9 @@
 #define OUTBOUND_COPY_BYTES 4096
 /* "ffffffffffffffff\r\n" and the CRLF after the chunk. */
 #define OUTBOUND_CHUNK_ROOM 20
+/* Chunks up to this are joined to those before them where they lie: moving them costs less than
+ * one more write, which wakes the other side once more. */
+#define INBOUND_JOIN_BYTES 16384
 /* Heads leave so much, so that the last chunk fits behind them before anything is flushed. */
 #define OUTBOUND_TAIL_ROOM 8
 
@@ -22,7 +25,7 @@ static void inbound_drop_buf(struct inbound *in, struct worker *w)
 	if (in->buf)
 		slab_give(in->bulk ? &w->bulks : &w->bufs, in->buf);
 	in->buf = NULL;
-	in->start = in->end = 0;
+	in->start = in->end = in->gap = 0;
 }
 
 /* So much of the message is certain to come yet, and nothing else before it. */
@@ -114,6 +117,22 @@ void inbound_skip_head(struct inbound *in, const struct h1_head *head, size_t us
 	inbound_begin_body(in, head);
 }
 
+/* The chunks behind `data`, as far as they are there, without what frames them. */
+static void inbound_join(struct inbound *in, struct slice *data)
+{
+	struct h1_decoder next = in->body;
+	struct slice rest = slice_cut(inbound_bytes(in), data->len, SIZE_MAX), more;
+	size_t used;
+	while (rest.len && h1_decode(&next, rest, &used, &more) == H1_PARTIAL &&
+		more.len && more.len <= INBOUND_JOIN_BYTES) {
+		memmove(in->buf + in->start + data->len, more.ptr, more.len);
+		data->len += more.len;
+		in->gap += (uint32_t)(used - more.len);
+		in->body = next;
+		rest = slice_cut(rest, used, SIZE_MAX);
+	}
+}
+
 enum h1_result inbound_next(struct inbound *in, struct slice *data)
 {
 	*data = SLICE_NONE;
@@ -126,7 +145,9 @@ enum h1_result inbound_next(struct inbound *in, struct slice *data)
 		CHECK(used >= data->len);
 		in->start += (uint32_t)(used - data->len);
 		if (data->len) {
-			CHECK(data->ptr == in->buf + in->start);
+			CHECK(data->ptr == in->buf + in->start && in->gap == 0);
+			if (in->body.body == H1_BODY_CHUNKED)
+				inbound_join(in, data);
 			return H1_PARTIAL;
 		}
 		if (used == 0 && !in->body.done)
@@ -137,10 +158,16 @@ enum h1_result inbound_next(struct inbound *in, struct slice *data)
 
 void inbound_took(struct inbound *in, struct slice data, size_t taken)
 {
+	const size_t left = data.len - taken;
 	CHECK(taken <= data.len);
-	if (taken < data.len)
-		h1_decoder_untake(&in->body, data.len - taken);
-	in->start += (uint32_t)taken;
+	if (left) {
+		h1_decoder_untake(&in->body, left);
+		if (in->gap)
+			memmove(in->buf + in->start + taken + in->gap, data.ptr + taken,
+				left);
+	}
+	in->start += (uint32_t)taken + in->gap;
+	in->gap = 0;
 }
 
 void inbound_relax(struct inbound *in, struct worker *w, bool drop)

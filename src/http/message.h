@@ -22,8 +22,9 @@ struct inbound {
 	char *buf;    /* bytes [start, end) are not consumed yet */
 	char *pinned; /* the buffer that holds a head in use */
 	uint32_t start, end;
-	bool bulk;  /* buf is one of WORKER_BULK_BYTES, else of WORKER_BUF_BYTES */
-	bool bulky; /* its heads are never pinned: bulk buffers do for them too */
+	uint32_t gap; /* until inbound_took: between its data and what follows */
+	bool bulk;    /* buf is one of WORKER_BULK_BYTES, else of WORKER_BUF_BYTES */
+	bool bulky;   /* its heads are never pinned: bulk buffers do for them too */
 	struct h1_scan scan;
 	struct h1_decoder body;
 };
@@ -53,8 +54,9 @@ void inbound_unpin(struct inbound *in, struct worker *w);
 /* The head was used inside a callback and is consumed now. */
 void inbound_skip_head(struct inbound *in, const struct h1_head *head, size_t used);
 /*
- * The next run of payload. H1_DONE: none left, the message is complete; H1_PARTIAL: *data
- * (may be empty: more must be read); H1_BAD. Tell what was taken with inbound_took.
+ * The next run of payload, of as many chunks as are there. H1_DONE: none left, the message is
+ * complete; H1_PARTIAL: *data (may be empty: more must be read); H1_BAD. Tell what was taken
+ * with inbound_took.
  */
 MUST_USE enum h1_result inbound_next(struct inbound *in, struct slice *data);
 void inbound_took(struct inbound *in, struct slice data, size_t taken);

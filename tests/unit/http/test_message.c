@@ -2,9 +2,11 @@
 #include "bed.h"
 #include "http/message.h"
 
-/* A connection that gives whatever is asked, and notes the largest and the sum. */
+/* A connection that gives whatever is asked, of a text or x alone, and notes the largest and the
+ * sum. */
 struct tap {
 	struct conn conn;
+	const char *text; /* NULL: x */
 	uint64_t have, largest, given;
 };
 
@@ -15,7 +17,10 @@ static enum err tap_read(struct conn *c, void *buf, size_t cap, size_t *got)
 	*got = n;
 	if (n == 0)
 		return ERR_AGAIN;
-	memset(buf, 'x', n);
+	if (t->text)
+		memcpy(buf, t->text + t->given, n);
+	else
+		memset(buf, 'x', n);
 	t->have -= n;
 	t->given += n;
 	t->largest = n > t->largest ? n : t->largest;
@@ -170,6 +175,71 @@ static void test_short_messages(void **state)
 	scene_fini(&s);
 }
 
+#define CHUNKS "3\r\nabc\r\n2;x=y\r\nde\r\n4\r\nfghi\r\n0\r\nA: b\r\n\r\n"
+
+static void scene_chunks(struct scene *s, const char *text, size_t have)
+{
+	scene_init(s, have, H1_BODY_CHUNKED, 0);
+	s->tap.text = text;
+	assert_int_equal(scene_fill(s), ERR_OK);
+}
+
+static void take_next(struct scene *s, struct text *got, size_t most)
+{
+	struct slice data;
+	if (inbound_next(&s->in, &data) != H1_PARTIAL)
+		return;
+	const size_t n = data.len < most ? data.len : most;
+	text_add_slice(got, slice_cut(data, 0, n));
+	inbound_took(&s->in, data, n);
+}
+
+/* Wherever what has come ends, and however much of it is taken at once. */
+static void test_chunks_are_joined(void **state)
+{
+	(void)state;
+	struct scene s;
+	const size_t all = strlen(CHUNKS);
+	for (size_t first = 1; first <= all; first++) {
+		for (size_t most = 1; most < 12; most++) {
+			struct text got = { 0 };
+			scene_chunks(&s, CHUNKS, first);
+			for (int i = 0; i < 3; i++)
+				take_next(&s, &got, most);
+			s.tap.have = all - first;
+			if (s.tap.have)
+				assert_int_equal(scene_fill(&s), ERR_OK);
+			for (int i = 0; i < 20 && !s.in.body.done; i++)
+				take_next(&s, &got, most);
+			assert_true(slice_eq(text_slice(&got), SLICE("abcdefghi")));
+			assert_int_equal(s.in.start, s.in.end);
+			text_fini(&got);
+			scene_fini(&s);
+		}
+	}
+}
+
+/* One run of payload, though not of what is no chunk. */
+static void test_join_ends(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct slice data;
+	scene_chunks(&s, CHUNKS, strlen(CHUNKS));
+	assert_int_equal(inbound_next(&s.in, &data), H1_PARTIAL);
+	assert_true(slice_eq(data, SLICE("abcdefghi")));
+	inbound_took(&s.in, data, data.len);
+	assert_int_equal(inbound_next(&s.in, &data), H1_DONE);
+	scene_fini(&s);
+	scene_chunks(&s, "3\r\nabc\r\n1\r\ndef", 14);
+	assert_int_equal(inbound_next(&s.in, &data), H1_PARTIAL);
+	assert_true(slice_eq(data, SLICE("abcd")));
+	inbound_took(&s.in, data, data.len);
+	assert_int_equal(inbound_next(&s.in, &data), H1_BAD);
+	inbound_relax(&s.in, &s.bed.worker, true);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +248,8 @@ int main(void)
 		cmocka_unit_test(test_untaken_end),
 		cmocka_unit_test(test_bulks_run_out),
 		cmocka_unit_test(test_short_messages),
+		cmocka_unit_test(test_chunks_are_joined),
+		cmocka_unit_test(test_join_ends),
 	};
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }
