@@ -45,14 +45,41 @@ static void add_alternatives(struct text *t, const struct slice *words, size_t n
 	}
 }
 
+/* A word that is nearly one that may stand for a number is told so. */
+static bool is_word(struct slice s, const char *const *words, size_t n, struct problem *p)
+{
+	const char *meant = NULL;
+	/* A number is never meant as a word. */
+	if (s.len && (s.ptr[0] < '0' || s.ptr[0] > '9'))
+		meant = units_nearest(s, words, n);
+	if (!meant || slice_eq(s, slice_of(meant)))
+		return true;
+	return problem_set(
+		p, "unknown value '%.*s': did you mean %s?", SLICE_ARG(s), meant);
+}
+
+static bool parse_count(struct slice s, uint64_t *field, struct problem *p)
+{
+	static const char *const words[] = { "none" };
+	return is_word(s, words, ARRAY_LEN(words), p) && units_count(s, field, p);
+}
+
+static bool parse_duration(struct slice s, ns_t *field, struct problem *p)
+{
+	static const char *const words[] = { "none" };
+	return is_word(s, words, ARRAY_LEN(words), p) && units_duration(s, field, p);
+}
+
 static bool parse_limit(struct slice s, uint64_t *field, struct problem *p)
 {
+	static const char *const words[] = { "auto", "none" };
 	if (slice_eq(s, SLICE("auto"))) {
 		*field = OPTS_AUTO;
 		return true;
 	}
 	struct problem why = { "" };
-	return units_count(s, field, &why) || problem_set(p, "%s, or auto", why.text);
+	return is_word(s, words, ARRAY_LEN(words), p) &&
+	       (units_count(s, field, &why) || problem_set(p, "%s, or auto", why.text));
 }
 
 static bool parse_choice(
@@ -122,11 +149,11 @@ static bool set_value(
 	case OPT_texts:
 		return add_text(field, value, p);
 	case OPT_duration:
-		return units_duration(s, field, p);
+		return parse_duration(s, field, p);
 	case OPT_size:
 		return units_size(s, field, p);
 	case OPT_count:
-		return units_count(s, field, p);
+		return parse_count(s, field, p);
 	case OPT_limit:
 		return parse_limit(s, field, p);
 	case OPT_rate:

@@ -44,17 +44,27 @@ static bool add_word(struct slice word, uint32_t *on)
 	return false;
 }
 
-bool retry_parse_on(struct slice text, uint32_t *on)
+bool retry_parse_on(struct slice text, uint32_t *on, struct slice *wrong)
 {
+	const bool alone = slice_find(text, ',') == text.len;
 	*on = 0;
 	for (;;) {
 		size_t comma = slice_find(text, ',');
-		if (!add_word(slice_cut(text, 0, comma), on))
+		*wrong = slice_trim(slice_cut(text, 0, comma));
+		if (!add_word(*wrong, on) || (!alone && slice_eq(*wrong, SLICE("none"))))
 			return false;
 		if (comma >= text.len)
 			return true;
 		text = slice_cut(text, comma + 1, SIZE_MAX);
 	}
+}
+
+uint32_t retry_words(const char *out[RETRY_WORDS])
+{
+	_Static_assert(ARRAY_LEN(words) == RETRY_WORDS, "one row a word");
+	for (uint32_t i = 0; i < RETRY_WORDS; i++)
+		out[i] = words[i].word;
+	return RETRY_WORDS;
 }
 
 static uint32_t bit_of_status(uint16_t status)

@@ -72,8 +72,12 @@ enum retry_on {
 	RETRY_ON_503 = 16,
 	RETRY_ON_504 = 32,
 };
-/* "connect,reset,503"; false: a word is none. "none" is 0. */
-MUST_USE bool retry_parse_on(struct slice text, uint32_t *on);
+/* "connect,reset,503", with or without spaces; "none", alone, is 0. False: `wrong` is a word that
+ * is none of these, or "none" among others. */
+MUST_USE bool retry_parse_on(struct slice text, uint32_t *on, struct slice *wrong);
+/* The words; returns how many. */
+#define RETRY_WORDS 7
+uint32_t retry_words(const char *out[RETRY_WORDS]);
 
 struct retry_cfg {
 	uint32_t on;  /* enum retry_on */

@@ -35,13 +35,15 @@ static ns_t span_of(double seconds)
 
 ns_t retry_after_read(struct slice value, int64_t date_s)
 {
+	const double most = (double)(RETRY_AFTER_MOST / NS_S);
 	double seconds;
 	int64_t at;
-	if (read_number(value, &seconds))
-		return span_of(seconds);
-	if (h1_date_read(value, date_s, &at))
-		return span_of((double)(at - date_s));
-	return 0;
+	if (!read_number(value, &seconds)) {
+		if (!h1_date_read(value, date_s, &at))
+			return 0;
+		seconds = (double)(at - date_s);
+	}
+	return span_of(seconds < most ? seconds : most);
 }
 
 static int64_t date_of(const struct h1_head *head, int64_t wall_s)

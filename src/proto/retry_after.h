@@ -15,8 +15,9 @@
  *            longest. Of a 429 a reset decides whatever is said to remain, or if nothing is.
  *         2. A date is taken from the answer's own Date, so that clocks need not agree; from
  *            ours where it has none.
- *         3. What is no number, no date, is over already, or is further off than
- *            RETRY_AFTER_MOST says nothing.
+ *         3. What is no number, no date, or is over already says nothing; nor does a reset that is
+ *            further off than RETRY_AFTER_MOST. A Retry-After that is says RETRY_AFTER_MOST: not
+ *            soon (as RFC 9111 1.2.2 has it of seconds that are too many to count).
  */
 #ifndef WEIR_PROTO_RETRY_AFTER_H
 #define WEIR_PROTO_RETRY_AFTER_H

@@ -8,7 +8,8 @@ static void proxy_fill_retry(const struct proxy_options *o, struct upstream_cfg 
 	u->retry.max = (uint32_t)o->retries;
 	u->retry.share = o->retry_budget;
 	/* It has been checked. */
-	(void)!retry_parse_on(slice_of(o->retry_on), &u->retry.on);
+	struct slice ignored;
+	(void)!retry_parse_on(slice_of(o->retry_on), &u->retry.on, &ignored);
 	(void)!config_hedge(o, &u->hedge_for, &u->hedge_p95);
 }
 

@@ -19,6 +19,22 @@ static struct config_option option(const struct config_level *at, const char *na
 	return (struct config_option){ at, name, 0 };
 }
 
+/* What an option takes beside numbers may have been meant. Of several words `said` is the one that
+ * is none; " 'of': a duration above zero, p95, or off; did you mean off?" */
+static void complain_of_word(struct config *c, struct config_option at, struct slice said,
+	const char *const *words, const char *takes)
+{
+	size_t n = 0;
+	while (words[n])
+		n++;
+	const bool is_number = said.len && said.ptr[0] >= '0' && said.ptr[0] <= '9';
+	const char *meant = is_number ? NULL : units_nearest(said, words, n);
+	if (meant && slice_eq(said, slice_of(meant)))
+		meant = NULL; /* known, but out of place */
+	config_complain(c, at, " '%.*s': %s%s%s%s", SLICE_ARG(said), takes,
+		meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+}
+
 /* A bound of zero would be met by nothing. */
 static void check_bound(struct config *c, const struct config_level *at, const char *name,
 	ns_t value, const char *then)
@@ -182,6 +198,17 @@ uint32_t config_threads(const struct proxy_options *o)
 	return (uint32_t)n;
 }
 
+static void check_threads(struct config *c)
+{
+	static const char *const words[] = { "auto", NULL };
+	const struct slice said = slice_of(c->at.opt.threads);
+	char takes[64];
+	snprintf(takes, sizeof(takes),
+		"write a number from 1 to %d, or auto for one a CPU", PROXY_THREADS_MAX);
+	if (!config_threads(&c->at.opt))
+		complain_of_word(c, option(&c->at, "threads"), said, words, takes);
+}
+
 static void check_process(struct config *c)
 {
 	const struct config_level *at = &c->at;
@@ -198,10 +225,7 @@ static void check_process(struct config *c)
 			": between 1 and 1,000,000 (with 0 nobody could come in)");
 	check_alerts(c);
 	check_way(c);
-	if (!config_threads(o))
-		config_complain(c, option(at, "threads"),
-			" %s: write a number from 1 to %d, or auto for one a CPU",
-			o->threads, PROXY_THREADS_MAX);
+	check_threads(c);
 	check_bound(c, at, "client-head-for", o->client_head_for,
 		"every request would be too late");
 	check_bound(c, at, "client-body-for", o->client_body_for,
@@ -252,19 +276,22 @@ bool config_hedge(const struct proxy_options *o, ns_t *after, bool *p95)
 
 static void check_retries(struct config *c, const struct config_level *at)
 {
+	static const char *const hedges[] = { "p95", "off", NULL };
 	const struct proxy_options *o = &at->opt;
+	const char *words[RETRY_WORDS + 1] = { NULL };
+	struct slice wrong;
 	uint32_t on;
-	if (!retry_parse_on(slice_of(o->retry_on), &on))
-		config_complain(c, option(at, "retry-on"),
-			" %s: write connect, reset, first-byte, 502, 503, 504, several "
-			"with commas; or none",
-			o->retry_on ? o->retry_on : "");
+	if (!retry_parse_on(slice_of(o->retry_on), &on, &wrong)) {
+		retry_words(words);
+		complain_of_word(c, option(at, "retry-on"), wrong, words,
+			"write connect, reset, first-byte, 502, 503, 504, several with "
+			"commas; or none, alone");
+	}
 	ns_t after;
 	bool p95;
 	if (!config_hedge(o, &after, &p95))
-		config_complain(c, option(at, "hedge-after"),
-			" %s: write a duration above zero, p95, or off",
-			o->hedge_after ? o->hedge_after : "");
+		complain_of_word(c, option(at, "hedge-after"), slice_of(o->hedge_after),
+			hedges, "write a duration above zero, p95, or off");
 	if (o->retries > RETRIES_MAX)
 		config_complain(
 			c, option(at, "retries"), ": between 0 and %d", RETRIES_MAX);
@@ -439,6 +466,26 @@ static void check_reach(struct config *c, uint32_t at)
 	}
 }
 
+/* Any name may be a field's; but one that is nearly another word of the option, with no - in it, is
+ * a slip that would make all callers one in silence. */
+static void check_fair_by(struct config *c, const struct config_route *r)
+{
+	static const char *const words[] = { "address", "route" };
+	const char *said = r->at.opt.fair_by ? r->at.opt.fair_by : "";
+	const struct slice s = slice_of(said);
+	if (!h1_is_token(s)) {
+		config_complain(c, option(&r->at, "fair-by"),
+			" %s: write address, route, none, or the name of a request field "
+			"such as X-Api-Key",
+			said);
+		return;
+	}
+	const char *meant = units_nearest(s, words, ARRAY_LEN(words));
+	if (meant && !str_eq(said, meant) && slice_find(s, '-') == s.len)
+		config_complain(c, option(&r->at, "fair-by"),
+			" '%s' would be a request field: did you mean %s?", said, meant);
+}
+
 static void check_route(struct config *c, uint32_t nth)
 {
 	const struct config_route *r = &c->routes[nth];
@@ -458,11 +505,7 @@ static void check_route(struct config *c, uint32_t nth)
 			" %llu can never be admitted under a limit of %llu: raise the "
 			"limit or gather fewer",
 			(unsigned long long)o->gather, (unsigned long long)limit);
-	if (!o->fair_by || !h1_is_token(slice_of(o->fair_by)))
-		config_complain(c, option(&r->at, "fair-by"),
-			" %s: write address, route, none, or the name of a request field "
-			"such as X-Api-Key",
-			o->fair_by ? o->fair_by : "");
+	check_fair_by(c, r);
 	check_bound(c, &r->at, "timeout", o->timeout, "every request would be too late");
 	check_bound(c, &r->at, "tunnel-idle-for", o->tunnel_idle_for,
 		"every tunnel would be cut");

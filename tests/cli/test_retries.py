@@ -474,6 +474,12 @@ def test_no_hedge_where_it_would_not_be_safe_or_slots_are_short(bench):
     ("hedge-after", "0", "a duration above zero"),
     ("retry-on", "connect,500", "connect, reset, first-byte, 502, 503, 504"),
     ("retry-on", "", "empty: write LIST"),
+    ("retry-on", "reset,none", "or none, alone"),
+    ("retry-on", "reset,conect", "did you mean connect?"),
+    ("hedge-after", "of", "did you mean off?"),
+    ("hedge-after", "5", "write a duration"),
+    ("threads", "auot", "did you mean auto?"),
+    ("fair-by", "adress", "did you mean address?"),
     ("retries", "11", "between 0 and 10"),
 ))
 def test_what_is_no_setting_is_told(tmp_path, option, value, says_):

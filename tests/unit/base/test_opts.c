@@ -229,13 +229,15 @@ static void test_problems(void **state)
 	BAD("unknown option '-x': options begin with --", "-x");
 	BAD("--limit needs a value (N)", "--limit");
 	BAD("--limit needs a value (N)", "--limit", "--timeout", "5s");
-	BAD("--limit: '-5' is negative: write one such as 1000", "--limit", "-5");
+	BAD("--limit: '-5' is negative: write one such as 1000, or auto", "--limit",
+		"-5");
 	BAD("--json takes no value: write --json or --no-json", "--json=yes");
 	BAD("--json takes no value: write --json or --no-json", "--no-json=1");
 	BAD("--abandon: unknown value 'drian': did you mean drain?", "--abandon",
 		"drian");
 	BAD("--abandon: unknown value 'keep-it': write drain, reset or close",
 		"--abandon", "keep-it");
+	BAD("--limit: unknown value 'autoo': did you mean auto?", "--limit", "autoo");
 	BAD("--abandon: empty: write drain, reset or close", "--abandon=");
 	BAD("--rate: '160' has no unit: write 160/s or 160/m", "--rate", "160");
 	BAD("unknown option '--'", "--=5");

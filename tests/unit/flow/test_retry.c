@@ -131,18 +131,23 @@ static void test_so_often_and_no_more(void **state)
 static void test_words(void **state)
 {
 	(void)state;
+	struct slice wrong;
 	uint32_t on = 0;
-	assert_true(retry_parse_on(SLICE("connect,reset"), &on));
+	assert_true(retry_parse_on(SLICE("connect,reset"), &on, &wrong));
 	assert_int_equal(on, ALL);
-	assert_true(retry_parse_on(SLICE("none"), &on));
+	assert_true(retry_parse_on(SLICE("none"), &on, &wrong));
 	assert_int_equal(on, 0);
-	assert_true(retry_parse_on(SLICE("502,503,504,first-byte"), &on));
+	assert_true(retry_parse_on(SLICE("502,503,504,first-byte"), &on, &wrong));
 	assert_int_equal(
 		on, RETRY_ON_502 | RETRY_ON_503 | RETRY_ON_504 | RETRY_ON_FIRST_BYTE);
-	assert_false(retry_parse_on(SLICE(""), &on));
-	assert_false(retry_parse_on(SLICE("connect,"), &on));
-	assert_false(retry_parse_on(SLICE("connect, reset"), &on));
-	assert_false(retry_parse_on(SLICE("500"), &on));
+	assert_false(retry_parse_on(SLICE(""), &on, &wrong));
+	assert_false(retry_parse_on(SLICE("connect,"), &on, &wrong));
+	assert_true(retry_parse_on(SLICE("connect, reset"), &on, &wrong));
+	assert_int_equal(on, ALL);
+	assert_false(retry_parse_on(SLICE("reset, 500"), &on, &wrong));
+	assert_true(slice_eq(wrong, SLICE("500")));
+	assert_false(retry_parse_on(SLICE("reset,none"), &on, &wrong));
+	assert_true(slice_eq(wrong, SLICE("none")));
 }
 
 /* --- worth it --- */
