@@ -166,6 +166,13 @@ void conn_farewell(struct conn *c)
 	c->filter->farewell(c);
 }
 
+bool conn_is_left(struct conn *c)
+{
+	char beyond; /* what comes behind a close_notify is nobody's */
+	size_t got;
+	return !c->tls || io_read(&c->sock, &beyond, 1, &got) != ERR_AGAIN;
+}
+
 enum io_close conn_quiet_close(struct conn *c)
 {
 	uint32_t unread = 0, unacked = 0;

@@ -87,7 +87,7 @@ bool again_replay(struct cconn *cc, enum err why)
 	call->replayed = true;
 	u->stats.replayed++;
 	upstream_slot_call_over(u, cc);
-	cconn_close(cc, IO_CLOSE_FIN);
+	cconn_close_after(cc);
 	if (sent)
 		note_replay_sent(u);
 	upstream_requeue(u, call);

@@ -272,6 +272,8 @@ void cconn_keep_detail(struct cconn *cc, struct call *call)
 void cconn_fail(struct cconn *cc, enum err why)
 {
 	struct upstream *u = cc->up;
+	bool ended = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
+	cc->gone |= ended && conn_is_left(&cc->conn);
 	if (again_replay(cc, why))
 		return;
 	struct call *call = cconn_detach(cc);
@@ -280,10 +282,8 @@ void cconn_fail(struct cconn *cc, enum err why)
 	u->stats.closed_error += call != NULL;
 	cconn_keep_detail(cc, call);
 	zombie_closed(cc);
-	bool gone = why == ERR_EOF || why == ERR_RESET || why == ERR_PIPE;
-	cc->gone |= gone;
-	if (gone)
-		cconn_close(cc, IO_CLOSE_FIN);
+	if (ended)
+		cconn_close_after(cc);
 	else
 		cconn_break(cc);
 	if (call)
@@ -294,7 +294,7 @@ void cconn_on_eof(struct cconn *cc)
 {
 	struct upstream *u = cc->up;
 	u->stats.closed_by_peer += !cc->shut;
-	cc->gone = true;
+	cc->gone = conn_is_left(&cc->conn);
 	if (cc->tunnel && cc->conn.cut) {
 		cconn_fail(cc, ERR_RES_TRUNCATED);
 		return;
@@ -306,7 +306,7 @@ void cconn_on_eof(struct cconn *cc)
 	if (cconn_is_idle(cc))
 		pool_lost(cc);
 	if (cconn_is_idle(cc) || cc->state == CCONN_PARTING) {
-		cconn_close(cc, IO_CLOSE_FIN);
+		cconn_close_after(cc);
 		return;
 	}
 	if (!cc->head_seen) {
@@ -319,7 +319,7 @@ void cconn_on_eof(struct cconn *cc)
 		cc->keep = false;
 		cconn_answer_done(cc);
 		if (cc->state == CCONN_PARTING)
-			cconn_close(cc, IO_CLOSE_FIN);
+			cconn_close_after(cc);
 		return;
 	}
 	cconn_fail(cc, ERR_RES_TRUNCATED);

@@ -29,6 +29,14 @@ void cconn_close_first(struct cconn *cc)
 	close_by(cc, how);
 }
 
+void cconn_close_after(struct cconn *cc)
+{
+	if (cc->gone || cc->shut)
+		cconn_close(cc, IO_CLOSE_FIN);
+	else
+		cconn_close_first(cc);
+}
+
 /* An RST tells it at once and leaves nothing behind, but is never sent again: lost on the way it
  * leaves the server's slot held. */
 void cconn_break(struct cconn *cc)

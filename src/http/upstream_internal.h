@@ -543,6 +543,8 @@ ns_t stalled_again_at(const struct upstream *u); /* when to look again unasked *
 bool close_is_fin(struct upstream *u);
 /* We close first: so that it leaves no TIME_WAIT where that is safe. */
 void cconn_close_first(struct cconn *cc);
+/* The server has ended it. While only TLS's close_notify has come, ours is the first close. */
+void cconn_close_after(struct cconn *cc);
 /* In the midst of something: by RST, unless that is not to be relied on. */
 void cconn_break(struct cconn *cc);
 /* As cconn_close_first, with an idle connection. */

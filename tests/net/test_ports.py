@@ -1,11 +1,14 @@
 """What weir's connections to the API leave behind in the kernel, and what it does when local ports
 run short: on hosts of their own, over a wire."""
 
+import contextlib
 import re
+import ssl
 import threading
 
 import pytest
 
+from pki import Authority
 from rawhttp import Client
 from verbs import WEIR, Verb, eventually, gauges_at_zero
 
@@ -92,6 +95,47 @@ def test_no_close_leaves_time_wait(options, server_options, pair, tmp_path):
     assert closed.most <= 10, (closed.most, closed.looks)
     assert after.get("TIME-WAIT", 0) + after.get("FIN-WAIT-2", 0) <= 10
     assert connects >= 10  # there were closes to speak of
+
+
+def takes_leave(sock):
+    """Two requests; then it says close_notify, and closes when it has been answered by another."""
+    with contextlib.suppress(OSError), sock:
+        for _ in range(2):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += sock.recv(4096) or b"\r\n\r\n"
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        sock.unwrap()
+
+
+def test_a_server_that_waits_for_our_close_notify(pair, tmp_path):
+    """Its FIN would come after ours."""
+    client, server = pair
+    cert = Authority(tmp_path).issue(f"IP:{server.address}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert.cert, cert.key)
+    listener = server.listen(server.address)
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                sock = context.wrap_socket(server.accept(listener), server_side=True)
+                threading.Thread(target=takes_leave, args=(sock,)).start()
+
+    threading.Thread(target=serve).start()
+    url = f"https://{server.address}:{listener.getsockname()[1]}"
+    try:
+        with proxy(client, tmp_path, url, "--upstream-insecure", "--limit", "10") as p:
+            for n in range(12):
+                assert [ask(p).status for _ in range(2)] == [200, 200]
+                eventually(lambda: p.status()["closes"]["peer"] == n + 1)  # noqa: B023
+            eventually(lambda: gauges_at_zero(p))
+            assert p.status()["connects"] == 12
+            after = client.states()
+            assert after.get("TIME-WAIT", 0) + after.get("FIN-WAIT-2", 0) == 0
+    finally:
+        listener.shutdown(2)
+        listener.close()
 
 
 def test_it_says_so_before_the_kernel_does(pair, tmp_path):
