@@ -419,67 +419,6 @@ void closes_idle_back(struct closes *c, enum tally_side_id side, ns_t age)
 	hist_take_back(c->ages[side][WHY_IDLE], age);
 }
 
-/* Two dumps. */
-
-static bool closing_here(enum tally_first f)
-{
-	return f == FIRST_LOCAL || f == FIRST_LOCAL_OR_BOTH || f == FIRST_BOTH;
-}
-
-static enum close_first close_of(enum tally_first f)
-{
-	switch (f) {
-	case FIRST_LOCAL:
-		return CLOSE_LOCAL;
-	case FIRST_LOCAL_OR_BOTH:
-		return CLOSE_LOCAL_OR_BOTH;
-	case FIRST_PEER:
-		return CLOSE_PEER;
-	case FIRST_BOTH:
-		return CLOSE_BOTH;
-	case FIRST_OPEN:
-	case FIRST_COUNT:
-		break;
-	}
-	return CLOSE_UNKNOWN;
-}
-
-static void count_span(struct closes *c, const struct closes_span *span,
-	const struct snap_sock *s, enum close_first first)
-{
-	enum tally_side_id side = tally_side_of(
-		span->tally, span->ports, &s->local, span->now);
-
-	c->count[side][first][WHY_UNKNOWN]++;
-	c->total++;
-}
-
-void closes_between(struct closes *c, const struct closes_span *span)
-{
-	const struct snap_sock *s;
-	uint32_t i = 0;
-
-	while ((s = snap_next(span->after, &i))) {
-		enum tally_first now = tally_first_joined(s, span->after, span->peers);
-		const struct snap_sock *was = snap_find(
-			span->before, &s->local, &s->remote);
-
-		if (!closing_here(now))
-			continue;
-		if (!was || !closing_here(tally_first_of((enum diag_state)was->state)))
-			count_span(c, span, s, close_of(now));
-	}
-	i = 0;
-	while ((s = snap_next(span->before, &i))) {
-		enum tally_first was = tally_first_of((enum diag_state)s->state);
-
-		if (closing_here(was) || snap_find(span->after, &s->local, &s->remote))
-			continue;
-		if (s->state != DIAG_SYN_SENT && s->state != DIAG_SYN_RECV)
-			count_span(c, span, s, close_of(was));
-	}
-}
-
 /* Sums. */
 
 void closes_counters(struct closes *c, const struct diag_counters *now)

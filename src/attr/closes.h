@@ -20,9 +20,7 @@
  *                                            two apart (attr/late.h), as far as it does
  *         Our FIN is acknowledged when bytes_acked exceeds the data sent: by 1, or by 2
  *         on the side that connected, whose SYN counts too.
- *         Without death records, closes_between() counts from two dumps what they show.
- * RULES   1. A connection is counted once: by its death or by closes_between, never use
- *            both on one struct.
+ * RULES   1. A connection is counted once: by its death.
  *         2. What is not proven is UNKNOWN, and TIME_WAIT with the other end out of sight
  *            is LOCAL_OR_BOTH.
  *         3. Records lost show: the kernel's own counters (closes_counters) say how many
@@ -130,21 +128,6 @@ bool closes_has_ages(enum close_first first, enum close_why why);
  * and do not count. */
 struct close_verdict closes_death(struct closes *c, const struct diag_sock *record,
 	enum tally_side_id side, const struct close_found *found);
-
-/*
- * Without death records: what ended, or began to end, between two dumps of one host. A
- * tuple newly in TIME_WAIT, FIN_WAIT1/2 or CLOSING: closed by this side. One that was
- * CLOSE_WAIT or LAST_ACK and is gone: the peer. One that was open and is gone: unknown.
- * What began and ended between the dumps, closed by the peer, is not seen.
- */
-struct closes_span {
-	const struct snap *before, *after;
-	const struct tally *tally; /* of `after`, for the sides */
-	const struct diag_ports *ports;
-	const struct tally_peers *peers; /* may be NULL */
-	ns_t now;
-};
-void closes_between(struct closes *c, const struct closes_span *span);
 
 /* Takes an idle age back that closes_death has recorded: the close was the end of its
  * program, and those are alike without a timeout. */

@@ -59,7 +59,6 @@ struct node {
 	uint8_t parts; /* of turns */
 	double share;  /* of the mix it is a part of */
 	ns_t args[2];
-	double mean;
 };
 
 struct dist {
@@ -162,32 +161,6 @@ static double sigma_of(const struct node *n)
 	return log((double)n->args[1] / (double)n->args[0]) / Z99;
 }
 
-static double mean_of(const struct node *n)
-{
-	double a = (double)n->args[0], b = (double)n->args[1], z;
-
-	switch (n->kind) {
-	case DIST_FIXED:
-	case DIST_EXPONENTIAL:
-		return a;
-	case DIST_UNIFORM:
-		return (a + b) / 2;
-	case DIST_NORMAL: /* what is below 0 counts as 0 */
-		if (n->args[1] == 0)
-			return a;
-		z = a / b;
-		return a * 0.5 * erfc(-z * M_SQRT1_2) +
-		       b * exp(-z * z / 2) / sqrt(2 * M_PI);
-	case DIST_LOGNORMAL:
-		return a * exp(sigma_of(n) * sigma_of(n) / 2);
-	case DIST_MIX: /* its parts' means were added as they came */
-	case DIST_TURNS:
-	case DIST_KINDS:
-		break;
-	}
-	return n->mean;
-}
-
 static bool read_args(struct parser *p, struct node *n, size_t from)
 {
 	const char *name = kind_names[n->kind], *form = kind_forms[n->kind].form;
@@ -286,28 +259,17 @@ static bool open_mix(struct parser *p, size_t from)
 	return read_part_begin(p);
 }
 
-/* Each comes as often as the others. */
-static void share_turns(struct dist *d, struct node *n)
-{
-	for (uint8_t i = n->first; i != NONE; i = d->nodes[i].next)
-		n->parts++;
-	for (uint8_t i = n->first; i != NONE; i = d->nodes[i].next)
-		d->nodes[i].share = 1.0 / n->parts;
-}
-
 static bool close_mix(struct parser *p)
 {
 	const struct open_mix *mix = &p->open[p->depth - 1];
 	struct node *n = &p->d->nodes[mix->node];
 
-	if (n->kind == DIST_TURNS)
-		share_turns(p->d, n);
-	else if (fabs(mix->shares - 1) > SHARE_SLACK)
+	for (uint8_t i = n->first; i != NONE; i = p->d->nodes[i].next)
+		n->parts++;
+	if (n->kind == DIST_MIX && fabs(mix->shares - 1) > SHARE_SLACK)
 		return fail(p, mix->at,
 			"the shares of this mix add up to %.6g%%, not 100%%",
 			mix->shares * 100);
-	for (uint8_t i = n->first; i != NONE; i = p->d->nodes[i].next)
-		n->mean += p->d->nodes[i].share * p->d->nodes[i].mean;
 	p->depth--;
 	return true;
 }
@@ -331,10 +293,7 @@ static bool read_part(struct parser *p, bool *whole)
 				       ? fail(p, from, "write %s",
 						 kind_forms[n->kind].form)
 				       : unknown_kind(p, word, from);
-		if (!read_duration(p, &n->args[0]))
-			return false;
-		n->mean = mean_of(n);
-		return true;
+		return read_duration(p, &n->args[0]);
 	}
 	if (!find_kind(word, &n->kind))
 		return unknown_kind(p, word, from);
@@ -343,10 +302,7 @@ static bool read_part(struct parser *p, bool *whole)
 		*whole = false;
 		return open_mix(p, from);
 	}
-	if (!read_args(p, n, from))
-		return false;
-	n->mean = mean_of(n);
-	return true;
+	return read_args(p, n, from);
 }
 
 /* After a whole part: closes mixes, or goes on to the next part. `more`: one follows. */
@@ -471,11 +427,6 @@ ns_t dist_sample(const struct dist *d, struct rng *r, uint64_t nth)
 		break;
 	}
 	NEVER_HERE();
-}
-
-ns_t dist_mean(const struct dist *d)
-{
-	return to_ns(d->nodes[0].mean);
 }
 
 void text_add_dist(struct text *t, const struct dist *d)

@@ -28,7 +28,6 @@ MUST_USE struct dist *dist_parse(struct slice s, struct problem *p);
 void dist_free(struct dist **d);
 /* >= 0. n: how many samples came before, for turns. */
 ns_t dist_sample(const struct dist *d, struct rng *r, uint64_t n);
-ns_t dist_mean(const struct dist *d);
 void text_add_dist(
 	struct text *t, const struct dist *d); /* in the form it is parsed from */
 

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 
 struct row {
-	const char *name, *text, *label;
+	const char *text, *label;
 	enum err_fault fault;
 	enum err_retry retry;
 	uint16_t status;
@@ -12,8 +12,7 @@ struct row {
 
 static const struct row rows[ERR_COUNT] = {
 #define ERR(name, fault, retry, status, label, text) \
-	[ERR_##name] = { "ERR_" #name, text, label, FAULT_##fault, RETRY_##retry, \
-		status },
+	[ERR_##name] = { text, label, FAULT_##fault, RETRY_##retry, status },
 #include "base/err.def"
 #undef ERR
 };
@@ -22,11 +21,6 @@ static const struct row *row_of(enum err e)
 {
 	CHECK((unsigned)e < ERR_COUNT);
 	return &rows[e];
-}
-
-const char *err_name(enum err e)
-{
-	return row_of(e)->name;
 }
 
 const char *err_text(enum err e)
@@ -42,18 +36,6 @@ const char *err_label(enum err e)
 enum err_fault err_fault(enum err e)
 {
 	return row_of(e)->fault;
-}
-
-const char *err_fault_text(enum err e)
-{
-	static const char *const texts[] = {
-		[FAULT_NOBODY] = "nobody",
-		[FAULT_CLIENT] = "client",
-		[FAULT_UPSTREAM] = "upstream",
-		[FAULT_LOCAL] = "local",
-		[FAULT_POLICY] = "policy",
-	};
-	return texts[err_fault(e)];
 }
 
 enum err_retry err_retry(enum err e)

@@ -20,11 +20,9 @@ enum err {
 enum err_fault { FAULT_NOBODY, FAULT_CLIENT, FAULT_UPSTREAM, FAULT_LOCAL, FAULT_POLICY };
 enum err_retry { RETRY_SAFE, RETRY_UNSURE, RETRY_NO };
 
-const char *err_name(enum err e);  /* "ERR_RESET" */
 const char *err_text(enum err e);  /* "connection reset by the peer" */
 const char *err_label(enum err e); /* "reset" */
 enum err_fault err_fault(enum err e);
-const char *err_fault_text(enum err e); /* "upstream" */
 enum err_retry err_retry(enum err e);
 uint16_t err_status(enum err e); /* 0: a caller is never told */
 /* errno of a socket call into our table; unknown values give ERR_SOCKET.

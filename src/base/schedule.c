@@ -126,10 +126,3 @@ void schedule_take(struct schedule *s)
 	s->taken++;
 	s->next = next_of(s);
 }
-
-double schedule_expected(const struct schedule *s)
-{
-	if (s->kind == SCHEDULE_RECORDED)
-		return (double)s->count;
-	return pace_mean(&s->pace) * ((double)s->run_for / (double)NS_S);
-}

@@ -43,7 +43,5 @@ static inline ns_t schedule_peek(const struct schedule *s)
 	return s->next;
 }
 void schedule_take(struct schedule *s); /* on to the one after */
-/* How many starts there will be; of Poisson arrivals the mean. */
-double schedule_expected(const struct schedule *s);
 
 #endif

@@ -303,14 +303,6 @@ static bool is_held_back(
 	return kept > 0 && room <= kept;
 }
 
-bool caller_is_held_back(struct callers *own, struct caller *c, uint32_t room, ns_t now)
-{
-	const struct callers *all = callers_enter(own);
-	bool held_back = is_held_back(all, caller_account(c), room, now);
-	callers_leave(own);
-	return held_back;
-}
-
 /* --- whose turn --- */
 
 struct caller *callers_cheapest(

@@ -141,8 +141,6 @@ static inline uint32_t caller_room(
 	uint32_t kept = caller_kept_from(all, c, now);
 	return room > kept ? room - kept : 0;
 }
-/* What is there is kept from it. */
-bool caller_is_held_back(struct callers *all, struct caller *c, uint32_t room, ns_t now);
 /* Of those that wait, all of one priority, whose turn it is; NULL: nobody's, or what is there is
  * kept from all of them. */
 struct caller *callers_cheapest(

@@ -4,7 +4,6 @@
 
 #define HEARD_SHARE \
 	4 /* of a row at most one in so many was answered, in another's place */
-#define TRIAL_BESIDE 3 /* answered while a trial waits */
 #define SPAN_LEAST (2 * NS_MS)
 #define SPAN_SHARE 6      /* of the time since one was answered */
 #define CHANCE_WITHIN 0.1 /* by the calls of nearly the same time alone */

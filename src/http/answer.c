@@ -63,11 +63,6 @@ bool sconn_body_done(const struct sconn *c)
 	return c->body_done;
 }
 
-bool sconn_hung_up(const struct sconn *c)
-{
-	return c->hung_up;
-}
-
 bool sconn_is_misdirected(const struct sconn *c)
 {
 	const struct slice scheme = SLICE("https:");

@@ -166,12 +166,6 @@ void call_end(struct call *c)
 	cconn_flush(cc);
 }
 
-void call_flush(struct call *c)
-{
-	if (c->conn && !(conn_wanted(&c->conn->conn) & IO_WRITE))
-		cconn_flush(c->conn);
-}
-
 void call_resume(struct call *c)
 {
 	struct cconn *cc = c->conn;

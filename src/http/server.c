@@ -686,8 +686,3 @@ void *server_ctx(const struct server *s)
 {
 	return s->cfg.ctx;
 }
-
-struct worker *server_worker(const struct server *s)
-{
-	return s->worker;
-}

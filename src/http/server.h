@@ -123,7 +123,6 @@ void server_free(struct server **s);
 uint32_t server_conn_count(const struct server *s);
 const struct tls_counts *server_tls_counts(const struct server *s); /* NULL: no TLS */
 void *server_ctx(const struct server *s);
-struct worker *server_worker(const struct server *s);
 
 struct server *sconn_server(const struct sconn *c);
 void *sconn_ctx(
@@ -142,7 +141,6 @@ uint32_t sconn_peer(const struct sconn *c);
 struct sconn *sconn_of(struct conn *c);
 const struct h1_head *sconn_head(const struct sconn *c); /* NULL: of a tunnel */
 bool sconn_body_done(const struct sconn *c); /* the request has been received whole */
-bool sconn_hung_up(const struct sconn *c);
 /* RFC 9110 7.4: the target is https, and the connection is not under TLS: 421 is due. */
 bool sconn_is_misdirected(const struct sconn *c);
 

@@ -326,8 +326,7 @@ MUST_USE bool call_head_end(
 /* Returns what was taken; less: on_drain follows. After a failed write all is "taken": the
  * answer, or on_end, is on its way. */
 size_t call_data(struct call *c, struct slice data);
-void call_end(struct call *c); /* of a tunnel: FIN, behind what was taken */
-void call_flush(struct call *c);
+void call_end(struct call *c);    /* of a tunnel: FIN, behind what was taken */
 void call_resume(struct call *c); /* goes on with on_data; in a later turn */
 
 /* In on_head: whether a call with that status would be sent again now, or go back if it turns out

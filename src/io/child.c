@@ -155,12 +155,6 @@ bool child_wait(struct child *c, ns_t wait_for)
 	return !child_runs(c);
 }
 
-void child_ask(const struct child *c)
-{
-	if (c->pid > 0)
-		kill(-c->pid, SIGTERM);
-}
-
 void child_kill(struct child *c)
 {
 	if (c->pid <= 0)

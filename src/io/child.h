@@ -41,8 +41,7 @@ MUST_USE bool child_start(
 bool child_runs(struct child *c);
 /* Waits up to `wait_for` for its end; false when it still runs. */
 bool child_wait(struct child *c, ns_t wait_for);
-/* Asks the child's whole session to end (SIGTERM), or ends it (SIGKILL) and reaps. */
-void child_ask(const struct child *c);
+/* Ends the child's whole session (SIGKILL), and reaps it. */
 void child_kill(struct child *c);
 /* "exit status 3", "killed by SIGSEGV" */
 void text_add_child_end(struct text *t, const struct child *c);

@@ -10,7 +10,8 @@ static int ns_open(void)
 	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
-bool netns_init_here(struct netns *n, struct problem *p)
+/* The namespace the calling thread is in. */
+static bool open_here(struct netns *n, struct problem *p)
 {
 	n->fd = ns_open();
 	if (n->fd < 0)
@@ -31,7 +32,7 @@ bool netns_init(struct netns *n, struct problem *p)
 		close(home);
 		return false;
 	}
-	bool ok = netns_init_here(n, p);
+	bool ok = open_here(n, p);
 	CHECK(setns(home, CLONE_NEWNET) == 0);
 	close(home);
 	return ok;

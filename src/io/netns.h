@@ -27,8 +27,6 @@ struct netns_visit {
 /* Makes an empty namespace (its loopback down); the caller stays where it is. Needs
  * CAP_SYS_ADMIN in the user namespace it is in. */
 MUST_USE bool netns_init(struct netns *n, struct problem *p);
-/* The namespace the calling thread is in. */
-MUST_USE bool netns_init_here(struct netns *n, struct problem *p);
 void netns_fini(struct netns *n);
 
 MUST_USE bool netns_visit(

@@ -168,19 +168,3 @@ bool rtnl_delay(struct rtnl *r, const char *name, ns_t by, struct problem *p)
 	mnl_attr_nest_end(h, options);
 	return done(r, h, "delay what goes out of", name, p);
 }
-
-bool rtnl_route(struct rtnl *r, const char *gateway, struct problem *p)
-{
-	struct in_addr in;
-	if (inet_pton(AF_INET, gateway, &in) != 1)
-		return problem_set(p, "'%s' is not an IPv4 address", gateway);
-	struct nlmsghdr *h = request(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-	struct rtmsg *msg = mnl_nlmsg_put_extra_header(h, sizeof(*msg));
-	msg->rtm_family = AF_INET;
-	msg->rtm_table = RT_TABLE_MAIN;
-	msg->rtm_protocol = RTPROT_STATIC;
-	msg->rtm_scope = RT_SCOPE_UNIVERSE;
-	msg->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(h, RTA_GATEWAY, in.s_addr);
-	return done(r, h, "route by", gateway, p);
-}

@@ -25,7 +25,5 @@ MUST_USE bool rtnl_addr(struct rtnl *r, const char *name, const char *ip, uint8_
 	struct problem *p);
 /* What goes out of the link arrives so much later; needs a kernel with netem. */
 MUST_USE bool rtnl_delay(struct rtnl *r, const char *name, ns_t by, struct problem *p);
-/* All that is not on a link of its own goes by the neighbour `gateway`. */
-MUST_USE bool rtnl_route(struct rtnl *r, const char *gateway, struct problem *p);
 
 #endif

@@ -161,7 +161,8 @@ static bool value_of(
 
 /* --- single values --- */
 
-bool reader_text(struct reader *r, const struct reader_levels *l, const char *key,
+/* False: absent, or wrong. */
+static bool read_text(struct reader *r, const struct reader_levels *l, const char *key,
 	struct reader_value *v)
 {
 	const struct conf_node *node = reader_find(l, key);
@@ -177,7 +178,7 @@ void reader_word(struct reader *r, const struct reader_levels *l, const char *ke
 	const char **out)
 {
 	struct reader_value v;
-	if (reader_text(r, l, key, &v))
+	if (read_text(r, l, key, &v))
 		*out = v.text;
 }
 
@@ -187,7 +188,7 @@ void reader_duration(
 	struct reader_value v;
 	struct problem p = { "" };
 	ns_t value;
-	if (!reader_text(r, l, key, &v))
+	if (!read_text(r, l, key, &v))
 		return;
 	if (!strcmp(v.text, "none"))
 		*out = NS_NEVER;
@@ -203,7 +204,7 @@ void reader_count(
 	struct reader_value v;
 	struct problem p = { "" };
 	uint64_t value;
-	if (!reader_text(r, l, key, &v))
+	if (!read_text(r, l, key, &v))
 		return;
 	if (!strcmp(v.text, "none"))
 		*out = UINT64_MAX;
@@ -219,7 +220,7 @@ void reader_rate(
 	struct reader_value v;
 	struct problem p = { "" };
 	double value;
-	if (!reader_text(r, l, key, &v))
+	if (!read_text(r, l, key, &v))
 		return;
 	if (units_rate(slice_of(v.text), &value, &p))
 		*out = value;
@@ -233,7 +234,7 @@ void reader_choice(struct reader *r, const struct reader_levels *l, const char *
 	struct reader_value v;
 	struct text all;
 	size_t n = 0;
-	if (!reader_text(r, l, key, &v))
+	if (!read_text(r, l, key, &v))
 		return;
 	text_init(&all);
 	for (; words[n]; n++) {

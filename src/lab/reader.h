@@ -63,9 +63,6 @@ MUST_USE bool reader_advance(struct reader *r);
 /* Name and value of each axis at this point. */
 void reader_point(const struct reader *r, struct lab_pairs *point);
 
-/* False: absent, or wrong. */
-MUST_USE bool reader_text(struct reader *r, const struct reader_levels *l,
-	const char *key, struct reader_value *v);
 /* Each leaves *out alone when the key is absent or its value is wrong. */
 void reader_word(struct reader *r, const struct reader_levels *l, const char *key,
 	const char **out);

@@ -15,7 +15,8 @@
 
 #define FASTHTTP_SOURCE "/usr/share/gocode/src/github.com/valyala/fasthttp"
 
-char *lab_find_program(const char *name)
+/* Along PATH, and where Debian keeps servers; NULL: not installed; mem_free. */
+static char *find_program(const char *name)
 {
 	const char *path = getenv("PATH");
 	struct text t, all;
@@ -40,7 +41,7 @@ char *lab_find_program(const char *name)
 
 static bool has_program(const char *name)
 {
-	char *path = lab_find_program(name);
+	char *path = find_program(name);
 	mem_free(path);
 	return path != NULL;
 }
@@ -229,9 +230,9 @@ bool lab_tools_init(struct lab_toolbox *b, const char *dir, const struct lab_wan
 	if (ok && wants->tls)
 		ok = make_cert(b, dir, p);
 	if (wants->nginx)
-		b->nginx = lab_find_program("nginx");
+		b->nginx = find_program("nginx");
 	if (wants->haproxy)
-		b->haproxy = lab_find_program("haproxy");
+		b->haproxy = find_program("haproxy");
 	if (ok && wants->go) {
 		if (say)
 			say("building the Go middleware");

@@ -24,8 +24,6 @@ void lab_wants_add(struct lab_wants *w, const struct lab_case *c);
 
 /* What of a case's programs is not installed ("node"); NULL: all is there. */
 const char *lab_case_lacks(const struct lab_case *c);
-/* Along PATH, and where Debian keeps servers; NULL: not installed; mem_free. */
-char *lab_find_program(const char *name);
 
 /* Writes and builds into `dir`. `say` (may be NULL) hears what takes a while. False: what
  * is missing, or what the compiler said; then too lab_tools_fini. */

@@ -59,13 +59,19 @@ static bool check_times(const struct load_plan *plan, struct problem *p)
 	return true;
 }
 
+/* The rate changes on purpose; then --rate says how. */
+static bool is_paced(const struct load_plan *plan)
+{
+	return !plan->recorded.count && plan->pace.kind != PACE_FLAT;
+}
+
 /* Where the rate changes, so that each of its steps, or a tenth of its ramp, is one of ours. */
 static ns_t usual_interval(const struct load_plan *plan)
 {
 	uint32_t parts = plan->pace.kind == PACE_STEPS ? plan->pace.count
 						       : RAMP_INTERVALS;
 
-	if (!plan_is_paced(plan))
+	if (!is_paced(plan))
 		return NS_S;
 	return ns_max((plan_run_for(plan) + parts - 1) / parts, INTERVAL_MIN);
 }
@@ -317,25 +323,21 @@ ns_t plan_run_for(const struct load_plan *plan)
 				    : plan->opts->run_for;
 }
 
-double plan_rate(const struct load_plan *plan)
+/* How many a second are started in the mean. */
+static double rate_of(const struct load_plan *plan)
 {
 	return plan->recorded.count ? trace_rate(&plan->recorded)
 				    : pace_mean(&plan->pace);
 }
 
-bool plan_is_paced(const struct load_plan *plan)
-{
-	return !plan->recorded.count && plan->pace.kind != PACE_FLAT;
-}
-
-const char *plan_arrivals(const struct load_plan *plan)
+static const char *arrivals_of(const struct load_plan *plan)
 {
 	if (plan->recorded.count)
 		return "recorded";
 	return plan->opts->arrivals == SCHEDULE_POISSON ? "poisson" : "constant";
 }
 
-const char *plan_connections(const struct load_plan *plan)
+static const char *connections_of(const struct load_plan *plan)
 {
 	switch (plan->connections) {
 	case UPSTREAM_POOL:
@@ -355,15 +357,15 @@ struct load_asked plan_asked(const struct load_plan *plan)
 
 	return (struct load_asked){
 		.url = plan->url,
-		.rate = plan_rate(plan),
-		.pace = plan_is_paced(plan) ? o->rate : NULL,
+		.rate = rate_of(plan),
+		.pace = is_paced(plan) ? o->rate : NULL,
 		.run_for = plan_run_for(plan),
 		.warm_up = o->warm_up,
 		.patience = o->patience,
 		.timeout = o->timeout,
 		.interval = plan->interval,
-		.arrivals = plan_arrivals(plan),
-		.connections = plan_connections(plan),
+		.arrivals = arrivals_of(plan),
+		.connections = connections_of(plan),
 		.as = plan->as ? plan->as->name : NULL,
 		.pool = plan->pool == SLOTS_NO_LIMIT ? UINT64_MAX : plan->pool,
 		.idle = plan->idle ? plan->idle : UINT64_MAX,

@@ -51,18 +51,10 @@ MUST_USE bool plan_check(struct load_plan *plan, const struct load_options *opts
 MUST_USE bool plan_resolve(struct load_plan *plan, struct problem *p);
 void plan_fini(struct load_plan *plan);
 
-/* How long requests are started, and how many a second in the mean. */
+/* How long requests are started. */
 ns_t plan_run_for(const struct load_plan *plan);
-double plan_rate(const struct load_plan *plan);
-
-/* Whether the rate changes on purpose; then --rate says how. */
-bool plan_is_paced(const struct load_plan *plan);
 
 /* The whole of it, for a report; borrows from the plan. */
 struct load_asked plan_asked(const struct load_plan *plan);
-
-/* "constant", "poisson" or "recorded", "pool", "close" or "pretend" */
-const char *plan_arrivals(const struct load_plan *plan);
-const char *plan_connections(const struct load_plan *plan);
 
 #endif

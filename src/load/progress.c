@@ -33,7 +33,8 @@ static void add_figure(struct text *t, uint64_t n, const char *what)
 	text_addf(t, " %s", what);
 }
 
-void progress_line(struct text *t, const struct progress *p, ns_t now)
+/* Without the terminal's own bytes. */
+static void put_line(struct text *t, const struct progress *p, ns_t now)
 {
 	const struct tally *a = p->tally;
 
@@ -60,7 +61,7 @@ static void show(const struct progress *p)
 
 	text_init(&t);
 	text_add(&t, START_OF_LINE);
-	progress_line(&t, p, io_now(p->loop));
+	put_line(&t, p, io_now(p->loop));
 	text_add(&t, CLEAR_REST);
 	fputs(t.ptr, stderr);
 	text_fini(&t);

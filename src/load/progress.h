@@ -24,7 +24,5 @@ void progress_start(struct progress *p, struct io_loop *loop,
 /* No more requests are started: it waits for those that are open. */
 void progress_waiting(struct progress *p, ns_t now);
 void progress_stop(struct progress *p); /* takes the line away */
-/* The line, without the terminal's own bytes. */
-void progress_line(struct text *t, const struct progress *p, ns_t now);
 
 #endif

@@ -33,7 +33,8 @@ static ns_t span_of(double seconds)
 	return (ns_t)(seconds * (double)NS_S);
 }
 
-ns_t retry_after_read(struct slice value, int64_t date_s)
+/* The value of a Retry-After; date_s: the answer's Date. 0: it says nothing. */
+static ns_t read_value(struct slice value, int64_t date_s)
 {
 	const double most = (double)(RETRY_AFTER_MOST / NS_S);
 	double seconds;
@@ -60,7 +61,7 @@ static ns_t by_retry_after(const struct h1_head *head, int64_t wall_s)
 		const struct h1_field *f = &head->fields[i];
 		if (!slice_eq_nocase(f->name, SLICE("Retry-After")))
 			continue;
-		ns_t in = retry_after_read(f->value, date_of(head, wall_s));
+		ns_t in = read_value(f->value, date_of(head, wall_s));
 		longest = ns_max(longest, in);
 	}
 	return longest;

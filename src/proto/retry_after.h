@@ -47,8 +47,6 @@ static inline bool retry_after_may_be(const struct h1_head *head)
 }
 /* Of a final answer; wall_s: seconds since 1970. */
 struct retry_after retry_after_of(const struct h1_head *head, int64_t wall_s);
-/* The value of a Retry-After; date_s: the answer's Date. 0: it says nothing. */
-ns_t retry_after_read(struct slice value, int64_t date_s);
 /* "Retry-After", "RateLimit", "X-RateLimit-Reset"; "" of NONE. */
 const char *retry_after_by_text(enum retry_after_by by);
 

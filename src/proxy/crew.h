@@ -87,8 +87,6 @@ void text_add_config(struct text *t, const struct config *c);
 
 /* --- status.c --- */
 extern const struct admin_ops crew_admin_ops; /* ctx: struct crew */
-/* Fills in all reports: true, or admin_fetched follows. */
-bool crew_ask(void *crew);
 /* All hands together, when their threads have ended. */
 struct report *crew_sum(struct crew *c);
 

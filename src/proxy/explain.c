@@ -181,12 +181,6 @@ void explain_note(struct proxy *p, const struct sconn *client, const struct exch
 
 /* --- what answers carry --- */
 
-void explain_name(struct proxy *p, struct exchange *x)
-{
-	if (!x->weir_id)
-		x->weir_id = ++p->weir_ids;
-}
-
 /* "name;dur=12.345", in milliseconds (Server Timing, W3C). Nothing where it never came. */
 static void put_dur(struct wire *w, const char *name, ns_t dur)
 {
@@ -217,7 +211,8 @@ static void put_timing(struct wire *w, const struct proxy *p, const struct excha
 
 void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x)
 {
-	explain_name(p, x);
+	if (!x->weir_id)
+		x->weir_id = ++p->weir_ids;
 	WIRE_LIT(w, "Weir-Id: ");
 	put_weir_id(w, p, x);
 	WIRE_LIT(w, "\r\n");

@@ -79,8 +79,6 @@ const struct explain_record *explain_find(const struct explain_ring *e, struct s
 /* The request is over, or a tunnel from now on; x has its status. Cheap when nothing
  * asks for a record. */
 void explain_note(struct proxy *p, const struct sconn *client, const struct exchange *x);
-/* Gives the exchange a Weir-Id, if it has none. */
-void explain_name(struct proxy *p, struct exchange *x);
 /* "Weir-Id: ...\r\n" and, on the route's request, Server-Timing: of the exchange so far. */
 void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x);
 

@@ -7,6 +7,8 @@
 
 /* --- fetching: each hand fills in a report of its own, hand 0 last --- */
 
+static bool ask_all(void *crew);
+
 static void on_read_report(struct io_letter *l)
 {
 	struct crew *c = CONTAINER_OF(l, struct hand, ask)->crew;
@@ -14,7 +16,7 @@ static void on_read_report(struct io_letter *l)
 		return;
 	if (c->ask_again) { /* by an admin that has come since */
 		c->ask_again = false;
-		if (!crew_ask(c))
+		if (!ask_all(c))
 			return;
 	}
 	if (c->admin)
@@ -30,7 +32,8 @@ static void on_read_ask(struct io_letter *l)
 	io_mail(crew_main(h->crew)->mail, l);
 }
 
-bool crew_ask(void *ctx)
+/* Fills in all reports: true, or admin_fetched follows. */
+static bool ask_all(void *ctx)
 {
 	struct crew *c = ctx;
 	if (c->reports_due > 0) {
@@ -392,5 +395,5 @@ static void crew_status(void *ctx, struct json *j)
 }
 
 const struct admin_ops crew_admin_ops = {
-	.fetch = crew_ask, .status = crew_status, .explain = crew_explain
+	.fetch = ask_all, .status = crew_status, .explain = crew_explain
 };

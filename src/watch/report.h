@@ -53,7 +53,6 @@ struct report {
 
 enum { REPORT_CLOSE_WAIT_MANY = 100 };
 
-uint32_t report_close_wait(const struct tally *t);
 /* Fills r->warnings from the rest. Only what the figures prove. */
 void report_warn(struct report *r);
 

@@ -209,7 +209,7 @@ static void warn_fin_wait2(struct report *r)
 	say(add(r, LEVEL_NOTE, "fin-wait2-counted-as-time-wait"), &t);
 }
 
-uint32_t report_close_wait(const struct tally *t)
+static uint32_t close_wait_of(const struct tally *t)
 {
 	uint32_t n = 0;
 
@@ -236,7 +236,7 @@ static void add_close_wait_holder(struct text *t, const struct owners *o)
 /* A busy program has some on their way to close at any moment. */
 static void warn_close_wait(struct report *r)
 {
-	uint32_t n = report_close_wait(r->tally), old = r->aged ? r->aged->close_wait : 0;
+	uint32_t n = close_wait_of(r->tally), old = r->aged ? r->aged->close_wait : 0;
 	bool many = n >= REPORT_CLOSE_WAIT_MANY;
 	struct text t;
 

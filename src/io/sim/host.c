@@ -77,7 +77,7 @@ static void set_wake(struct io_loop *host, ns_t at)
 	sift_down(host);
 }
 
-void host_wake(struct io_loop *host, ns_t at)
+static void wake(struct io_loop *host, ns_t at)
 {
 	if (host->in_turn || at == NS_NEVER) /* the end of the turn looks at everything */
 		return;
@@ -92,7 +92,7 @@ void twin_touch(struct twin *t)
 		return;
 	struct io_loop *host = twin_host(t);
 	list_push_back(&host->ready, &t->ready);
-	host_wake(host, host->sim->now);
+	wake(host, host->sim->now);
 }
 
 void twin_attach(struct twin *t, struct io_loop *host, struct io_sock *s)
@@ -215,7 +215,7 @@ int64_t io_wall_s(const struct io_loop *loop)
 void io_timer_set(struct io_loop *loop, struct timer *t, ns_t at)
 {
 	wheel_set(loop->wheel, t, at);
-	host_wake(loop, at);
+	wake(loop, at);
 }
 
 void io_timer_stop(struct io_loop *loop, struct timer *t)
@@ -226,7 +226,7 @@ void io_timer_stop(struct io_loop *loop, struct timer *t)
 void io_defer(struct io_loop *loop, struct io_defer *d)
 {
 	turn_defer(&loop->turn, d);
-	host_wake(loop, loop->sim->now);
+	wake(loop, loop->sim->now);
 }
 
 void io_defer_cancel(struct io_loop *loop, struct io_defer *d)

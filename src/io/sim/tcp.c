@@ -162,7 +162,8 @@ void tcp_shutdown(struct end *e)
 	tcp_pump(e);
 }
 
-void tcp_abort(struct end *e)
+/* Sends an RST and forgets the connection. */
+static void abort_conn(struct end *e)
 {
 	struct end *peer = end_peer(e);
 
@@ -183,24 +184,24 @@ void tcp_close(struct end *e, enum io_close how)
 	case END_ESTABLISHED:
 	case END_CLOSE_WAIT:
 		if (unread || how == IO_CLOSE_RESET)
-			tcp_abort(e);
+			abort_conn(e);
 		else
 			tcp_shutdown(e);
 		return;
 	case END_FIN_WAIT1:
 		if (unread || how == IO_CLOSE_RESET)
-			tcp_abort(e);
+			abort_conn(e);
 		return;
 	case END_FIN_WAIT2:
 		if (unread || how == IO_CLOSE_RESET)
-			tcp_abort(e);
+			abort_conn(e);
 		else
 			expire_after(e, FIN_WAIT2_FOR);
 		return;
 	case END_CLOSING:
 	case END_LAST_ACK:
 		if (unread || (how == IO_CLOSE_RESET && !e->out.fin_sent))
-			tcp_abort(e);
+			abort_conn(e);
 		else if (how == IO_CLOSE_RESET)
 			end_enter(e, END_CLOSED);
 		return;
@@ -331,7 +332,7 @@ static void on_accept(struct end *server)
 	if (server->state != END_SYN_RECV)
 		return;
 	if (!l) { /* closed meanwhile */
-		tcp_abort(server);
+		abort_conn(server);
 		return;
 	}
 	list_remove(&l->half_open, &server->pending);

@@ -145,7 +145,6 @@ struct sim {
 };
 
 /* host.c */
-void host_wake(struct io_loop *host, ns_t at);
 void host_enlist(struct io_loop *host); /* a new one into sim.wakes */
 void host_turn(struct io_loop *host);
 /* on_ready will be called if a wanted direction can progress. */
@@ -188,7 +187,6 @@ void tcp_tell_window(struct end *e); /* after a read: lets the other end go on *
 void tcp_shutdown(struct end *e);
 void tcp_close(struct end *e, enum io_close how);
 void tcp_reset_now(struct end *e); /* as if an RST arrived this instant */
-void tcp_abort(struct end *e);     /* sends an RST and forgets the connection */
 void tcp_event(const struct event *ev);
 
 /* dns.c */

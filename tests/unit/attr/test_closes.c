@@ -385,51 +385,6 @@ static void the_end_of_a_program_is_no_timeout(void **state)
 	closes_fini(&c);
 }
 
-static void two_dumps_alone_tell_what_they_show(void **state)
-{
-	static const struct {
-		enum diag_state before, after; /* UNKNOWN: not there */
-	} seen[] = {
-		{ DIAG_ESTABLISHED, DIAG_ESTABLISHED }, /* stays */
-		{ DIAG_ESTABLISHED, DIAG_FIN_WAIT2 },   /* closes here */
-		{ DIAG_CLOSE_WAIT, DIAG_UNKNOWN },      /* closed by the peer, and gone */
-		{ DIAG_ESTABLISHED, DIAG_UNKNOWN },     /* open, and gone */
-		{ DIAG_FIN_WAIT2, DIAG_TIME_WAIT },     /* was closing */
-		{ DIAG_UNKNOWN, DIAG_TIME_WAIT },       /* born and closed */
-		{ DIAG_SYN_SENT, DIAG_UNKNOWN },        /* refused */
-	};
-	struct diag_end srv = end("10.0.0.2", 80);
-	struct diag_ports ports = range_of("32768 60999", "");
-	struct snap before, after;
-	struct tally tally;
-	struct closes c;
-
-	(void)state;
-	snap_init(&before);
-	snap_init(&after);
-	tally_init(&tally);
-	closes_init(&c);
-	for (uint16_t i = 0; i < ARRAY_LEN(seen); i++) {
-		struct diag_end own = end("10.0.0.1", (uint16_t)(40000 + 2 * i));
-		if (seen[i].before != DIAG_UNKNOWN)
-			put(&before, own, srv, seen[i].before);
-		if (seen[i].after != DIAG_UNKNOWN)
-			put(&after, own, srv, seen[i].after);
-	}
-	tally_make(&tally, &after, &ports, NULL, NS_S);
-	closes_between(
-		&c, &(struct closes_span){ &before, &after, &tally, &ports, NULL, NS_S });
-	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL), 1);
-	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_LOCAL_OR_BOTH), 1);
-	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_PEER), 1);
-	assert_int_equal(closes_sum_first(&c, SIDE_OUT, CLOSE_UNKNOWN), 1);
-	assert_int_equal(c.total, 4);
-	closes_fini(&c);
-	tally_fini(&tally);
-	snap_fini(&after);
-	snap_fini(&before);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,7 +402,6 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
 		cmocka_unit_test(ages_that_cluster_show_the_timeout),
 		cmocka_unit_test(the_end_of_a_program_is_no_timeout),
-		cmocka_unit_test(two_dumps_alone_tell_what_they_show),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,6 @@ static void test_schedule_follows_it(void **state)
 	static const ns_t starts[] = { 5, 5, 7 };
 	struct schedule s;
 	schedule_init_recorded(&s, starts, 3);
-	assert_true(schedule_expected(&s) > 2.9 && schedule_expected(&s) < 3.1);
 	for (size_t i = 0; i < 3; i++) {
 		assert_true(schedule_peek(&s) == starts[i]);
 		schedule_take(&s);

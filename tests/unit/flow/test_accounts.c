@@ -98,7 +98,7 @@ static void test_room_is_kept_from_a_flood_elsewhere(void **state)
 	hold(1, flood, 30);
 	assert_false(caller_is_modest(&own[1], flood, 0));
 	assert_int_equal(caller_room(&own[1], flood, 10, 0), 2);
-	assert_true(caller_is_held_back(&own[1], flood, 8, 0));
+	assert_int_equal(caller_room(&own[1], flood, 8, 0), 0);
 	assert_int_equal(caller_room(&own[0], modest, 8, 0), 8);
 	assert_int_equal(own[0].share, LIMIT / 2);
 	release(1, flood, 30);

@@ -85,7 +85,6 @@ static void test_alone_all_is_its_own(void **state)
 		caller_ask(&all, c, 1, 0);
 	hold(c, 30, 0);
 	assert_int_equal(caller_room(&all, c, 10, 0), 10);
-	assert_false(caller_is_held_back(&all, c, 10, 0));
 	release(c, 30, 0);
 }
 
@@ -102,7 +101,6 @@ static void test_room_is_kept_for_who_needed_it(void **state)
 	assert_int_equal(all.claiming, 2);
 	assert_false(caller_is_modest(&all, flood, 0));
 	assert_int_equal(caller_room(&all, flood, 10, 0), 2);
-	assert_true(caller_is_held_back(&all, flood, 8, 0));
 	assert_int_equal(caller_room(&all, flood, 8, 0), 0);
 	assert_int_equal(caller_room(&all, modest, 8, 0), 8);
 	hold(modest, 3, 0);

@@ -222,9 +222,10 @@ static enum gate_verdict ask(struct run *r, const struct work *w)
 		return GATE_GO;
 	call.ahead = queue_ahead(&r->queue, c, room(r), r->now);
 	call.waits = call.ahead > 0 || caller_room(&r->callers, c, room(r), r->now) == 0;
+	uint32_t kept = caller_kept_from(&r->callers, c, r->now);
 	if (caller_pours(&r->callers, c, r->now))
 		call.share = 0;
-	else if (r->used && caller_is_held_back(&r->callers, c, room(r), r->now))
+	else if (r->used && kept > 0 && room(r) <= kept)
 		call.share = (double)c->held / r->used;
 	return gate_ask(&r->gate, &call, r->m->slots, r->now);
 }

@@ -27,14 +27,14 @@ static bool targets(const struct sconn *c, const char *name)
 
 static void job_free(struct job *j)
 {
-	io_timer_stop(server_worker(j->app->server)->loop, &j->timer);
+	io_timer_stop(j->app->worker->loop, &j->timer);
 	text_fini(&j->body);
 	mem_free(j);
 }
 
 static void job_in(struct job *j, ns_t for_ns)
 {
-	struct worker *w = server_worker(j->app->server);
+	struct worker *w = j->app->worker;
 	io_timer_set(w->loop, &j->timer, ns_add(worker_now(w), for_ns));
 }
 
@@ -278,7 +278,7 @@ void app_init(struct app *a, struct worker *w, struct server_cfg cfg, const char
 {
 	struct problem p = { "" };
 	struct addr addr;
-	*a = (struct app){ 0 };
+	*a = (struct app){ .worker = w };
 	text_init(&a->log);
 	cfg.ops = &app_ops;
 	cfg.ctx = a;

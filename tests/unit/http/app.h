@@ -23,6 +23,7 @@
 #include "http/server.h"
 
 struct app {
+	struct worker *worker;
 	struct server *server;
 	struct text log;
 	uint32_t open; /* exchanges between on_request and on_end */

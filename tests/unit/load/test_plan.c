@@ -266,7 +266,7 @@ static void test_clients(void **state)
 	o.as = "curl";
 	assert_true(check(&plan, &o, url, &p));
 	assert_int_equal(plan.connections, UPSTREAM_PRETEND);
-	assert_string_equal(plan_connections(&plan), "pretend");
+	assert_string_equal(plan_asked(&plan).connections, "pretend");
 	plan_fini(&plan);
 	o.as = "netscape";
 	assert_refused(&o, url, "--as: unknown client 'netscape'");
