@@ -13,6 +13,7 @@
 #define MORE_THAN_ALL 1.5 /* the like: with room for what the middle misses of a mean */
 #define ERROR_WANTED 0.17 /* of the share, in a probe */
 #define CALLS_MIN 32
+#define SURE 3          /* errors */
 #define COUNTED_MIN 0.2 /* of what the calls added would do if all were worked on */
 
 void gain_begin(struct gain_step *s, uint32_t id, ns_t now, uint64_t done)
@@ -157,6 +158,22 @@ bool gain_is_counted(const struct gain_fact *before, const struct gain_fact *aft
 {
 	double added = after->level / before->level - 1;
 	return after->rate > before->rate * (1 + COUNTED_MIN * added);
+}
+
+enum gain_verdict gain_judge_less(
+	const struct gain_fact *before, const struct gain_fact *after, double noise)
+{
+	double left = after->level / before->level;
+	double all = (1 - left) * before->time; /* less, if calls waited */
+	double error = noise * hypot(after->error, left * before->error);
+	double more = after->time - left * before->time;
+	if (left >= 1)
+		return GAIN_NO_STEP;
+	if (more > all + SURE * error)
+		return GAIN_SPEED;
+	if (more > fmax(SURE * error, MOST * all))
+		return GAIN_WORKED;
+	return more > MOST * all ? GAIN_OPEN : GAIN_WAITED;
 }
 
 uint32_t gain_calls_needed(const struct gain_fact *before, double added)

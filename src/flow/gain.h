@@ -76,6 +76,11 @@ double gain_worked(
 	const struct gain_fact *before, const struct gain_fact *after, double *error);
 /* As counted, and not by how long calls took: more was done a second. */
 bool gain_is_counted(const struct gain_fact *before, const struct gain_fact *after);
+/* A step down, of whatever size: where calls waited those that are left take less by as much as they
+ * are fewer (WAITED); where none did, as long as before (WORKED). `noise`: how far such times lie
+ * apart, in their errors. */
+enum gain_verdict gain_judge_less(
+	const struct gain_fact *before, const struct gain_fact *after, double noise);
 /* How many calls a step of `added` more must have to be judged against this one. */
 uint32_t gain_calls_needed(const struct gain_fact *before, double added);
 

@@ -210,12 +210,17 @@ static void knee_settle(struct limit *l, ns_t now, const struct gain_fact *after
 	double kept = fmax(0, sure ? worked : worked - error);
 	if (sure)
 		l->clear = l->before;
-	else if (waits)
+	else if (waits && worked < 2 * error)
 		kept = -KNEE_LESS * l->stand;
 	if (sure && kept > KNEE_MOST * added) {
 		l->probe_at = now;
 		l->before = *after; /* or what it gained would be counted again */
 	}
+	if (kept < 0 && !l->lowered.at)
+		l->lowered = l->before;
+	l->lowered.at = kept < 0 ? now : 0;
+	if (kept < 0)
+		step_begin(l, now); /* or its first calls were sent before */
 	double to = fmax(1, l->stand + fmin(kept, added));
 	steady_stepped(&l->steady, l->stand, to);
 	l->stand = to;
@@ -235,6 +240,40 @@ static void knee_judged(struct limit *l, ns_t now, const struct gain_fact *after
 		knee_settle(l, now, after);
 }
 
+static bool is_stale(const struct gain_fact *before, const struct gain_fact *after)
+{
+	return before->at == 0 ||
+	       after->at - before->at >
+		       BEFORE_FOR + (ns_t)(4 * after->time * (double)NS_S);
+}
+
+/* What came down for a queue, and there was none: the server is slower, and that is its time. */
+static void knee_return(struct limit *l, ns_t now, const struct gain_fact *after)
+{
+	l->stand = fmax(l->stand, l->lowered.level);
+	l->clear = *after;
+	l->probing = false;
+	l->probe_step = 0;
+	l->probe_at = now + KNEE_PROBE_EACH;
+	steady_moved(&l->steady);
+	step_begin(l, now);
+}
+
+/* Until it is known whether there was a queue, it is judged by more and more of a step. */
+static void knee_lowered_look(struct limit *l, ns_t now, const struct gain_fact *after)
+{
+	enum gain_verdict verdict = GAIN_NO_STEP;
+	if (!l->lowered.at)
+		return;
+	if (l->state == LIMIT_KNEE && !is_stale(&l->lowered, after))
+		verdict = gain_judge_less(&l->lowered, after, steady_noise(&l->steady));
+	if (verdict == GAIN_OPEN)
+		return;
+	if (verdict == GAIN_WORKED)
+		knee_return(l, now, after);
+	l->lowered.at = 0;
+}
+
 static void clear_follow(struct limit *l, const struct gain_fact *after)
 {
 	double less = (l->clear.time - after->time) / CLEAR_FOLLOWS;
@@ -246,9 +285,7 @@ static void clear_follow(struct limit *l, const struct gain_fact *after)
 static void judge(struct limit *l, ns_t now, uint32_t id, const struct gain_fact *after)
 {
 	enum gain_verdict verdict = GAIN_NO_STEP;
-	bool stale = l->before.at == 0 ||
-		     after->at - l->before.at >
-			     BEFORE_FOR + (ns_t)(4 * after->time * (double)NS_S);
+	bool stale = is_stale(&l->before, after);
 	if (l->before.at)
 		verdict = gain_judge(&l->before, after, NULL);
 	if (id == l->probe_step) {
@@ -257,6 +294,7 @@ static void judge(struct limit *l, ns_t now, uint32_t id, const struct gain_fact
 	}
 	if (l->state == LIMIT_KNEE && steady_note(&l->steady, after))
 		l->probe_at = now;
+	knee_lowered_look(l, now, after);
 	if (verdict == GAIN_WAITED && !stale) {
 		knee_met(l, now, after);
 		return;
@@ -653,6 +691,8 @@ uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)
 {
 	bool full = level >= l->now || l->level_peak >= l->now;
 	bool bound = waiting && full && level <= l->now;
+	now = ns_max(now,
+		l->looked_at); /* threads' clocks are apart: it never shrinks by that */
 	ns_t elapsed = ns_min(now - l->looked_at, LOOK_MAX);
 	if (level > l->now)
 		l->wall.over_at = now;

@@ -15,7 +15,9 @@
  *            force cut no deeper than that.
  *         3. It is never lowered to learn something, and never for slowness: only by a
  *            refusal, by a step up that gained nothing, or to the connections that are
- *            answered, where more of them stall.
+ *            answered, where more of them stall. What a step that gained nothing took is given
+ *            back where calls then take as long as before: there was no queue, and the server is
+ *            slower than where its time was learned (gain_judge_less).
  *         4. A refused or failed call says nothing about the server's speed: neither its time
  *            nor its end counts as an answer. While more calls fail than are answered, there
  *            is no growth.
@@ -40,6 +42,7 @@
  *            (flow/silence.h), as while it is stopped, is sent no more than before, while
  *            it is searched sixteen calls more: the limit stands; and no trial at a wall is taken
  *            to have passed before one has come.
+ *         10. Times may be of several threads' clocks, a little behind each other.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.
  */
@@ -120,6 +123,7 @@ struct limit {
 	struct steady steady;      /* how often it is tried */
 	struct gain_fact before;   /* what a step is judged against */
 	struct gain_fact clear;    /* the quickest of those: no queue, or the least */
+	struct gain_fact lowered;  /* it came down from there for a queue; at 0: no */
 	struct gain_fact shown[2]; /* the two steps that showed the knee */
 	struct gain_step step;     /* what is sent now */
 	struct gain_step ended[LIMIT_STEPS];

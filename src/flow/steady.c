@@ -17,7 +17,7 @@ void steady_sent(struct steady *s)
 
 static void begin(struct steady *s)
 {
-	*s = (struct steady){ .same = s->same, .rested = s->rested };
+	*s = (struct steady){ .same = s->same, .rested = s->rested, .noise = s->noise };
 }
 
 void steady_moved(struct steady *s)
@@ -59,6 +59,13 @@ static void learn(struct steady *s, const struct gain_fact *fact, double off)
 	s->time += (fact->time - s->time) / s->facts;
 	s->error += (fact->error - s->error) / s->facts;
 	s->square += (off * off - s->square) / s->facts;
+	if (s->facts >= STEADY_FACTS)
+		s->noise = deviation(s);
+}
+
+double steady_noise(const struct steady *s)
+{
+	return s->noise > 0 ? fmin(s->noise, 1) : 1; /* more is a change in its midst */
 }
 
 bool steady_note(struct steady *s, const struct gain_fact *fact)

@@ -39,6 +39,7 @@ struct steady {
 	double error;   /* the same: what facts are thought to have */
 	double square;  /* of what they are off, in errors */
 	double quicker, slower;
+	double noise; /* what that came to when it was last usual; 0: never yet */
 };
 
 /* A call is sent. */
@@ -51,6 +52,8 @@ void steady_step(struct steady *s);
 void steady_stepped(struct steady *s, double from, double to);
 /* Of calls sent at the limit. True: they take another time than they did. */
 MUST_USE bool steady_note(struct steady *s, const struct gain_fact *fact);
+/* How far facts lie apart, in their errors. */
+double steady_noise(const struct steady *s);
 /* `clear`: calls where none waits, or fewest; chance may have made it too short. */
 bool steady_stands(const struct steady *s, const struct gain_fact *clear);
 /* A step up of so many calls more may come. */

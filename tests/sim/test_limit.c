@@ -423,6 +423,36 @@ static void test_speed_is_no_knee(struct model *m, size_t row)
 	}
 }
 
+static const struct {
+	const char *service;
+	double slowness, least; /* of what it can do */
+} slower[] = {
+	{ "48ms", 2, 0.95 },
+	{ "48ms", 4, 0.92 },
+	{ "normal(48ms, 5ms)", 2, 0.95 },
+	{ "uniform(24ms, 72ms)", 2, 0.87 },
+	{ "exponential(48ms)", 2, 0.8 },
+	{ "48ms", 0.5, 0.97 },
+	{ "normal(48ms, 5ms)", 0.5, 0.97 },
+};
+
+/* At a server that queues: it does not come down for its being slower as for a queue, but by the
+ * one step that tells. */
+static void test_slower_at_the_knee(struct model *m, size_t row)
+{
+	work(m, slower[row].service, 12);
+	m->rate = 800;
+	span(m, 15);
+	m->slowness = slower[row].slowness;
+	double can = 250 / m->slowness;
+	span(m, 5);
+	for (int i = 0; i < 6; i++) {
+		struct span s = SHOWN(m, 10);
+		assert_true(s.answer_rate >= slower[row].least * can);
+		assert_true(s.p50_ms <= 2.3 * 48 * m->slowness);
+	}
+}
+
 /* The same at a server that queues: its knee is where it was. */
 static void test_speed_at_the_knee(struct model *m, size_t row)
 {
@@ -646,6 +676,7 @@ int main(int argc, char **argv)
 		SCENE(test_knee_that_moves),
 		PLAYED(test_cost_of_a_knee, ARRAY_LEN(steady_knees), 2),
 		SCENE(test_speed_is_no_knee),
+		SCENES(test_slower_at_the_knee, slower),
 		SCENE(test_speed_at_the_knee),
 		SCENE(test_all_slow_and_back),
 		SCENE(test_all_refused_and_back),

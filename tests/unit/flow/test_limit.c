@@ -41,6 +41,33 @@ static void test_verdicts(void **state)
 			rows[i].verdict);
 }
 
+static void test_verdicts_of_less(void **state)
+{
+	(void)state;
+	static const struct {
+		struct gain_fact before, after;
+		double noise;
+		enum gain_verdict verdict;
+	} rows[] = {
+		{ { 20, .16, .0, .01, 125, 1 }, { 16, .128, .0, .01, 125, 2 }, .25,
+			GAIN_WAITED },
+		{ { 20, .16, .0, .01, 125, 1 }, { 16, .16, .0, .01, 100, 2 }, .25,
+			GAIN_WORKED },
+		{ { 20, .16, .0, .01, 125, 1 }, { 16, .16, .0, .01, 100, 2 }, 1,
+			GAIN_OPEN },
+		{ { 20, .16, .0, .01, 125, 1 }, { 10, .16, .0, .01, 62, 2 }, 1,
+			GAIN_WORKED },
+		{ { 20, .16, .0, .01, 125, 1 }, { 16, .64, .0, .01, 25, 2 }, .25,
+			GAIN_SPEED },
+		{ { 20, .16, .0, .01, 125, 1 }, { 21, .16, .0, .01, 125, 2 }, .25,
+			GAIN_NO_STEP },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(
+			gain_judge_less(&rows[i].before, &rows[i].after, rows[i].noise),
+			rows[i].verdict);
+}
+
 static void test_knee_between_the_steps(void **state)
 {
 	(void)state;
@@ -100,6 +127,21 @@ static void test_growth_is_by_time(void **state)
 	assert_int_equal(limit_look(&l, T0, 0, false), 8);
 	crowd(&l, T0, T0 + 3 * NS_S, &level);
 	assert_true(level > 8 * 900 && level < 8 * 1100); /* ten doublings */
+}
+
+/* Two threads look by turns, the one with a clock that is a little behind. */
+static void test_clocks_that_are_apart(void **state)
+{
+	(void)state;
+	struct limit l;
+	limit_init(&l, 100000, T0);
+	uint32_t was = 8;
+	for (ns_t now = T0; now < T0 + 3 * NS_S; now += NS_MS) {
+		limit_look(&l, now, l.now, true);
+		assert_true(limit_look(&l, now - NS_MS / 2, l.now, true) >= was);
+		was = l.now;
+	}
+	assert_true(was > 8 * 900 && was < 8 * 1100);
 }
 
 static void test_no_growth_unless_it_binds(void **state)
@@ -397,9 +439,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_verdicts),
+		TEST(test_verdicts_of_less),
 		TEST(test_knee_between_the_steps),
 		TEST(test_a_minority_of_slow_calls),
 		TEST(test_growth_is_by_time),
+		TEST(test_clocks_that_are_apart),
 		TEST(test_no_growth_unless_it_binds),
 		TEST(test_refusal_cuts_below),
 		TEST(test_cuts_deepen),
