@@ -100,6 +100,11 @@ static void enter(struct limit *l, ns_t now, enum limit_state state, enum limit_
 	l->probe_sent_at = 0;
 }
 
+static bool is_failing(const struct limit *l)
+{
+	return l->recent_failed > l->recent_ok;
+}
+
 /* --- steps: what is sent now, what has been sent, what was learned of it --- */
 
 static void step_begin(struct limit *l, ns_t now)
@@ -423,7 +428,9 @@ static void wall_look(struct limit *l, ns_t now)
 			trial_passed(l, now);
 		return;
 	}
-	if (l->bound && now >= l->probe_at && wall_may_try(&l->wall, l->stand, now))
+	if (is_failing(l))
+		wall_doubt(&l->wall);
+	else if (l->bound && now >= l->probe_at && wall_may_try(&l->wall, l->stand, now))
 		l->probing = true;
 }
 
@@ -544,11 +551,6 @@ static double stall_ahead(const struct limit *l)
 }
 
 /* --- health --- */
-
-static bool is_failing(const struct limit *l)
-{
-	return l->recent_failed > l->recent_ok;
-}
 
 static void recent_look(struct limit *l, ns_t now)
 {

@@ -141,6 +141,11 @@ void wall_held(struct wall *w, ns_t now)
 	w->unasked = wall_falls(w, now);
 }
 
+void wall_doubt(struct wall *w)
+{
+	w->doubted = true;
+}
+
 bool wall_stands(const struct wall *w, ns_t now)
 {
 	return w->tried && !w->doubted && now >= w->restless_until;

@@ -14,9 +14,9 @@
  *         taken: what ends meanwhile may be one more that is not replaced.
  *         The wall has MOVED when it is met for the first time, and when a
  *         call is refused that was no trial and the limit falls by more than a tenth.
- *         It STANDS once a trial was refused where it was met, give or take a tenth, and no call
- *         but trials since; but not in the WALL_RESTLESS_FOR after it left a place where a trial
- *         had been refused, or fell to less than a quarter.
+ *         It STANDS once a trial was refused where it was met, give or take a tenth, and since
+ *         then no call but trials, nor was the server gone; but not in the WALL_RESTLESS_FOR after
+ *         it left a place where a trial had been refused, or fell to less than a quarter.
  * RULES   1. A wall that is lifted is seen within WALL_TRY_EACH, while callers wait, or by so
  *            many calls as a trial takes, where that is longer: WALL_CALLS_A_TRY, and
  *            WALL_CALLS_STANDING of one that stands.
@@ -60,7 +60,7 @@ struct wall {
 	ns_t moved_at;   /* 0: never met */
 	double place;    /* what it took, give or take */
 	bool tried;      /* a trial was refused there */
-	bool doubted;    /* and then a call that was none */
+	bool doubted;    /* and then a call that was none; or the server was gone */
 	uint32_t rested; /* calls sent since the last trial, or cut */
 	ns_t restless_until;
 	double tokens;      /* refusals we may cause */
@@ -88,6 +88,8 @@ void wall_note_refused(struct wall *w, ns_t now, const struct wall_refusal *refu
 void wall_passed(struct wall *w, double level);
 /* A trial was refused: what it leaves behind at the server is no more than was asked for. */
 void wall_held(struct wall *w, ns_t now);
+/* Most calls fail: the server may come back as another. One trial tells. */
+void wall_doubt(struct wall *w);
 /* It came down by much, and not long ago: so it may soon be back. */
 bool wall_may_return(const struct wall *w, double stand, ns_t now);
 /* It is still where a trial found it, and has not moved for long. */

@@ -209,6 +209,23 @@ static void test_a_wall_stands_after_a_trial(void **state)
 	assert_int_equal(refuse_trials(&w, &now, 50, 3), WALL_CALLS_STANDING);
 }
 
+/* A server that was gone may be back with another: one trial tells. */
+static void test_a_wall_that_was_gone_is_tried(void **state)
+{
+	(void)state;
+	ns_t now = T0;
+	struct wall w = standing(&now, 50);
+	for (int i = 0; i < 2 * WALL_CALLS_A_TRY; i++)
+		wall_sent(&w);
+	assert_false(wall_may_try(&w, 50, now));
+	wall_doubt(&w);
+	assert_true(wall_may_try(&w, 50, now));
+	refuse(&w, now, 51, (struct wall_refusal){ now, 51, WALL_BY_TRIAL });
+	wall_wait(&w, 50, now);
+	assert_true(wall_stands(&w, now));
+	assert_int_equal(refuse_trials(&w, &now, 50, 1), WALL_CALLS_STANDING);
+}
+
 /* Growing into a wall finds it; that it stands is shown by trials. */
 static void test_growth_confirms_nothing(void **state)
 {
@@ -307,6 +324,7 @@ int main(void)
 		TEST(test_a_wall_that_came_down_is_asked_often),
 		TEST(test_what_was_asked_for_has_not_moved),
 		TEST(test_a_wall_stands_after_a_trial),
+		TEST(test_a_wall_that_was_gone_is_tried),
 		TEST(test_growth_confirms_nothing),
 		TEST(test_the_same_place),
 		TEST(test_a_wall_that_moved_is_restless),
