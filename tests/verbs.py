@@ -56,6 +56,11 @@ def read_all(sock):
 
 def ask(path, target="/", method="GET"):
     """One request to a unix: admin address; its JSON."""
+    return json.loads(ask_raw(path, target, method)[1])
+
+
+def ask_raw(path, target="/", method="GET"):
+    """The same: the answer's head, as text, and its body."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(PATIENCE)
         s.connect(str(path))
@@ -72,7 +77,7 @@ def ask(path, target="/", method="GET"):
             if n == 0:
                 break
         body = whole
-    return json.loads(body)
+    return head.decode(), body
 
 
 def get(proxy, path="/", **fields):

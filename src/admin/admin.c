@@ -26,13 +26,14 @@ struct reply {
 	struct list *on;
 	struct sconn *client;
 	uint64_t asked; /* ops->explain's number */
+	bool in_short;  /* ops->summary is asked for */
 	struct text body;
 	size_t sent;
 };
 
 struct route {
 	struct slice path, query;
-	bool is_status, is_set, is_explain;
+	bool is_status, is_summary, is_set, is_explain;
 };
 
 static struct route route_of(const struct h1_head *head)
@@ -43,6 +44,7 @@ static struct route route_of(const struct h1_head *head)
 		.query = slice_cut(head->path, mark + 1, head->path.len),
 	};
 	r.is_status = slice_eq(r.path, SLICE("/")) || slice_eq(r.path, SLICE("/status"));
+	r.is_summary = slice_eq(r.path, SLICE("/summary"));
 	r.is_set = slice_eq(r.path, SLICE("/set"));
 	r.is_explain = slice_eq(r.path, SLICE("/explain"));
 	return r;
@@ -91,7 +93,7 @@ static void forget(struct reply *reply)
 }
 
 /* Its body is there. */
-static void send_json(struct reply *reply, uint16_t status)
+static void send_body(struct reply *reply, uint16_t status)
 {
 	struct sconn *c = reply->client;
 	struct wire w;
@@ -101,7 +103,9 @@ static void send_json(struct reply *reply, uint16_t status)
 		sconn_abort(c);
 		return;
 	}
-	h1_put_field(&w, SLICE("Content-Type"), SLICE("application/json"));
+	h1_put_field(&w, SLICE("Content-Type"),
+		reply->in_short ? SLICE("text/plain; charset=utf-8")
+				: SLICE("application/json"));
 	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
 	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
 	send_rest(c, reply);
@@ -112,12 +116,16 @@ static void show_gauges(struct reply *reply)
 	struct admin *a = reply->admin;
 	struct json j;
 
-	json_init(&j, &reply->body, true);
-	json_object(&j, NULL);
-	a->ops.status(a->ctx, &j);
-	json_end(&j);
-	text_add_char(&reply->body, '\n');
-	send_json(reply, 200);
+	if (reply->in_short) {
+		a->ops.summary(a->ctx, &reply->body);
+	} else {
+		json_init(&j, &reply->body, true);
+		json_object(&j, NULL);
+		a->ops.status(a->ctx, &j);
+		json_end(&j);
+		text_add_char(&reply->body, '\n');
+	}
+	send_body(reply, 200);
 }
 
 static void show_all(struct admin *a)
@@ -166,9 +174,9 @@ static struct reply *reply_new(struct sconn *c, struct admin *a, struct list *on
 	return reply;
 }
 
-static void show_status(struct sconn *c, struct admin *a)
+static void show_status(struct sconn *c, struct admin *a, bool in_short)
 {
-	reply_new(c, a, &a->later);
+	reply_new(c, a, &a->later)->in_short = in_short;
 	fetch(a);
 }
 
@@ -205,7 +213,7 @@ void admin_explained(struct admin *a, uint64_t asked, uint16_t status, struct sl
 			continue;
 		wait_on(reply, NULL);
 		text_add_slice(&reply->body, json);
-		send_json(reply, status);
+		send_body(reply, status);
 		return;
 	}
 }
@@ -227,7 +235,7 @@ static void set_values(struct sconn *c, struct admin *a, struct slice text)
 	}
 	mem_free(buf);
 	if (is_set)
-		show_status(c, a);
+		show_status(c, a, false);
 	else
 		say(c, 400, SLICE_NONE, p.text);
 }
@@ -250,9 +258,9 @@ static void on_body_end(struct sconn *c)
 	const struct h1_head *head = sconn_head(c);
 	struct route route = route_of(head);
 
-	if (route.is_status) {
+	if (route.is_status || (route.is_summary && a->ops.summary)) {
 		if (head->method == H1_GET || head->method == H1_HEAD)
-			show_status(c, a);
+			show_status(c, a, route.is_summary);
 		else
 			say(c, 405, SLICE("Allow: GET, HEAD\r\n"),
 				"this is read with GET; POST /set?name=value changes values");
@@ -270,10 +278,12 @@ static void on_body_end(struct sconn *c)
 				"this is read with GET");
 	} else {
 		say(c, 404, SLICE_NONE,
-			a->ops.explain ? "nothing here: GET / shows the gauges, GET "
-					 "/explain?id=ID what became of a request"
-				       : "nothing here: GET / shows the gauges, POST "
-					 "/set?name=value changes values");
+			a->ops.explain
+				? "nothing here: GET /summary shows how it is, GET / "
+				  "all gauges as JSON, GET /explain?id=ID what "
+				  "became of a request"
+				: "nothing here: GET / shows the gauges, POST "
+				  "/set?name=value changes values");
 	}
 }
 

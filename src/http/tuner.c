@@ -215,8 +215,8 @@ static ns_t held_for(const struct limit *l, ns_t now)
 struct tuner_view tuner_view(struct tuner *t, ns_t now)
 {
 	joint_lock(&t->joint);
-	struct tuner_view v = { limit_because(&t->limit), held_for(&t->limit, now),
-		(uint32_t)t->limit.stand, t->stalled };
+	struct tuner_view v = { limit_state(&t->limit), limit_because(&t->limit),
+		held_for(&t->limit, now), (uint32_t)t->limit.stand, t->stalled };
 	joint_unlock(&t->joint);
 	return v;
 }

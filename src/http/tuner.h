@@ -61,6 +61,7 @@ uint32_t tuner_stalled_count(const struct tuner *t); /* without the lock */
 bool tuner_is_cut(struct tuner *t, ns_t now);
 /* Why the limit is what it is, and for how long. */
 struct tuner_view {
+	enum limit_state state;
 	const char *because;
 	ns_t for_ns;
 	uint32_t stands; /* the limit, trials aside */

@@ -95,7 +95,7 @@ static const struct advice found_out_advices[] = {
 static const enum err shut_reasons[] = { ERR_QUEUE_FULL, ERR_QUEUE_TIMEOUT, ERR_LATE,
 	ERR_FUTILE, ERR_SHED };
 static const char shut_advice[] =
-	"look at the server: it refuses every call, and the admin's JSON has its words; weir "
+	"look at the server: it refuses every call, and the admin shows its words; weir "
 	"tries it five times a second and goes on as soon as it takes one";
 
 static bool is_shut_reason(enum err why)

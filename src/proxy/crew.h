@@ -90,6 +90,10 @@ extern const struct admin_ops crew_admin_ops; /* ctx: struct crew */
 /* All hands together, when their threads have ended. */
 struct report *crew_sum(struct crew *c);
 
+/* --- summary.c --- */
+/* For people; lines are less than 80 columns wide but for words and names of others. */
+void summary_write(struct text *t, struct crew *c, const struct report *r);
+
 /* --- inquiry.c --- */
 /* admin_ops.explain's. */
 uint64_t crew_explain(void *crew, struct slice id);

@@ -250,7 +250,7 @@ const struct verb proxy_verb = {
 		"command line is the strongest, then the environment.",
 	.example = "weir proxy --listen :8080 --upstream http://api.example.com \\\n"
 		   "    --timeout 800ms --limit 900 --admin 127.0.0.1:8081\n"
-		   "curl http://127.0.0.1:8080/ && curl http://127.0.0.1:8081/",
+		   "curl http://127.0.0.1:8080/ && curl http://127.0.0.1:8081/summary",
 	.opts = proxy_opts,
 	.opt_count = PROXY_OPT_COUNT,
 	.options_size = sizeof(struct proxy_options),

@@ -285,8 +285,7 @@ void report_sum(const struct report *r, struct gauges *sum)
 
 #define REASONS_TOLD 3 /* a line is to be read */
 
-/* The most frequent of those that are not told yet; ERR_COUNT: all are. */
-static int next_reason(const struct report *r, const bool *told)
+int report_next_reason(const struct report *r, const bool told[ERR_COUNT])
 {
 	int most = ERR_COUNT;
 	for (int i = 0; i < ERR_COUNT; i++)
@@ -300,7 +299,7 @@ static void add_reasons(struct text *t, const struct report *r)
 {
 	bool told[ERR_COUNT] = { false };
 	int most;
-	for (int n = 0; (most = next_reason(r, told)) < ERR_COUNT; n++) {
+	for (int n = 0; (most = report_next_reason(r, told)) < ERR_COUNT; n++) {
 		if (n == REASONS_TOLD) {
 			text_add(t, " ...");
 			break;

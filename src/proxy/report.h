@@ -75,6 +75,8 @@ void report_add(struct report *sum, const struct report *r);
 void report_seal(struct report *sum);
 /* All targets together; the limits of the live ones alone. */
 void report_sum(const struct report *r, struct gauges *sum);
+/* The most frequent reason of those that are not told yet; ERR_COUNT: all are. */
+int report_next_reason(const struct report *r, const bool told[ERR_COUNT]);
 /* In one line what became of all requests, and what the server may be at work on still. Calls
  * sent are not told: those of upstreams that a reload has taken out are no longer known. */
 void report_last(const struct report *r, struct text *t);

@@ -394,6 +394,18 @@ static void crew_status(void *ctx, struct json *j)
 	report_free(&sum);
 }
 
+static void crew_summary(void *ctx, struct text *t)
+{
+	struct crew *c = ctx;
+	fill_anew(crew_main(c));
+	struct report *sum = sum_of_hands(c);
+	summary_write(t, c, sum);
+	report_free(&sum);
+}
+
 const struct admin_ops crew_admin_ops = {
-	.fetch = ask_all, .status = crew_status, .explain = crew_explain
+	.fetch = ask_all,
+	.status = crew_status,
+	.summary = crew_summary,
+	.explain = crew_explain,
 };

@@ -3,7 +3,7 @@
 
 #include "base/units.h"
 #include "watch/report.h"
-#include "watch/wrap.h"
+#include "base/wrap.h"
 
 enum {
 	NUM = 11, /* width of a column of counts */

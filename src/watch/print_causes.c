@@ -1,7 +1,7 @@
 /* What is found, as a person reads it. */
 #include "base/units.h"
 #include "watch/report.h"
-#include "watch/wrap.h"
+#include "base/wrap.h"
 
 enum { INDENT = 10 };
 

@@ -1,8 +1,8 @@
 /*
  * wrap: words in lines.
  */
-#ifndef WEIR_WATCH_WRAP_H
-#define WEIR_WATCH_WRAP_H
+#ifndef WEIR_BASE_WRAP_H
+#define WEIR_BASE_WRAP_H
 
 #include "base/text.h"
 

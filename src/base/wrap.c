@@ -1,4 +1,4 @@
-#include "watch/wrap.h"
+#include "base/wrap.h"
 
 enum { WRAP = 96 };
 
