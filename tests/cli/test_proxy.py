@@ -108,7 +108,7 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--gather", "9", "--limit", "8"], ["--gather 9", "limit of 8", "never be admitted"]),
     (["--abandon", "never"], ["--abandon", "'never'", "drain, reset, close or auto"]),
     (["--clients", "0"], ["--clients", "nobody could come in"]),
-    (["--fair-by", "a b"], ["--fair-by a b", "write address"]),
+    (["--fair-by", "a b"], ["--fair-by 'a b'", "write address"]),
     (["--threads", "0"], ["--threads 0", "from 1 to 256"]),
     (["word"], ["'word'"]),
     (["--timeout"], ["--timeout"]),
