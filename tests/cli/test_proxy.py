@@ -109,7 +109,7 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--abandon", "never"], ["--abandon", "'never'", "drain, reset, close or auto"]),
     (["--clients", "0"], ["--clients", "nobody could come in"]),
     (["--fair-by", "a b"], ["--fair-by 'a b'", "write address"]),
-    (["--threads", "0"], ["--threads 0", "from 1 to 256"]),
+    (["--threads", "0"], ["--threads '0'", "from 1 to 256"]),
     (["word"], ["'word'"]),
     (["--timeout"], ["--timeout"]),
     (["--upstream", "ftp://a"], ["ftp", "http"]),
