@@ -35,7 +35,7 @@ static void add_tally(struct text *t, uint64_t n)
 	struct text count;
 	text_init(&count);
 	text_add_count(&count, n);
-	text_addf(t, "%9s x ", count.ptr);
+	text_addf(t, "%10s x ", count.ptr);
 	text_fini(&count);
 }
 
@@ -44,12 +44,34 @@ static void add_tally(struct text *t, uint64_t n)
 static void add_said(struct text *t, const struct words_entry *e)
 {
 	char said[WORDS_BYTES];
-	if (e->coded || e->text_len == 0)
+	if (e->text_len == 0)
 		return;
-	text_tidy((struct slice){ e->text, e->text_len }, said, sizeof(said));
-	text_add_char(t, '\n');
 	text_pad(t, VALUES_AT);
-	text_addf(t, "\"%s%s\"", said, e->text_len < sizeof(said) ? "" : " ...");
+	if (e->coded) {
+		text_add(t, "(compressed: GET / has its bytes)\n");
+		return;
+	}
+	text_tidy((struct slice){ e->text, e->text_len }, said, sizeof(said));
+	text_addf(t, "\"%s%s\"\n", said, e->text_len < sizeof(said) ? "" : " ...");
+}
+
+static void add_entry(struct text *t, const struct words_entry *e, ns_t now)
+{
+	struct text what;
+	text_init(&what);
+	if (e->kind == ERR_OK)
+		text_addf(&what, "%u%s", e->status, e->refusal ? ", a refusal" : "");
+	else
+		text_add(&what, err_label(e->kind));
+	if (e->sample.upstream[0])
+		text_addf(&what, ", upstream %s", e->sample.upstream);
+	text_add(&what, ", last ");
+	text_add_duration(&what, ns_max(0, now - e->last));
+	text_add(&what, " ago");
+	add_tally(t, e->count);
+	text_add_wrapped(t, what.ptr, VALUES_AT, WIDTH);
+	text_fini(&what);
+	add_said(t, e);
 }
 
 static void add_words(struct text *t, struct words *w, ns_t now)
@@ -60,21 +82,8 @@ static void add_words(struct text *t, struct words *w, ns_t now)
 	if (!e)
 		return;
 	text_add(t, "\nthe server's own words\n");
-	for (; n < WORDS_TOLD && (e = words_nth(w, n)); n++) {
-		add_tally(t, e->count);
-		if (e->kind == ERR_OK)
-			text_addf(t, "%u%s", e->status,
-				e->refusal ? ", a refusal for want of slots" : "");
-		else
-			text_add(t, err_label(e->kind));
-		if (e->sample.upstream[0])
-			text_addf(t, ", upstream %s", e->sample.upstream);
-		text_add(t, ", last ");
-		text_add_duration(t, ns_max(0, now - e->last));
-		text_add(t, " ago");
-		add_said(t, e);
-		text_add_char(t, '\n');
-	}
+	for (; n < WORDS_TOLD && (e = words_nth(w, n)); n++)
+		add_entry(t, e, now);
 	for (; (e = words_nth(w, n)); n++)
 		more += e->count;
 	if (more) {
