@@ -1,6 +1,7 @@
 #include "admin/admin.h"
 
 #include "admin/query.h"
+#include "obs/metrics.h"
 
 #define ADMIN_HEAD_FOR (10 * NS_S)
 #define ADMIN_IDLE_FOR (60 * NS_S)
@@ -19,6 +20,12 @@ struct admin {
 	bool fetching;
 };
 
+#define JSON_TYPE SLICE("application/json")
+#define TEXT_TYPE SLICE("text/plain; charset=utf-8")
+
+/* In what form the gauges are shown. */
+enum shown { SHOWN_NONE, SHOWN_JSON, SHOWN_SUMMARY, SHOWN_METRICS };
+
 /* An answer that may be larger than what the kernel takes at once. */
 struct reply {
 	struct admin *admin;
@@ -26,25 +33,36 @@ struct reply {
 	struct list *on;
 	struct sconn *client;
 	uint64_t asked; /* ops->explain's number */
-	bool in_short;  /* ops->summary is asked for */
+	enum shown shown;
 	struct text body;
 	size_t sent;
 };
 
 struct route {
 	struct slice path, query;
-	bool is_status, is_summary, is_set, is_explain;
+	enum shown shown; /* by what there is to be shown */
+	bool is_set, is_explain;
 };
 
-static struct route route_of(const struct h1_head *head)
+static enum shown shown_at(const struct admin_ops *ops, struct slice path)
+{
+	if (slice_eq(path, SLICE("/")) || slice_eq(path, SLICE("/status")))
+		return SHOWN_JSON;
+	if (ops->summary && slice_eq(path, SLICE("/summary")))
+		return SHOWN_SUMMARY;
+	if (ops->metrics && slice_eq(path, SLICE("/metrics")))
+		return SHOWN_METRICS;
+	return SHOWN_NONE;
+}
+
+static struct route route_of(const struct admin *a, const struct h1_head *head)
 {
 	size_t mark = slice_find(head->path, '?');
 	struct route r = {
 		.path = slice_cut(head->path, 0, mark),
 		.query = slice_cut(head->path, mark + 1, head->path.len),
 	};
-	r.is_status = slice_eq(r.path, SLICE("/")) || slice_eq(r.path, SLICE("/status"));
-	r.is_summary = slice_eq(r.path, SLICE("/summary"));
+	r.shown = shown_at(&a->ops, r.path);
 	r.is_set = slice_eq(r.path, SLICE("/set"));
 	r.is_explain = slice_eq(r.path, SLICE("/explain"));
 	return r;
@@ -58,7 +76,7 @@ static void say(struct sconn *c, uint16_t status, struct slice fields, const cha
 	text_addf(&body, "%s\n", what);
 	sconn_answer(c, &(struct answer){
 				.status = status,
-				.type = SLICE("text/plain; charset=utf-8"),
+				.type = TEXT_TYPE,
 				.fields = fields,
 				.body = text_slice(&body),
 			});
@@ -93,7 +111,7 @@ static void forget(struct reply *reply)
 }
 
 /* Its body is there. */
-static void send_body(struct reply *reply, uint16_t status)
+static void send_body(struct reply *reply, uint16_t status, struct slice type)
 {
 	struct sconn *c = reply->client;
 	struct wire w;
@@ -103,29 +121,44 @@ static void send_body(struct reply *reply, uint16_t status)
 		sconn_abort(c);
 		return;
 	}
-	h1_put_field(&w, SLICE("Content-Type"),
-		reply->in_short ? SLICE("text/plain; charset=utf-8")
-				: SLICE("application/json"));
+	h1_put_field(&w, SLICE("Content-Type"), type);
 	h1_put_field(&w, SLICE("Cache-Control"), SLICE("no-store"));
 	CHECK(sconn_head_end(c, &w, H1_BODY_LENGTH, reply->body.len));
 	send_rest(c, reply);
 }
 
+static void write_json(struct admin *a, struct text *body)
+{
+	struct json j;
+
+	json_init(&j, body, true);
+	json_object(&j, NULL);
+	a->ops.status(a->ctx, &j);
+	json_end(&j);
+	text_add_char(body, '\n');
+}
+
 static void show_gauges(struct reply *reply)
 {
 	struct admin *a = reply->admin;
-	struct json j;
 
-	if (reply->in_short) {
+	switch (reply->shown) {
+	case SHOWN_NONE:
+		break;
+	case SHOWN_JSON:
+		write_json(a, &reply->body);
+		send_body(reply, 200, JSON_TYPE);
+		return;
+	case SHOWN_SUMMARY:
 		a->ops.summary(a->ctx, &reply->body);
-	} else {
-		json_init(&j, &reply->body, true);
-		json_object(&j, NULL);
-		a->ops.status(a->ctx, &j);
-		json_end(&j);
-		text_add_char(&reply->body, '\n');
+		send_body(reply, 200, TEXT_TYPE);
+		return;
+	case SHOWN_METRICS:
+		a->ops.metrics(a->ctx, &reply->body);
+		send_body(reply, 200, SLICE(METRICS_TYPE));
+		return;
 	}
-	send_body(reply, 200);
+	CHECK(!"a form of the gauges");
 }
 
 static void show_all(struct admin *a)
@@ -174,9 +207,9 @@ static struct reply *reply_new(struct sconn *c, struct admin *a, struct list *on
 	return reply;
 }
 
-static void show_status(struct sconn *c, struct admin *a, bool in_short)
+static void show(struct sconn *c, struct admin *a, enum shown shown)
 {
-	reply_new(c, a, &a->later)->in_short = in_short;
+	reply_new(c, a, &a->later)->shown = shown;
 	fetch(a);
 }
 
@@ -213,7 +246,7 @@ void admin_explained(struct admin *a, uint64_t asked, uint16_t status, struct sl
 			continue;
 		wait_on(reply, NULL);
 		text_add_slice(&reply->body, json);
-		send_body(reply, status);
+		send_body(reply, status, JSON_TYPE);
 		return;
 	}
 }
@@ -235,7 +268,7 @@ static void set_values(struct sconn *c, struct admin *a, struct slice text)
 	}
 	mem_free(buf);
 	if (is_set)
-		show_status(c, a, false);
+		show(c, a, SHOWN_JSON);
 	else
 		say(c, 400, SLICE_NONE, p.text);
 }
@@ -256,11 +289,11 @@ static void on_body_end(struct sconn *c)
 {
 	struct admin *a = server_ctx(sconn_server(c));
 	const struct h1_head *head = sconn_head(c);
-	struct route route = route_of(head);
+	struct route route = route_of(a, head);
 
-	if (route.is_status || (route.is_summary && a->ops.summary)) {
+	if (route.shown != SHOWN_NONE) {
 		if (head->method == H1_GET || head->method == H1_HEAD)
-			show_status(c, a, route.is_summary);
+			show(c, a, route.shown);
 		else
 			say(c, 405, SLICE("Allow: GET, HEAD\r\n"),
 				"this is read with GET; POST /set?name=value changes values");
@@ -280,8 +313,9 @@ static void on_body_end(struct sconn *c)
 		say(c, 404, SLICE_NONE,
 			a->ops.explain
 				? "nothing here: GET /summary shows how it is, GET / "
-				  "all gauges as JSON, GET /explain?id=ID what "
-				  "became of a request"
+				  "all gauges as JSON, GET /metrics the same for "
+				  "Prometheus, GET /explain?id=ID what became of a "
+				  "request"
 				: "nothing here: GET / shows the gauges, POST "
 				  "/set?name=value changes values");
 	}

@@ -2,7 +2,7 @@
  * admin: the endpoint where a verb shows its gauges as JSON and, if it can, takes changes.
  *
  * MODEL   GET / (or /status) answers with what ops->status writes, GET /summary with the text
- *         of ops->summary. POST /set?a=b&c=d hands the
+ *         of ops->summary, GET /metrics with that of ops->metrics. POST /set?a=b&c=d hands the
  *         decoded pairs to ops->set, all or nothing, then answers as GET does. GET
  *         /explain?id=ID asks ops->explain what became of a request. Anything else
  *         is 404 or 405 with a message that says what there is.
@@ -32,6 +32,8 @@ struct admin_ops {
 	void (*status)(void *ctx, struct json *j);
 	/* The same in short for people, as text. NULL: there is none. */
 	void (*summary)(void *ctx, struct text *t);
+	/* The same for Prometheus (obs/metrics.h). NULL: there is none. */
+	void (*metrics)(void *ctx, struct text *t);
 	/*
 	 * What became of the request of that id: a number above zero by which admin_explained
 	 * tells, never inside this call. It says no number twice. NULL: nothing is explained.

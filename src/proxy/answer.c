@@ -27,8 +27,7 @@ static void answer(struct proxy *p, struct sconn *client, struct exchange *x,
 	x->bytes_out = a->body.len;
 	if (sconn_ctx(client) == x)
 		return;
-	access_note(p, client, x);
-	explain_note(p, client, x);
+	exchange_tell(p, client, x);
 }
 
 void proxy_answer(struct proxy *p, struct sconn *client, const struct answer *a)

@@ -94,6 +94,10 @@ struct report *crew_sum(struct crew *c);
 /* For people; lines are less than 80 columns wide but for words and names of others. */
 void summary_write(struct text *t, struct crew *c, const struct report *r);
 
+/* --- metrics.c --- */
+/* For Prometheus. */
+void metrics_write(struct text *t, const struct crew *c, const struct report *r);
+
 /* --- inquiry.c --- */
 /* admin_ops.explain's. */
 uint64_t crew_explain(void *crew, struct slice id);

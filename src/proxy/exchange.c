@@ -22,10 +22,19 @@ void exchange_pass(struct proxy *p, struct exchange *x)
 	plan_unref(plan);
 }
 
-void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
+void exchange_tell(struct proxy *p, struct sconn *client, const struct exchange *x)
 {
 	access_note(p, client, x);
 	explain_note(p, client, x);
+	if (!x->status || x->tunnel)
+		return;
+	durations_note(&p->took[x->why == ERR_OK ? PROXY_BY_UPSTREAM : PROXY_BY_WEIR],
+		x->begun_at ? proxy_now(p) - x->begun_at : 0);
+}
+
+void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client)
+{
+	exchange_tell(p, client, x);
 	mem_free(x->kept);
 	exchange_pass(p, x);
 }

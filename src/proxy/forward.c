@@ -12,7 +12,7 @@ void forward_end(struct forward *f)
 	io_timer_stop(p->worker.loop, &f->timer);
 	f->x.queued_for = access_queued_for(p, &f->call);
 	f->x.attempts = call_attempts(&f->call);
-	p->tunnels_now -= f->tunnel;
+	p->tunnels_now -= f->x.tunnel;
 	exchange_end(p, &f->x, f->client);
 	if (f->offer)
 		mem_free(f->offer);

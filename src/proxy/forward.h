@@ -22,7 +22,6 @@ struct forward {
 	bool head_sent;    /* the request's head is on the call */
 	bool answering;    /* the answer's head is on its way to the client */
 	bool finished; /* the client has been answered whole, by the upstream or by us */
-	bool tunnel;
 	/* Last: of a new one only what is before its texts is zeroed */
 	struct capture capture;
 };

@@ -16,12 +16,16 @@
 
 #include "http/server.h"
 #include "obs/accesslog.h"
+#include "obs/metrics.h"
 #include "obs/words.h"
 #include "proxy/egress.h"
 #include "proxy/explain.h"
 #include "proxy/plan.h"
 
 #define PROXY_STATUS_MAX 600
+
+/* Whose an answer is: the server's, or weir's own, or cut by it. */
+enum { PROXY_BY_UPSTREAM, PROXY_BY_WEIR, PROXY_DECIDERS };
 
 struct target;
 struct access_head;
@@ -62,6 +66,8 @@ struct proxy {
 	uint64_t gathered_bytes;             /* of answers, held by gathers now */
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
+	struct durations
+		took[PROXY_DECIDERS];        /* from a request to the end of its answer */
 	void (*on_drained)(struct proxy *p); /* http/server.h's; NULL: nobody asks */
 };
 
@@ -89,6 +95,7 @@ struct exchange {
 	ns_t begun_at, queued_for;
 	uint64_t bytes_in, bytes_out; /* of bodies */
 	struct access_head *kept;     /* of a tunnel, whose head is gone; NULL: none */
+	bool tunnel;                  /* from its answer on */
 	uint32_t attempts;            /* requests to the server, of all its calls */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
@@ -106,6 +113,8 @@ extern const struct server_ops proxy_ops; /* routes, then forwards or gathers */
 void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops *ops,
 	const struct route *r, ns_t begun_at);
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client);
+/* It is over: to the access log, explain and the metrics. */
+void exchange_tell(struct proxy *p, struct sconn *client, const struct exchange *x);
 /* It ends unseen: another one goes on with its request. */
 void exchange_pass(struct proxy *p, struct exchange *x);
 

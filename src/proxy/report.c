@@ -125,6 +125,7 @@ void report_fill(struct report *r, struct proxy *p)
 	r->tunnels_total = p->tunnels_total;
 	memcpy(r->answers, p->answers, sizeof(r->answers));
 	memcpy(r->reasons, p->reasons, sizeof(r->reasons));
+	memcpy(r->took, p->took, sizeof(r->took));
 	r->hosts = p->egress.hosts.len;
 	r->hosts_total = p->egress.hosts_total;
 	r->hosts_sockets = p->egress.group.conns;
@@ -184,8 +185,7 @@ static void pool_add(struct upstream_pool *sum, const struct upstream_pool *p)
 	sum->window = ns_max(sum->window, p->window);
 }
 
-/* All but the limit. */
-static void gauges_add(struct gauges *sum, const struct gauges *g)
+void gauges_add(struct gauges *sum, const struct gauges *g)
 {
 	sum->used += g->used;
 	sum->peak += g->peak;
@@ -238,6 +238,8 @@ void report_add(struct report *sum, const struct report *r)
 		sum->answers[i] += r->answers[i];
 	for (int i = 0; i < ERR_COUNT; i++)
 		sum->reasons[i] += r->reasons[i];
+	for (int i = 0; i < PROXY_DECIDERS; i++)
+		durations_add(&sum->took[i], &r->took[i]);
 	sum->hosts += r->hosts;
 	sum->hosts_total += r->hosts_total;
 	sum->hosts_sockets += r->hosts_sockets;

@@ -58,6 +58,7 @@ struct report {
 	uint64_t tunnels_now, tunnels_total;
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
+	struct durations took[PROXY_DECIDERS];
 	uint32_t hosts, hosts_sockets; /* of the forward proxy */
 	uint64_t hosts_total;
 	ns_t lag; /* since the last report */
@@ -73,6 +74,8 @@ void report_fill(struct report *r, struct proxy *p);
 void report_add(struct report *sum, const struct report *r);
 /* When all are added: what the shares count. */
 void report_seal(struct report *sum);
+/* All but the limit. */
+void gauges_add(struct gauges *sum, const struct gauges *g);
 /* All targets together; the limits of the live ones alone. */
 void report_sum(const struct report *r, struct gauges *sum);
 /* The most frequent reason of those that are not told yet; ERR_COUNT: all are. */

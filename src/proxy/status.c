@@ -385,11 +385,17 @@ struct report *crew_sum(struct crew *c)
 	return sum_of_hands(c);
 }
 
+/* As the others were asked last, and hand 0 as it is. */
+static struct report *crew_report(struct crew *c)
+{
+	fill_anew(crew_main(c));
+	return sum_of_hands(c);
+}
+
 static void crew_status(void *ctx, struct json *j)
 {
 	struct crew *c = ctx;
-	fill_anew(crew_main(c));
-	struct report *sum = sum_of_hands(c);
+	struct report *sum = crew_report(c);
 	json_report(j, c, sum);
 	report_free(&sum);
 }
@@ -397,9 +403,16 @@ static void crew_status(void *ctx, struct json *j)
 static void crew_summary(void *ctx, struct text *t)
 {
 	struct crew *c = ctx;
-	fill_anew(crew_main(c));
-	struct report *sum = sum_of_hands(c);
+	struct report *sum = crew_report(c);
 	summary_write(t, c, sum);
+	report_free(&sum);
+}
+
+static void crew_metrics(void *ctx, struct text *t)
+{
+	struct crew *c = ctx;
+	struct report *sum = crew_report(c);
+	metrics_write(t, c, sum);
 	report_free(&sum);
 }
 
@@ -407,5 +420,6 @@ const struct admin_ops crew_admin_ops = {
 	.fetch = ask_all,
 	.status = crew_status,
 	.summary = crew_summary,
+	.metrics = crew_metrics,
 	.explain = crew_explain,
 };

@@ -166,7 +166,7 @@ static void tunnel_begin(struct forward *f, uint16_t status)
 	proxy_count_answer(p, status);
 	f->x.ops = &tunnel_ops;
 	f->call.ops = &tunnel_call_ops;
-	f->tunnel = f->answering = true;
+	f->x.tunnel = f->answering = true;
 	f->timer.on_fire = on_idle;
 	tunnel_moved(f);
 	io_timer_set(p->worker.loop, &f->timer,
