@@ -383,12 +383,33 @@ static bool sconn_asks_head(const struct sconn *c)
 	return slice_starts(in, SLICE("HEAD "));
 }
 
-void sconn_refuse(struct sconn *c, enum err why)
+static void put_refusal(struct sconn *c, struct wire *w, enum err why,
+	const struct server_words *words, bool bare)
+{
+	const uint16_t status = err_status(why) ? err_status(why) : 400;
+	const struct slice text = words->body.len ? text_slice(&words->body)
+						  : slice_of(err_text(why));
+	h1_put_status_line(w, status, SLICE_NONE);
+	h1_put_field(w, SLICE("Date"), worker_date(sconn_worker(c)));
+	h1_put_field(w, SLICE("Content-Type"), SLICE("text/plain"));
+	h1_put_field(w, SLICE("Weir-Reason"), slice_of(err_label(why)));
+	wire_put(w, words->fields.ptr, words->fields.len);
+	if (status == 503) /* it is local, and passes */
+		h1_put_field_u64(w, SLICE("Retry-After"), 1);
+	h1_put_field(w, SLICE("Connection"), SLICE("close"));
+	h1_put_field_u64(w, SLICE("Content-Length"), text.len + 1);
+	h1_put_end(w);
+	if (!bare) {
+		wire_put_slice(w, text);
+		WIRE_LIT(w, "\n");
+	}
+	CHECK(!w->over);
+}
+
+void sconn_refuse(struct sconn *c, enum err why, struct server_words *words)
 {
 	struct worker *worker = sconn_worker(c);
 	struct wire w;
-	uint16_t status = err_status(why) ? err_status(why) : 400;
-	struct slice text = slice_of(err_text(why));
 	const bool bare = sconn_asks_head(c);
 	if (c->head)
 		slab_give(&worker->heads, c->head);
@@ -397,24 +418,14 @@ void sconn_refuse(struct sconn *c, enum err why)
 	c->closing = true;
 	inbound_relax(&c->in, worker, true);
 	outbound_reset(&c->out, worker);
-	if (!outbound_head(&c->out, worker, &w)) {
+	const bool fits = outbound_head(&c->out, worker, &w);
+	if (fits)
+		put_refusal(c, &w, why, words, bare);
+	text_fini(&words->body);
+	if (!fits) {
 		sconn_close(c, IO_CLOSE_FIN);
 		return;
 	}
-	h1_put_status_line(&w, status, SLICE_NONE);
-	h1_put_field(&w, SLICE("Date"), worker_date(worker));
-	h1_put_field(&w, SLICE("Content-Type"), SLICE("text/plain"));
-	h1_put_field(&w, SLICE("Weir-Reason"), slice_of(err_label(why)));
-	if (status == 503) /* it is local, and passes */
-		h1_put_field_u64(&w, SLICE("Retry-After"), 1);
-	h1_put_field(&w, SLICE("Connection"), SLICE("close"));
-	h1_put_field_u64(&w, SLICE("Content-Length"), text.len + 1);
-	h1_put_end(&w);
-	if (!bare) {
-		wire_put_slice(&w, text);
-		WIRE_LIT(&w, "\n");
-	}
-	CHECK(!w.over);
 	outbound_head_end(&c->out, &w, H1_BODY_NONE, 0);
 	enum err e = outbound_flush(&c->out, worker, &c->conn);
 	if (e != ERR_OK && e != ERR_AGAIN) {

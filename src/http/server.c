@@ -186,11 +186,20 @@ void sconn_finish(struct sconn *c, enum err why)
 
 /* --- reading requests --- */
 
+/* What the app has to say to it; `words` goes to sconn_refuse. */
+static void sconn_ask_words(struct sconn *c, enum err why, struct server_words *words)
+{
+	wire_init(&words->fields, words->buf, sizeof(words->buf));
+	text_init(&words->body);
+	if (c->server->cfg.ops->on_refused)
+		c->server->cfg.ops->on_refused(c, why, words);
+}
+
 static void sconn_refuse_head(struct sconn *c, enum err why)
 {
-	if (c->server->cfg.ops->on_refused)
-		c->server->cfg.ops->on_refused(c, why);
-	sconn_refuse(c, why);
+	struct server_words words;
+	sconn_ask_words(c, why, &words);
+	sconn_refuse(c, why, &words);
 }
 
 static void sconn_begin_request(struct sconn *c, size_t used)
@@ -253,6 +262,7 @@ static bool sconn_parse_head(struct sconn *c)
 /* A fault in the body: the app lets go, and unless it has begun to answer, the client is told. */
 static void sconn_body_fault(struct sconn *c, enum err why)
 {
+	struct server_words words;
 	if (c->out.done) {
 		c->body_paused =
 			true; /* answered: what is left of the request is nobody's */
@@ -262,9 +272,10 @@ static void sconn_body_fault(struct sconn *c, enum err why)
 		sconn_finish(c, why);
 		return;
 	}
+	sconn_ask_words(c, why, &words);
 	c->server->cfg.ops->on_end(c, why);
 	c->ctx = NULL;
-	sconn_refuse(c, why);
+	sconn_refuse(c, why, &words);
 }
 
 static void sconn_pump_body(struct sconn *c)

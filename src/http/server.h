@@ -28,6 +28,13 @@
 struct server;
 struct sconn;
 
+/* What an app adds to an answer of the engine's own. */
+struct server_words {
+	char buf[256];
+	struct wire fields; /* behind the engine's */
+	struct text body;   /* empty: the text of its reason */
+};
+
 struct server_ops {
 	/*
 	 * Before anything is read. False: the app does not serve this connection, and has
@@ -52,9 +59,10 @@ struct server_ops {
 	 * act as if unseen (a server that does not notice). NULL: true.
 	 */
 	bool (*on_hangup)(struct sconn *c);
-	/* A head is being refused for `why` (rule 2): there is no request, and no other callback
-	 * for it. NULL: the app does not count them. */
-	void (*on_refused)(struct sconn *c, enum err why);
+	/* The engine is about to answer (rule 2): a head is refused for `why`, and there is no
+	 * request and no other callback for it; or what is wrong is a request's body
+	 * (sconn_head is there), and on_end follows. NULL: the app has nothing to add. */
+	void (*on_refused)(struct sconn *c, enum err why, struct server_words *words);
 	/* Last callback of an exchange: ERR_OK, the answer is with the kernel; else why not. */
 	void (*on_end)(struct sconn *c, enum err why);
 	/* A served connection (on_accept was true) is closed, with no exchange open. */

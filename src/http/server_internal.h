@@ -106,7 +106,7 @@ void sconn_close(struct sconn *c, enum io_close how);
 /* Nothing in it is needed any more. */
 void sconn_drop_head(struct sconn *c);
 /* Answers for the engine itself, no app involved, and closes. */
-void sconn_refuse(struct sconn *c, enum err why);
+void sconn_refuse(struct sconn *c, enum err why, struct server_words *words);
 
 /* --- cut.c --- */
 /* Closes so that an answer that is not whole looks broken: a FIN could pass for its end. The

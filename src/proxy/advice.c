@@ -75,11 +75,17 @@ static const struct advice advices[] = {
 	{ ERR_EGRESS_OWN, "ask for another host: this one is weir itself" },
 	{ ERR_EGRESS_FULL, "ask again when fewer hosts are in use" },
 	{ ERR_STOPPING, "ask again: another process will answer" },
-	{ ERR_REQ_TIMEOUT, "send the request faster, or raise client-body-for" },
+	{ ERR_REQ_TIMEOUT,
+		"send the request faster, or raise client-head-for or client-body-for" },
 	{ ERR_REQ_PATH,
 		"write the path as it is meant: no dot segments, no // and no escapes where "
 		"none are needed" },
 	{ ERR_REQ_PIECES, "send the path and query that the route's parts are made of" },
+	{ ERR_REQ_BODY_LARGE,
+		"send less: gathered calls take 64 KiB of a body, for it is held whole and "
+		"sent to each" },
+	{ ERR_REQ_TARGET_LONG, "put less into the path and query, and more into a body" },
+	{ ERR_REQ_HEAD_LARGE, "send fewer fields, or shorter ones (cookies, tokens)" },
 	{ ERR_REQ_DEADLINE, "write Weir-Timeout with a unit: 800ms" },
 };
 
@@ -204,10 +210,25 @@ static void add_longest(struct text *t, const struct explain_record *r)
 	text_addf(t, " passed %s", parts[most].text);
 }
 
+static void add_parts(struct text *t, const struct explain_record *r)
+{
+	if (r->parts_missing)
+		text_addf(t, "of %u parts %u may be missing, and %s", r->parts,
+			r->parts_missing, r->parts_missing == 1 ? "is" : "are");
+	else
+		text_addf(t, "all %u parts are there", r->parts);
+	if (r->part[0])
+		text_addf(t, "; the last was %s", r->part);
+}
+
 void explain_why(struct text *t, const struct explain_record *r)
 {
+	if (r->ours && r->part[0])
+		text_addf(t, "part %s: ", r->part);
 	if (r->ours)
 		text_add(t, err_text(r->why));
+	else if (r->parts)
+		add_parts(t, r);
 	else
 		text_addf(t, "the upstream answered %u", r->status);
 	if (r->why == ERR_DEADLINE) {
@@ -333,9 +354,10 @@ void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 	text_json(j, "id", r->id);
 	text_json(j, "weir_id", r->weir_id);
 	json_ms(j, "ended_ms_ago", now - r->ended_at);
-	json_cstr(j, "method", r->method);
-	json_cstr(j, "target", r->target);
+	text_json(j, "method", r->method);
+	text_json(j, "target", r->target);
 	text_json(j, "upstream", r->upstream);
+	text_json(j, "part", r->part);
 	if (r->status)
 		json_int(j, "status", r->status);
 	else

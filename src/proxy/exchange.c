@@ -107,13 +107,23 @@ static void on_end(struct sconn *client, enum err why)
 	x->ops->on_end(client, why);
 }
 
-/* The engine answers: what is left to do is to say so. */
-static void on_refused(struct sconn *client, enum err why)
+/* The engine answers: what is left to do is to say so. Of a request that came so far as to be an
+ * exchange, its end does the rest. */
+static void on_refused(struct sconn *client, enum err why, struct server_words *words)
 {
 	struct proxy *p = server_ctx(sconn_server(client));
+	struct exchange none = { .status = err_status(why), .why = why },
+			*x = sconn_ctx(client);
+	explain_put_fields(&words->fields, p, x ? x : &none);
+	CHECK(!words->fields.over);
+	text_addf(&words->body, "weir: %s (%s)\nto do: %s", err_text(why), err_label(why),
+		explain_advice(why, EXPLAIN_GIVEN));
+	if (sconn_head(client))
+		return;
 	p->reasons[why]++;
 	proxy_count_answer(p, err_status(why));
 	access_note_refused(p, client, why);
+	explain_note_refused(p, &none);
 }
 
 static bool on_accept(struct server *s, struct conn *c, const struct addr *peer)

@@ -135,29 +135,19 @@ static void put_weir_id(struct wire *w, const struct proxy *p, const struct exch
 	wire_put_hex(w, x->weir_id);
 }
 
-static void fill(struct explain_record *r, const struct proxy *p,
-	const struct h1_head *head, const struct exchange *x)
+static void note_request(
+	struct explain_record *r, const struct proxy *p, const struct h1_head *head)
 {
 	const struct h1_field *id = h1_field_find(head, H1_FIELD_X_REQUEST_ID);
 	struct wire w;
 	keep_text(r->id, sizeof(r->id), id ? id->value : SLICE_NONE);
 	keep_text(r->method, sizeof(r->method), head->method_text);
-	keep_text(r->upstream, sizeof(r->upstream),
-		slice_of(x->route ? decided(x)->name : NULL));
 	wire_init(&w, r->target, sizeof(r->target) - 1);
 	mask_target(&w, head->target, p->opt->ledger_query == LEDGER_KEEP);
-	wire_init(&w, r->weir_id, sizeof(r->weir_id) - 1);
-	if (x->weir_id)
-		put_weir_id(&w, p, x);
-	r->status = x->status;
-	r->why = x->why;
-	r->ours = x->why != ERR_OK;
-	r->ended_at = proxy_now(p);
-	r->begun_at = x->begun_at ? x->begun_at : r->ended_at;
-	if (x->route && x->route->upstream)
-		note_limits(r, x, head);
-	if (!x->call)
-		return;
+}
+
+static void note_call(struct explain_record *r, const struct exchange *x)
+{
 	r->has_call = true;
 	if (x->route && x->route->upstream)
 		r->paused_for = ns_max(
@@ -171,12 +161,43 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	r->spans = explain_spans_of(x->call, r->ended_at);
 }
 
+/* head: NULL where there was none. */
+static void fill(struct explain_record *r, const struct proxy *p,
+	const struct h1_head *head, const struct exchange *x)
+{
+	struct wire w;
+	if (head)
+		note_request(r, p, head);
+	keep_text(r->upstream, sizeof(r->upstream),
+		slice_of(x->route ? decided(x)->name : NULL));
+	keep_text(r->part, sizeof(r->part), slice_of(x->part));
+	r->parts = x->parts;
+	r->parts_missing = x->parts_missing;
+	wire_init(&w, r->weir_id, sizeof(r->weir_id) - 1);
+	if (x->weir_id)
+		put_weir_id(&w, p, x);
+	r->status = x->status;
+	r->why = x->why;
+	r->ours = x->why != ERR_OK;
+	r->ended_at = proxy_now(p);
+	r->begun_at = x->begun_at ? x->begun_at : r->ended_at;
+	if (x->route && x->route->upstream)
+		note_limits(r, x, head);
+	if (x->call)
+		note_call(r, x);
+}
+
 void explain_note(struct proxy *p, const struct sconn *client, const struct exchange *x)
 {
 	const struct h1_head *head = sconn_head(client);
 	const uint64_t named = (uint64_t)1 << H1_FIELD_X_REQUEST_ID;
 	if (head && (x->weir_id || head->seen & named))
 		fill(explain_next(p->explain), p, head, x);
+}
+
+void explain_note_refused(struct proxy *p, const struct exchange *x)
+{
+	fill(explain_next(p->explain), p, NULL, x);
 }
 
 /* --- what answers carry --- */

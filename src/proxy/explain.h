@@ -43,7 +43,10 @@ struct explain_record {
 	char id[EXPLAIN_ID_BYTES];           /* "": none */
 	char weir_id[EXPLAIN_WEIR_ID_BYTES]; /* "": none */
 	char method[16], target[192], upstream[64];
-	uint16_t status; /* 0: no answer */
+	char part
+		[32]; /* of a gather, whose call it tells of; "": none, or they have no names */
+	uint8_t parts, parts_missing; /* of a gather; 0: it is none */
+	uint16_t status;              /* 0: no answer */
 	enum err why;
 	bool ours;     /* weir's own answer, or its end of one */
 	bool has_call; /* `spans` and what follows is known */
@@ -79,6 +82,8 @@ const struct explain_record *explain_find(const struct explain_ring *e, struct s
 /* The request is over, or a tunnel from now on; x has its status. Cheap when nothing
  * asks for a record. */
 void explain_note(struct proxy *p, const struct sconn *client, const struct exchange *x);
+/* The same of a head that was refused: nothing of it is known but why. */
+void explain_note_refused(struct proxy *p, const struct exchange *x);
 /* "Weir-Id: ...\r\n" and, on the route's request, Server-Timing: of the exchange so far. */
 void explain_put_fields(struct wire *w, struct proxy *p, struct exchange *x);
 

@@ -52,6 +52,7 @@ static void gather_abandon(struct gather *g, enum err why)
 		part->over = true;
 		part->why = why;
 		part_forget(part);
+		g->last = part;
 	}
 	g->left = 0;
 }
@@ -83,10 +84,10 @@ static void put_fields(
 		h1_put_field(w, SLICE("Weir-Missing"), text_slice(&missing));
 		h1_put_field(w, SLICE("Cache-Control"), SLICE("no-store"));
 	}
-	if (v.status != 200) {
+	if (v.status != 200)
 		h1_put_field(w, SLICE("Weir-Reason"), slice_of(err_label(v.why)));
+	if (v.status != 200 || g->x.parts_missing || g->x.route->server_timing)
 		explain_put_fields(w, g->proxy, &g->x);
-	}
 	if (v.status == 503)
 		proxy_put_retry_after(w, g->x.route, g->client);
 	text_fini(&missing);
@@ -107,11 +108,25 @@ static bool put_head(struct gather *g, struct gather_verdict v)
 	return ok;
 }
 
+/* For explain: which part decided; if none did, which one all waited for. */
+static void note_verdict(struct gather *g, struct gather_verdict v)
+{
+	const struct part *told = v.blamed ? v.blamed : g->last;
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->parts[i].why != ERR_OK)
+			g->x.parts_missing++;
+	g->x.parts = (uint8_t)g->n;
+	g->x.blamed = v.blamed ? v.blamed->route : NULL;
+	g->x.call = told ? &told->call : NULL;
+	g->x.part = told && told->cfg ? told->cfg->name : NULL;
+}
+
 static void gather_answer(struct gather *g)
 {
 	struct proxy *p = g->proxy;
 	struct sconn *client = g->client;
 	struct gather_verdict v = gather_judge(g);
+	note_verdict(g, v);
 	io_timer_stop(p->worker.loop, &g->deadline);
 	g->answering = true;
 	if (!put_head(g, v)) {
@@ -123,7 +138,6 @@ static void gather_answer(struct gather *g)
 		p->reasons[v.why]++;
 	g->x.status = v.status;
 	g->x.why = v.why;
-	g->x.blamed = v.blamed;
 	proxy_count_answer(p, v.status);
 	gather_write(g);
 }
@@ -176,6 +190,7 @@ static void part_over(struct part *part, enum err why)
 	if (part_again(part, why))
 		return;
 	part->over = true;
+	g->last = part;
 	part->why = why == ERR_OK && bad_status ? ERR_PART_STATUS : why;
 	if (part->why != ERR_OK)
 		part_explain(part);

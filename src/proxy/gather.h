@@ -55,14 +55,15 @@ struct gather {
 	ns_t until;
 	bool submitted, answering;
 	uint32_t n, left;
+	const struct part *last; /* of those that are over, the latest; NULL: none is */
 	struct part parts[];
 };
 
 /* What goes to the client when all parts are over, or given up. */
 struct gather_verdict {
 	uint16_t status;
-	enum err why;               /* ERR_OK with 200 */
-	const struct route *blamed; /* of the part that it is for; NULL: with 200 */
+	enum err why;              /* ERR_OK with 200 */
+	const struct part *blamed; /* that it is for; NULL: with 200 */
 };
 struct gather_verdict gather_judge(const struct gather *g);
 /* Fills `merged`, and its Content-Type. The parts' bodies are let go. */

@@ -48,7 +48,7 @@ struct gather_verdict gather_judge(const struct gather *g)
 		if (v.status == 200)
 			continue;
 		v.why = is_missing(part) ? part->why : ERR_GATHER;
-		v.blamed = part->route;
+		v.blamed = part;
 		return v;
 	}
 	return v;

@@ -103,8 +103,11 @@ struct exchange {
 	const struct route *blamed;
 	/* for explain */
 	uint64_t weir_id; /* 0: none yet */
-	/* Lives as long as the exchange; NULL: none, or several */
+	/* Of a gather's the one that decided, or else ended last. Lives as long as the
+	 * exchange; NULL: none (yet) */
 	const struct call *call;
+	const char *part; /* its name; NULL: it has none */
+	uint8_t parts, parts_missing;
 };
 
 /* --- exchange.c --- */

@@ -1,6 +1,8 @@
 """What became of a request: GET /explain?id=ID, Weir-Id, Server-Timing."""
 
+import http.client
 import re
+import socket
 import ssl
 import threading
 
@@ -8,7 +10,7 @@ import pytest
 
 from pki import LOCAL, Authority
 from test_config import Api, Proxy
-from verbs import Verb, ask, eventually, gauges_at_zero, get
+from verbs import PATIENCE, Verb, ask, eventually, gauges_at_zero, get
 
 
 @pytest.fixture
@@ -66,6 +68,61 @@ def test_weirs_own_answers_name_themselves(api, tmp_path, threads):
         assert e["weir_id"] == first[0].headers["Weir-Id"]
         assert "of 600 ms" in e["why"] and e["why"].endswith("passed waiting for an answer")
         api.free.set()
+        eventually(lambda: gauges_at_zero(p))
+
+
+@pytest.mark.parametrize("sent, status, reason", (
+    (b"GET / HTTP/1.1\r\n\r\n", 400, "bad-host"),
+    (b"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505, "version-unknown"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "bad-chunk"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", 408, "request-timeout"),
+))
+def test_what_is_no_request_is_explained_too(api, tmp_path, sent, status, reason):
+    text = f"upstream: {api.url}\nclient-body-for: 200ms\nserver-timing: yes\n"
+    with Proxy(tmp_path, text) as p:
+        with socket.create_connection(("127.0.0.1", p.port)) as s:
+            s.settimeout(PATIENCE)
+            s.sendall(sent)
+            r = http.client.HTTPResponse(s)
+            r.begin()
+            said = r.read().decode()
+        assert (r.status, r.headers["Weir-Reason"]) == (status, reason)
+        assert f"({reason})\nto do: " in said
+        e = explain(p, r.headers["Weir-Id"])
+        assert (e["status"], e["decided_by"], e["reason"]) == (status, "weir", reason)
+        assert e["method"] == ("POST" if sent.startswith(b"POST") else None) and e["do"]
+        eventually(lambda: gauges_at_zero(p))
+
+
+def test_a_gather_is_explained(api, tmp_path):
+    parts = "gather: {{parts: {{a: {{path: /a}}, b: {{path: /b, upstream: dead{}}}}}}}"
+    text = f"""
+upstreams: {{api: {{url: {api.url}, limit: 7}}, dead: {{url: "http://127.0.0.1:9", retries: 0}}}}
+routes:
+  - {{path: /whole, upstream: api, gather: {{parts: {{a: {{path: /a}}, b: {{path: /b}}}}}}}}
+  - {{path: /timed, upstream: api, server-timing: yes, gather: {{parts: {{a: {{path: /a}}}}}}}}
+  - {{path: /partial, upstream: api, {parts.format(", optional: true")}}}
+  - {{path: /failed, upstream: api, {parts.format("")}}}
+"""
+    with Proxy(tmp_path, text) as p:
+        r = get(p, "/whole", X_Request_Id="whole")
+        assert r.status == 200 and "Weir-Id" not in r.headers
+        e = explain(p, "whole")
+        assert e["part"] in ("a", "b") and e["why"].startswith("all 2 parts are there; the last was ")
+        spent = e["spent"]
+        assert None not in spent.values() and spent["first_byte_ms"] <= spent["total_ms"]
+        r = get(p, "/timed")
+        assert set(timing(r)) == {"weir-queue", "weir-connect", "upstream"}
+        assert explain(p, r.headers["Weir-Id"])["part"] == "a"
+        r = get(p, "/partial")
+        assert (r.status, r.headers["Weir-Missing"]) == (200, "b")
+        e = explain(p, r.headers["Weir-Id"])
+        assert e["why"].startswith("of 2 parts 1 may be missing, and is") and e["decided_by"] == "upstream"
+        r = get(p, "/failed")
+        assert r.status == 502
+        e = explain(p, r.headers["Weir-Id"])
+        assert (e["part"], e["upstream"], e["reason"]) == ("b", "dead", "connect-refused")
+        assert e["why"].startswith("part b: connection refused")
         eventually(lambda: gauges_at_zero(p))
 
 
