@@ -20,7 +20,7 @@ static struct config_option option(const struct config_level *at, const char *na
 }
 
 /* What an option takes beside numbers may have been meant. Of several words `said` is the one that
- * is none; " 'of': a duration above zero, p95, or off; did you mean off?" */
+ * is none; " of: write a duration above zero, p95, or off; did you mean off?" */
 static void complain_of_word(struct config *c, struct config_option at, struct slice said,
 	const char *const *words, const char *takes)
 {
@@ -31,7 +31,7 @@ static void complain_of_word(struct config *c, struct config_option at, struct s
 	const char *meant = is_number ? NULL : units_nearest(said, words, n);
 	if (meant && slice_eq(said, slice_of(meant)))
 		meant = NULL; /* known, but out of place */
-	config_complain(c, at, " '%.*s': %s%s%s%s", SLICE_ARG(said), takes,
+	config_complain(c, at, " %.*s: %s%s%s%s", SLICE_ARG(said), takes,
 		meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
 }
 
