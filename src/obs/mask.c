@@ -2,7 +2,9 @@
 
 #include "base/ascii.h"
 
-#define NAME_BYTES 64 /* of a name, so much is looked at */
+#define NAME_BYTES 64      /* of a name, so much is looked at */
+#define TAG_BYTES 512      /* of an element's tag */
+#define ELEMENT_BYTES 4096 /* so far its end is looked for */
 /* Of a token that is known by its beginning, behind that: shorter ones are words. */
 #define TOKEN_BYTES 16
 
@@ -191,7 +193,7 @@ static size_t sign_len(struct slice s, size_t at)
 
 	if (c == '%')
 		return is_coded(s, at, SLICE("%3D")) ? 3 : 0;
-	if (c == ' ')
+	if (c == ' ' || c == '\t')
 		return at && ascii_lower(s.ptr[at - 1]) == 'r';
 	return c == '=' ? 1 + slice_starts(slice_cut(s, at + 1, 1), SLICE(">"))
 			: c == ':' || c == '>';
@@ -206,14 +208,25 @@ static struct slice coded_name(struct slice name)
 	return name;
 }
 
-/* <name or <prefix:name */
-static bool is_element(struct slice s, struct slice name)
+/* Of the element whose tag ends at `at`, as in <name> or <prefix:name type="x">: with its prefix.
+ * None: of a tag that ends one, or is no tag. */
+static struct slice element_name(struct slice s, size_t at)
 {
-	size_t from = (size_t)(name.ptr - s.ptr);
+	size_t from = at, end;
 
-	if (from && s.ptr[from - 1] == ':')
-		from = (size_t)(name_before(s, from - 1).ptr - s.ptr);
-	return from && s.ptr[from - 1] == '<';
+	while (from && at - from < TAG_BYTES && !is_one_of(s.ptr[from - 1], "<>"))
+		from--;
+	if (!from || s.ptr[from - 1] != '<' || s.ptr[at - 1] == '/')
+		return SLICE_NONE;
+	end = find_stop(s, from, " \t\r\n/>");
+	return slice_cut(s, from, end - from);
+}
+
+static struct slice without_prefix(struct slice name)
+{
+	size_t colon = slice_find(name, ':');
+
+	return colon < name.len ? slice_cut(name, colon + 1, SIZE_MAX) : name;
 }
 
 /* A sign is one of a value, if the name before it is a secret's. */
@@ -222,12 +235,11 @@ static bool names_secret(struct slice s, size_t at)
 	static const char *const no_secret[] = { "code", "state", "unauthorized",
 		"unauthenticated" };
 	char sign = s.ptr[at];
-	struct slice name = name_before(s, at);
+	struct slice name = sign == '>' ? without_prefix(element_name(s, at))
+					: name_before(s, at);
 
-	if (sign == ' ')
+	if (sign == ' ' || sign == '\t')
 		return slice_eq_nocase(name, SLICE("bearer"));
-	if (sign == '>' && !is_element(s, name))
-		return false;
 	for (size_t i = 0; is_one_of(sign, ":>") && i < ARRAY_LEN(no_secret); i++)
 		if (slice_eq_nocase(name, slice_of(no_secret[i])))
 			return false;
@@ -331,16 +343,34 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 	return stop > end ? stop : end;
 }
 
-/* Of an element, behind its name. */
-static size_t content_end(struct slice s, size_t *from)
+/* Where the tag stands that ends the element, whatever it holds; SIZE_MAX: not to be found. */
+static size_t end_tag(struct slice s, size_t from, struct slice name)
+{
+	s = slice_cut(s, 0, from + ELEMENT_BYTES);
+	for (size_t at = from; at + name.len + 2 <= s.len; at++)
+		if (s.ptr[at] == '<' && s.ptr[at + 1] == '/' &&
+			is_coded(s, at + 2, name) &&
+			(at + 2 + name.len == s.len ||
+				!is_word_char(s.ptr[at + 2 + name.len])))
+			return at;
+	return SIZE_MAX;
+}
+
+/* Of the element whose tag ends at `tag`. One that holds others goes on to its own end. */
+static size_t content_end(struct slice s, size_t tag, size_t *from)
 {
 	const struct slice begin = SLICE("<![CDATA["), end = SLICE("]]>");
-	size_t text = *from;
+	size_t text = *from, own_end;
 
 	while (text < s.len && is_one_of(s.ptr[text], " \t\r\n"))
 		text++;
-	if (!slice_starts(slice_cut(s, text, SIZE_MAX), begin))
-		return find_stop(s, *from, "<");
+	if (!slice_starts(slice_cut(s, text, SIZE_MAX), begin)) {
+		own_end = end_tag(s, *from, element_name(s, tag));
+		if (own_end != SIZE_MAX)
+			return own_end;
+		return text < s.len && s.ptr[text] == '<' ? s.len
+							  : find_stop(s, *from, "<");
+	}
 	*from = text += begin.len;
 	while (text < s.len && !slice_starts(slice_cut(s, text, SIZE_MAX), end))
 		text++;
@@ -353,7 +383,7 @@ static size_t named_value(struct slice s, size_t sign, size_t *from)
 	size_t end;
 
 	if (s.ptr[sign] == '>')
-		return content_end(s, from);
+		return content_end(s, sign, from);
 	end = value_of(s, from);
 	for (size_t at = *from; s.ptr[sign] == '%' && at < end; at++)
 		if (is_coded(s, at, SLICE("%26")))
