@@ -220,6 +220,17 @@ bool place_is_tied(const struct diag_info *i)
 	return i->last_sent_ms == i->last_recv_ms;
 }
 
+/* A server that reaps an idle connection says goodbye before its FIN, and a program that has not
+ * looked leaves both unread. */
+static void count_goodbye(struct place *p, const struct diag_info *i)
+{
+	p->unread_goodbye++;
+	if (p->side != SIDE_OUT || i->last_sent_ms <= i->last_recv_ms + JUST_ANSWERED_MS)
+		return;
+	p->idle_goodbye++;
+	ages_put(&p->goodbye, (i->last_sent_ms - i->last_recv_ms) * NS_MS);
+}
+
 static void count_kind(struct place *place, const struct diag_sock *record,
 	const struct close_verdict *v)
 {
@@ -235,7 +246,7 @@ static void count_kind(struct place *place, const struct diag_sock *record,
 	if (v->why == WHY_REFUSED && place->side == SIDE_OUT)
 		place->greeted += record->rqueue >= 2;
 	if (v->why == WHY_UNREAD && place_is_goodbye(record))
-		place->unread_goodbye++;
+		count_goodbye(place, &record->info);
 	else if (v->why == WHY_UNREAD)
 		put_age(&place->unread, v->age);
 	if (v->why == WHY_PEER_RESET)

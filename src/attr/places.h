@@ -74,6 +74,9 @@ struct place {
 	uint64_t peer_idle_once; /* of idle closes by the peer: one exchange at most */
 	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
 	uint64_t unread_goodbye, unread_ended;
+	uint64_t
+		idle_goodbye; /* of unread_goodbye: it came long after the last question */
+	struct ages goodbye;  /* how long */
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */
 	struct ages gave_up, idle, silent; /* closed by this side */
 	struct ages tied;                  /* of these, idle_tied */

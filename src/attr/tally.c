@@ -293,9 +293,9 @@ static void dests_finish(struct tally *t, const struct diag_ports *ports)
 
 /* Counting. */
 
-static bool is_fresh(const struct snap_sock *s)
+static bool is_fresh(const struct snap_sock *s, enum diag_state state)
 {
-	return s->state == DIAG_TIME_WAIT &&
+	return s->state == state &&
 	       s->expires_ms > (TALLY_TIME_WAIT_S - TALLY_FRESH_S) * 1000;
 }
 
@@ -328,7 +328,8 @@ static void count_out(struct tally *t, const struct snap_sock *s, enum tally_fir
 	d->by_state[s->state]++;
 	d->by_first[first]++;
 	d->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
-	d->fresh_time_wait += is_fresh(s);
+	d->fresh_time_wait += is_fresh(s, DIAG_TIME_WAIT);
+	d->fresh_orphans += s->orphan && is_fresh(s, DIAG_FIN_WAIT2);
 	d->unanswered += s->state == DIAG_SYN_SENT && s->resent > 0;
 	d->reuse = reuses(s, ports);
 	if (diag_ports_has(ports, s->local.port)) {
@@ -359,7 +360,7 @@ static void count_side(
 	side->by_first[first]++;
 	side->state_first[s->state][first]++;
 	side->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
-	side->fresh_time_wait += is_fresh(s);
+	side->fresh_time_wait += is_fresh(s, DIAG_TIME_WAIT);
 }
 
 void tally_init(struct tally *t)

@@ -215,6 +215,7 @@ static uint64_t of_all(const struct place *p, enum close_why why)
 static void idle_at_peer(struct finding *f)
 {
 	const struct place *p = f->p;
+	uint64_t said = is_tls(f) ? p->idle_goodbye : 0;
 	struct cluster times[CLUSTERS_MAX];
 	struct text t;
 	struct cause *c;
@@ -227,13 +228,13 @@ static void idle_at_peer(struct finding *f)
 		return;
 	}
 	c = finding_begin(
-		f, CAUSE_ID_PEER_IDLE, by_peer(p, WHY_IDLE) + p->reset_idle, &t);
+		f, CAUSE_ID_PEER_IDLE, by_peer(p, WHY_IDLE) + p->reset_idle + said, &t);
 	if (!c)
 		return;
 	text_add(&t, "closed by the server while idle");
 	if (ages_clusters(&p->peer_idle, f->scratch, times))
 		text_add(&t, ", noticed");
-	finding_add_times(f, &t, &p->peer_idle);
+	finding_add_times(f, &t, said > p->peer_idle.n ? &p->goodbye : &p->peer_idle);
 	if (p->peer_idle_once >= FINDING_LEAST &&
 		nearly_all(p->peer_idle_once, by_peer(p, WHY_IDLE))) {
 		text_add(&t, "; ");

@@ -59,6 +59,40 @@ uint32_t report_settles_at(const struct tally_dest *d)
 	return d->fresh_time_wait * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
 }
 
+/* What takes most of the ports tells what gives them back. */
+static void add_way_back(
+	struct text *t, const struct report *r, const struct tally_dest *d)
+{
+	uint32_t open = d->by_state[DIAG_ESTABLISHED] + d->by_state[DIAG_SYN_SENT] +
+			d->by_state[DIAG_CLOSE_WAIT];
+
+	if (open > d->used / 2) {
+		text_add_count(t, open);
+		text_add(t,
+			" are taken by connections that are open: have fewer at once, or "
+			"more source addresses.");
+		return;
+	}
+	if (d->orphan_fin_wait2 > d->used / 2) {
+		text_add_count(t, d->orphan_fin_wait2);
+		text_add(t,
+			" are orphaned FIN_WAIT2, for up to a minute each: calls given up "
+			"that the server has not closed. Make fewer of them; ");
+	} else {
+		text_add(t, "Reuse connections; ");
+	}
+	text_add(t, "fewer than ");
+	text_add_count(t, r->tally->usable_first / TALLY_TIME_WAIT_S);
+	text_add(t, " closes/s by this side stay below it.");
+}
+
+/* With the orphans of calls that are given up, which take a port as long. */
+static uint32_t settle_at(const struct tally_dest *d)
+{
+	return report_settles_at(d) +
+	       d->fresh_orphans * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
+}
+
 static void dest_full(struct report *r, const struct tally_dest *d)
 {
 	struct warning *w = add(r, LEVEL_CRITICAL, "ports-exhausted");
@@ -67,9 +101,9 @@ static void dest_full(struct report *r, const struct tally_dest *d)
 	text_init(&t);
 	add_ports_to(&t, d, r->tally->usable);
 	text_add(&t,
-		" are in use, none is left: connect() fails with EADDRNOTAVAIL. Reuse "
-		"connections instead of closing them; more source addresses help at "
-		"once.");
+		" are in use, none is left: connect() fails with EADDRNOTAVAIL. More source "
+		"addresses help at once. ");
+	add_way_back(&t, r, d);
 	if (w)
 		w->dest = d;
 	say(w, &t);
@@ -90,10 +124,8 @@ static void dest_cliff(struct report *r, const struct tally_dest *d)
 	add_ports_to(&t, d, r->tally->usable);
 	text_add(&t, " are in use: past half, each connect() walks ");
 	text_add_count(&t, r->tally->usable_first);
-	text_addf(&t, " taken ports first and costs %s. Reuse connections; fewer than ",
-		walk_cost(r));
-	text_add_count(&t, r->tally->usable_first / TALLY_TIME_WAIT_S);
-	text_add(&t, " closes/s by this side stay below it.");
+	text_addf(&t, " taken ports first and costs %s. ", walk_cost(r));
+	add_way_back(&t, r, d);
 	if (w)
 		w->dest = d;
 	say(w, &t);
@@ -121,10 +153,12 @@ static void dest_heading(struct report *r, const struct tally_dest *d)
 	struct text t;
 
 	text_init(&t);
-	text_addf(&t, "%.1f closes/s to ", d->fresh_time_wait / (double)TALLY_FRESH_S);
+	text_addf(&t, "%.1f closes/s to ",
+		(d->fresh_time_wait + d->fresh_orphans) / (double)TALLY_FRESH_S);
 	text_add_end(&t, &d->to);
-	text_add(&t, " in the last 10 s: kept up, TIME_WAIT settles at ");
-	text_add_count(&t, report_settles_at(d));
+	text_addf(&t, " in the last 10 s: kept up, TIME_WAIT%s settles at ",
+		d->fresh_orphans ? " and orphaned FIN_WAIT2" : "");
+	text_add_count(&t, settle_at(d));
 	text_add(&t, ", past the connect cliff at ");
 	text_add_count(&t, r->tally->usable_first);
 	text_add(&t, " ports.");
@@ -171,7 +205,7 @@ static void warn_dests(struct report *r)
 			dest_cliff(r, d);
 		else if (way >= tally->usable_first * (uint64_t)NEAR_PERCENT)
 			dest_near(r, d);
-		else if (!d->reuse && report_settles_at(d) >= tally->usable_first)
+		else if (!d->reuse && settle_at(d) >= tally->usable_first)
 			dest_heading(r, d);
 	}
 }
@@ -233,11 +267,22 @@ static void add_close_wait_holder(struct text *t, const struct owners *o)
 	text_add(t, " of them.");
 }
 
+/* The destination of more than half of them; NULL: there is none. */
+static const struct tally_dest *most_close_wait(const struct tally *t, uint32_t n)
+{
+	for (uint32_t i = 0; i < t->n_dests; i++) {
+		if (t->dests[i].by_state[DIAG_CLOSE_WAIT] > n / 2)
+			return &t->dests[i];
+	}
+	return NULL;
+}
+
 /* A busy program has some on their way to close at any moment. */
 static void warn_close_wait(struct report *r)
 {
 	uint32_t n = close_wait_of(r->tally), old = r->aged ? r->aged->close_wait : 0;
 	bool many = n >= REPORT_CLOSE_WAIT_MANY;
+	const struct tally_dest *to = most_close_wait(r->tally, n);
 	struct text t;
 
 	if (!many && old < AGED_CLOSE_WAIT_MIN)
@@ -253,10 +298,17 @@ static void warn_close_wait(struct report *r)
 			(unsigned)old);
 	else if (old >= REPORT_CLOSE_WAIT_MANY)
 		text_add(&t,
-			" It works on answers nobody waits for, or forgets to close.");
+			to ? " It forgets to close, or keeps them in a pool that has "
+			     "not looked: a call on one is lost."
+			   : " It works on answers nobody waits for, or forgets to close.");
 	else if (r->aged)
 		text_addf(&t, " All but %u have been so for less than a second.",
 			(unsigned)old);
+	if (to) {
+		text_add(&t, " Most were opened to ");
+		text_add_end(&t, &to->to);
+		text_add_char(&t, '.');
+	}
 	add_close_wait_holder(&t, r->owners);
 	say(add(r, old >= REPORT_CLOSE_WAIT_MANY ? LEVEL_WARNING : LEVEL_NOTE,
 		    "close-wait"),

@@ -548,6 +548,8 @@ def test_the_manual_of_the_json_names_every_field_and_no_other(pair):
         for c, s in asked:
             c.sendall(b"x")
             s.recv(1)
+        time.sleep(0.1)  # a timeout, as ages show it
+        for c, _ in asked:
             c.close()
         watching.until({("out", "local", "no-answer"): 5})
         written = keys(watching.last) | keys(p.server.watch())

@@ -249,7 +249,14 @@ static void fresh_time_wait_is_that_of_the_last_ten_seconds(void **state)
 		s.expires_ms = left_ms[i];
 		snap_add(&f->snap, &s);
 	}
+	struct diag_sock orphan = sock_of(
+		end("10.0.0.1", 41000), end("10.0.0.2", 80), DIAG_FIN_WAIT2);
+	orphan.inode = 0;
+	orphan.expires_ms = 59000;
+	snap_add(&f->snap, &orphan);
 	make(f, NS_S);
+	assert_int_equal(f->tally.dests[0].orphan_fin_wait2, 1);
+	assert_int_equal(f->tally.dests[0].fresh_orphans, 1);
 	assert_int_equal(f->tally.dests[0].fresh_time_wait, 2);
 	assert_int_equal(f->tally.side[SIDE_OUT].fresh_time_wait, 2);
 }

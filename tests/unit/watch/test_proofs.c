@@ -113,6 +113,23 @@ static void each_cause_names_whose_closes_it_tells_of(void **state)
 	assert_int_equal(s.c.v[0].whose, 2);
 }
 
+/* Unread goodbyes that came long after the last question: under TLS a server that reaps. */
+static void idle_connections_that_are_bidden_goodbye_were_reaped(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_UNREAD, 30);
+	s.place.unread_goodbye = s.place.idle_goodbye = 30;
+	ages_put_many(&s.place.goodbye, 30, NS_S);
+	assert_null(only_cause(&s)); /* no TLS was heard: few bytes of whatever it is */
+	s.heard.tls[s.heard.n_tls++] = s.place.at;
+	assert_cause(&s, "server-reaps-idle");
+	assert_non_null(strstr(s.c.v[0].text, "30 of 30"));
+	assert_non_null(strstr(s.c.v[0].text, "while idle after about 1"));
+}
+
 /* Each with some segments both ways: one exchange under TLS, or several without. */
 static void what_may_be_tls_is_left_open(void **state)
 {
@@ -487,6 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(none_used_again_is_no_keep_alive),
 		TEST(others_used_again_is_a_pool_without_room),
+		TEST(idle_connections_that_are_bidden_goodbye_were_reaped),
 		TEST(hardly_any_used_again_is_no_pool),
 		TEST(closed_after_as_many_exchanges_each_is_no_pool),
 		TEST(who_reuses_is_not_who_closes),

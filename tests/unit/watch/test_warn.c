@@ -196,6 +196,73 @@ static void what_finds_no_route_is_told(void **state)
 	assert_int_equal(r.warnings.v[0].level, LEVEL_NOTE);
 }
 
+/* The one warning of one destination whose ports are so used, of 400. */
+static struct warning ports_of(struct tally_dest *dest)
+{
+	static const struct diag_counters counters;
+	struct tally tally = {
+		.dests = dest, .n_dests = 1, .usable = 400, .usable_first = 200
+	};
+	struct report r = quiet(&tally, &counters, NULL);
+
+	assert_true(diag_end_parse("10.0.0.2", 80, &dest->to));
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	return r.warnings.v[0];
+}
+
+static void what_takes_the_ports_tells_what_gives_them_back(void **state)
+{
+	struct tally_dest d = { .used = 250, .left = 150, .orphan_fin_wait2 = 240 };
+	struct warning w = ports_of(&d);
+
+	(void)state;
+	assert_string_equal(w.id, "connect-cliff");
+	assert_non_null(strstr(w.text, "240 are orphaned FIN_WAIT2"));
+	assert_non_null(strstr(w.text, "fewer than 3 closes/s"));
+	d.orphan_fin_wait2 = 0;
+	d.by_state[DIAG_ESTABLISHED] = 240;
+	w = ports_of(&d);
+	assert_non_null(strstr(w.text, "240 are taken by connections that are open"));
+	assert_null(strstr(w.text, "closes/s"));
+	d.by_state[DIAG_ESTABLISHED] = 0;
+	assert_non_null(strstr(ports_of(&d).text, "Reuse connections; fewer than 3"));
+}
+
+static void orphans_head_for_the_cliff_as_well(void **state)
+{
+	struct tally_dest d = {
+		.used = 40, .left = 360, .cliff_left = 180, .fresh_orphans = 40
+	};
+	struct warning w = ports_of(&d);
+
+	(void)state;
+	assert_string_equal(w.id, "heading-for-cliff");
+	assert_non_null(strstr(w.text, "4.0 closes/s to 10.0.0.2:80"));
+	assert_non_null(strstr(w.text, "orphaned FIN_WAIT2 settles at 240"));
+}
+
+static void connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are(void **state)
+{
+	static const struct diag_counters counters;
+	const struct aged aged = { .close_wait = 120 };
+	struct tally_dest d = { .left = 400, .cliff_left = 200 };
+	struct tally tally = {
+		.dests = &d, .n_dests = 1, .usable = 400, .usable_first = 200
+	};
+	struct report r = quiet(&tally, &counters, NULL);
+
+	(void)state;
+	assert_true(diag_end_parse("10.0.0.2", 80, &d.to));
+	d.by_state[DIAG_CLOSE_WAIT] = 120;
+	tally.side[SIDE_OUT].by_state[DIAG_CLOSE_WAIT] = 120;
+	r.aged = &aged;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_non_null(strstr(r.warnings.v[0].text, "in a pool that has not looked"));
+	assert_non_null(strstr(r.warnings.v[0].text, "opened to 10.0.0.2:80."));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +274,10 @@ int main(void)
 		cmocka_unit_test(what_nobody_reads_is_told_at_both_ends),
 		cmocka_unit_test(what_is_sent_again_matters_by_its_part),
 		cmocka_unit_test(what_finds_no_route_is_told),
+		cmocka_unit_test(what_takes_the_ports_tells_what_gives_them_back),
+		cmocka_unit_test(orphans_head_for_the_cliff_as_well),
+		cmocka_unit_test(
+			connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
