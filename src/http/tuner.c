@@ -227,7 +227,7 @@ static void steps_json(struct json *j, const struct limit *l)
 	for (size_t i = 0; l->knee > 0 && i < ARRAY_LEN(l->shown); i++) {
 		json_object(j, NULL);
 		json_real(j, "level", l->shown[i].level);
-		json_real(j, "ms", l->shown[i].time * 1000);
+		json_ms(j, "ms", (ns_t)(l->shown[i].time * (double)NS_S));
 		json_real(j, "rate", l->shown[i].rate);
 		json_end(j);
 	}

@@ -136,8 +136,9 @@ static int show_main(const struct lab_session *s)
 		sc->title ? sc->title : "");
 	for (uint32_t i = 0; i < sc->n_acts; i++) {
 		const struct lab_act *act = &sc->acts[i];
-		text_addf(&t, "\n  act %s%s%s. %s\n", act->name, act->title ? ", " : "",
-			act->title ? act->title : "", act->about ? act->about : "");
+		text_addf(&t, "\n  act %s%s%s%s%s\n", act->name, act->title ? ", " : "",
+			act->title ? act->title : "", act->about ? ". " : "",
+			act->about ? act->about : "");
 		for (uint32_t k = 0; k < act->n; k++) {
 			if (is_only(s->options, act->cases[k].name))
 				show_case(&t, act, &act->cases[k]);

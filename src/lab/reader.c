@@ -222,9 +222,16 @@ void reader_rate(
 	double value;
 	if (!read_text(r, l, key, &v))
 		return;
-	if (units_rate(slice_of(v.text), &value, &p))
+	/* weir load has them in one word */
+	if (slice_starts(slice_of(v.text), SLICE("ramp(")) ||
+		slice_starts(slice_of(v.text), SLICE("steps(")))
+		problem_set(&p,
+			"'%s': a scenario's rate is one, such as 100/s, and phase changes it: "
+			"[\"10s: rate=200/s\", \"20s: rate=400/s\"]",
+			v.text);
+	else if (units_rate(slice_of(v.text), &value, &p))
 		*out = value;
-	else
+	if (p.text[0])
 		wrong(r, &v, &p);
 }
 

@@ -1,6 +1,4 @@
 /* weir origin: options, start, run, stop. */
-#include <inttypes.h>
-
 #include "base/opts.h"
 #include "io/fds.h"
 #include "io/signals.h"
@@ -193,17 +191,17 @@ static void say_start(const struct run *run)
 		text_add_addr(&t, at);
 	}
 	text_add(&t, run->tls ? ", TLS, " : ", ");
-	if (m->limit == ORIGIN_NONE)
+	if (m->limit == ORIGIN_NONE) {
 		text_add(&t, "no limit");
-	else
-		text_addf(&t, "%" PRIu64 " slot%s%s", m->limit, m->limit == 1 ? "" : "s",
-			m->unit == UNIT_REQUEST ? " by request" : "");
+	} else {
+		text_add_counted(&t, m->limit, "slot", "slots");
+		text_add(&t, m->unit == UNIT_REQUEST ? " by request" : "");
+	}
 	text_add(&t, ", latency ");
 	text_add_dist(&t, m->latency);
 	if (m->workers != ORIGIN_NONE) {
 		text_add(&t, ", ");
-		text_addf(&t, "%" PRIu64 " worker%s", m->workers,
-			m->workers == 1 ? "" : "s");
+		text_add_counted(&t, m->workers, "worker", "workers");
 	}
 	text_addf(&t, ", full: %s", origin_full_word(m->full));
 	if (run->admin) {

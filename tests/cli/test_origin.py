@@ -197,7 +197,7 @@ def run_to_end(*argv):
 def test_start_up_line():
     with Origin("--limit", "1000", "--latency", "uniform(3s, 5s)") as o:
         assert re.fullmatch(
-            r"weir origin: listening on 127\.0\.0\.1:\d+, 1000 slots, "
+            r"weir origin: listening on 127\.0\.0\.1:\d+, 1,000 slots, "
             r"latency uniform\(3s, ?5s\), full: fasthttp, admin: 127\.0\.0\.1:\d+", o.line)
     with Origin("--workers", "12", "--full", "stall") as o:
         assert ", no limit, latency 0ms, 12 workers, full: stall, " in o.line
