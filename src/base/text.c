@@ -23,11 +23,10 @@ void text_reset(struct text *t)
 		t->ptr[0] = '\0';
 }
 
-/* Room for `more` bytes and the NUL after them. */
-static void reserve(struct text *t, size_t more)
+void text_reserve(struct text *t, size_t more)
 {
 	CHECK(more < SIZE_MAX / 4 - t->len);
-	size_t need = t->len + more + 1;
+	size_t need = t->len + more + 1; /* and the NUL */
 	if (need <= t->cap)
 		return;
 	size_t cap = t->cap ? t->cap * 2 : TEXT_FIRST_BYTES;
@@ -39,7 +38,7 @@ static void reserve(struct text *t, size_t more)
 
 void text_add_slice(struct text *t, struct slice s)
 {
-	reserve(t, s.len);
+	text_reserve(t, s.len);
 	if (s.len)
 		memcpy(t->ptr + t->len, s.ptr, s.len);
 	t->len += s.len;
@@ -53,7 +52,7 @@ void text_add(struct text *t, const char *str)
 
 void text_add_char(struct text *t, char c)
 {
-	reserve(t, 1);
+	text_reserve(t, 1);
 	t->ptr[t->len++] = c;
 	t->ptr[t->len] = '\0';
 }
@@ -72,12 +71,12 @@ static void add_formatted(struct text *t, const char *fmt, va_list args)
 	va_list again;
 
 	va_copy(again, args);
-	reserve(t, 0);
+	text_reserve(t, 0);
 	size_t room = t->cap - t->len;
 	int len = vsnprintf(t->ptr + t->len, room, fmt, args);
 	CHECK(len >= 0);
 	if ((size_t)len >= room) {
-		reserve(t, (size_t)len);
+		text_reserve(t, (size_t)len);
 		vsnprintf(t->ptr + t->len, (size_t)len + 1, fmt, again);
 	}
 	va_end(again);
@@ -238,23 +237,24 @@ struct slice text_slice(const struct text *t)
 	return (struct slice){ t->ptr, t->len };
 }
 
-static void put_digits(struct wire *w, uint64_t n, unsigned base)
+void wire_put_u64(struct wire *w, uint64_t n)
 {
 	char digits[DIGITS_MAX];
 	size_t at = sizeof(digits);
 	do {
-		digits[--at] = "0123456789abcdef"[n % base];
-		n /= base;
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
 	} while (n);
 	wire_put(w, digits + at, sizeof(digits) - at);
 }
 
-void wire_put_u64(struct wire *w, uint64_t n)
-{
-	put_digits(w, n, 10);
-}
-
 void wire_put_hex(struct wire *w, uint64_t n)
 {
-	put_digits(w, n, 16);
+	char digits[sizeof(n) * 2];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = "0123456789abcdef"[n & 15];
+		n >>= 4;
+	} while (n);
+	wire_put(w, digits + at, sizeof(digits) - at);
 }

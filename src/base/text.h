@@ -18,6 +18,8 @@ struct text {
 void text_init(struct text *t);
 void text_fini(struct text *t);
 void text_reset(struct text *t); /* empty, memory kept */
+/* Room for so many more bytes at once, where it is known that they come. */
+void text_reserve(struct text *t, size_t more);
 void text_add(struct text *t, const char *str);
 void text_add_slice(struct text *t, struct slice s);
 void text_add_char(struct text *t, char c);

@@ -2,6 +2,7 @@
 #include "proxy/proxy.h"
 
 #define PROXY_REASON_BYTES 512 /* fields of an answer of our own */
+#define PROXY_WORDS_BYTES 512  /* of what such an answer says, mostly */
 #define PROXY_PATH_BYTES (WORKER_BUF_BYTES + 1024)
 
 ns_t proxy_now(const struct proxy *p)
@@ -76,6 +77,7 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 	struct text body;
 	uint16_t status = err_status(why) ? err_status(why) : 502;
 	text_init(&body);
+	text_reserve(&body, PROXY_WORDS_BYTES);
 	wire_init(&fields, buf, sizeof(buf));
 	x = x ? x : &none;
 	text_add(&body, "weir: ");
