@@ -1,5 +1,7 @@
 #include "flow/hangup.h"
 
+#include "base/rng.h"
+
 /* Of the limit, at most a sixteenth is under watch at once, and no more than this. */
 #define WATCHED_MAX 4
 #define WATCHED_SHARE 16

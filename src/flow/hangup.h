@@ -31,7 +31,6 @@
 #ifndef WEIR_FLOW_HANGUP_H
 #define WEIR_FLOW_HANGUP_H
 
-#include "base/rng.h"
 #include "base/text.h"
 #include "flow/longest.h"
 

@@ -2,7 +2,6 @@
  * The local end of a connection: which of our addresses it comes from, and the port it takes
  * there (http/ports.h).
  */
-#include <arpa/inet.h>
 
 #include "base/units.h"
 #include "http/upstream_internal.h"

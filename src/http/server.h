@@ -21,7 +21,6 @@
 #ifndef WEIR_HTTP_SERVER_H
 #define WEIR_HTTP_SERVER_H
 
-#include "base/json.h"
 #include "conn/tls.h"
 #include "http/message.h"
 

@@ -41,7 +41,6 @@
 #ifndef WEIR_HTTP_UPSTREAM_H
 #define WEIR_HTTP_UPSTREAM_H
 
-#include "base/json.h"
 #include "conn/tls.h"
 #include "flow/gate.h"
 #include "flow/last_word.h"

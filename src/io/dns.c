@@ -4,7 +4,6 @@
 #include <arpa/nameser.h>
 #include <netdb.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "io/dns_answer.h"
 #include "io/sock.h"

@@ -1,7 +1,5 @@
 #include "io/dns_answer.h"
 
-#include <arpa/inet.h>
-
 #define DNS_PORT 53
 #define DNS_TYPE_SOA 6
 

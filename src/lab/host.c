@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "io/rtnl.h"
 #include "lab/plan.h"
 
 /* Records read in one go: those of 10,000 closes a second, twenty times a second. */

@@ -12,8 +12,7 @@
 #define WEIR_LAB_HOST_H
 
 #include "attr/closes.h"
-#include "io/child.h"
-#include "io/rtnl.h"
+#include "io/netns.h"
 #include "lab/scenario.h"
 
 enum lab_host_id { LAB_CLIENT, LAB_MIDDLE, LAB_SERVER, LAB_HOSTS };

@@ -3,18 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include "base/conf.h"
 #include "lab/compare.h"
 #include "lab/embed.h"
 #include "lab/library.h"
 #include "lab/out.h"
 #include "lab/plan.h"
-#include "lab/report.h"
 #include "lab/session.h"
 #include "lab/tmp.h"
-#include "lab/tools.h"
 
 enum { EXIT_MISUSE = 2 };
 

@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "lab/args.h"
-#include "lab/pairs.h"
 
 struct lab_machine {
 	const char *namespaces; /* "root" or "user" */

@@ -1,6 +1,7 @@
 #include "lab/report.h"
 
 #include "base/units.h"
+#include "lab/measure.h"
 #include "lab/table.h"
 
 #define PROSE_COLUMNS 100

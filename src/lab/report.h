@@ -6,7 +6,6 @@
 #define WEIR_LAB_REPORT_H
 
 #include "lab/machine.h"
-#include "lab/measure.h"
 #include "lab/row.h"
 #include "lab/story.h"
 

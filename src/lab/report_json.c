@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/hist.h"
+#include "lab/measure.h"
 #include "lab/report.h"
 
 static void real_or_null(struct json *j, const char *key, double value)

@@ -11,6 +11,7 @@
 #ifndef WEIR_LAB_RUN_H
 #define WEIR_LAB_RUN_H
 
+#include "io/child.h"
 #include "lab/plan.h"
 #include "lab/sample.h"
 #include "lab/trouble.h"

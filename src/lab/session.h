@@ -7,7 +7,6 @@
 
 #include "io/cage.h"
 #include "lab/scenario.h"
-#include "lab/trouble.h"
 
 struct lab_session {
 	const struct lab_scenario *scenario;

@@ -1,6 +1,7 @@
 #include "load/merge.h"
 
 #include "base/json_read.h"
+#include "base/units.h"
 
 #define PATH_BYTES 64
 #define STEPS_MAX 200000             /* of the time line */

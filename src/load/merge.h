@@ -12,7 +12,6 @@
 #ifndef WEIR_LOAD_MERGE_H
 #define WEIR_LOAD_MERGE_H
 
-#include "base/opts.h"
 #include "load/report.h"
 
 struct merge {

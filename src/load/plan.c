@@ -1,6 +1,7 @@
 #include "load/plan.h"
 
 #include "base/ascii.h"
+#include "base/schedule.h"
 
 #define RATE_MAX 1e6 /* per second: beyond what one thread can start */
 #define RUN_MAX (30 * 24 * 3600 * NS_S)

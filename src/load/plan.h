@@ -7,9 +7,9 @@
 #define WEIR_LOAD_PLAN_H
 
 #include "base/opts.h"
-#include "http/upstream.h"
-#include "base/schedule.h"
+#include "base/pace.h"
 #include "base/trace.h"
+#include "http/upstream.h"
 #include "load/asked.h"
 #include "load/client.h"
 

@@ -1,5 +1,6 @@
 #include "load/run.h"
 
+#include "base/schedule.h"
 #include "io/fds.h"
 #include "io/signals.h"
 #include "load/progress.h"

@@ -3,6 +3,7 @@
 #include "proxy/config.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "proxy/config_internal.h"
 

@@ -18,8 +18,6 @@
 #ifndef WEIR_PROXY_CONFIG_H
 #define WEIR_PROXY_CONFIG_H
 
-#include <stdatomic.h>
-
 #include "base/conf.h"
 #include "base/opts.h"
 #include "proxy/template.h"

@@ -6,7 +6,6 @@
 #ifndef WEIR_WATCH_REPORT_H
 #define WEIR_WATCH_REPORT_H
 
-#include "attr/clusters.h"
 #include "watch/aged.h"
 #include "watch/causes.h"
 

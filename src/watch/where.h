@@ -7,7 +7,6 @@
 #define WEIR_WATCH_WHERE_H
 
 #include "base/err.h"
-#include "base/text.h"
 
 struct where {
 	char name[128]; /* as the user gave it; "" : where we already are */

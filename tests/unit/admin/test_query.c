@@ -1,11 +1,5 @@
 /* Names and values as they come in a request target. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "admin/query.h"
 
 static bool parse(struct query *q, const char *text, char *buf, struct problem *p)

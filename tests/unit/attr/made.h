@@ -2,13 +2,7 @@
 #ifndef WEIR_TEST_ATTR_MADE_H
 #define WEIR_TEST_ATTR_MADE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "attr/closes.h"
 
 struct diag_end end(const char *ip, uint16_t port);

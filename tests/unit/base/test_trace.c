@@ -1,11 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <unistd.h>
-
+#include "tests/unit/base/unit.h"
 #include "base/schedule.h"
 #include "base/trace.h"
 

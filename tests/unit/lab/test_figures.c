@@ -1,9 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/base/unit.h"
 
-#include <cmocka.h>
 #include <math.h>
 
 #include "lab/figures.h"

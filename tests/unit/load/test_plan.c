@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "load/plan.h"
 
 static struct load_options usual(void)
@@ -237,19 +231,17 @@ static void test_methods(void **state)
 static void test_clients(void **state)
 {
 	(void)state;
-	const char *url = "http://127.0.0.1:1/";
 	struct load_options o = usual();
 	struct load_plan plan;
-	struct problem p;
 
-	assert_true(check(&plan, &o, url, &p));
+	assert_made(&plan, &o, URL);
 	assert_null(plan.as);
 	assert_int_equal(plan.connections, UPSTREAM_POOL);
 	assert_int_equal(plan.idle, 0);
 	assert_int_equal(plan.idle_for, NS_NEVER);
 	plan_fini(&plan);
 	o.as = "go-default";
-	assert_true(check(&plan, &o, url, &p));
+	assert_made(&plan, &o, URL);
 	assert_int_equal(plan.pool, SLOTS_NO_LIMIT);
 	assert_int_equal(plan.idle, 2);
 	assert_int_equal(plan.idle_for, 90 * NS_S);
@@ -257,25 +249,25 @@ static void test_clients(void **state)
 	o.idle = 100;
 	o.pool = 50;
 	o.idle_for = NS_S;
-	assert_true(check(&plan, &o, url, &p));
+	assert_made(&plan, &o, URL);
 	assert_int_equal(plan.pool, 50);
 	assert_int_equal(plan.idle, 100);
 	assert_int_equal(plan.idle_for, NS_S);
 	plan_fini(&plan);
 	o = usual();
 	o.as = "curl";
-	assert_true(check(&plan, &o, url, &p));
+	assert_made(&plan, &o, URL);
 	assert_int_equal(plan.connections, UPSTREAM_PRETEND);
 	assert_string_equal(plan_asked(&plan).connections, "pretend");
 	plan_fini(&plan);
 	o.as = "netscape";
-	assert_refused(&o, url, "--as: unknown client 'netscape'");
+	assert_refused(&o, URL, "--as: unknown client 'netscape'");
 	o = usual();
 	o.idle = 0;
-	assert_refused(&o, url, "--idle");
+	assert_refused(&o, URL, "--idle");
 	o = usual();
 	o.idle_for = 0;
-	assert_refused(&o, url, "--idle-for");
+	assert_refused(&o, URL, "--idle-for");
 }
 
 static void test_resolve(void **state)

@@ -1,11 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "obs/fold.h"
 
 static void assert_folds(const char *text, const char *into)

@@ -1,9 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/base/unit.h"
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "obs/words.h"
@@ -27,7 +23,7 @@ static void answer(struct words *w, uint16_t status, const char *text, ns_t now)
 	words_add(w, ERR_OK, status, slice_of(text), 0, now);
 }
 
-static void assert_text(const struct words_entry *e, const char *text)
+static void assert_words(const struct words_entry *e, const char *text)
 {
 	assert_non_null(e);
 	assert_int_equal(e->text_len, strlen(text));
@@ -48,7 +44,7 @@ static void test_digits_fold_into_one_entry(void **state)
 	answer(w, 500, "request 18 failed", 20);
 	answer(w, 500, "request 1234567 failed", 30);
 	const struct words_entry *e = words_nth(w, 0);
-	assert_text(e, "request 17 failed");
+	assert_words(e, "request 17 failed");
 	assert_int_equal(e->count, 3);
 	assert_int_equal(e->first, 10);
 	assert_int_equal(e->last, 30);
@@ -65,15 +61,15 @@ static void test_ledgers_are_merged(void **state)
 	words_add(other, ERR_OK, 503, SLICE("full"), WORDS_REFUSAL, 15);
 	words_merge(w, other);
 	const struct words_entry *e = words_nth(w, 0);
-	assert_text(e, "request 17 failed");
+	assert_words(e, "request 17 failed");
 	assert_int_equal(e->count, 3);
 	assert_int_equal(e->first, 10);
 	assert_int_equal(e->last, 40);
 	e = words_nth(w, 1);
-	assert_text(e, "full");
+	assert_words(e, "full");
 	assert_true(e->refusal);
 	assert_int_equal(e->first, 15);
-	assert_text(words_nth(w, 2), "only here");
+	assert_words(words_nth(w, 2), "only here");
 	assert_null(words_nth(w, 3));
 	assert_int_equal(words_nth(other, 0)->count, 2);
 	words_free(&other);
@@ -92,7 +88,7 @@ static void test_what_another_ledger_told_is_added(void **state)
 	words_add_many(w, &many);
 	words_add_dropped(w, 3);
 	const struct words_entry *e = words_nth(w, 0);
-	assert_text(e, "full since 20 s");
+	assert_words(e, "full since 20 s");
 	assert_int_equal(e->count, 41);
 	assert_int_equal(e->first, 5);
 	assert_int_equal(e->last, 20);
@@ -129,12 +125,12 @@ static void test_most_frequent_first(void **state)
 		answer(w, 502, "thrice", 2);
 	for (int i = 0; i < 2; i++)
 		answer(w, 503, "twice", 3);
-	assert_text(words_nth(w, 0), "thrice");
-	assert_text(words_nth(w, 1), "twice");
-	assert_text(words_nth(w, 2), "once");
+	assert_words(words_nth(w, 0), "thrice");
+	assert_words(words_nth(w, 1), "twice");
+	assert_words(words_nth(w, 2), "once");
 	for (int i = 0; i < 3; i++)
 		answer(w, 500, "once", 4);
-	assert_text(words_nth(w, 0), "once");
+	assert_words(words_nth(w, 0), "once");
 }
 
 static void test_text_is_cut_at_its_bound(void **state)
@@ -316,7 +312,7 @@ static void test_a_long_text_is_text(void **state)
 	assert_said(w, "", NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WITH_WORDS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static void test_the_first_exchange_is_the_sample(void **state)
 {
@@ -338,22 +334,22 @@ static void test_the_first_exchange_is_the_sample(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_empty),
-		TEST(test_digits_fold_into_one_entry),
-		TEST(test_ledgers_are_merged),
-		TEST(test_what_another_ledger_told_is_added),
-		TEST(test_the_first_exchange_is_the_sample),
-		TEST(test_what_differs_is_kept_apart),
-		TEST(test_most_frequent_first),
-		TEST(test_text_is_cut_at_its_bound),
-		TEST(test_bytes_are_verbatim),
-		TEST(test_the_refusal_mark_stays),
-		TEST(test_the_rarest_and_stalest_makes_room),
-		TEST(test_nothing_is_lost_from_the_count),
-		TEST(test_json),
-		TEST(test_a_coded_text_is_one_whatever_its_bytes),
-		TEST(test_bytes_that_are_no_text_are_told_as_bytes),
-		TEST(test_a_long_text_is_text),
+		WITH_WORDS(test_empty),
+		WITH_WORDS(test_digits_fold_into_one_entry),
+		WITH_WORDS(test_ledgers_are_merged),
+		WITH_WORDS(test_what_another_ledger_told_is_added),
+		WITH_WORDS(test_the_first_exchange_is_the_sample),
+		WITH_WORDS(test_what_differs_is_kept_apart),
+		WITH_WORDS(test_most_frequent_first),
+		WITH_WORDS(test_text_is_cut_at_its_bound),
+		WITH_WORDS(test_bytes_are_verbatim),
+		WITH_WORDS(test_the_refusal_mark_stays),
+		WITH_WORDS(test_the_rarest_and_stalest_makes_room),
+		WITH_WORDS(test_nothing_is_lost_from_the_count),
+		WITH_WORDS(test_json),
+		WITH_WORDS(test_a_coded_text_is_one_whatever_its_bytes),
+		WITH_WORDS(test_bytes_that_are_no_text_are_told_as_bytes),
+		WITH_WORDS(test_a_long_text_is_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,5 @@
 /* What a user may write for a change and a phase, and what is said when it is wrong. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "origin/change.h"
 
 static void assert_latency(const struct dist *d, const char *says)

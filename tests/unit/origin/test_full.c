@@ -1,11 +1,5 @@
 /* The refusal's bytes, as captured from fasthttp 1.31. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "origin/full.h"
 
 static const char date[] = "Sun, 22 Nov 2026 10:00:00 GMT";

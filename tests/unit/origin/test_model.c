@@ -1,11 +1,5 @@
 /* The origin's decisions, without sockets or a clock. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "origin/model.h"
 
 static void init(struct model *m, uint64_t limit, uint64_t workers, const char *latency)

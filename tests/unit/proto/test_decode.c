@@ -1,12 +1,6 @@
 /* Bodies: every chunked sample whole, at every cut, at every pair of cuts, byte by byte, and
  * with a caller who takes less than is offered. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "proto/h1.h"
 #include "samples.h"
 

@@ -1,13 +1,7 @@
 /* Heads that are built, not kept as files: each byte value in each place, the default limits
  * at their boundaries, names, words. */
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "proto/h1.h"
 #include "samples.h"
 

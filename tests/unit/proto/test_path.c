@@ -1,12 +1,5 @@
 /* What else a path may be read as. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "proto/path.h"
 
 #define ALL \

@@ -1,12 +1,5 @@
 /* When calls are welcome again: every form it is said in, and every value that says nothing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "proto/retry_after.h"
 
 #define NOW 1767225600 /* Thu, 01 Jan 2026 00:00:00 GMT */

@@ -1,12 +1,6 @@
 /* Every head of the corpus: what the parser says of it, and that it says the same however
  * the bytes come. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "outcome.h"
 #include "samples.h"
 

@@ -1,11 +1,5 @@
 /* What is written: byte for byte, and read back by the parser. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "proto/h1.h"
 #include "samples.h"
 

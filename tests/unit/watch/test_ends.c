@@ -1,12 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <unistd.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "watch/ends.h"
 
 #define AGE (500 * NS_MS)

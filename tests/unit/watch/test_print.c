@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "watch/report.h"
 
 static void put(struct heard *h, const char *words, uint64_t count, const char *refusal)
