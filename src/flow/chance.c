@@ -203,11 +203,6 @@ void chance_running(struct chance *c, ns_t age)
 	c->busy |= 1u << octave_of(span);
 }
 
-void chance_doubt(struct chance *c, double factor)
-{
-	scale(c, factor);
-}
-
 void chance_doubt_late(struct chance *c, ns_t time, double factor)
 {
 	const uint32_t from = span_of(time);
@@ -312,7 +307,7 @@ void chance_refresh(struct chance *c, ns_t now)
 	if (luck < CHANCE_IN_QUESTION)
 		c->in_question = true;
 	if (luck < CHANCE_REFUTED) {
-		chance_doubt(c, REFUTED_COUNTS);
+		scale(c, REFUTED_COUNTS);
 		presume_scatter(c);
 		c->begun = now;
 	}

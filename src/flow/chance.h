@@ -96,11 +96,8 @@ void chance_running_begin(struct chance *c);
 void chance_running(struct chance *c, ns_t age);
 /* From here on it answers by all that it was told. */
 void chance_refresh(struct chance *c, ns_t now);
-/* What was learned so far counts for a `factor` (0 to 1) of what it did: the server seems to be
- * another than it was. */
-void chance_doubt(struct chance *c, double factor);
-/* The same of calls that lasted for longer than `time`: one was over within it though by what was
- * learned hardly any is. */
+/* What was learned so far of calls that lasted for longer than `time` counts for a `factor` (0 to 1)
+ * of what it did: one was over within it though by what was learned hardly any is. */
 void chance_doubt_late(struct chance *c, ns_t time, double factor);
 
 /* None of the last that were begun has ended, and by what was learned some should have. */

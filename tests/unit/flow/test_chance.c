@@ -156,10 +156,6 @@ static void test_what_was_seen_fades(void **state)
 	chance_refresh(&c, now);
 	double old = 100.0 / 16 * exp2(-4.0 / 5), fresh = 10 * exp2(-0.01);
 	assert_about(chance_within(&c, NS_S), fresh / (old + fresh), 0.02);
-	chance_doubt(&c, 0.0);
-	chance_done(&c, 50 * NS_MS, now);
-	chance_refresh(&c, now);
-	assert_about(chance_within(&c, NS_S), 1, 0.01);
 }
 
 /* `n` calls begun one each 20 ms, none of them over at `now`; all else was over in 50 ms. */
