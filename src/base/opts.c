@@ -326,6 +326,42 @@ static bool read_environment(struct reader *r)
 	return true;
 }
 
+/* The known variable that it may be meant for; false: it is one, or like none. */
+static bool nearest_env(const struct verb *verb, struct slice given,
+	char names[][2 * NAME_BYTES], const char **nearest)
+{
+	const char *known[OPTIONS_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < verb->opt_count; i++) {
+		if (verb->opts[i].kind == OPT_group)
+			continue;
+		opts_env_name(verb->env, &verb->opts[i], names[n], 2 * NAME_BYTES);
+		if (slice_eq(given, slice_of(names[n])))
+			return false;
+		known[n] = names[n] + strlen(verb->env);
+		n++;
+	}
+	*nearest = units_nearest(slice_cut(given, strlen(verb->env), SIZE_MAX), known, n);
+	return *nearest != NULL;
+}
+
+void opts_env_mistaken(const struct verb *verb, char *const *environ, struct text *out)
+{
+	char(*names)[2 * NAME_BYTES] = mem_alloc(OPTIONS_MAX * sizeof(*names));
+	for (; verb->env && *environ; environ++) {
+		struct slice name = slice_of(*environ);
+		const char *nearest;
+		name = slice_cut(name, 0, slice_find(name, '='));
+		if (slice_starts(name, slice_of(verb->env)) &&
+			nearest_env(verb, name, names, &nearest))
+			text_addf(out,
+				"weir %s: %.*s is no option and is ignored: did you mean "
+				"%s%s?\n",
+				verb->name, SLICE_ARG(name), verb->env, nearest);
+	}
+	mem_free(names);
+}
+
 static bool is_help(const char *arg)
 {
 	return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;

@@ -122,6 +122,9 @@ MUST_USE bool opts_set(
 	const struct opt *o, const char *value, void *options, struct problem *p);
 /* "WEIR_PROXY_QUEUE_FOR", cut at `cap`. */
 void opts_env_name(const char *prefix, const struct opt *o, char *buf, size_t cap);
+/* Of `environ`, variables that look like one of the verb's that is written wrong: a line each. What
+ * is like none is somebody else's (a container's names of services). */
+void opts_env_mistaken(const struct verb *verb, char *const *environ, struct text *out);
 /* The --help page, at most `width` columns wide. */
 void opts_help(const struct verb *verb, struct text *out, size_t width);
 

@@ -133,6 +133,16 @@ static int unknown_verb(const char *word)
 	return EXIT_MISUSE;
 }
 
+static void warn_environment(const struct verb *verb)
+{
+	struct text t;
+	text_init(&t);
+	opts_env_mistaken(verb, environ, &t);
+	if (t.len)
+		fputs(t.ptr, stderr);
+	text_fini(&t);
+}
+
 static int run_verb(const struct verb *verb, int argc, char **argv)
 {
 	struct opt_texts words = { .n = 0 };
@@ -142,6 +152,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 
 	switch (opts_parse(verb, argc, argv, options, &words, &problem)) {
 	case OPTS_RUN:
+		warn_environment(verb);
 		status = verb->main(options, &words);
 		break;
 	case OPTS_HELP:

@@ -116,6 +116,28 @@ static void test_environment(void **state)
 	unsetenv("TEST_OPTS_UNKNOWN");
 }
 
+static void test_variables_that_are_written_wrong(void **state)
+{
+	(void)state;
+	struct verb with = verb;
+	struct text said;
+	char *given[] = { (char[]){ "TEST_OPTS_LIMIT=5" },
+		(char[]){ "TEST_OPTS_LIMITT=5" }, (char[]){ "TEST_OPTS_DRAIN_SHAR=1%" },
+		(char[]){ "TEST_OPTS_PORT_8080_TCP=x" }, (char[]){ "LIMITT=5" },
+		(char[]){ "TEST_OPTS_" }, NULL };
+	text_init(&said);
+	opts_env_mistaken(&with, given, &said);
+	assert_int_equal(said.len, 0); /* it reads none */
+	with.env = "TEST_OPTS_";
+	opts_env_mistaken(&with, given, &said);
+	assert_string_equal(said.ptr,
+		"weir proxy: TEST_OPTS_LIMITT is no option and is ignored: did you mean "
+		"TEST_OPTS_LIMIT?\n"
+		"weir proxy: TEST_OPTS_DRAIN_SHAR is no option and is ignored: did you mean "
+		"TEST_OPTS_DRAIN_SHARE?\n");
+	text_fini(&said);
+}
+
 static void test_set_and_names(void **state)
 {
 	(void)state;
@@ -344,6 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_defaults),
 		TEST(test_environment),
+		TEST(test_variables_that_are_written_wrong),
 		TEST(test_set_and_names),
 		TEST(test_values),
 		TEST(test_edge_values),
