@@ -622,6 +622,15 @@ struct tuner *upstream_tuner(const struct upstream *u)
 	return u->tuner;
 }
 
+ns_t upstream_bound(const struct upstream *u, enum err why)
+{
+	if (why == ERR_CONNECT_TIMEOUT)
+		return u->cfg.connect_for;
+	if (why == ERR_FIRST_BYTE)
+		return u->cfg.first_byte_for;
+	return why == ERR_IDLE ? u->cfg.stall_for : NS_NEVER;
+}
+
 const struct slots *upstream_slots(const struct upstream *u)
 {
 	return &u->slots;

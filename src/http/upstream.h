@@ -397,6 +397,10 @@ struct tuner *upstream_tuner(const struct upstream *u);
 /* What was learned of calls that nobody waits for; cfg.abandon, in force now. */
 struct hangups *upstream_hangups(const struct upstream *u);
 enum upstream_abandon upstream_abandon(const struct upstream *u);
+/* The bound that an end for `why` was over: connect_for, first_byte_for or stall_for; NS_NEVER: none
+ * of these. */
+ns_t upstream_bound(const struct upstream *u, enum err why);
+double upstream_drain_share(const struct upstream *u);
 /* In a word; auto: what it does. */
 const char *upstream_abandon_label(enum upstream_abandon abandon, bool frees);
 const struct slots *upstream_slots(const struct upstream *u);

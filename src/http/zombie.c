@@ -205,6 +205,11 @@ struct hangups *upstream_hangups(const struct upstream *u)
 	return u->hangups;
 }
 
+double upstream_drain_share(const struct upstream *u)
+{
+	return u->cfg.drain_share;
+}
+
 enum upstream_abandon upstream_abandon(const struct upstream *u)
 {
 	return u->cfg.abandon;

@@ -210,6 +210,12 @@ static void add_longest(struct text *t, const struct explain_record *r)
 	text_addf(t, " passed %s", parts[most].text);
 }
 
+/* Over a bound of its upstream's. */
+static bool is_of_time(const struct explain_record *r)
+{
+	return r->bound > 0 && r->bound != NS_NEVER;
+}
+
 static void add_parts(struct text *t, const struct explain_record *r)
 {
 	if (r->parts_missing)
@@ -256,7 +262,13 @@ void explain_why(struct text *t, const struct explain_record *r)
 		add_span(t, r->timeout);
 		text_add(t, "): ");
 		add_limit(t, r);
-	} else if (r->why == ERR_SHED || r->why == ERR_LATE) {
+	} else if (r->why == ERR_SHED) {
+		text_addf(t, " (drain-share %g%%): ", r->drain_share * 100);
+		add_limit(t, r);
+	} else if (is_of_time(r)) {
+		text_add(t, ": ");
+		add_span(t, r->bound);
+	} else if (r->why == ERR_LATE) {
 		text_add(t, ": ");
 		add_limit(t, r);
 	}

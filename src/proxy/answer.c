@@ -68,6 +68,16 @@ void proxy_put_retry_after(
 	h1_put_field_u64(w, SLICE("Retry-After"), s);
 }
 
+/* What it took too long for: "... within the connect timeout: 5 s". */
+static void add_bound(struct text *t, const struct route *r, enum err why)
+{
+	const ns_t bound = r && r->upstream ? upstream_bound(r->upstream, why) : NS_NEVER;
+	if (bound == NS_NEVER)
+		return;
+	text_add(t, ": ");
+	text_add_duration(t, bound);
+}
+
 void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct route *r,
 	enum err why, struct slice detail)
 {
@@ -88,6 +98,7 @@ void proxy_answer_detail(struct proxy *p, struct sconn *client, const struct rou
 		text_add(&body, " of ");
 		text_add_duration(&body, budget);
 	}
+	add_bound(&body, r, why);
 	if (why == ERR_PAUSED) {
 		text_add(&body, ": ");
 		text_add_duration(&body, paused_for(r, client));

@@ -111,6 +111,8 @@ static void note_limits(
 	r->unit = slots->unit;
 	r->abandon = upstream_abandon_label(
 		upstream_abandon(u), hangups_frees(upstream_hangups(u)));
+	r->bound = upstream_bound(u, r->why);
+	r->drain_share = upstream_drain_share(u);
 	r->longest = hangups_longest(upstream_hangups(u));
 	r->used = share ? share_used(share) : slots_used(slots);
 	r->waiting = share ? share_waiting(share) : queue->waiting;

@@ -65,8 +65,10 @@ struct explain_record {
 	uint32_t endpoints, endpoints_out; /* as it ended */
 	const char *limit_because; /* of one that is found out; NULL: it is configured */
 	ns_t limit_for;            /* the same: for so long that had been so */
-	const char *abandon;       /* what becomes of calls that nobody waits for */
-	ns_t longest;              /* call; 0: none yet */
+	ns_t bound;                /* that an end for `why` was over; NS_NEVER: none */
+	double drain_share;
+	const char *abandon; /* what becomes of calls that nobody waits for */
+	ns_t longest;        /* call; 0: none yet */
 	enum slot_unit unit;
 };
 

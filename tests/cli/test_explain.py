@@ -94,6 +94,15 @@ def test_what_is_no_request_is_explained_too(api, tmp_path, sent, status, reason
         eventually(lambda: gauges_at_zero(p))
 
 
+def test_the_bound_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Proxy(tmp_path, f"upstream: {url}\nfirst-byte-timeout: 120ms\nabandon: reset\n") as p:
+            r = get(p, "/")
+            assert r.status == 504 and b"time allowed for it: 120 ms (first-byte-timeout)" in r.body
+            assert "time allowed for it: 120 ms" in explain(p, r.headers["Weir-Id"])["why"]
+
+
 def test_a_gather_is_explained(api, tmp_path):
     parts = "gather: {{parts: {{a: {{path: /a}}, b: {{path: /b, upstream: dead{}}}}}}}"
     text = f"""
