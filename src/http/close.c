@@ -31,10 +31,12 @@ void cconn_close_first(struct cconn *cc)
 
 void cconn_close_after(struct cconn *cc)
 {
-	if (cc->gone || cc->shut)
+	if (cc->gone || cc->shut) {
 		cconn_close(cc, IO_CLOSE_FIN);
-	else
-		cconn_close_first(cc);
+		return;
+	}
+	conn_farewell(&cc->conn);
+	cconn_break(cc); /* it reads no more: nothing that is under way can be lost */
 }
 
 /* An RST tells it at once and leaves nothing behind, but is never sent again: lost on the way it
