@@ -311,6 +311,17 @@ static enum close_first first_gone(
 	return CLOSE_UNKNOWN;
 }
 
+enum tally_side_id closes_side(const struct diag_sock *r, enum diag_state own)
+{
+	uint64_t sent = data_sent(&r->info), acked = r->info.bytes_acked;
+
+	if (own != DIAG_TIME_WAIT && own != DIAG_FIN_WAIT2)
+		return SIDE_UNSURE;
+	if (acked == sent + 2)
+		return SIDE_OUT;
+	return acked == sent + 1 ? SIDE_IN : SIDE_UNSURE;
+}
+
 enum close_late_part closes_late_part(const struct diag_sock *record,
 	enum tally_side_id side, const struct close_found *found)
 {

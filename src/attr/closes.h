@@ -95,6 +95,10 @@ enum close_late_part {
 	LATE_PART_OPEN,      /* late, or closed by the peer: the record does not tell */
 };
 
+/* The side of a record that no port tells: who has connected has its SYN acknowledged beside its FIN,
+ * where that is known to be. Else SIDE_UNSURE. */
+enum tally_side_id closes_side(const struct diag_sock *record, enum diag_state own);
+
 enum close_late_part closes_late_part(const struct diag_sock *record,
 	enum tally_side_id side, const struct close_found *found);
 

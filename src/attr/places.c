@@ -151,9 +151,17 @@ static bool was_not_taken(const struct diag_sock *record)
 	       i->last_ack_ms >= i->last_sent_ms + JUST_ANSWERED_MS;
 }
 
-static void count_reset(
-	struct place *p, const struct diag_sock *record, const struct close_verdict *v)
+static void span_add(struct place_span *s, ns_t at)
 {
+	if (!s->n++)
+		s->first = at;
+	s->last = at;
+}
+
+static void count_reset(
+	struct place *p, const struct place_close *close, const struct close_verdict *v)
+{
+	const struct diag_sock *record = close->record;
 	const struct diag_info *i = &record->info;
 
 	if (was_not_taken(record)) {
@@ -182,19 +190,14 @@ static void count_reset(
 		p->reset_goodbye++;
 	} else {
 		p->reset_recent += i->last_sent_ms <= JUST_SAID_MS;
+		if (close->seen)
+			span_add(&p->reset_seen, close->at);
 	}
 }
 
 bool place_is_goodbye(const struct diag_sock *record)
 {
 	return record->rqueue <= GOODBYE_BYTES;
-}
-
-static void span_add(struct place_span *s, ns_t at)
-{
-	if (!s->n++)
-		s->first = at;
-	s->last = at;
 }
 
 static void count_use_of(struct place *place, const struct place_close *close,
@@ -231,9 +234,11 @@ static void count_goodbye(struct place *p, const struct diag_info *i)
 	ages_put(&p->goodbye, (i->last_sent_ms - i->last_recv_ms) * NS_MS);
 }
 
-static void count_kind(struct place *place, const struct diag_sock *record,
+static void count_kind(struct place *place, const struct place_close *close,
 	const struct close_verdict *v)
 {
+	const struct diag_sock *record = close->record;
+
 	if (v->why == WHY_IDLE && close_is_local(v->first)) {
 		place->idle_few += place_use_of(&record->info) != PLACE_MANY;
 		if (place_is_tied(&record->info)) {
@@ -250,7 +255,7 @@ static void count_kind(struct place *place, const struct diag_sock *record,
 	else if (v->why == WHY_UNREAD)
 		put_age(&place->unread, v->age);
 	if (v->why == WHY_PEER_RESET)
-		count_reset(place, record, v);
+		count_reset(place, close, v);
 }
 
 void places_death(
@@ -270,7 +275,7 @@ void places_death(
 	}
 	place->count[v->first][v->why]++;
 	p->n_closes += !place->total++;
-	count_kind(place, record, v);
+	count_kind(place, close, v);
 	count_use_of(place, close, v);
 	ages = close_is_local(v->first) ? ages_here(place, v->why)
 	       : v->first == CLOSE_PEER ? ages_peer(place, v->why)

@@ -66,17 +66,18 @@ struct place {
 	/* And, before these: what was said last had to be sent again; of accepted ones, the
 	 * caller had left as the answer came. */
 	uint64_t reset_resent, reset_left;
-	uint64_t
-		reset_unanswered; /* of those that none of these count: no byte had come */
+	/* Of those that none of these count: no byte had come; a look had shown them. */
+	uint64_t reset_unanswered;
+	struct place_span reset_seen;
 	/* Of idle closes by this side: used less than many times; the last question and the last
 	 * answer are of one tick, and the question may be the later. */
 	uint64_t idle_few, idle_tied;
 	uint64_t peer_idle_once; /* of idle closes by the peer: one exchange at most */
 	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
 	uint64_t unread_goodbye, unread_ended;
-	uint64_t
-		idle_goodbye; /* of unread_goodbye: it came long after the last question */
-	struct ages goodbye;  /* how long */
+	/* Of unread_goodbye, those that came long after the last question: how long. */
+	uint64_t idle_goodbye;
+	struct ages goodbye;
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */
 	struct ages gave_up, idle, silent; /* closed by this side */
 	struct ages tied;                  /* of these, idle_tied */

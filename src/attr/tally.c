@@ -361,6 +361,7 @@ static void count_side(
 	side->state_first[s->state][first]++;
 	side->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
 	side->fresh_time_wait += is_fresh(s, DIAG_TIME_WAIT);
+	side->half_open += s->state == DIAG_SYN_RECV && s->resent > 0;
 }
 
 void tally_init(struct tally *t)

@@ -52,6 +52,7 @@ struct tally_side {
 	uint32_t state_first[DIAG_STATE_COUNT][FIRST_COUNT];
 	uint32_t orphan_fin_wait2; /* of FIN_WAIT2: shown as TIME_WAIT by others */
 	uint32_t fresh_time_wait;  /* of TIME_WAIT: entered in the last 10 s */
+	uint32_t half_open; /* of SYN_RECV: the answer to the SYN had to go again */
 };
 
 struct tally_dest {
@@ -62,15 +63,14 @@ struct tally_dest {
 	uint32_t by_first[FIRST_COUNT];
 	uint32_t orphan_fin_wait2;
 	uint32_t fresh_time_wait;
-	uint32_t
-		fresh_orphans; /* the same of orphan_fin_wait2, for as the kernel is set by
-				   default they stay as long */
-	uint32_t unanswered;   /* of SYN_SENT: the SYN had to go again, a second after the
+	/* The same of orphan_fin_wait2, which by default stay as long. */
+	uint32_t fresh_orphans;
+	uint32_t unanswered; /* of SYN_SENT: the SYN had to go again, a second after the
 				first */
-	uint32_t used;         /* distinct local ports of the range */
-	uint32_t used_first;   /* of these, of the parity that connect() walks first */
-	bool reuse;            /* the kernel gives ports in TIME_WAIT again towards it */
-	uint32_t reusable;     /* of `used`: those it would give now */
+	uint32_t used;       /* distinct local ports of the range */
+	uint32_t used_first; /* of these, of the parity that connect() walks first */
+	bool reuse;          /* the kernel gives ports in TIME_WAIT again towards it */
+	uint32_t reusable;   /* of `used`: those it would give now */
 	uint32_t reusable_first; /* the same of used_first */
 	uint32_t left;           /* rule 2 */
 	uint32_t cliff_left; /* ports of the first parity left: at 0 each connect costs

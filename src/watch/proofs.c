@@ -280,9 +280,10 @@ static uint64_t resets(const struct finding *f)
 
 static void reset_by_peer(struct finding *f)
 {
-	uint64_t unanswered = f->p->reset_unanswered;
+	const struct place_span *seen = &f->p->reset_seen;
+	uint64_t unanswered = f->p->reset_unanswered, n = resets(f);
 	struct text t;
-	struct cause *c = finding_begin(f, CAUSE_ID_PEER_RESETS, resets(f), &t);
+	struct cause *c = finding_begin(f, CAUSE_ID_PEER_RESETS, n, &t);
 
 	if (!c)
 		return;
@@ -292,6 +293,8 @@ static void reset_by_peer(struct finding *f)
 		text_add_count(&t, unanswered);
 		text_add(&t,
 			" of them before it had said a word, as a full server may do");
+	} else if (nearly_all(seen->n, n) && seen->last - seen->first <= AT_ONCE) {
+		text_add(&t, ", within a moment, as where it ends or is started anew");
 	}
 	text_add_char(&t, '.');
 	finding_end(c, &t);

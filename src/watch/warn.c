@@ -469,6 +469,25 @@ static void warn_no_route(struct report *r)
 	say(add(r, n >= CONNECTS_MANY ? LEVEL_WARNING : LEVEL_NOTE, "no-route"), &t);
 }
 
+/* One or two are a caller that went. */
+static void warn_half_open(struct report *r)
+{
+	uint32_t n = 0;
+	struct text t;
+
+	for (int side = 0; side < SIDE_COUNT; side++)
+		n += r->tally->side[side].half_open;
+	if (n < CONNECTS_MANY)
+		return;
+	text_init(&t);
+	text_add_count(&t, n);
+	text_add(&t,
+		" connections are half open (SYN_RECV): their SYN was answered more than once, "
+		"and the caller is not heard. Packets are lost on the way to it, or its address "
+		"is not its own, as in a flood of SYNs.");
+	say(add(r, LEVEL_WARNING, "half-open"), &t);
+}
+
 static void warn_counters(struct report *r)
 {
 	static const struct diag_counters zero;
@@ -529,6 +548,7 @@ void report_warn(struct report *r)
 	w->n = w->left_out = 0;
 	warn_listeners(r);
 	warn_dests(r);
+	warn_half_open(r);
 	warn_close_wait(r);
 	if (r->aged)
 		warn_stalled(r);

@@ -301,6 +301,8 @@ static void look_up(struct watcher *w, struct death *d)
 		if (d->found.mirror_in_sight)
 			d->found.mirror = state_of(w, &s->remote, &s->local);
 	}
+	if (d->side == SIDE_UNSURE)
+		d->side = closes_side(s, d->found.own);
 	late_add(&w->late, closes_late_part(s, d->side, &d->found));
 }
 

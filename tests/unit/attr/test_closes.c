@@ -187,6 +187,22 @@ static void a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait(void **stat
 	assert_int_equal(closes_judge(&s, SIDE_OUT, &found).age, 345 * NS_MS);
 }
 
+static void who_connected_has_its_syn_acknowledged(void **state)
+{
+	struct diag_sock s = record_of(&rows[0]);
+
+	(void)state;
+	s.info = (struct diag_info){ .bytes_sent = 100, .bytes_acked = 102 };
+	assert_int_equal(closes_side(&s, DIAG_TIME_WAIT), SIDE_OUT);
+	assert_int_equal(closes_side(&s, DIAG_FIN_WAIT2), SIDE_OUT);
+	assert_int_equal(
+		closes_side(&s, DIAG_UNKNOWN), SIDE_UNSURE); /* no FIN, perhaps */
+	s.info.bytes_acked = 101;
+	assert_int_equal(closes_side(&s, DIAG_TIME_WAIT), SIDE_IN);
+	s.info.bytes_acked = 100;
+	assert_int_equal(closes_side(&s, DIAG_TIME_WAIT), SIDE_UNSURE);
+}
+
 static void retransmitted_bytes_do_not_hide_the_fin(void **state)
 {
 	struct diag_sock s = record_of(&rows[1]);
@@ -393,6 +409,7 @@ int main(void)
 			ages_count_from_the_end_not_from_when_the_record_was_made),
 		cmocka_unit_test(
 			a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait),
+		cmocka_unit_test(who_connected_has_its_syn_acknowledged),
 		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
 		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
 		cmocka_unit_test(the_other_end_decides_between_one_and_both),

@@ -223,6 +223,22 @@ static void what_takes_the_ports_tells_what_gives_them_back(void **state)
 	assert_non_null(strstr(ports_of(&d).text, "Reuse connections; fewer than 3"));
 }
 
+static void callers_that_are_not_heard_are_told(void **state)
+{
+	static const struct diag_counters counters;
+	struct tally tally = { 0 };
+	struct report r = quiet(&tally, &counters, NULL);
+
+	(void)state;
+	tally.side[SIDE_IN].half_open = 4;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 0);
+	tally.side[SIDE_IN].half_open = 5;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "half-open");
+}
+
 static void orphans_head_for_the_cliff_as_well(void **state)
 {
 	struct tally_dest d = {
@@ -269,6 +285,7 @@ int main(void)
 		cmocka_unit_test(what_is_sent_again_matters_by_its_part),
 		cmocka_unit_test(what_finds_no_route_is_told),
 		cmocka_unit_test(what_takes_the_ports_tells_what_gives_them_back),
+		cmocka_unit_test(callers_that_are_not_heard_are_told),
 		cmocka_unit_test(orphans_head_for_the_cliff_as_well),
 		cmocka_unit_test(
 			connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
