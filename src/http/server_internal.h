@@ -98,6 +98,8 @@ static inline bool sconn_is_refused_tunnel(const struct sconn *c)
 		return false;
 	return head->method == H1_CONNECT || (head->upgrade && c->in.end > c->in.start);
 }
+/* Tells the app, once, if all is drained. */
+void server_check_drained(struct server *s);
 /* Recomputes what the socket should tell us, and until when it must. */
 void sconn_rearm(struct sconn *c);
 /* The exchange ends for `why`; on_end is called. */
@@ -124,9 +126,6 @@ void sconn_watch_pace(struct sconn *c, bool writing);
 MUST_USE enum err sconn_check_pace(struct sconn *c, ns_t now, ns_t *due);
 /* A FIN that came with the request (cfg.fin_within): its answer is waited for. */
 bool sconn_is_early_fin(struct sconn *c);
-
-/* Tells the app, once, if all is drained. */
-void server_check_drained(struct server *s);
 
 /* --- listen.c --- */
 /* A sconn is free again, as far as is known: for whichever server of this worker had none. */

@@ -351,6 +351,7 @@ MUST_USE enum err hold_ask_caller(struct upstream *u, const struct call *call, u
 	ns_t deadline, ns_t *turn);
 /* Who comes now could not go before its deadline. */
 bool hold_is_too_late(const struct upstream *u, ns_t deadline);
+
 /* --- hedge.c --- */
 /* After so long without an answer a second request goes; NS_NEVER: none does. */
 ns_t hedge_delay(const struct upstream *u);
@@ -463,7 +464,13 @@ void local_closed(struct cconn *cc, enum io_close how);
 /* Into u->detail: how many ports are taken. */
 void local_tell(struct upstream *u, const struct endpoint *e);
 
+/* --- call.c --- */
+/* It ends now: detached, counted, on_end. */
+void call_finish(struct call *c, struct upstream *u, enum err why);
+
 /* --- connect.c --- */
+/* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
+void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* Idle connections go to calls that wait for their turn to connect, and turns to the others. */
 void connect_settle(struct upstream *u);
 /* One more connect may be under way. */
@@ -572,8 +579,6 @@ static inline bool cconn_has_sent(const struct cconn *cc)
 {
 	return cc->out.done && outbound_is_flushed(&cc->out) && !cc->write_failed;
 }
-/* A new connection for `call`, whose slot is taken. Failure is told from a later callback. */
-void cconn_open(struct upstream *u, struct call *call, struct slot *slot);
 /* An idle connection gets a call. */
 void cconn_assign(struct cconn *cc, struct call *call);
 void cconn_init(struct cconn *cc);
@@ -610,8 +615,6 @@ void cconn_fail(struct cconn *cc, enum err why);
 void cconn_answer_done(struct cconn *cc);
 /* The server has said FIN. */
 void cconn_on_eof(struct cconn *cc);
-/* The call ends now: detached, counted, on_end. */
-void call_finish(struct call *c, struct upstream *u, enum err why);
 
 /* --- reply.c: the answer, as it is read --- */
 /* Goes through the bytes at hand. */

@@ -147,8 +147,6 @@ void proxy_fill_server(const struct proxy_options *o, struct server_cfg *s);
 /* Ends every exchange; the loop stays the caller's. */
 void proxy_unmake(struct proxy *p);
 
-/* --- answer.c: what the two kinds of exchange share --- */
-ns_t proxy_now(const struct proxy *p);
 /* --- deadline.c --- */
 /* The time a request has: --timeout, or less if its fields say so (Weir-Timeout, Envoy's). */
 MUST_USE enum err proxy_budget(
@@ -164,6 +162,8 @@ void proxy_put_time_left(
 	((uint64_t)1 << H1_FIELD_WEIR_TIMEOUT | \
 		(uint64_t)1 << H1_FIELD_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS)
 
+/* --- answer.c: what the two kinds of exchange share --- */
+ns_t proxy_now(const struct proxy *p);
 void proxy_count_answer(struct proxy *p, uint16_t status);
 /* Answers for weir itself: status and text of the error, Weir-Reason, Retry-After. NULL: the
  * request has no route. */

@@ -144,6 +144,9 @@ struct sim {
 	uint64_t events;
 };
 
+/* world.c */
+struct io_loop *host_find(const struct sim *sim, const struct addr *a);
+
 /* host.c */
 void host_enlist(struct io_loop *host); /* a new one into sim.wakes */
 void host_turn(struct io_loop *host);
@@ -152,7 +155,6 @@ void twin_touch(struct twin *t);
 /* Takes it out of the host's hands before its owner is gone. */
 void twin_detach(struct twin *t, struct io_loop *host);
 void twin_attach(struct twin *t, struct io_loop *host, struct io_sock *s);
-struct io_loop *host_find(const struct sim *sim, const struct addr *a);
 bool host_has_fd(const struct io_loop *host);
 
 /* conn.c */

@@ -1,10 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/base/unit.h"
 #include "obs/metrics.h"
 
 static void test_a_family_and_its_samples(void **state)
