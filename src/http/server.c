@@ -125,7 +125,8 @@ static void sconn_free(struct sconn *c)
 /* After the last answer: FIN, then read on until the client closes, so that no RST eats it. */
 static void sconn_linger(struct sconn *c)
 {
-	if (c->server->cfg.abrupt_close || conn_shutdown(&c->conn) != ERR_OK) {
+	const bool abrupt = c->server->cfg.abrupt_close && c->state != SCONN_REFUSE;
+	if (abrupt || conn_shutdown(&c->conn) != ERR_OK) {
 		sconn_close(c, IO_CLOSE_FIN);
 		return;
 	}

@@ -88,7 +88,9 @@ struct server_cfg {
 	uint64_t max_requests; /* close after so many; 0: no bound */
 	ns_t close_after; /* pause between a last answer and its close (origin's fault) */
 	bool close_each;  /* say close and close after each answer */
-	bool abrupt_close; /* after a last answer close at once, no LINGER (as fasthttp) */
+	/* After a last answer close at once, no LINGER (as fasthttp); but not after a refusal of
+	 * ours, behind which more of what is no request may come. */
+	bool abrupt_close;
 	bool gives_way; /* full: a connection without a whole request makes room for who comes */
 	bool add_date;            /* put Date into answers that bring none */
 	struct slice server_name; /* Server field; empty: none */

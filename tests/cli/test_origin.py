@@ -690,6 +690,20 @@ def test_malformed_request_is_answered_and_the_slot_comes_back():
         assert o.gauges()["requests"] == 0
 
 
+@pytest.mark.parametrize("raw, status", [
+    (b"GET / HTTP/1.1\r\nHost: api\r\nA: " + b"b" * 300_000, 431), (b"GET /" + b"a" * 300_000, 414),
+    (b"GET / HTTP/1.1\r\nHost: api\r\nA : b\r\n\r\n" + GET * 5000, 400)],
+    ids=["head", "target", "name"])
+def test_a_refusal_is_not_reset_away_by_what_is_still_sent(raw, status):
+    with Origin("--limit", "1") as o:
+        with o.connect() as s:
+            s.sendall(raw)
+            s.shutdown(socket.SHUT_WR)
+            said, end = read_to_end(s)
+            assert said.startswith(b"HTTP/1.1 %d " % status) and end == "EOF"
+        o.until_used(0)
+
+
 @pytest.mark.parametrize("line, status", [
     (b"CONNECT api:443", 501), (b"TRACE /", 501), (b"GET https://api/", 421), (b"HEAD https://api/", 421)])
 def test_what_an_origin_has_no_answer_to_is_refused(line, status):
