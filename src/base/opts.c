@@ -341,7 +341,9 @@ static bool nearest_env(const struct verb *verb, struct slice given,
 		known[n] = names[n] + strlen(verb->env);
 		n++;
 	}
-	*nearest = units_nearest(slice_cut(given, strlen(verb->env), SIZE_MAX), known, n);
+	struct slice own = slice_cut(given, strlen(verb->env), SIZE_MAX);
+	/* Kubernetes and Docker's links set ..._PORT for a service of that name. */
+	*nearest = slice_eq(own, SLICE("PORT")) ? NULL : units_nearest(own, known, n);
 	return *nearest != NULL;
 }
 

@@ -475,7 +475,7 @@ static void check_fair_by(struct config *c, const struct config_route *r)
 	const struct slice s = slice_of(said);
 	if (!h1_is_token(s)) {
 		config_complain(c, option(&r->at, "fair-by"),
-			" '%s': write address, route, none, or the name of a request field "
+			" %s: write address, route, none, or the name of a request field "
 			"such as X-Api-Key",
 			said);
 		return;

@@ -108,8 +108,8 @@ def said(*options, listen=("--listen", "127.0.0.1:0"), upstream=("--upstream", "
     (["--gather", "9", "--limit", "8"], ["--gather 9", "limit of 8", "never be admitted"]),
     (["--abandon", "never"], ["--abandon", "'never'", "drain, reset, close or auto"]),
     (["--clients", "0"], ["--clients", "nobody could come in"]),
-    (["--fair-by", "a b"], ["--fair-by 'a b'", "write address"]),
-    (["--threads", "0"], ["--threads '0'", "from 1 to 256"]),
+    (["--fair-by", "a b"], ["--fair-by a b", "write address"]),
+    (["--threads", "0"], ["--threads", "from 1 to 256"]),
     (["word"], ["'word'"]),
     (["--timeout"], ["--timeout"]),
     (["--upstream", "ftp://a"], ["ftp", "http"]),
@@ -124,6 +124,12 @@ def test_what_cannot_be_meant_is_told_and_ends_with_2(options, words):
     for word in words:
         assert word in text, text
     assert "--help" in text
+
+
+def test_a_variable_that_is_written_wrong_is_warned_of():
+    status, text = said("--limit", "0", before=("env", "WEIR_PROXY_QUEU_FOR=2s", "WEIR_PROXY_PORT=cert"))
+    assert status == 2 and text.count("is no option and is ignored") == 1
+    assert "WEIR_PROXY_QUEU_FOR" in text and "did you mean WEIR_PROXY_QUEUE_FOR?" in text
 
 
 def test_of_one_file_for_both_the_certificate_is_asked_first(tmp_path):

@@ -123,7 +123,8 @@ static void test_variables_that_are_written_wrong(void **state)
 	struct text said;
 	char *given[] = { (char[]){ "TEST_OPTS_LIMIT=5" },
 		(char[]){ "TEST_OPTS_LIMITT=5" }, (char[]){ "TEST_OPTS_DRAIN_SHAR=1%" },
-		(char[]){ "TEST_OPTS_PORT_8080_TCP=x" }, (char[]){ "LIMITT=5" },
+		(char[]){ "TEST_OPTS_PORT_8080_TCP=x" },
+		(char[]){ "TEST_OPTS_PORT=tcp://x" }, (char[]){ "LIMITT=5" },
 		(char[]){ "TEST_OPTS_" }, NULL };
 	text_init(&said);
 	opts_env_mistaken(&with, given, &said);
