@@ -11,6 +11,7 @@ struct alert {
 	struct io_loop *loop;
 	char *url, *ca_file, *dns_servers;
 	struct addr_url to; /* in url */
+	struct text target; /* path and query */
 	struct worker worker;
 	struct dns *dns;
 	struct names *names;
@@ -56,6 +57,24 @@ void alert_escape(struct text *t, struct slice s)
 		else
 			text_add_char(t, s.ptr[i]);
 	}
+}
+
+bool alert_url_read(
+	struct slice url, struct addr_url *to, struct text *target, struct problem *p)
+{
+	const bool local = slice_starts(url, SLICE("unix:"));
+	const struct slice base = local ? url : slice_cut(url, 0, slice_find(url, '?'));
+	const struct slice query = slice_cut(url, base.len, SIZE_MAX);
+	if (!addr_url_parse(base, to, p))
+		return false;
+	for (size_t i = 0; i < query.len; i++)
+		if (query.ptr[i] <= ' ' || query.ptr[i] >= 0x7f || query.ptr[i] == '#')
+			return problem_set(p,
+				"the query has a #, a space, a control byte or one outside "
+				"ASCII");
+	text_add_slice(target, to->path.len ? to->path : SLICE("/"));
+	text_add_slice(target, query);
+	return true;
 }
 
 /* --- the first message's way --- */
@@ -129,10 +148,9 @@ static struct alert *alert_of(struct call *call)
 static void on_ready(struct call *call)
 {
 	struct alert *a = alert_of(call);
-	struct slice path = a->to.path.len ? a->to.path : SLICE("/");
 	struct wire w;
 	a->written = 0;
-	bool ok = call_begin(call, SLICE("POST"), path, &w);
+	bool ok = call_begin(call, SLICE("POST"), text_slice(&a->target), &w);
 	if (ok) {
 		h1_put_field(&w, SLICE("Host"), call_endpoint(call));
 		h1_put_field(&w, SLICE("User-Agent"), SLICE("weir"));
@@ -320,7 +338,7 @@ static bool make_all(struct alert *a, struct problem *p)
 {
 	const struct tls_client_cfg tls = { .ca_file = a->ca_file,
 		.handshake_for = ALERT_ANSWER_FOR / 2 };
-	if (!addr_url_parse(slice_of(a->url), &a->to, p))
+	if (!alert_url_read(slice_of(a->url), &a->to, &a->target, p))
 		return false;
 	if (a->to.tls && !(a->tls = tls_client_new(&tls, p)))
 		return false;
@@ -341,6 +359,7 @@ struct alert *alert_new(
 	a->url = mem_strdup(cfg->url);
 	a->ca_file = copy(cfg->ca_file);
 	a->dns_servers = copy(cfg->dns);
+	text_init(&a->target);
 	a->timer.on_fire = on_timer;
 	a->tokens_at = io_now(loop) - ALERT_BURST * ALERT_EVERY;
 	rng_init(&a->rng, (uint64_t)io_now(loop));
@@ -370,6 +389,7 @@ void alert_free(struct alert **handle)
 	tls_client_unref(&a->tls);
 	for (uint32_t i = 0; i < ALERT_QUEUE; i++)
 		text_fini(&a->queue[i]);
+	text_fini(&a->target);
 	mem_free(a->url);
 	mem_free(a->ca_file);
 	mem_free(a->dns_servers);

@@ -8,7 +8,7 @@
  * RULES   1. Bounded: ALERT_QUEUE messages; one more is dropped. Beyond ALERT_BURST at once,
  *            and one each ALERT_EVERY, they are suppressed; the next one says how many were.
  *         2. Nobody waits for it; it has connections of its own, and TLS is verified.
- *         3. The URL's path is a secret: it is shown nowhere.
+ *         3. The URL's path and query are a secret: they are shown nowhere.
  * OWNS    a worker, an upstream, a resolver; the loop is borrowed.
  * CONTEXT the loop's thread.
  */
@@ -16,6 +16,7 @@
 #define WEIR_ADMIN_ALERT_H
 
 #include "base/json.h"
+#include "io/addr.h"
 #include "io/loop.h"
 
 #define ALERT_QUEUE 16
@@ -44,6 +45,10 @@ void alert_send(struct alert *a, struct slice text);
 void alert_json(struct json *j, const char *key, const struct alert *a);
 
 /* --- pure --- */
+/* Where the URL leads, and what is asked for there: its path, / if it has none, and its query, which
+ * is added to `target`. The rest points into `url`. */
+MUST_USE bool alert_url_read(
+	struct slice url, struct addr_url *to, struct text *target, struct problem *p);
 /* How long to wait before the next try. `tries`: so many have failed, 1 or more; `unit`: a draw
  * of [0, 1); `asked`: Retry-After's, 0: none. */
 ns_t alert_wait(uint32_t tries, double unit, ns_t asked);

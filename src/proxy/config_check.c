@@ -1,4 +1,5 @@
 /* What the values mean, alone and together. */
+#include "admin/alert.h"
 #include "base/ascii.h"
 #include "flow/allow.h"
 #include "http/upstream.h"
@@ -95,12 +96,15 @@ static void check_networks(
 
 static void check_alerts(struct config *c)
 {
-	const struct config_level *at = &c->at;
+	const struct proxy_options *o = &c->at.opt;
 	struct problem why = { "" };
 	struct addr_url ignored;
-	if (at->opt.alert_url &&
-		!addr_url_parse(slice_of(at->opt.alert_url), &ignored, &why))
-		config_complain(c, option(at, "alert-url"), ": %s", why.text);
+	struct text target;
+	text_init(&target);
+	if (o->alert_url &&
+		!alert_url_read(slice_of(o->alert_url), &ignored, &target, &why))
+		config_complain(c, option(&c->at, "alert-url"), ": %s", why.text);
+	text_fini(&target);
 }
 
 static void check_way(struct config *c)

@@ -13,7 +13,7 @@ from test_config import Proxy
 from test_ledger import failing  # noqa: F401 (a fixture)
 from verbs import PATIENCE, eventually, gauges_at_zero, get
 
-SECRET = "/services/T0/B0/tops3cret"
+SECRET = "/services/T0/B0/tops3cret?key=k3y&threadKey=a%20b"
 
 
 class Hook(Answering):
