@@ -15,7 +15,10 @@
 
 #include "relay.h"
 
-#define RIG_BODY_MAX 65536
+#define RIG_BODY 65536
+#define RIG_CHUNK 4096
+#define RIG_HUGE (16 * 1024 * 1024)
+#define RIG_POST 1024
 #define RIG_UPLOAD (1024 * 1024)
 #define LINK_WAIT (-1)
 #define LINK_END (-2)
@@ -52,8 +55,9 @@ void server_start(struct rig *r);
 struct run {
 	char port[8];
 	unsigned conns;
-	/* get, 64k, up; any: a GET that may be refused; each: the same, of /N with a field
-	 * `Caller: N`, N being the number of the connection */
+	/* get, 64k, 16m, chunk, up, post; close: a GET on a connection of its own; any: one that
+	 * may be refused; each: the same, of /N with a field `Caller: N`, N being the number of
+	 * the connection */
 	char job[8];
 	int tls;
 	double seconds;

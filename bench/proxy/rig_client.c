@@ -3,12 +3,14 @@
 
 #define SAMPLES_MAX (1u << 21)
 #define ANSWER_HEAD_MAX 4096
+#define NOT_CHUNKED SIZE_MAX
 
 struct seat { /* one connection */
 	struct link link;
 	struct client *client;
 	size_t sent;       /* of the request */
 	size_t len, left;  /* bytes of an answer's head; its body still to come */
+	size_t tail;       /* chunked: bytes of its end that have come; NOT_CHUNKED */
 	long long from_ns; /* intended start */
 	int open, busy;
 	struct seat *next_idle;
@@ -16,6 +18,8 @@ struct seat { /* one connection */
 	size_t request_len;
 	char head[ANSWER_HEAD_MAX];
 };
+
+static void on_seat_ready(struct link *l, uint32_t events);
 
 struct client {
 	struct rig *rig;
@@ -46,13 +50,18 @@ static int is_job(const struct client *c, const char *job)
 static char *request_of(
 	const struct client *c, const char *path, const char *fields, size_t *len)
 {
-	int up = is_job(c, "up");
+	size_t body = is_job(c, "up") ? RIG_UPLOAD : is_job(c, "post") ? RIG_POST : 0;
 	char head[256];
 	int n = snprintf(head, sizeof(head),
-		"%s %s HTTP/1.1\r\nHost: bench.test:%s\r\nUser-Agent: rig\r\nAccept: */*\r\n%s\r\n",
-		up ? "POST" : "GET", path, c->run.port, fields);
+		"%s %s HTTP/1.1\r\nHost: bench.test:%s\r\nUser-Agent: rig\r\nAccept: */*\r\n%s",
+		body ? "POST" : "GET", path, c->run.port, fields);
 
-	*len = (size_t)n + (up ? RIG_UPLOAD : 0);
+	if (body)
+		n += snprintf(head + n, sizeof(head) - (size_t)n,
+			"Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n",
+			body);
+	n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
+	*len = (size_t)n + body;
 	char *request = malloc(*len);
 	must(request != NULL, "malloc");
 	memset(request, 'x', *len);
@@ -62,11 +71,14 @@ static char *request_of(
 
 static void make_request(struct client *c)
 {
-	c->request = request_of(c, is_job(c, "64k") ? "/64k" : "/",
-		is_job(c, "up") ? "Content-Type: application/octet-stream\r\n"
-				  "Content-Length: 1048576\r\n"
-				: "",
-		&c->request_len);
+	static const char *const paths[] = { "64k", "16m", "chunk" };
+	char path[16] = "/";
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (is_job(c, paths[i]))
+			snprintf(path, sizeof(path), "/%s", paths[i]);
+	c->request = request_of(c, path,
+		is_job(c, "close") ? "Connection: close\r\n" : "", &c->request_len);
 }
 
 static void take_request(struct seat *s, unsigned number)
@@ -107,6 +119,19 @@ static int is_expected(struct client *c, const char *head)
 	       strncmp(head, "HTTP/1.1 5", 10) == 0;
 }
 
+/* Whether the end of a chunked body, which may come in pieces, is there. */
+static int is_last_chunk(struct seat *s, const char *bytes, size_t len)
+{
+	static const char end[] = "\r\n0\r\n\r\n";
+
+	/* Bodies are of x alone, so that these bytes are nowhere else but at chunks' ends. */
+	if (len > sizeof(end))
+		s->tail = 0;
+	for (size_t i = len > sizeof(end) ? len - sizeof(end) : 0; i < len; i++)
+		s->tail = bytes[i] == end[s->tail] ? s->tail + 1 : bytes[i] == '\r';
+	return s->tail == sizeof(end) - 1;
+}
+
 static ssize_t read_answer_head(struct seat *s)
 {
 	ssize_t n = link_recv(&s->link, s->head + s->len, sizeof(s->head) - s->len);
@@ -120,11 +145,24 @@ static ssize_t read_answer_head(struct seat *s)
 	size_t body = s->len - (size_t)(end + 4 - s->head);
 	const char *length = strcasestr(s->head, "\r\ncontent-length:");
 	size_t told = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+	const char *coding = strcasestr(s->head, "\r\ntransfer-encoding: chunked");
+	s->tail = coding && coding < end ? 0 : NOT_CHUNKED;
+	if (s->tail == 0)
+		told = body + !is_last_chunk(s, end + 4, body);
 	if (!is_expected(s->client, s->head) || body > told)
 		return LINK_END;
 	s->left = told - body;
 	if (s->left == 0)
 		s->busy = 0;
+	return n;
+}
+
+static ssize_t read_chunks(struct seat *s)
+{
+	static char bytes[65536];
+	ssize_t n = link_recv(&s->link, bytes, sizeof(bytes));
+
+	s->busy = n <= 0 || !is_last_chunk(s, bytes, (size_t)n);
 	return n;
 }
 
@@ -145,8 +183,19 @@ static ssize_t step(struct seat *s)
 	if (s->sent < s->request_len)
 		return send_request(s);
 	if (s->left > 0)
-		return drop_answer_body(s);
+		return s->tail == NOT_CHUNKED ? drop_answer_body(s) : read_chunks(s);
 	return read_answer_head(s);
+}
+
+static void open_link(struct seat *s)
+{
+	struct client *c = s->client;
+
+	s->link = (struct link){ .on_ready = on_seat_ready };
+	link_open(c->rig, &s->link, connect_to(c->run.port),
+		c->run.tls ? c->rig->client_tls : NULL);
+	if (s->link.ssl)
+		SSL_set_connect_state(s->link.ssl);
 }
 
 static void note(struct client *c, struct seat *s)
@@ -178,6 +227,11 @@ static void seat_run(struct seat *s)
 			fail(c->run.job);
 		if (s->busy)
 			continue;
+		if (is_job(c, "close")) {
+			link_close(&s->link);
+			open_link(s);
+			n = LINK_WAIT; /* it will be ready to write */
+		}
 		if (c->going)
 			note(c, s);
 		else
@@ -187,9 +241,11 @@ static void seat_run(struct seat *s)
 
 static void on_seat_ready(struct link *l, uint32_t events)
 {
-	if (events & (EPOLLERR | EPOLLRDHUP | EPOLLHUP))
+	struct seat *s = (struct seat *)l;
+
+	if ((events & (EPOLLERR | EPOLLRDHUP | EPOLLHUP)) && !is_job(s->client, "close"))
 		fail("connection closed by the proxy");
-	seat_run((struct seat *)l);
+	seat_run(s);
 }
 
 static void begin_all(struct client *c, long long from_ns)
@@ -212,11 +268,7 @@ static void get_ready(struct client *c)
 		struct seat *s = &c->seats[c->opened++];
 		s->client = c;
 		take_request(s, c->opened - 1);
-		s->link.on_ready = on_seat_ready;
-		link_open(c->rig, &s->link, connect_to(c->run.port),
-			c->run.tls ? c->rig->client_tls : NULL);
-		if (s->link.ssl)
-			SSL_set_connect_state(s->link.ssl);
+		open_link(s);
 		begin(s, 0);
 	}
 }

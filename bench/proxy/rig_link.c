@@ -1,6 +1,9 @@
 /* A connection of the rig, plain or TLS. */
 #include "rig.h"
 
+/* What is sealed at once, and not with the kernel yet, fits into junk. */
+#define SEAL_MAX (128 * 1024)
+
 static char junk[256 * 1024]; /* one thread, and nobody reads it */
 
 void link_open(struct rig *r, struct link *l, int fd, SSL_CTX *tls)
@@ -47,7 +50,7 @@ int link_flush(struct link *l)
 		if (n == len)
 			(void)BIO_reset(l->out);
 		else
-			BIO_read(l->out, junk, (int)n); /* n fits: it was a send's */
+			BIO_read(l->out, junk, (int)n); /* n fits: SEAL_MAX */
 		len = BIO_get_mem_data(l->out, &bytes);
 	}
 	return 0;
@@ -81,7 +84,11 @@ ssize_t link_send(struct link *l, const char *bytes, size_t len)
 {
 	if (!l->ssl)
 		return of_errno(send(l->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT));
-	return of_ssl(l, SSL_write(l->ssl, bytes, (int)len));
+	int flushed = link_flush(l);
+	if (flushed < 0)
+		return flushed;
+	return of_ssl(
+		l, SSL_write(l->ssl, bytes, (int)(len < SEAL_MAX ? len : SEAL_MAX)));
 }
 
 static SSL_CTX *new_tls(const SSL_METHOD *method)

@@ -1,6 +1,6 @@
 /*
- * The server behind all proxies: /64k is answered by 64 KiB, all else by 13 bytes; what is
- * uploaded is dropped.
+ * The server behind all proxies: /64k is answered by 64 KiB, /chunk by as many in chunks,
+ * /16m by 16 MiB, all else by 13 bytes; what is uploaded is dropped.
  */
 #include "rig.h"
 
@@ -8,12 +8,12 @@
 
 struct page {
 	size_t len;
-	char bytes[256 + RIG_BODY_MAX];
+	char *bytes;
 };
 
 struct server {
 	struct rig *rig;
-	struct page small, big;
+	struct page small, big, huge, chunked;
 };
 
 struct listener {
@@ -31,16 +31,60 @@ struct caller {
 	char head[HEAD_MAX];
 };
 
+static char *new_page(struct page *p, size_t cap)
+{
+	p->bytes = malloc(cap);
+	must(p->bytes != NULL, "malloc");
+	memset(p->bytes, 'x', cap);
+	return p->bytes;
+}
+
 static void make_page(struct page *p, size_t body)
 {
-	int n = snprintf(p->bytes, 256,
+	char *bytes = new_page(p, 256 + body);
+	int n = snprintf(bytes, 256,
 		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 		"Content-Length: %zu\r\n\r\n",
 		body);
 
 	p->len = (size_t)n + body;
-	memset(p->bytes + n, 'x', body);
-	p->bytes[p->len - 1] = '\n';
+	bytes[n] = 'x'; /* over the text's NUL */
+	bytes[p->len - 1] = '\n';
+}
+
+static void page_add(struct page *p, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(p->bytes + p->len, text, len);
+	p->len += len;
+}
+
+/* As applications write them: a line of its size, some KiB, and so on. */
+static void make_chunked(struct page *p, size_t body)
+{
+	char size[16];
+
+	new_page(p, 256 + body + body / RIG_CHUNK * sizeof(size));
+	snprintf(size, sizeof(size), "%x\r\n", RIG_CHUNK);
+	p->len = 0;
+	page_add(p, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n");
+	for (; body > 0; body -= RIG_CHUNK) {
+		page_add(p, size);
+		p->len += RIG_CHUNK;
+		page_add(p, "\r\n");
+	}
+	page_add(p, "0\r\n\r\n");
+}
+
+static const struct page *page_of(const struct server *s, const char *head)
+{
+	if (strncmp(head, "GET /64k", 8) == 0)
+		return &s->big;
+	if (strncmp(head, "GET /16m", 8) == 0)
+		return &s->huge;
+	return strncmp(head, "GET /chunk", 10) == 0 ? &s->chunked : &s->small;
 }
 
 static unsigned long content_length(const char *head)
@@ -83,8 +127,7 @@ static ssize_t read_head(struct caller *c)
 	size_t body = c->len - (size_t)(end + 4 - c->head);
 	c->upload = *c->head == 'P' ? content_length(c->head) : 0;
 	c->upload -= body < c->upload ? body : c->upload;
-	int big = strncmp(c->head, "GET /64k", 8) == 0;
-	c->due = big ? &c->server->big : &c->server->small;
+	c->due = page_of(c->server, c->head);
 	c->sent = c->len = 0;
 	return n;
 }
@@ -155,7 +198,9 @@ void server_start(struct rig *r)
 	must(s != NULL, "calloc");
 	s->rig = r;
 	make_page(&s->small, 13);
-	make_page(&s->big, RIG_BODY_MAX);
+	make_page(&s->big, RIG_BODY);
+	make_page(&s->huge, RIG_HUGE);
+	make_chunked(&s->chunked, RIG_BODY);
 	listen_for(s, NULL);
 	listen_for(s, r->server_tls);
 }
