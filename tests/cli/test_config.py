@@ -420,13 +420,19 @@ def test_no_request_is_lost_by_reloads_under_load(apis, tmp_path):
 
 # --- stopping ---
 
+def held_request(p, api):
+    """One that is at the server, which keeps it until its `free` is set."""
+    api.free.clear()
+    c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
+    c.request("GET", "/")
+    eventually(lambda: api.now == 1)
+    return c
+
+
 def test_a_drain_waits_for_requests_up_to_its_timeout(apis, tmp_path):
     for bound, status in (("20s", 200), ("100ms", None)):
         with Proxy(tmp_path, f"upstream: {apis[0].url}\ndrain-timeout: {bound}\n") as p:
-            apis[0].free.clear()
-            c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
-            c.request("GET", "/")
-            eventually(lambda: apis[0].now == 1)
+            c = held_request(p, apis[0])
             p.process.send_signal(signal.SIGTERM)
             if status:
                 refused = eventually(lambda: not connects(p.port))
@@ -456,10 +462,7 @@ def connects(port):
 
 def test_a_second_signal_ends_it_at_once(apis, tmp_path):
     with Proxy(tmp_path, f"upstream: {apis[0].url}\ndrain-timeout: none\n") as p:
-        apis[0].free.clear()
-        c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=PATIENCE)
-        c.request("GET", "/")
-        eventually(lambda: apis[0].now == 1)
+        c = held_request(p, apis[0])
         p.process.send_signal(signal.SIGTERM)
         eventually(lambda: not connects(p.port))
         p.process.send_signal(signal.SIGHUP)  # too late for that
