@@ -195,7 +195,7 @@ static void test_who_is_refused_is_told_at_once(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_is_refused_is_told_at_once),
+		TEST(test_who_is_refused_is_told_at_once),
 	};
 	if (argc < 2)
 		return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ static void test_what_is_learned_together_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_learned_together_holds),
+		TEST(test_what_is_learned_together_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,14 +184,14 @@ static void test_two_slots(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request_units),
-		cmocka_unit_test(test_no_more_connects_than_slots),
-		cmocka_unit_test(test_connection_units),
-		cmocka_unit_test(test_given_up),
-		cmocka_unit_test(test_two_slots),
+		TEST(test_request_units),
+		TEST(test_no_more_connects_than_slots),
+		TEST(test_connection_units),
+		TEST(test_given_up),
+		TEST(test_two_slots),
 	};
-	const struct CMUnitTest mutant[] = { cmocka_unit_test(test_request_units) };
-	const struct CMUnitTest freeing[] = { cmocka_unit_test(test_given_up) };
+	const struct CMUnitTest mutant[] = { TEST(test_request_units) };
+	const struct CMUnitTest freeing[] = { TEST(test_given_up) };
 	const char *seed = getenv("WEIR_TEST_SEED");
 	if (seed)
 		first_seed = strtoull(seed, NULL, 10);

@@ -133,9 +133,9 @@ static void test_clients_that_do_not_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clients_that_are_slow),
-		cmocka_unit_test(test_clients_that_are_idle),
-		cmocka_unit_test(test_clients_that_do_not_read),
+		TEST(test_clients_that_are_slow),
+		TEST(test_clients_that_are_idle),
+		TEST(test_clients_that_do_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,10 +86,10 @@ static void test_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_exact_buffer),
-		cmocka_unit_test(test_bounded),
+		TEST(test_pairs),
+		TEST(test_wrong),
+		TEST(test_exact_buffer),
+		TEST(test_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -404,21 +404,19 @@ static void the_end_of_a_program_is_no_timeout(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_shape_of_close_is_told),
-		cmocka_unit_test(
-			ages_count_from_the_end_not_from_when_the_record_was_made),
-		cmocka_unit_test(
-			a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait),
-		cmocka_unit_test(who_connected_has_its_syn_acknowledged),
-		cmocka_unit_test(retransmitted_bytes_do_not_hide_the_fin),
-		cmocka_unit_test(an_abort_is_told_from_a_connect_that_failed),
-		cmocka_unit_test(the_other_end_decides_between_one_and_both),
-		cmocka_unit_test(nobody_was_first_where_nothing_is_left_of_either),
-		cmocka_unit_test(the_kernels_count_decides_where_nothing_is_in_sight),
-		cmocka_unit_test(each_connection_counts_once_and_others_not),
-		cmocka_unit_test(what_the_kernel_counted_and_nobody_told_shows),
-		cmocka_unit_test(ages_that_cluster_show_the_timeout),
-		cmocka_unit_test(the_end_of_a_program_is_no_timeout),
+		TEST(each_shape_of_close_is_told),
+		TEST(ages_count_from_the_end_not_from_when_the_record_was_made),
+		TEST(a_late_acknowledgement_of_the_fin_is_no_part_of_the_wait),
+		TEST(who_connected_has_its_syn_acknowledged),
+		TEST(retransmitted_bytes_do_not_hide_the_fin),
+		TEST(an_abort_is_told_from_a_connect_that_failed),
+		TEST(the_other_end_decides_between_one_and_both),
+		TEST(nobody_was_first_where_nothing_is_left_of_either),
+		TEST(the_kernels_count_decides_where_nothing_is_in_sight),
+		TEST(each_connection_counts_once_and_others_not),
+		TEST(what_the_kernel_counted_and_nobody_told_shows),
+		TEST(ages_that_cluster_show_the_timeout),
+		TEST(the_end_of_a_program_is_no_timeout),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,10 +86,10 @@ static void ages_that_merely_vary_have_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_timeout_is_one_cluster),
-		cmocka_unit_test(several_timeouts_are_told_apart),
-		cmocka_unit_test(a_timeout_among_ages_that_vary_is_found),
-		cmocka_unit_test(ages_that_merely_vary_have_none),
+		TEST(one_timeout_is_one_cluster),
+		TEST(several_timeouts_are_told_apart),
+		TEST(a_timeout_among_ages_that_vary_is_found),
+		TEST(ages_that_merely_vary_have_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,12 +69,10 @@ static void a_batch_whose_count_cannot_be_read_leaves_nothing_to_the_next(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_count_tells_late_data_from_a_peer_that_was_first),
-		cmocka_unit_test(what_others_explain_is_taken_off),
-		cmocka_unit_test(
-			a_count_ahead_of_its_record_waits_for_it_and_not_for_ever),
-		cmocka_unit_test(
-			a_batch_whose_count_cannot_be_read_leaves_nothing_to_the_next),
+		TEST(the_count_tells_late_data_from_a_peer_that_was_first),
+		TEST(what_others_explain_is_taken_off),
+		TEST(a_count_ahead_of_its_record_waits_for_it_and_not_for_ever),
+		TEST(a_batch_whose_count_cannot_be_read_leaves_nothing_to_the_next),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,17 +332,17 @@ static void what_was_seen_late_has_no_age(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(closes_are_counted_where_they_were),
-		cmocka_unit_test(how_often_connections_were_used_is_kept),
-		cmocka_unit_test(what_went_in_pieces_proves_no_second_use),
-		cmocka_unit_test(a_greeting_left_unread_is_counted_by_itself),
-		cmocka_unit_test(a_reset_after_the_only_answer_is_told_from_others),
-		cmocka_unit_test(ages_show_a_timeout_and_are_taken_back),
-		cmocka_unit_test(the_end_of_a_program_is_not_its_manner),
-		cmocka_unit_test(places_are_bounded),
-		cmocka_unit_test(a_connect_that_fails_is_no_close),
-		cmocka_unit_test(who_resets_an_answer_had_left_or_had_not),
-		cmocka_unit_test(what_was_seen_late_has_no_age),
+		TEST(closes_are_counted_where_they_were),
+		TEST(how_often_connections_were_used_is_kept),
+		TEST(what_went_in_pieces_proves_no_second_use),
+		TEST(a_greeting_left_unread_is_counted_by_itself),
+		TEST(a_reset_after_the_only_answer_is_told_from_others),
+		TEST(ages_show_a_timeout_and_are_taken_back),
+		TEST(the_end_of_a_program_is_not_its_manner),
+		TEST(places_are_bounded),
+		TEST(a_connect_that_fails_is_no_close),
+		TEST(who_resets_an_answer_had_left_or_had_not),
+		TEST(what_was_seen_late_has_no_age),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,12 +113,12 @@ static void a_malformed_range_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_socket_told_twice_is_held_once_as_told_last),
-		cmocka_unit_test(every_socket_of_many_is_found_and_walked_once),
-		cmocka_unit_test(a_restarted_dump_begins_empty),
-		cmocka_unit_test(mapped_and_plain_ipv4_are_one_address),
-		cmocka_unit_test(ports_of_the_range_less_the_reserved),
-		cmocka_unit_test(a_malformed_range_is_refused),
+		TEST(a_socket_told_twice_is_held_once_as_told_last),
+		TEST(every_socket_of_many_is_found_and_walked_once),
+		TEST(a_restarted_dump_begins_empty),
+		TEST(mapped_and_plain_ipv4_are_one_address),
+		TEST(ports_of_the_range_less_the_reserved),
+		TEST(a_malformed_range_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ struct fix {
 	struct diag_ports ports;
 };
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	struct fix *f = mem_zalloc(sizeof(*f));
 
@@ -18,7 +18,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	struct fix *f = *state;
 
@@ -347,22 +347,21 @@ static void loopback_is_joined_with_itself(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(side_follows_the_local_port),
-		T(a_port_that_listened_is_remembered),
-		T(the_state_says_who_closed_first),
-		T(orphaned_fin_wait2_is_marked),
-		T(ports_are_counted_per_source_and_destination),
-		T(a_full_range_leaves_nothing),
-		T(many_destinations_are_kept_apart_and_sorted),
-		T(fresh_time_wait_is_that_of_the_last_ten_seconds),
-		T(ports_that_are_given_again_are_left),
-		T(a_syn_that_went_again_is_unanswered),
-		T(time_wait_on_both_ends_is_both_at_once),
-		T(an_end_that_still_looks_open_decides_nothing),
-		T(a_host_without_the_address_decides_nothing),
-		T(loopback_is_joined_with_itself),
+		TEST_AROUND(side_follows_the_local_port),
+		TEST_AROUND(a_port_that_listened_is_remembered),
+		TEST_AROUND(the_state_says_who_closed_first),
+		TEST_AROUND(orphaned_fin_wait2_is_marked),
+		TEST_AROUND(ports_are_counted_per_source_and_destination),
+		TEST_AROUND(a_full_range_leaves_nothing),
+		TEST_AROUND(many_destinations_are_kept_apart_and_sorted),
+		TEST_AROUND(fresh_time_wait_is_that_of_the_last_ten_seconds),
+		TEST_AROUND(ports_that_are_given_again_are_left),
+		TEST_AROUND(a_syn_that_went_again_is_unanswered),
+		TEST_AROUND(time_wait_on_both_ends_is_both_at_once),
+		TEST_AROUND(an_end_that_still_looks_open_decides_nothing),
+		TEST_AROUND(a_host_without_the_address_decides_nothing),
+		TEST_AROUND(loopback_is_joined_with_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,9 +64,9 @@ static void test_two_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_last_one),
-		cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_two_threads),
+		TEST(test_last_one),
+		TEST(test_alone),
+		TEST(test_two_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,9 +83,9 @@ static void test_so_many_rates_and_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_what_is_wrong_has_a_place),
-		cmocka_unit_test(test_so_many_rates_and_no_more),
+		TEST(test_forms),
+		TEST(test_what_is_wrong_has_a_place),
+		TEST(test_so_many_rates_and_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,9 +75,9 @@ static void test_two_slabs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_or_none),
-		cmocka_unit_test(test_lowered),
-		cmocka_unit_test(test_two_slabs),
+		TEST(test_all_or_none),
+		TEST(test_lowered),
+		TEST(test_two_slabs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

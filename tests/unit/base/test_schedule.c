@@ -288,18 +288,18 @@ static void test_poisson_goes_on_over_a_step(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_constant_is_exact_over_a_day),
-		cmocka_unit_test(test_constant_at_the_end_of_a_fast_day),
-		cmocka_unit_test(test_constant_counts),
-		cmocka_unit_test(test_poisson_mean_and_spread),
-		cmocka_unit_test(test_poisson_counts_are_independent),
-		cmocka_unit_test(test_poisson_is_of_its_seed),
-		cmocka_unit_test(test_poisson_prefix),
-		cmocka_unit_test(test_poisson_keeps_its_fractions),
-		cmocka_unit_test(test_steps_of_even_spacing),
-		cmocka_unit_test(test_ramps_of_even_spacing),
-		cmocka_unit_test(test_poisson_follows_the_pace),
-		cmocka_unit_test(test_poisson_goes_on_over_a_step),
+		TEST(test_constant_is_exact_over_a_day),
+		TEST(test_constant_at_the_end_of_a_fast_day),
+		TEST(test_constant_counts),
+		TEST(test_poisson_mean_and_spread),
+		TEST(test_poisson_counts_are_independent),
+		TEST(test_poisson_is_of_its_seed),
+		TEST(test_poisson_prefix),
+		TEST(test_poisson_keeps_its_fractions),
+		TEST(test_steps_of_even_spacing),
+		TEST(test_ramps_of_even_spacing),
+		TEST(test_poisson_follows_the_pace),
+		TEST(test_poisson_goes_on_over_a_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,11 +93,11 @@ static void test_schedule_follows_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_starts),
-		cmocka_unit_test(test_what_is_wrong_has_its_line),
-		cmocka_unit_test(test_a_long_line_is_told),
-		cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_schedule_follows_it),
+		TEST(test_starts),
+		TEST(test_what_is_wrong_has_its_line),
+		TEST(test_a_long_line_is_told),
+		TEST(test_no_file),
+		TEST(test_schedule_follows_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

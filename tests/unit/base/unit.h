@@ -66,5 +66,8 @@ static inline void assert_text(struct text *t, const char *expected)
 }
 
 #define TEST(fn) cmocka_unit_test(fn)
+/* With the file's own setup before it; with its teardown behind it, too. */
+#define TEST_SETUP(fn) cmocka_unit_test_setup(fn, setup)
+#define TEST_AROUND(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 #endif

@@ -358,20 +358,19 @@ static void test_random(void **state)
 
 int main(void)
 {
-#define WITH(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		WITH(test_one_key_one_account),
-		WITH(test_room_is_kept_from_a_flood_elsewhere),
-		WITH(test_demand_is_added_up),
-		WITH(test_nothing_is_forgotten_while_one_waits_elsewhere),
-		WITH(test_an_account_outlives_one_of_its_fronts),
-		WITH(test_each_thread_has_room_for_as_many),
-		WITH(test_soon_is_of_all),
-		WITH(test_the_mean_is_by_the_calls_of_all),
-		WITH(test_a_mean_that_is_not_told_again_fades),
-		WITH(test_ahead_is_over_all_threads),
-		WITH(test_turns),
-		WITH(test_random),
+		TEST_AROUND(test_one_key_one_account),
+		TEST_AROUND(test_room_is_kept_from_a_flood_elsewhere),
+		TEST_AROUND(test_demand_is_added_up),
+		TEST_AROUND(test_nothing_is_forgotten_while_one_waits_elsewhere),
+		TEST_AROUND(test_an_account_outlives_one_of_its_fronts),
+		TEST_AROUND(test_each_thread_has_room_for_as_many),
+		TEST_AROUND(test_soon_is_of_all),
+		TEST_AROUND(test_the_mean_is_by_the_calls_of_all),
+		TEST_AROUND(test_a_mean_that_is_not_told_again_fades),
+		TEST_AROUND(test_ahead_is_over_all_threads),
+		TEST_AROUND(test_turns),
+		TEST_AROUND(test_random),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,26 +303,23 @@ static void test_random_life(void **state)
 		release(callers_find(&all, key, CALLERS_NORMAL, now), held[key], now);
 }
 
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_same_key_same_caller),
-		TEST(test_cost_is_time_held_and_expected),
-		TEST(test_who_comes_back_starts_where_the_others_are),
-		TEST(test_alone_all_is_its_own),
-		TEST(test_room_is_kept_for_who_needed_it),
-		TEST(test_nothing_is_kept_from_a_higher_priority),
-		TEST(test_who_pours),
-		TEST(test_who_has_just_come_does_not_pour),
-		TEST(test_nobody_pours_beside_a_lower_priority),
-		TEST(test_no_more_than_a_fair_share_is_kept),
-		TEST(test_a_claim_fades),
-		TEST(test_a_new_one_is_taken_to_need_its_share),
-		TEST(test_a_bounded_number),
-		TEST(test_random_life),
+		TEST_AROUND(test_same_key_same_caller),
+		TEST_AROUND(test_cost_is_time_held_and_expected),
+		TEST_AROUND(test_who_comes_back_starts_where_the_others_are),
+		TEST_AROUND(test_alone_all_is_its_own),
+		TEST_AROUND(test_room_is_kept_for_who_needed_it),
+		TEST_AROUND(test_nothing_is_kept_from_a_higher_priority),
+		TEST_AROUND(test_who_pours),
+		TEST_AROUND(test_who_has_just_come_does_not_pour),
+		TEST_AROUND(test_nobody_pours_beside_a_lower_priority),
+		TEST_AROUND(test_no_more_than_a_fair_share_is_kept),
+		TEST_AROUND(test_a_claim_fades),
+		TEST_AROUND(test_a_new_one_is_taken_to_need_its_share),
+		TEST_AROUND(test_a_bounded_number),
+		TEST_AROUND(test_random_life),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

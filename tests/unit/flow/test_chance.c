@@ -379,22 +379,22 @@ static void test_no_longer_sure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unknown_is_tried),
-		cmocka_unit_test(test_share_in_time),
-		cmocka_unit_test(test_never_falls_with_time),
-		cmocka_unit_test(test_silence_shows),
-		cmocka_unit_test(test_long_ones_count_once),
-		cmocka_unit_test(test_gone_is_not_over),
-		cmocka_unit_test(test_what_was_seen_fades),
-		cmocka_unit_test(test_what_is_refuted_counts_no_more),
-		cmocka_unit_test(test_what_is_in_question),
-		cmocka_unit_test(test_what_was_overtaken_refutes_nothing),
-		cmocka_unit_test(test_years_of_it),
-		cmocka_unit_test(test_the_unseen_is_not_near),
-		cmocka_unit_test(test_ends_are_known_closely),
-		cmocka_unit_test(test_slots_come_free),
-		cmocka_unit_test(test_calls_in_turns_are_surer),
-		cmocka_unit_test(test_no_longer_sure),
+		TEST(test_unknown_is_tried),
+		TEST(test_share_in_time),
+		TEST(test_never_falls_with_time),
+		TEST(test_silence_shows),
+		TEST(test_long_ones_count_once),
+		TEST(test_gone_is_not_over),
+		TEST(test_what_was_seen_fades),
+		TEST(test_what_is_refuted_counts_no_more),
+		TEST(test_what_is_in_question),
+		TEST(test_what_was_overtaken_refutes_nothing),
+		TEST(test_years_of_it),
+		TEST(test_the_unseen_is_not_near),
+		TEST(test_ends_are_known_closely),
+		TEST(test_slots_come_free),
+		TEST(test_calls_in_turns_are_surer),
+		TEST(test_no_longer_sure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

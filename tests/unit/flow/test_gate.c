@@ -254,25 +254,22 @@ static void test_a_spell_begins_with_one_probe(void **state)
 	assert_int_equal(ask(BUDGET, 0), GATE_SHUT);
 }
 
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup(name, setup)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_nothing_is_refused_unknown),
-		TEST(test_too_little_time),
-		TEST(test_a_small_chance_is_one),
-		TEST(test_who_waits_must_come_in_time),
-		TEST(test_nobody_waits_while_it_is_in_question),
-		TEST(test_the_next_one_is_let_in_if_one_is_next_to_sure),
-		TEST(test_who_waits_is_asked_again),
-		TEST(test_margin_learns),
-		TEST(test_probes_while_shut),
-		TEST(test_long_calls_do_not_keep_it_shut),
-		TEST(test_no_probe_without_a_slot),
-		TEST(test_opens_by_doubling),
-		TEST(test_a_spell_begins_with_one_probe),
+		TEST_SETUP(test_nothing_is_refused_unknown),
+		TEST_SETUP(test_too_little_time),
+		TEST_SETUP(test_a_small_chance_is_one),
+		TEST_SETUP(test_who_waits_must_come_in_time),
+		TEST_SETUP(test_nobody_waits_while_it_is_in_question),
+		TEST_SETUP(test_the_next_one_is_let_in_if_one_is_next_to_sure),
+		TEST_SETUP(test_who_waits_is_asked_again),
+		TEST_SETUP(test_margin_learns),
+		TEST_SETUP(test_probes_while_shut),
+		TEST_SETUP(test_long_calls_do_not_keep_it_shut),
+		TEST_SETUP(test_no_probe_without_a_slot),
+		TEST_SETUP(test_opens_by_doubling),
+		TEST_SETUP(test_a_spell_begins_with_one_probe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,15 +230,15 @@ static void test_the_longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_who_notices_is_believed),
-		cmocka_unit_test(test_who_does_not_is_left_alone),
-		cmocka_unit_test(test_quick_calls_prove_nothing),
-		cmocka_unit_test(test_who_notices_at_times_is_not_trusted_for_long),
-		cmocka_unit_test(test_one_late_end_is_enough),
-		cmocka_unit_test(test_what_is_under_watch_is_bounded),
-		cmocka_unit_test(test_trust_grows_as_nothing_is_refused),
-		cmocka_unit_test(test_a_refusal_is_paid_for),
-		cmocka_unit_test(test_the_longest),
+		TEST(test_who_notices_is_believed),
+		TEST(test_who_does_not_is_left_alone),
+		TEST(test_quick_calls_prove_nothing),
+		TEST(test_who_notices_at_times_is_not_trusted_for_long),
+		TEST(test_one_late_end_is_enough),
+		TEST(test_what_is_under_watch_is_bounded),
+		TEST(test_trust_grows_as_nothing_is_refused),
+		TEST(test_a_refusal_is_paid_for),
+		TEST(test_the_longest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,16 +197,16 @@ static void test_it_asks_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_five_in_a_row),
-		cmocka_unit_test(test_one_connect_that_failed),
-		cmocka_unit_test(test_alone_it_stays),
-		cmocka_unit_test(test_no_more_than_half),
-		cmocka_unit_test(test_what_befalls_all),
-		cmocka_unit_test(test_it_comes_back_by_a_trial),
-		cmocka_unit_test(test_out_for_twice_as_long_each_time),
-		cmocka_unit_test(test_jitter),
-		cmocka_unit_test(test_worse_than_the_others),
-		cmocka_unit_test(test_it_asks_itself),
+		TEST(test_five_in_a_row),
+		TEST(test_one_connect_that_failed),
+		TEST(test_alone_it_stays),
+		TEST(test_no_more_than_half),
+		TEST(test_what_befalls_all),
+		TEST(test_it_comes_back_by_a_trial),
+		TEST(test_out_for_twice_as_long_each_time),
+		TEST(test_jitter),
+		TEST(test_worse_than_the_others),
+		TEST(test_it_asks_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,15 +76,12 @@ static void test_one_taken_a_moment_ahead(void **state)
 	assert_int_equal(holds.seen, 1);
 }
 
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup(name, setup)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_those_held_are_seen),
-		TEST(test_what_has_lasted_long_comes_free_late),
-		TEST(test_one_taken_a_moment_ahead),
+		TEST_SETUP(test_those_held_are_seen),
+		TEST_SETUP(test_what_has_lasted_long_comes_free_late),
+		TEST_SETUP(test_one_taken_a_moment_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,16 +190,16 @@ static void test_one_that_lived_a_little_longer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_three_moments_that_agree, setup),
-		cmocka_unit_test_setup(test_a_burst_is_one_moment, setup),
-		cmocka_unit_test_setup(test_a_server_that_stops_says_nothing, setup),
-		cmocka_unit_test_setup(test_a_coarse_server, setup),
-		cmocka_unit_test_setup(test_noise, setup),
-		cmocka_unit_test_setup(test_two_servers_behind_one_address, setup),
-		cmocka_unit_test_setup(test_a_server_that_changes, setup),
-		cmocka_unit_test_setup(test_believed_for_as_long_as_it_held, setup),
-		cmocka_unit_test_setup(test_closes_behind_answers_say_nothing, setup),
-		cmocka_unit_test_setup(test_one_that_lived_a_little_longer, setup),
+		TEST_SETUP(test_three_moments_that_agree),
+		TEST_SETUP(test_a_burst_is_one_moment),
+		TEST_SETUP(test_a_server_that_stops_says_nothing),
+		TEST_SETUP(test_a_coarse_server),
+		TEST_SETUP(test_noise),
+		TEST_SETUP(test_two_servers_behind_one_address),
+		TEST_SETUP(test_a_server_that_changes),
+		TEST_SETUP(test_believed_for_as_long_as_it_held),
+		TEST_SETUP(test_closes_behind_answers_say_nothing),
+		TEST_SETUP(test_one_that_lived_a_little_longer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

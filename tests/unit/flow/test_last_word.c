@@ -30,8 +30,8 @@ static void test_it_is_told_once_and_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_refusal_behind_a_reset),
-		cmocka_unit_test(test_it_is_told_once_and_stays),
+		TEST(test_a_refusal_behind_a_reset),
+		TEST(test_it_is_told_once_and_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

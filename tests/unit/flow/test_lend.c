@@ -86,17 +86,14 @@ static void test_elsewhere(void **state)
 	assert_int_equal(lent(0, 0, 6, 30), 0); /* who holds nothing knows nothing */
 }
 
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup(name, setup)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_nothing_known_nothing_lent),
-		TEST(test_what_comes_back_at_once_is_lent),
-		TEST(test_it_goes_by_the_ages_of_calls),
-		TEST(test_who_asks_for_more_has_less_lent),
-		TEST(test_elsewhere),
+		TEST_SETUP(test_nothing_known_nothing_lent),
+		TEST_SETUP(test_what_comes_back_at_once_is_lent),
+		TEST_SETUP(test_it_goes_by_the_ages_of_calls),
+		TEST_SETUP(test_who_asks_for_more_has_less_lent),
+		TEST_SETUP(test_elsewhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,19 +267,19 @@ static void test_many_callers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_is_held_unasked),
-		cmocka_unit_test(test_nothing_goes_until_then),
-		cmocka_unit_test(test_a_longer_one_wins),
-		cmocka_unit_test(test_the_probe_decides),
-		cmocka_unit_test(test_what_is_undone_is_ones_own),
-		cmocka_unit_test(test_what_is_sent_once_more),
-		cmocka_unit_test(test_the_ramp_does_not_burst),
-		cmocka_unit_test(test_the_start_is_as_foretold),
-		cmocka_unit_test(test_several_go_together),
-		cmocka_unit_test(test_it_finds_a_servers_rate),
-		cmocka_unit_test(test_a_count_that_begins_anew),
-		cmocka_unit_test(test_one_caller_alone),
-		cmocka_unit_test(test_many_callers),
+		TEST(test_nothing_is_held_unasked),
+		TEST(test_nothing_goes_until_then),
+		TEST(test_a_longer_one_wins),
+		TEST(test_the_probe_decides),
+		TEST(test_what_is_undone_is_ones_own),
+		TEST(test_what_is_sent_once_more),
+		TEST(test_the_ramp_does_not_burst),
+		TEST(test_the_start_is_as_foretold),
+		TEST(test_several_go_together),
+		TEST(test_it_finds_a_servers_rate),
+		TEST(test_a_count_that_begins_anew),
+		TEST(test_one_caller_alone),
+		TEST(test_many_callers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,10 +77,10 @@ static void test_it_follows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_is_known_at_first),
-		cmocka_unit_test(test_it_rests_where_it_should),
-		cmocka_unit_test(test_two_modes),
-		cmocka_unit_test(test_it_follows),
+		TEST(test_nothing_is_known_at_first),
+		TEST(test_it_rests_where_it_should),
+		TEST(test_two_modes),
+		TEST(test_it_follows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -394,7 +394,6 @@ static void test_how_many_come_before(void **state)
 	assert_int_equal(queue_ahead(&q, find(2), 0, 0), 4);
 }
 
-#undef TEST
 /* Who waits until the server may be asked again does not wait for a slot. */
 static void test_held(void **state)
 {
@@ -432,28 +431,26 @@ static void test_who_came_back_is_held_without_a_bound(void **state)
 	assert_null(queue_expire(&q, NS_NEVER - 1));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_first_in_first_out),
-		TEST(test_sift),
-		TEST(test_bound_counts_calls),
-		TEST(test_no_queue_at_all),
-		TEST(test_too_late_already),
-		TEST(test_expiry_is_the_earlier_bound),
-		TEST(test_front_of_queue_never_expires),
-		TEST(test_held),
-		TEST(test_who_came_back_is_held_without_a_bound),
-		TEST(test_walk),
-		TEST(test_callers_take_turns),
-		TEST(test_who_holds_much_comes_later),
-		TEST(test_priority_is_before_all),
-		TEST(test_who_collects_stays_next),
-		TEST(test_who_comes_back_leaves_it_so),
-		TEST(test_a_flood_is_pushed_out),
-		TEST(test_how_many_come_before),
+		TEST_AROUND(test_first_in_first_out),
+		TEST_AROUND(test_sift),
+		TEST_AROUND(test_bound_counts_calls),
+		TEST_AROUND(test_no_queue_at_all),
+		TEST_AROUND(test_too_late_already),
+		TEST_AROUND(test_expiry_is_the_earlier_bound),
+		TEST_AROUND(test_front_of_queue_never_expires),
+		TEST_AROUND(test_held),
+		TEST_AROUND(test_who_came_back_is_held_without_a_bound),
+		TEST_AROUND(test_walk),
+		TEST_AROUND(test_callers_take_turns),
+		TEST_AROUND(test_who_holds_much_comes_later),
+		TEST_AROUND(test_priority_is_before_all),
+		TEST_AROUND(test_who_collects_stays_next),
+		TEST_AROUND(test_who_comes_back_leaves_it_so),
+		TEST_AROUND(test_a_flood_is_pushed_out),
+		TEST_AROUND(test_how_many_come_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

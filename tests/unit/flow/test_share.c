@@ -152,11 +152,11 @@ static void test_one_queue_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_limit),
-		cmocka_unit_test(test_request_units),
-		cmocka_unit_test(test_zombies_of_all),
-		cmocka_unit_test(test_moves_charged),
-		cmocka_unit_test(test_one_queue_bound),
+		TEST(test_one_limit),
+		TEST(test_request_units),
+		TEST(test_zombies_of_all),
+		TEST(test_moves_charged),
+		TEST(test_one_queue_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,12 +87,12 @@ static void test_without_a_past_there_is_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_steady_rate_is_none),
-		cmocka_unit_test(test_a_step_is_told_once),
-		cmocka_unit_test(test_it_may_come_again),
-		cmocka_unit_test(test_a_wavering_rate_is_told_once),
-		cmocka_unit_test(test_few_are_none),
-		cmocka_unit_test(test_without_a_past_there_is_none),
+		TEST(test_a_steady_rate_is_none),
+		TEST(test_a_step_is_told_once),
+		TEST(test_it_may_come_again),
+		TEST(test_a_wavering_rate_is_told_once),
+		TEST(test_few_are_none),
+		TEST(test_without_a_past_there_is_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

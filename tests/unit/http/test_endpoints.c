@@ -349,17 +349,17 @@ static void test_one_that_is_full_can_be_reached(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_have_their_share),
-		cmocka_unit_test(test_one_limit),
-		cmocka_unit_test(test_one_dies_and_comes_back),
-		cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_resets),
-		cmocka_unit_test(test_all_are_bad),
-		cmocka_unit_test(test_no_descriptors),
-		cmocka_unit_test(test_one_rests),
-		cmocka_unit_test(test_one_rests_and_the_others_die),
-		cmocka_unit_test(test_all_rest),
-		cmocka_unit_test(test_one_that_is_full_can_be_reached),
+		TEST(test_all_have_their_share),
+		TEST(test_one_limit),
+		TEST(test_one_dies_and_comes_back),
+		TEST(test_bad_answers),
+		TEST(test_resets),
+		TEST(test_all_are_bad),
+		TEST(test_no_descriptors),
+		TEST(test_one_rests),
+		TEST(test_one_rests_and_the_others_die),
+		TEST(test_all_rest),
+		TEST(test_one_that_is_full_can_be_reached),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -390,20 +390,20 @@ static void test_within_the_budget(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_second_wins),
-		cmocka_unit_test(test_the_first_wins),
-		cmocka_unit_test(test_an_error_of_the_second_is_nobodys),
-		cmocka_unit_test(test_one_of_them_dies),
-		cmocka_unit_test(test_both_die),
-		cmocka_unit_test(test_when_there_is_none),
-		cmocka_unit_test(test_abandoned_and_stopped),
-		cmocka_unit_test(test_stopped_under_a_limit_of_many_threads),
-		cmocka_unit_test(test_abandoned_while_it_is_put),
-		cmocka_unit_test(test_not_for_a_caller_who_is_to_wait),
-		cmocka_unit_test(test_the_second_is_told_to_wait),
-		cmocka_unit_test(test_half_a_head_of_the_first),
-		cmocka_unit_test(test_after_p95),
-		cmocka_unit_test(test_within_the_budget),
+		TEST(test_the_second_wins),
+		TEST(test_the_first_wins),
+		TEST(test_an_error_of_the_second_is_nobodys),
+		TEST(test_one_of_them_dies),
+		TEST(test_both_die),
+		TEST(test_when_there_is_none),
+		TEST(test_abandoned_and_stopped),
+		TEST(test_stopped_under_a_limit_of_many_threads),
+		TEST(test_abandoned_while_it_is_put),
+		TEST(test_not_for_a_caller_who_is_to_wait),
+		TEST(test_the_second_is_told_to_wait),
+		TEST(test_half_a_head_of_the_first),
+		TEST(test_after_p95),
+		TEST(test_within_the_budget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,13 +255,13 @@ static void test_a_trial_ends_with_its_upstream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_that_fails_is_left_out_by_all),
-		cmocka_unit_test(test_one_trial_brings_it_back_for_all),
-		cmocka_unit_test(test_one_out_of_reach_is_avoided_by_all),
-		cmocka_unit_test(test_a_place_outlives_one_of_its_threads),
-		cmocka_unit_test(test_trials_are_counted_together),
-		cmocka_unit_test(test_one_longest_for_all),
-		cmocka_unit_test(test_a_trial_ends_with_its_upstream),
+		TEST(test_one_that_fails_is_left_out_by_all),
+		TEST(test_one_trial_brings_it_back_for_all),
+		TEST(test_one_out_of_reach_is_avoided_by_all),
+		TEST(test_a_place_outlives_one_of_its_threads),
+		TEST(test_trials_are_counted_together),
+		TEST(test_one_longest_for_all),
+		TEST(test_a_trial_ends_with_its_upstream),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,13 +243,13 @@ static void test_join_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bulk_ends_with_the_payload),
-		cmocka_unit_test(test_untaken_bulk),
-		cmocka_unit_test(test_untaken_end),
-		cmocka_unit_test(test_bulks_run_out),
-		cmocka_unit_test(test_short_messages),
-		cmocka_unit_test(test_chunks_are_joined),
-		cmocka_unit_test(test_join_ends),
+		TEST(test_bulk_ends_with_the_payload),
+		TEST(test_untaken_bulk),
+		TEST(test_untaken_end),
+		TEST(test_bulks_run_out),
+		TEST(test_short_messages),
+		TEST(test_chunks_are_joined),
+		TEST(test_join_ends),
 	};
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }

@@ -420,20 +420,20 @@ static void test_one_caller_floods(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_is_sent_for_so_long),
-		cmocka_unit_test(test_who_waits_already),
-		cmocka_unit_test(test_what_runs_goes_on),
-		cmocka_unit_test(test_they_come_one_after_another),
-		cmocka_unit_test(test_it_asks_again),
-		cmocka_unit_test(test_what_asks_for_it),
-		cmocka_unit_test(test_nobody_waits_for_it),
-		cmocka_unit_test(test_a_replay_waits),
-		cmocka_unit_test(test_a_replay_is_the_probe),
-		cmocka_unit_test(test_a_gather_waits),
-		cmocka_unit_test(test_a_refusal_is_the_limits),
-		cmocka_unit_test(test_one_caller_waits_alone),
-		cmocka_unit_test(test_a_zombie_of_one_caller),
-		cmocka_unit_test(test_one_caller_floods),
+		TEST(test_nothing_is_sent_for_so_long),
+		TEST(test_who_waits_already),
+		TEST(test_what_runs_goes_on),
+		TEST(test_they_come_one_after_another),
+		TEST(test_it_asks_again),
+		TEST(test_what_asks_for_it),
+		TEST(test_nobody_waits_for_it),
+		TEST(test_a_replay_waits),
+		TEST(test_a_replay_is_the_probe),
+		TEST(test_a_gather_waits),
+		TEST(test_a_refusal_is_the_limits),
+		TEST(test_one_caller_waits_alone),
+		TEST(test_a_zombie_of_one_caller),
+		TEST(test_one_caller_floods),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -559,7 +559,7 @@ int main(void)
 		TEST(test_ready_ones_that_are_not_welcome),
 		TEST(test_ports_that_run_out),
 		TEST(test_ports_that_come_free_at_once),
-		cmocka_unit_test(test_a_reset_that_is_lost),
+		TEST(test_a_reset_that_is_lost),
 		TEST(test_how_it_stops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -431,19 +431,19 @@ static void test_long_calls_of_the_other_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_calls_of_the_other_thread),
-		cmocka_unit_test(test_a_flood_over_both_threads),
-		cmocka_unit_test(test_a_flood_on_the_other_thread),
-		cmocka_unit_test(test_who_asks_for_little_on_both_threads),
-		cmocka_unit_test(test_a_queue_that_is_full),
-		cmocka_unit_test(test_what_is_held_by_the_other_thread),
-		cmocka_unit_test(test_two_floods_get_the_same),
-		cmocka_unit_test(test_who_is_alone_has_all),
-		cmocka_unit_test(test_priority_holds_over_both_threads),
-		cmocka_unit_test(test_priority_holds_among_floods),
-		cmocka_unit_test(test_a_quiet_thread_lends_nothing),
-		cmocka_unit_test(test_idle_elsewhere_is_free),
-		cmocka_unit_test(test_shares_outlast_a_thread_that_slept),
+		TEST(test_long_calls_of_the_other_thread),
+		TEST(test_a_flood_over_both_threads),
+		TEST(test_a_flood_on_the_other_thread),
+		TEST(test_who_asks_for_little_on_both_threads),
+		TEST(test_a_queue_that_is_full),
+		TEST(test_what_is_held_by_the_other_thread),
+		TEST(test_two_floods_get_the_same),
+		TEST(test_who_is_alone_has_all),
+		TEST(test_priority_holds_over_both_threads),
+		TEST(test_priority_holds_among_floods),
+		TEST(test_a_quiet_thread_lends_nothing),
+		TEST(test_idle_elsewhere_is_free),
+		TEST(test_shares_outlast_a_thread_that_slept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

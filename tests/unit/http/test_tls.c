@@ -649,8 +649,8 @@ int main(void)
 		TEST(test_abandoned_during_the_handshake),
 		TEST(test_certificates_change_under_calls),
 		TEST(test_a_handshake_under_way_as_the_server_drains),
-		cmocka_unit_test(test_moves_with_its_tls),
-		cmocka_unit_test(test_not_to_another_client),
+		TEST(test_moves_with_its_tls),
+		TEST(test_not_to_another_client),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,12 +229,12 @@ static void addresses_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_are_read_and_written_alike),
-		cmocka_unit_test(bad_addresses_are_explained),
-		cmocka_unit_test(names_resolve),
-		cmocka_unit_test(origins_are_read),
-		cmocka_unit_test(networks_hold_their_addresses),
-		cmocka_unit_test(addresses_alone),
+		TEST(addresses_are_read_and_written_alike),
+		TEST(bad_addresses_are_explained),
+		TEST(names_resolve),
+		TEST(origins_are_read),
+		TEST(networks_hold_their_addresses),
+		TEST(addresses_alone),
 	};
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);
 }

@@ -389,17 +389,17 @@ static void negative_ttl_of_mutilated_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(answers),
-		cmocka_unit_test(localhost_by_the_hosts_file),
-		cmocka_unit_test(truncated_goes_to_tcp),
-		cmocka_unit_test(a_server_that_is_down),
-		cmocka_unit_test(all_servers_are_down),
-		cmocka_unit_test(many_at_once),
-		cmocka_unit_test(cancel_in_flight),
-		cmocka_unit_test(free_in_flight),
-		cmocka_unit_test(ask_again_and_free_in_on_done),
-		cmocka_unit_test(servers_as_users_write_them),
-		cmocka_unit_test(negative_ttl_of_mutilated_messages),
+		TEST(answers),
+		TEST(localhost_by_the_hosts_file),
+		TEST(truncated_goes_to_tcp),
+		TEST(a_server_that_is_down),
+		TEST(all_servers_are_down),
+		TEST(many_at_once),
+		TEST(cancel_in_flight),
+		TEST(free_in_flight),
+		TEST(ask_again_and_free_in_on_done),
+		TEST(servers_as_users_write_them),
+		TEST(negative_ttl_of_mutilated_messages),
 	};
 	/* c-ares takes them over resolv.conf's: the same on every host */
 	(void)setenv("LOCALDOMAIN", "corp.test", 1);

@@ -41,8 +41,8 @@ static void what_fits_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_soft_limit_is_raised),
-		cmocka_unit_test(what_fits_is_said),
+		TEST(the_soft_limit_is_raised),
+		TEST(what_fits_is_said),
 	};
 	return cmocka_run_group_tests_name("fds", tests, NULL, NULL);
 }

@@ -81,11 +81,11 @@ static void test_sleeps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_begins),
-		cmocka_unit_test(test_is_not_for_all),
-		cmocka_unit_test(test_ends_with_the_load),
-		cmocka_unit_test(test_looks_again),
-		cmocka_unit_test(test_sleeps),
+		TEST(test_begins),
+		TEST(test_is_not_for_all),
+		TEST(test_ends_with_the_load),
+		TEST(test_looks_again),
+		TEST(test_sleeps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,18 +317,18 @@ static void the_clocks_agree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(timers_fire_in_order),
-		cmocka_unit_test(a_timer_may_set_itself_again),
-		cmocka_unit_test(a_timer_in_the_past_fires_in_the_next_turn),
-		cmocka_unit_test(defers_run_once_at_the_end_of_the_turn),
-		cmocka_unit_test(a_defer_may_put_itself_off),
-		cmocka_unit_test(hooks_may_remove_any_hook),
-		cmocka_unit_test(a_timer_in_the_same_turn_comes_before_hooks_and_defers),
-		cmocka_unit_test(a_stopped_timer_lets_the_loop_end),
-		cmocka_unit_test(letters_are_read_in_order),
-		cmocka_unit_test(letters_left_are_read_as_the_box_goes),
-		cmocka_unit_test(a_mailbox_lets_the_loop_end),
-		cmocka_unit_test(the_clocks_agree),
+		TEST(timers_fire_in_order),
+		TEST(a_timer_may_set_itself_again),
+		TEST(a_timer_in_the_past_fires_in_the_next_turn),
+		TEST(defers_run_once_at_the_end_of_the_turn),
+		TEST(a_defer_may_put_itself_off),
+		TEST(hooks_may_remove_any_hook),
+		TEST(a_timer_in_the_same_turn_comes_before_hooks_and_defers),
+		TEST(a_stopped_timer_lets_the_loop_end),
+		TEST(letters_are_read_in_order),
+		TEST(letters_left_are_read_as_the_box_goes),
+		TEST(a_mailbox_lets_the_loop_end),
+		TEST(the_clocks_agree),
 	};
 	return cmocka_run_group_tests_name(bed_name, tests, NULL, NULL);
 }

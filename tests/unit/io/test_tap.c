@@ -261,12 +261,12 @@ static void the_kernel_takes_the_filter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_families_are_read_and_padding_is_cut),
-		cmocka_unit_test(cut_short_it_is_no_piece),
-		cmocka_unit_test(what_is_not_tcp_is_no_piece),
-		cmocka_unit_test(the_filter_lets_ours_through_and_nothing_else),
-		cmocka_unit_test(the_filter_lets_no_other_protocol_through),
-		cmocka_unit_test(the_kernel_takes_the_filter),
+		TEST(both_families_are_read_and_padding_is_cut),
+		TEST(cut_short_it_is_no_piece),
+		TEST(what_is_not_tcp_is_no_piece),
+		TEST(the_filter_lets_ours_through_and_nothing_else),
+		TEST(the_filter_lets_no_other_protocol_through),
+		TEST(the_kernel_takes_the_filter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -398,17 +398,17 @@ static void leaks_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(signals_call_back_on_the_loop),
-		cmocka_unit_test(precise_timers_are_finer_than_a_millisecond),
-		cmocka_unit_test(a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for),
-		cmocka_unit_test(several_listen_at_one_address),
-		cmocka_unit_test(another_programs_port_is_not_shared),
-		cmocka_unit_test(a_deaf_listener_gives_up_only_who_has_connected),
-		cmocka_unit_test(any_address_takes_ipv4_too),
-		cmocka_unit_test(a_stale_socket_file_is_replaced),
-		cmocka_unit_test(a_busy_thread_lets_events_gather),
-		cmocka_unit_test(a_stop_after_the_last_turn_is_nothing),
-		cmocka_unit_test(leaks_are_told),
+		TEST(signals_call_back_on_the_loop),
+		TEST(precise_timers_are_finer_than_a_millisecond),
+		TEST(a_timer_that_ran_out_in_a_slow_turn_is_not_waited_for),
+		TEST(several_listen_at_one_address),
+		TEST(another_programs_port_is_not_shared),
+		TEST(a_deaf_listener_gives_up_only_who_has_connected),
+		TEST(any_address_takes_ipv4_too),
+		TEST(a_stale_socket_file_is_replaced),
+		TEST(a_busy_thread_lets_events_gather),
+		TEST(a_stop_after_the_last_turn_is_nothing),
+		TEST(leaks_are_told),
 	};
 	return cmocka_run_group_tests_name("uv", tests, NULL, NULL);
 }

@@ -44,8 +44,8 @@ static void test_quotes_what_a_shell_would_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grows_and_ends_with_null),
-		cmocka_unit_test(test_quotes_what_a_shell_would_change),
+		TEST(test_grows_and_ends_with_null),
+		TEST(test_quotes_what_a_shell_would_change),
 	};
 	return cmocka_run_group_tests_name("lab/args", tests, NULL, NULL);
 }

@@ -174,11 +174,11 @@ static void test_wrong_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_comparisons),
-		cmocka_unit_test(test_sums_and_products),
-		cmocka_unit_test(test_sweeps),
-		cmocka_unit_test(test_what_is_not_known),
-		cmocka_unit_test(test_wrong_lines),
+		TEST(test_comparisons),
+		TEST(test_sums_and_products),
+		TEST(test_sweeps),
+		TEST(test_what_is_not_known),
+		TEST(test_wrong_lines),
 	};
 	return cmocka_run_group_tests_name("lab/expect", tests, make_points, free_points);
 }

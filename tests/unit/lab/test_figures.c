@@ -68,9 +68,9 @@ static void test_as_people_read_them(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names_are_found),
-		cmocka_unit_test(test_medians),
-		cmocka_unit_test(test_as_people_read_them),
+		TEST(test_names_are_found),
+		TEST(test_medians),
+		TEST(test_as_people_read_them),
 	};
 	return cmocka_run_group_tests_name("lab/figures", tests, NULL, NULL);
 }

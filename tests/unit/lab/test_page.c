@@ -207,14 +207,14 @@ static void test_only_results_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_figures_are_read),
-		cmocka_unit_test(test_points_that_all_have_are_groups),
-		cmocka_unit_test(test_data_stays_data),
-		cmocka_unit_test(test_markdown_of_a_result),
-		cmocka_unit_test(test_a_table_has_as_many_cells_in_every_line),
-		cmocka_unit_test(test_words_mark_nothing_up),
-		cmocka_unit_test(test_a_fence_is_longer_than_any_inside),
-		cmocka_unit_test(test_only_results_are_read),
+		TEST(test_figures_are_read),
+		TEST(test_points_that_all_have_are_groups),
+		TEST(test_data_stays_data),
+		TEST(test_markdown_of_a_result),
+		TEST(test_a_table_has_as_many_cells_in_every_line),
+		TEST(test_words_mark_nothing_up),
+		TEST(test_a_fence_is_longer_than_any_inside),
+		TEST(test_only_results_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

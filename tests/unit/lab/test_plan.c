@@ -322,18 +322,18 @@ static void test_files_cover_what_can_be_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_naive_is_the_incident),
-		cmocka_unit_test(test_scale_keeps_limits_in_step),
-		cmocka_unit_test(test_rate_and_time_are_the_users),
-		cmocka_unit_test(test_other_programs_are_told_by_environment),
-		cmocka_unit_test(test_fasthttp_takes_the_origins_options),
-		cmocka_unit_test(test_the_users_program_stands_beside_the_first),
-		cmocka_unit_test(test_nginx_in_both_manners),
-		cmocka_unit_test(test_haproxy_in_both_manners),
-		cmocka_unit_test(test_peers_that_keep_no_connection),
-		cmocka_unit_test(test_a_server_that_speaks_tls),
-		cmocka_unit_test(test_arrivals),
-		cmocka_unit_test(test_files_cover_what_can_be_open),
+		TEST(test_naive_is_the_incident),
+		TEST(test_scale_keeps_limits_in_step),
+		TEST(test_rate_and_time_are_the_users),
+		TEST(test_other_programs_are_told_by_environment),
+		TEST(test_fasthttp_takes_the_origins_options),
+		TEST(test_the_users_program_stands_beside_the_first),
+		TEST(test_nginx_in_both_manners),
+		TEST(test_haproxy_in_both_manners),
+		TEST(test_peers_that_keep_no_connection),
+		TEST(test_a_server_that_speaks_tls),
+		TEST(test_arrivals),
+		TEST(test_files_cover_what_can_be_open),
 	};
 	return cmocka_run_group_tests_name("lab/plan", tests, NULL, NULL);
 }

@@ -160,13 +160,13 @@ static void test_runs_without_report_are_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_sentence_for_each_part),
-		cmocka_unit_test(test_it_does_not_flatter),
-		cmocka_unit_test(test_as_good_as_the_best),
-		cmocka_unit_test(test_beside_the_same_server_alone),
-		cmocka_unit_test(test_silent_about_what_was_not_there),
-		cmocka_unit_test(test_what_did_not_change_is_told_once),
-		cmocka_unit_test(test_runs_without_report_are_left_out),
+		TEST(test_a_sentence_for_each_part),
+		TEST(test_it_does_not_flatter),
+		TEST(test_as_good_as_the_best),
+		TEST(test_beside_the_same_server_alone),
+		TEST(test_silent_about_what_was_not_there),
+		TEST(test_what_did_not_change_is_told_once),
+		TEST(test_runs_without_report_are_left_out),
 	};
 	return cmocka_run_group_tests_name("lab/story", tests, NULL, NULL);
 }

@@ -96,10 +96,10 @@ static void test_a_run_without_report_shows_question_marks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_line_a_row_on_a_wide_page),
-		cmocka_unit_test(test_late_and_unanswered_are_one),
-		cmocka_unit_test(test_a_narrow_page_gets_blocks),
-		cmocka_unit_test(test_a_run_without_report_shows_question_marks),
+		TEST(test_one_line_a_row_on_a_wide_page),
+		TEST(test_late_and_unanswered_are_one),
+		TEST(test_a_narrow_page_gets_blocks),
+		TEST(test_a_run_without_report_shows_question_marks),
 	};
 	return cmocka_run_group_tests_name("lab/table", tests, make_rows, NULL);
 }

@@ -260,16 +260,16 @@ static void test_long_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_full_server),
-		cmocka_unit_test(test_what_cures_wholly_and_costs_nothing),
-		cmocka_unit_test(test_a_pool_too_small),
-		cmocka_unit_test(test_what_is_not_known_is_not_told),
-		cmocka_unit_test(test_invalid_runs_come_first_and_are_left_out),
-		cmocka_unit_test(test_words_are_of_all_runs),
-		cmocka_unit_test(test_spreads_that_overlap),
-		cmocka_unit_test(test_sooner_helps_and_groups_are_kept_apart),
-		cmocka_unit_test(test_nothing_wrong),
-		cmocka_unit_test(test_long_words),
+		TEST(test_a_full_server),
+		TEST(test_what_cures_wholly_and_costs_nothing),
+		TEST(test_a_pool_too_small),
+		TEST(test_what_is_not_known_is_not_told),
+		TEST(test_invalid_runs_come_first_and_are_left_out),
+		TEST(test_words_are_of_all_runs),
+		TEST(test_spreads_that_overlap),
+		TEST(test_sooner_helps_and_groups_are_kept_apart),
+		TEST(test_nothing_wrong),
+		TEST(test_long_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

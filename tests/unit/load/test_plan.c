@@ -286,15 +286,15 @@ static void test_resolve(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_bad_urls),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_bad_fields),
-		cmocka_unit_test(test_bad_numbers),
-		cmocka_unit_test(test_intervals),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_clients),
-		cmocka_unit_test(test_resolve),
+		TEST(test_urls),
+		TEST(test_bad_urls),
+		TEST(test_fields),
+		TEST(test_bad_fields),
+		TEST(test_bad_numbers),
+		TEST(test_intervals),
+		TEST(test_methods),
+		TEST(test_clients),
+		TEST(test_resolve),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,22 +269,20 @@ static void test_nothing_started(void **state)
 	json_decref(doc);
 }
 
-#define WITH_RESULT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_RESULT(test_counts_and_units),
-		WITH_RESULT(test_a_changing_rate_is_told_step_by_step),
-		WITH_RESULT(test_several_runs_say_so),
-		WITH_RESULT(test_words_come_verbatim_and_first),
-		WITH_RESULT(test_a_text_cannot_steer_the_terminal),
-		WITH_RESULT(test_a_long_text_says_what_is_left_out),
-		WITH_RESULT(test_a_late_generator_is_not_valid),
-		WITH_RESULT(test_a_rare_lateness_is_valid),
-		WITH_RESULT(test_what_was_never_sent_is_not_valid),
-		WITH_RESULT(test_json),
-		WITH_RESULT(test_nothing_started),
+		TEST_AROUND(test_counts_and_units),
+		TEST_AROUND(test_a_changing_rate_is_told_step_by_step),
+		TEST_AROUND(test_several_runs_say_so),
+		TEST_AROUND(test_words_come_verbatim_and_first),
+		TEST_AROUND(test_a_text_cannot_steer_the_terminal),
+		TEST_AROUND(test_a_long_text_says_what_is_left_out),
+		TEST_AROUND(test_a_late_generator_is_not_valid),
+		TEST_AROUND(test_a_rare_lateness_is_valid),
+		TEST_AROUND(test_what_was_never_sent_is_not_valid),
+		TEST_AROUND(test_json),
+		TEST_AROUND(test_nothing_started),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,8 +231,6 @@ static void test_sums_agree_whatever_happens(void **state)
 	assert_int_equal(told, t->failed);
 }
 
-#define WITH_TALLY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 /* What was due in the warm-up stands in the time line, and in no other figure. */
 static void test_warm_up(void **state)
 {
@@ -264,17 +262,17 @@ static void test_warm_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_warm_up),
-		WITH_TALLY(test_good_late_failed),
-		WITH_TALLY(test_which_statuses_are_good),
-		WITH_TALLY(test_latency_counts_from_the_intended_start),
-		WITH_TALLY(test_uncorrected_counts_from_the_sending),
-		WITH_TALLY(test_without_patience_nothing_is_late),
-		WITH_TALLY(test_steps_hold_what_was_started_in_them),
-		WITH_TALLY(test_steps_settle_as_the_run_goes_on),
-		WITH_TALLY(test_error_texts_are_kept),
-		WITH_TALLY(test_good_answers_leave_no_words),
-		WITH_TALLY(test_sums_agree_whatever_happens),
+		TEST(test_warm_up),
+		TEST_AROUND(test_good_late_failed),
+		TEST_AROUND(test_which_statuses_are_good),
+		TEST_AROUND(test_latency_counts_from_the_intended_start),
+		TEST_AROUND(test_uncorrected_counts_from_the_sending),
+		TEST_AROUND(test_without_patience_nothing_is_late),
+		TEST_AROUND(test_steps_hold_what_was_started_in_them),
+		TEST_AROUND(test_steps_settle_as_the_run_goes_on),
+		TEST_AROUND(test_error_texts_are_kept),
+		TEST_AROUND(test_good_answers_leave_no_words),
+		TEST_AROUND(test_sums_agree_whatever_happens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

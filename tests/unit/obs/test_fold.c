@@ -51,9 +51,9 @@ static void test_all_else_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers_and_names_of_requests),
-		cmocka_unit_test(test_identifiers_in_groups),
-		cmocka_unit_test(test_all_else_stays),
+		TEST(test_numbers_and_names_of_requests),
+		TEST(test_identifiers_in_groups),
+		TEST(test_all_else_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -257,15 +257,15 @@ static void test_ordinary_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_what_does_not_fit_is_cut),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_running_text),
-		cmocka_unit_test(test_objects_and_arrays),
-		cmocka_unit_test(test_other_forms),
-		cmocka_unit_test(test_words_that_are_known),
-		cmocka_unit_test(test_ordinary_words),
+		TEST(test_names),
+		TEST(test_targets),
+		TEST(test_what_does_not_fit_is_cut),
+		TEST(test_fields),
+		TEST(test_running_text),
+		TEST(test_objects_and_arrays),
+		TEST(test_other_forms),
+		TEST(test_words_that_are_known),
+		TEST(test_ordinary_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,8 +57,8 @@ static void test_durations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_family_and_its_samples),
-		cmocka_unit_test(test_durations),
+		TEST(test_a_family_and_its_samples),
+		TEST(test_durations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

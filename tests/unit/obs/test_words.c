@@ -312,8 +312,6 @@ static void test_a_long_text_is_text(void **state)
 	assert_said(w, "", NULL);
 }
 
-#define WITH_WORDS(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 static void test_the_first_exchange_is_the_sample(void **state)
 {
 	struct words *w = *state, *other = words_new(), *third = words_new();
@@ -334,22 +332,22 @@ static void test_the_first_exchange_is_the_sample(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_WORDS(test_empty),
-		WITH_WORDS(test_digits_fold_into_one_entry),
-		WITH_WORDS(test_ledgers_are_merged),
-		WITH_WORDS(test_what_another_ledger_told_is_added),
-		WITH_WORDS(test_the_first_exchange_is_the_sample),
-		WITH_WORDS(test_what_differs_is_kept_apart),
-		WITH_WORDS(test_most_frequent_first),
-		WITH_WORDS(test_text_is_cut_at_its_bound),
-		WITH_WORDS(test_bytes_are_verbatim),
-		WITH_WORDS(test_the_refusal_mark_stays),
-		WITH_WORDS(test_the_rarest_and_stalest_makes_room),
-		WITH_WORDS(test_nothing_is_lost_from_the_count),
-		WITH_WORDS(test_json),
-		WITH_WORDS(test_a_coded_text_is_one_whatever_its_bytes),
-		WITH_WORDS(test_bytes_that_are_no_text_are_told_as_bytes),
-		WITH_WORDS(test_a_long_text_is_text),
+		TEST_AROUND(test_empty),
+		TEST_AROUND(test_digits_fold_into_one_entry),
+		TEST_AROUND(test_ledgers_are_merged),
+		TEST_AROUND(test_what_another_ledger_told_is_added),
+		TEST_AROUND(test_the_first_exchange_is_the_sample),
+		TEST_AROUND(test_what_differs_is_kept_apart),
+		TEST_AROUND(test_most_frequent_first),
+		TEST_AROUND(test_text_is_cut_at_its_bound),
+		TEST_AROUND(test_bytes_are_verbatim),
+		TEST_AROUND(test_the_refusal_mark_stays),
+		TEST_AROUND(test_the_rarest_and_stalest_makes_room),
+		TEST_AROUND(test_nothing_is_lost_from_the_count),
+		TEST_AROUND(test_json),
+		TEST_AROUND(test_a_coded_text_is_one_whatever_its_bytes),
+		TEST_AROUND(test_bytes_that_are_no_text_are_told_as_bytes),
+		TEST_AROUND(test_a_long_text_is_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

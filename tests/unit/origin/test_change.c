@@ -133,12 +133,12 @@ static void test_wrong_phases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_names),
-		cmocka_unit_test(test_words_of_the_options),
-		cmocka_unit_test(test_wrong_values),
-		cmocka_unit_test(test_twice_is_an_error),
-		cmocka_unit_test(test_phase),
-		cmocka_unit_test(test_wrong_phases),
+		TEST(test_all_names),
+		TEST(test_words_of_the_options),
+		TEST(test_wrong_values),
+		TEST(test_twice_is_an_error),
+		TEST(test_phase),
+		TEST(test_wrong_phases),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,9 +50,9 @@ static void test_plain_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rest_of_the_refusal),
-		cmocka_unit_test(test_no_server_name),
-		cmocka_unit_test(test_plain_answers),
+		TEST(test_rest_of_the_refusal),
+		TEST(test_no_server_name),
+		TEST(test_plain_answers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,15 +316,15 @@ static void test_phases_not_reached_are_freed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slots_are_held_to_the_end),
-		cmocka_unit_test(test_slots_by_request),
-		cmocka_unit_test(test_limits_none_and_zero),
-		cmocka_unit_test(test_a_lowered_limit_takes_nothing_back),
-		cmocka_unit_test(test_workers_take_calls_in_order),
-		cmocka_unit_test(test_hangups),
-		cmocka_unit_test(test_the_nth_call_is_alike),
-		cmocka_unit_test(test_phases_by_time),
-		cmocka_unit_test(test_phases_not_reached_are_freed),
+		TEST(test_slots_are_held_to_the_end),
+		TEST(test_slots_by_request),
+		TEST(test_limits_none_and_zero),
+		TEST(test_a_lowered_limit_takes_nothing_back),
+		TEST(test_workers_take_calls_in_order),
+		TEST(test_hangups),
+		TEST(test_the_nth_call_is_alike),
+		TEST(test_phases_by_time),
+		TEST(test_phases_not_reached_are_freed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

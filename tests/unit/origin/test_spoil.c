@@ -89,10 +89,10 @@ static void test_none_and_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_what_is_wrong),
-		cmocka_unit_test(test_draws_are_of_their_shares_and_seed),
-		cmocka_unit_test(test_none_and_all),
+		TEST(test_forms),
+		TEST(test_what_is_wrong),
+		TEST(test_draws_are_of_their_shares_and_seed),
+		TEST(test_none_and_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,14 +267,14 @@ static void test_large_sizes(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chunked_samples),
-		cmocka_unit_test(test_length),
-		cmocka_unit_test(test_nothing_to_decode),
-		cmocka_unit_test(test_until_close),
-		cmocka_unit_test(test_untake),
-		cmocka_unit_test(test_chunked_eof),
-		cmocka_unit_test(test_bad_stays_bad),
-		cmocka_unit_test(test_large_sizes),
+		TEST(test_chunked_samples),
+		TEST(test_length),
+		TEST(test_nothing_to_decode),
+		TEST(test_until_close),
+		TEST(test_untake),
+		TEST(test_chunked_eof),
+		TEST(test_bad_stays_bad),
+		TEST(test_large_sizes),
 	};
 	CHECK(argc == 2);
 	corpus = argv[1];

@@ -348,20 +348,20 @@ static void test_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_byte_in_a_name),
-		cmocka_unit_test(test_each_byte_in_a_value),
-		cmocka_unit_test(test_each_byte_in_a_target),
-		cmocka_unit_test(test_each_byte_in_a_host),
-		cmocka_unit_test(test_each_byte_in_a_method),
-		cmocka_unit_test(test_head_limit_by_default),
-		cmocka_unit_test(test_target_limit_by_default),
-		cmocka_unit_test(test_limits_larger_than_the_defaults),
-		cmocka_unit_test(test_no_bytes_at_no_address),
-		cmocka_unit_test(test_scan_goes_on_where_it_was),
-		cmocka_unit_test(test_every_known_name),
-		cmocka_unit_test(test_other_spellings),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_reasons),
+		TEST(test_each_byte_in_a_name),
+		TEST(test_each_byte_in_a_value),
+		TEST(test_each_byte_in_a_target),
+		TEST(test_each_byte_in_a_host),
+		TEST(test_each_byte_in_a_method),
+		TEST(test_head_limit_by_default),
+		TEST(test_target_limit_by_default),
+		TEST(test_limits_larger_than_the_defaults),
+		TEST(test_no_bytes_at_no_address),
+		TEST(test_scan_goes_on_where_it_was),
+		TEST(test_every_known_name),
+		TEST(test_other_spellings),
+		TEST(test_methods),
+		TEST(test_reasons),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,10 +157,10 @@ static void test_no_way_is_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_plain_reads_as_it_is),
-		cmocka_unit_test(test_what_else_it_may_be),
-		cmocka_unit_test(test_each_way_by_itself),
-		cmocka_unit_test(test_no_way_is_left_out),
+		TEST(test_what_is_plain_reads_as_it_is),
+		TEST(test_what_else_it_may_be),
+		TEST(test_each_way_by_itself),
+		TEST(test_no_way_is_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,19 +226,19 @@ static void test_only_their_own_kin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seconds),
-		cmocka_unit_test(test_what_says_nothing),
-		cmocka_unit_test(test_what_is_too_far_off_is_not_soon),
-		cmocka_unit_test(test_of_other_answers_it_means_something_else),
-		cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_dates_are_what_was_written),
-		cmocka_unit_test(test_a_year_of_two_digits),
-		cmocka_unit_test(test_rate_limit_as_a_list),
-		cmocka_unit_test(test_rate_limit_as_a_dictionary),
-		cmocka_unit_test(test_three_fields),
-		cmocka_unit_test(test_x_fields),
-		cmocka_unit_test(test_retry_after_comes_first),
-		cmocka_unit_test(test_only_their_own_kin),
+		TEST(test_seconds),
+		TEST(test_what_says_nothing),
+		TEST(test_what_is_too_far_off_is_not_soon),
+		TEST(test_of_other_answers_it_means_something_else),
+		TEST(test_dates),
+		TEST(test_dates_are_what_was_written),
+		TEST(test_a_year_of_two_digits),
+		TEST(test_rate_limit_as_a_list),
+		TEST(test_rate_limit_as_a_dictionary),
+		TEST(test_three_fields),
+		TEST(test_x_fields),
+		TEST(test_retry_after_comes_first),
+		TEST(test_only_their_own_kin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

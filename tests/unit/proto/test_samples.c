@@ -250,8 +250,8 @@ static void test_responses(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_responses),
+		TEST(test_requests),
+		TEST(test_responses),
 	};
 	CHECK(argc == 2);
 	corpus = argv[1];

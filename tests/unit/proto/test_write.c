@@ -314,16 +314,16 @@ static void test_date_agrees_with_libc(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request_line),
-		cmocka_unit_test(test_request_line_refused),
-		cmocka_unit_test(test_status_line),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_chunk_sizes),
-		cmocka_unit_test(test_what_is_dropped),
-		cmocka_unit_test(test_over),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_date),
-		cmocka_unit_test(test_date_agrees_with_libc),
+		TEST(test_request_line),
+		TEST(test_request_line_refused),
+		TEST(test_status_line),
+		TEST(test_fields),
+		TEST(test_chunk_sizes),
+		TEST(test_what_is_dropped),
+		TEST(test_over),
+		TEST(test_round_trip),
+		TEST(test_date),
+		TEST(test_date_agrees_with_libc),
 	};
 	CHECK(argc == 2);
 	corpus = argv[1];

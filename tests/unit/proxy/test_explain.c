@@ -205,18 +205,16 @@ static void test_a_server_that_refuses_every_call_is_to_be_looked_at(void **stat
 		explain_advice(ERR_NO_ROUTE, EXPLAIN_GIVEN));
 }
 
-#define RING_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RING_TEST(test_the_latest_of_an_id),
-		RING_TEST(test_the_oldest_makes_room),
-		RING_TEST(test_a_long_id_is_found),
-		RING_TEST(test_spans_end_where_the_call_did),
+		TEST_AROUND(test_the_latest_of_an_id),
+		TEST_AROUND(test_the_oldest_makes_room),
+		TEST_AROUND(test_a_long_id_is_found),
+		TEST_AROUND(test_spans_end_where_the_call_did),
 		TEST(test_who_leaves_between_attempts),
-		RING_TEST(test_why),
-		RING_TEST(test_every_reason_can_be_acted_on),
+		TEST_AROUND(test_why),
+		TEST_AROUND(test_every_reason_can_be_acted_on),
 		TEST(test_a_server_that_refuses_every_call_is_to_be_looked_at),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

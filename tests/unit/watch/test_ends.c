@@ -102,8 +102,8 @@ static void each_program_has_its_own_last_moment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_a_program_held_as_it_ended_is_taken_back),
-		cmocka_unit_test(each_program_has_its_own_last_moment),
+		TEST(what_a_program_held_as_it_ended_is_taken_back),
+		TEST(each_program_has_its_own_last_moment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

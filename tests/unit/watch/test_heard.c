@@ -228,18 +228,18 @@ static void secrets_are_masked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_error_answer_is_kept_with_its_body),
-		cmocka_unit_test(a_status_line_by_itself_goes_on_in_the_next_segment),
-		cmocka_unit_test(halves_that_never_come_are_counted_by_their_reason),
-		cmocka_unit_test(chunks_are_put_together_and_codings_left_alone),
-		cmocka_unit_test(what_is_no_error_answer_is_not_kept),
-		cmocka_unit_test(cut_anywhere_nothing_is_read_past_its_end),
-		cmocka_unit_test(tls_is_known_by_its_hello),
-		cmocka_unit_test(words_are_bounded),
-		cmocka_unit_test(what_is_said_once_makes_room_for_what_is_said_often),
-		cmocka_unit_test(only_what_denies_is_the_reason_of_a_denial),
-		cmocka_unit_test(a_half_waits_from_one_time_to_the_next),
-		cmocka_unit_test(secrets_are_masked),
+		TEST(an_error_answer_is_kept_with_its_body),
+		TEST(a_status_line_by_itself_goes_on_in_the_next_segment),
+		TEST(halves_that_never_come_are_counted_by_their_reason),
+		TEST(chunks_are_put_together_and_codings_left_alone),
+		TEST(what_is_no_error_answer_is_not_kept),
+		TEST(cut_anywhere_nothing_is_read_past_its_end),
+		TEST(tls_is_known_by_its_hello),
+		TEST(words_are_bounded),
+		TEST(what_is_said_once_makes_room_for_what_is_said_often),
+		TEST(only_what_denies_is_the_reason_of_a_denial),
+		TEST(a_half_waits_from_one_time_to_the_next),
+		TEST(secrets_are_masked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,8 +80,8 @@ static void causes_left_out_are_told_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(words_are_told_by_worth_and_those_untold_are_counted),
-		cmocka_unit_test(causes_left_out_are_told_once),
+		TEST(words_are_told_by_worth_and_those_untold_are_counted),
+		TEST(causes_left_out_are_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,10 +110,10 @@ static void a_program_whose_file_was_replaced_is_still_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_program_is_known_by_its_name_and_version),
-		cmocka_unit_test(a_program_in_c_is_none_of_them),
-		cmocka_unit_test(one_that_is_gone_is_known_by_the_name_it_had),
-		cmocka_unit_test(a_program_whose_file_was_replaced_is_still_known),
+		TEST(a_program_is_known_by_its_name_and_version),
+		TEST(a_program_in_c_is_none_of_them),
+		TEST(one_that_is_gone_is_known_by_the_name_it_had),
+		TEST(a_program_whose_file_was_replaced_is_still_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

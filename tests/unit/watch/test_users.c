@@ -209,11 +209,11 @@ static void a_place_with_closes_has_room_where_others_have_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_holds_a_connection_is_named),
-		cmocka_unit_test(how_a_programs_connections_ended_is_counted),
-		cmocka_unit_test(that_there_were_others_is_news),
-		cmocka_unit_test(closes_after_connects_that_failed_are_asked_for),
-		cmocka_unit_test(a_place_with_closes_has_room_where_others_have_none),
+		TEST(who_holds_a_connection_is_named),
+		TEST(how_a_programs_connections_ended_is_counted),
+		TEST(that_there_were_others_is_news),
+		TEST(closes_after_connects_that_failed_are_asked_for),
+		TEST(a_place_with_closes_has_room_where_others_have_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

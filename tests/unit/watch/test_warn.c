@@ -276,19 +276,17 @@ static void connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_crowd_in_close_wait_is_a_fault_when_it_is_old),
-		cmocka_unit_test(
-			connects_that_callers_left_half_open_are_not_blamed_here),
-		cmocka_unit_test(of_ages_that_are_not_known_nothing_is_said),
-		cmocka_unit_test(few_in_close_wait_are_told_when_they_stay),
-		cmocka_unit_test(what_nobody_reads_is_told_at_both_ends),
-		cmocka_unit_test(what_is_sent_again_matters_by_its_part),
-		cmocka_unit_test(what_finds_no_route_is_told),
-		cmocka_unit_test(what_takes_the_ports_tells_what_gives_them_back),
-		cmocka_unit_test(callers_that_are_not_heard_are_told),
-		cmocka_unit_test(orphans_head_for_the_cliff_as_well),
-		cmocka_unit_test(
-			connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
+		TEST(a_crowd_in_close_wait_is_a_fault_when_it_is_old),
+		TEST(connects_that_callers_left_half_open_are_not_blamed_here),
+		TEST(of_ages_that_are_not_known_nothing_is_said),
+		TEST(few_in_close_wait_are_told_when_they_stay),
+		TEST(what_nobody_reads_is_told_at_both_ends),
+		TEST(what_is_sent_again_matters_by_its_part),
+		TEST(what_finds_no_route_is_told),
+		TEST(what_takes_the_ports_tells_what_gives_them_back),
+		TEST(callers_that_are_not_heard_are_told),
+		TEST(orphans_head_for_the_cliff_as_well),
+		TEST(connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
