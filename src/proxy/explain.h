@@ -22,6 +22,7 @@
 #define EXPLAIN_ID_BYTES \
 	64 /* of an X-Request-Id; a longer one is asked for by as much of it */
 #define EXPLAIN_WEIR_ID_BYTES 40
+#define EXPLAIN_PART_BYTES 65 /* a part's name has 64 at most */
 
 struct proxy;
 struct exchange;
@@ -43,10 +44,9 @@ struct explain_record {
 	char id[EXPLAIN_ID_BYTES];           /* "": none */
 	char weir_id[EXPLAIN_WEIR_ID_BYTES]; /* "": none */
 	char method[16], target[192], upstream[64];
-	char part
-		[32]; /* of a gather, whose call it tells of; "": none, or they have no names */
-	uint8_t parts, parts_missing; /* of a gather; 0: it is none */
-	uint16_t status;              /* 0: no answer */
+	char part[EXPLAIN_PART_BYTES]; /* of a gather, whose call it tells of; "": none */
+	uint8_t parts, parts_missing;  /* of a gather; 0: it is none */
+	uint16_t status;               /* 0: no answer */
 	enum err why;
 	bool ours;     /* weir's own answer, or its end of one */
 	bool has_call; /* `spans` and what follows is known */

@@ -104,12 +104,13 @@ def test_the_bound_is_named(tmp_path):
 
 
 def test_a_gather_is_explained(api, tmp_path):
+    long = "n" * 64
     parts = "gather: {{parts: {{a: {{path: /a}}, b: {{path: /b, upstream: dead{}}}}}}}"
     text = f"""
 upstreams: {{api: {{url: {api.url}, limit: 7}}, dead: {{url: "http://127.0.0.1:9", retries: 0}}}}
 routes:
   - {{path: /whole, upstream: api, gather: {{parts: {{a: {{path: /a}}, b: {{path: /b}}}}}}}}
-  - {{path: /timed, upstream: api, server-timing: yes, gather: {{parts: {{a: {{path: /a}}}}}}}}
+  - {{path: /timed, upstream: api, server-timing: yes, gather: {{parts: {{{long}: {{path: /a}}}}}}}}
   - {{path: /partial, upstream: api, {parts.format(", optional: true")}}}
   - {{path: /failed, upstream: api, {parts.format("")}}}
 """
@@ -122,7 +123,7 @@ routes:
         assert None not in spent.values() and spent["first_byte_ms"] <= spent["total_ms"]
         r = get(p, "/timed")
         assert set(timing(r)) == {"weir-queue", "weir-connect", "upstream"}
-        assert explain(p, r.headers["Weir-Id"])["part"] == "a"
+        assert explain(p, r.headers["Weir-Id"])["part"] == long
         r = get(p, "/partial")
         assert (r.status, r.headers["Weir-Missing"]) == (200, "b")
         e = explain(p, r.headers["Weir-Id"])
