@@ -1,3 +1,5 @@
+/* A connection to the server: what it does with the one call that may be on it, from the connect to
+ * its end. The answer is read in reply.c, new connections are made in connect.c. */
 #include "http/internal.h"
 #include "http/upstream_internal.h"
 

@@ -1,3 +1,4 @@
+/* Judging a line of expect.h: at each point it speaks of, and what did not hold, in words. */
 #include <math.h>
 
 #include "base/units.h"
