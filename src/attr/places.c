@@ -323,6 +323,8 @@ void places_end(struct places *p, const struct place_end *end)
 	} else if (end->why == WHY_UNREAD) {
 		ages_back(&place->unread, end->age);
 		place->unread_ended++;
+	} else if (end->why == WHY_NO_ANSWER) {
+		place->gave_up_ended++;
 	} else if (end->use != PLACE_ONCE) {
 		u->n[end->use] -= u->n[end->use] > 0;
 	}

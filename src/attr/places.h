@@ -75,6 +75,7 @@ struct place {
 	uint64_t peer_idle_once; /* of idle closes by the peer: one exchange at most */
 	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
 	uint64_t unread_goodbye, unread_ended;
+	uint64_t gave_up_ended; /* of local WHY_NO_ANSWER: as their program ended */
 	/* Of unread_goodbye, those that came long after the last question: how long. */
 	uint64_t idle_goodbye;
 	struct ages goodbye;
@@ -120,7 +121,7 @@ struct place_end {
 	enum close_why why; /* WHY_IDLE: its age is taken back, as by closes_idle_back;
 			       WHY_AFTER_ANSWER: how it was used, unless it was used once, as
 			       by a program that has one call to make; WHY_UNREAD,
-			     but for a goodbye */
+			     but for a goodbye; WHY_NO_ANSWER: it is only counted */
 	ns_t age;
 	enum place_use use;
 	bool tied; /* place_is_tied */

@@ -33,6 +33,8 @@ struct run {
 	uint32_t n;
 	ns_t last;        /* close with bytes unread */
 	uint32_t at_last; /* how many at that moment */
+	ns_t end;         /* the last close of all */
+	bool idle_at_end; /* an idle one was among those of that moment */
 };
 
 /* The kernel closes what a program held, one after the other, as it ends. */
@@ -51,14 +53,41 @@ static void find_last_moment(struct run *r)
 		r->at_last += at_last_moment(r, &r->v[i]);
 }
 
-static void take_back(struct run *r, struct closes *c, struct places *p)
+static bool at_end(const struct run *r, const struct ends_close *x)
 {
-	find_last_moment(r);
+	return x->at + LAST_MOMENT >= r->end;
+}
+
+static void find_end(struct run *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		r->end = ns_max(r->end, r->v[i].at);
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct ends_close *x = &r->v[i];
 
-		if (x->close.why == WHY_UNREAD &&
-			(r->at_last < 2 || !at_last_moment(r, x)))
+		r->idle_at_end |= x->close.why == WHY_IDLE && at_end(r, x);
+	}
+}
+
+/* Who only gives calls up keeps its idle connections: an end takes both. With bytes unread, and no
+ * more than one such, it may as well be its manner. */
+static bool is_of_end(const struct run *r, const struct ends_close *x)
+{
+	if (x->close.why == WHY_UNREAD)
+		return r->at_last >= 2 && at_last_moment(r, x);
+	if (x->close.why == WHY_NO_ANSWER)
+		return r->idle_at_end && at_end(r, x);
+	return true;
+}
+
+static void take_back(struct run *r, struct closes *c, struct places *p)
+{
+	find_last_moment(r);
+	find_end(r);
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct ends_close *x = &r->v[i];
+
+		if (!is_of_end(r, x))
 			continue;
 		if (x->close.why == WHY_IDLE)
 			closes_idle_back(c, x->close.side, x->close.age);

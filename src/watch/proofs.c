@@ -330,11 +330,19 @@ static void gave_up(struct finding *f)
 		open += place_local(p, WHY_SILENCE);
 	if (as_given_up(f, &p->tied))
 		open += p->idle_tied;
-	c = finding_begin(f, CAUSE_ID_GAVE_UP, sure, &t);
+	if (p->gave_up_ended && nearly_all(p->gave_up_ended, sure))
+		c = finding_begin_as(f, CAUSE_ID_GAVE_UP, LEVEL_NOTE, sure, &t);
+	else
+		c = finding_begin(f, CAUSE_ID_GAVE_UP, sure, &t);
 	if (!c)
 		return;
 	text_add(&t, "closed by this side without an answer: given up");
 	finding_add_times(f, &t, &p->gave_up);
+	if (p->gave_up_ended) {
+		text_add(&t, ", ");
+		text_add_count(&t, p->gave_up_ended);
+		text_add(&t, " of them as their program ended");
+	}
 	if (open) {
 		text_add(&t, "; ");
 		text_add_count(&t, open);

@@ -319,7 +319,8 @@ static bool may_be_of_an_end(const struct death *d, const struct close_verdict *
 {
 	if (v->why == WHY_UNREAD)
 		return !place_is_goodbye(&d->record);
-	return (v->why == WHY_IDLE || v->why == WHY_AFTER_ANSWER) &&
+	return (v->why == WHY_IDLE || v->why == WHY_AFTER_ANSWER ||
+		       v->why == WHY_NO_ANSWER) &&
 	       close_is_local(v->first);
 }
 

@@ -99,10 +99,29 @@ static void each_program_has_its_own_last_moment(void **state)
 	scene_fini(&s);
 }
 
+/* Its idle connections are closed as well; who only gives up keeps them. */
+static void calls_that_were_open_as_the_program_ended_are_counted(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	closes_at(&s, GONE, WHY_NO_ANSWER, 0); /* given up */
+	for (int i = 0; i < 5; i++)
+		closes_at(&s, GONE, WHY_NO_ANSWER, 5 * NS_S);
+	closes_at(&s, GONE, WHY_IDLE, 5 * NS_S + NS_MS);
+	for (int i = 0; i < 7; i++)
+		closes_at(&s, GONE - 1, WHY_NO_ANSWER, 5 * NS_S);
+	settle(&s);
+	assert_int_equal(s.places.v[0]->gave_up_ended, 5);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_a_program_held_as_it_ended_is_taken_back),
+		TEST(calls_that_were_open_as_the_program_ended_are_counted),
 		TEST(each_program_has_its_own_last_moment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

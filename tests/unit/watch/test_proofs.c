@@ -113,6 +113,22 @@ static void each_cause_names_whose_closes_it_tells_of(void **state)
 	assert_int_equal(s.c.v[0].whose, 2);
 }
 
+static void calls_open_as_a_program_ended_are_no_warning(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 20);
+	s.place.gave_up_ended = 5;
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].level, LEVEL_WARNING);
+	assert_non_null(strstr(s.c.v[0].text, "5 of them as their program ended"));
+	s.place.gave_up_ended = 20;
+	assert_cause(&s, "given-up");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
+}
+
 /* Unread goodbyes that came long after the last question: under TLS a server that reaps. */
 static void idle_connections_that_are_bidden_goodbye_were_reaped(void **state)
 {
@@ -504,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(none_used_again_is_no_keep_alive),
 		TEST(others_used_again_is_a_pool_without_room),
+		TEST(calls_open_as_a_program_ended_are_no_warning),
 		TEST(idle_connections_that_are_bidden_goodbye_were_reaped),
 		TEST(hardly_any_used_again_is_no_pool),
 		TEST(closed_after_as_many_exchanges_each_is_no_pool),
