@@ -156,8 +156,9 @@ static void dest_heading(struct report *r, const struct tally_dest *d)
 	text_addf(&t, "%.1f closes/s to ",
 		(d->fresh_time_wait + d->fresh_orphans) / (double)TALLY_FRESH_S);
 	text_add_end(&t, &d->to);
-	text_addf(&t, " in the last 10 s: kept up, TIME_WAIT%s settles at ",
-		d->fresh_orphans ? " and orphaned FIN_WAIT2" : "");
+	text_addf(&t, " in the last 10 s: kept up, %s at ",
+		d->fresh_orphans ? "TIME_WAIT and orphaned FIN_WAIT2 settle"
+				 : "TIME_WAIT settles");
 	text_add_count(&t, settle_at(d));
 	text_add(&t, ", past the connect cliff at ");
 	text_add_count(&t, r->tally->usable_first);

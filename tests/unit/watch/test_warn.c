@@ -249,7 +249,7 @@ static void orphans_head_for_the_cliff_as_well(void **state)
 	(void)state;
 	assert_string_equal(w.id, "heading-for-cliff");
 	assert_non_null(strstr(w.text, "4.0 closes/s to 10.0.0.2:80"));
-	assert_non_null(strstr(w.text, "orphaned FIN_WAIT2 settles at 240"));
+	assert_non_null(strstr(w.text, "orphaned FIN_WAIT2 settle at 240"));
 }
 
 static void connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are(void **state)
