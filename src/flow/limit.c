@@ -34,6 +34,7 @@
 #define QUIET_OWES 8 /* of calls drawn one by one that is chance once in 3,000 times */
 /* While it is searched. With four a search that met short calls and long ones stood for seconds. */
 #define QUIET_ASKED 16
+#define TRIAL_OWES 0.5 /* a trial passes with more only by an answer */
 #define SILENT_TIMES 8
 #define SILENT_MIN (250 * NS_MS)
 #define SILENT_OWES 16
@@ -414,17 +415,21 @@ static void trial_passed(struct limit *l, ns_t now)
 	steps_forget(l, now);
 }
 
-/* A server that was stopped has refused nothing either: it must have answered by then. */
-static bool trial_outlasted(const struct limit *l)
+/* A server that is stopped refuses nothing either: it must have answered meanwhile. But of the few
+ * calls that a brown-out lets in no answer may be due for long: it is not waited for. */
+static bool trial_outlasted(const struct limit *l, ns_t now)
 {
+	ns_t after = wall_taken_after(&l->wall);
+	bool due = !wall_may_return(&l->wall, l->stand, now) ||
+		   silence_owed(&l->silence, now) >= TRIAL_OWES;
 	return l->probe_sent_at &&
-	       l->answered_at - l->probe_sent_at >= wall_taken_after(&l->wall);
+	       (due ? l->answered_at : now) - l->probe_sent_at >= after;
 }
 
 static void wall_look(struct limit *l, ns_t now)
 {
 	if (l->probing) {
-		if (trial_outlasted(l))
+		if (trial_outlasted(l, now))
 			trial_passed(l, now);
 		return;
 	}

@@ -509,6 +509,22 @@ static void test_nearly_all_refused_and_back(struct model *m, size_t row)
 	assert_true(m->limit.stand >= 0.9 * 300);
 }
 
+/* The same of slow ones: no answer comes soon, and none is waited for. */
+static const char *const slow[] = { "normal(1s, 100ms)", "normal(4s, 400ms)" };
+
+static void test_slow_ones_refused_and_back(struct model *m, size_t row)
+{
+	serve(m, slow[row], 200, 600);
+	span(m, 15);
+	assert_true(m->limit.stand >= 0.9 * 200);
+	m->slots = 2;
+	span(m, 5);
+	assert_true(span(m, 15).refused <= 2 * 15 + 1);
+	m->slots = 200;
+	span(m, 1);
+	assert_true(m->limit.stand >= 0.9 * 200);
+}
+
 /* It refuses every call for ten seconds, as when it starts anew. */
 static void test_all_refused_and_back(struct model *m, size_t row)
 {
@@ -681,6 +697,7 @@ int main(int argc, char **argv)
 		SCENE(test_all_slow_and_back),
 		SCENE(test_all_refused_and_back),
 		SCENES(test_nearly_all_refused_and_back, left_slots),
+		SCENES(test_slow_ones_refused_and_back, slow),
 		SCENE(test_silence),
 		PLAYED(test_stop, ARRAY_LEN(stops) * ARRAY_LEN(stop_lasts), 2 * SEEDS),
 		ONCE(test_max),
