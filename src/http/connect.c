@@ -285,6 +285,8 @@ void attempt_failed(struct cconn *cc, enum err why)
 	}
 	struct call *call = cconn_detach(cc);
 	cconn_keep_detail(cc, call);
+	if (call) /* its time, too, is asked for */
+		call->tls_at = cc->conn.shaking_at;
 	if (call && cc->conn.cut)
 		tune_cut(call, cc->conn.shaking_at);
 	upstream_slot_call_over(u, cc);

@@ -68,6 +68,20 @@ static bool unknown_piece(struct slice name, struct problem *p)
 		SLICE_ARG(name));
 }
 
+/* "." or ".." between slashes of what has been written as a path. */
+static bool has_dots(struct slice path)
+{
+	path = slice_cut(path, 0, slice_find(path, '?'));
+	while (path.len) {
+		size_t end = slice_find(path, '/');
+		struct slice segment = slice_cut(path, 0, end);
+		if (slice_eq(segment, SLICE(".")) || slice_eq(segment, SLICE("..")))
+			return true;
+		path = slice_cut(path, end + 1, SIZE_MAX);
+	}
+	return false;
+}
+
 static bool parse_piece(
 	struct template *t, struct slice s, bool in_query, struct problem *p)
 {
@@ -90,14 +104,13 @@ static bool parse_piece(
 		return unknown_piece(name, p);
 	}
 	t->needs_rest |= piece->kind != TEMPLATE_QUERY;
-	for (size_t i = 0; i < piece->otherwise.len;) {
+	bool good = in_query || !has_dots(piece->otherwise);
+	for (size_t i = 0; i < piece->otherwise.len && good;) {
 		int c = next_byte(piece->otherwise, &i);
-		if (c < 0 || is_refused(piece, c))
-			return problem_set(p,
-				"{%.*s}: what is behind the | cannot stand there",
-				SLICE_ARG(s));
+		good = c >= 0 && !is_refused(piece, c);
 	}
-	return true;
+	return good || problem_set(p, "{%.*s}: what is behind the | cannot stand there",
+			       SLICE_ARG(s));
 }
 
 bool template_parse(struct template *t, const char *text, struct problem *p)
@@ -156,20 +169,6 @@ static bool put_value(
 			return problem_set(f->problem, "the path comes out too long");
 	}
 	return true;
-}
-
-/* "." or ".." between slashes of what has been written as a path. */
-static bool has_dots(struct slice path)
-{
-	path = slice_cut(path, 0, slice_find(path, '?'));
-	while (path.len) {
-		size_t end = slice_find(path, '/');
-		struct slice segment = slice_cut(path, 0, end);
-		if (slice_eq(segment, SLICE(".")) || slice_eq(segment, SLICE("..")))
-			return true;
-		path = slice_cut(path, end + 1, SIZE_MAX);
-	}
-	return false;
 }
 
 static bool same_decoded(struct slice wanted, struct slice name)

@@ -103,6 +103,16 @@ def test_the_bound_is_named(tmp_path):
             assert "time allowed for it: 120 ms" in explain(p, r.headers["Weir-Id"])["why"]
 
 
+def test_a_handshake_that_never_ends_has_its_own_time(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with Proxy(tmp_path, f"upstream: {url}\ntls-timeout: 150ms\nretries: 0\nabandon: reset\n") as p:
+            r = get(p, "/")
+            assert (r.status, r.headers["Weir-Reason"]) == (504, "tls-timeout")
+            e = explain(p, r.headers["Weir-Id"])
+            assert e["spent"]["tls_ms"] >= 100 and e["why"].endswith("passed in the TLS handshake")
+
+
 def test_a_gather_is_explained(api, tmp_path):
     long = "n" * 64
     parts = "gather: {{parts: {{a: {{path: /a}}, b: {{path: /b, upstream: dead{}}}}}}}"

@@ -150,6 +150,7 @@ static void test_faults_of_a_template(void **state)
 		{ "/{qeury.id}", "did you mean {query.id}?" },
 		{ "/{user}", "there are {1} to {9}, {*} and {query.NAME}" },
 		{ "/{1|a/b}", "behind the |" },
+		{ "/a/{1|..}/b", "behind the |" },
 		{ "/a?x={1|%}", "behind the |" },
 		{ "/{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}"
 		  "{1}{1}{1}{1}{1}{1}{1}{1}",
