@@ -417,13 +417,16 @@ static void trial_passed(struct limit *l, ns_t now)
 
 /* A server that is stopped refuses nothing either: it must have answered meanwhile. But of the few
  * calls that a brown-out lets in no answer may be due for long: it is not waited for. */
+static bool trial_needs_answer(const struct limit *l, ns_t now)
+{
+	return !wall_may_return(&l->wall, l->stand, now) ||
+	       silence_owed(&l->silence, now) >= TRIAL_OWES;
+}
+
 static bool trial_outlasted(const struct limit *l, ns_t now)
 {
-	ns_t after = wall_taken_after(&l->wall);
-	bool due = !wall_may_return(&l->wall, l->stand, now) ||
-		   silence_owed(&l->silence, now) >= TRIAL_OWES;
-	return l->probe_sent_at &&
-	       (due ? l->answered_at : now) - l->probe_sent_at >= after;
+	ns_t until = trial_needs_answer(l, now) ? l->answered_at : now;
+	return l->probe_sent_at && until - l->probe_sent_at >= wall_taken_after(&l->wall);
 }
 
 static void wall_look(struct limit *l, ns_t now)
@@ -747,8 +750,9 @@ ns_t limit_next(const struct limit *l)
 	if (l->state == LIMIT_BROWN_OUT || (l->state == LIMIT_WALL && l->probing)) {
 		if (l->cause == LIMIT_BY_STALL)
 			return NS_NEVER; /* an answer tells, or flow/stall.h */
-		if (l->probe_sent_at && l->state == LIMIT_WALL)
-			return NS_NEVER; /* an answer tells, or a refusal */
+		if (l->probe_sent_at && l->state == LIMIT_WALL &&
+			trial_needs_answer(l, l->looked_at))
+			return NS_NEVER; /* that tells, or a refusal */
 		if (l->probe_sent_at)
 			return l->probe_sent_at + wall_taken_after(&l->wall);
 		return l->probing ? NS_NEVER : l->probe_at;

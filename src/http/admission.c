@@ -387,6 +387,20 @@ static struct gate_call meets(
 	return asked;
 }
 
+static bool is_short(const struct upstream *u, ns_t now)
+{
+	const struct admission *a = &u->admission;
+	return a->short_at && now - a->short_at < SHORT_FOR;
+}
+
+/* Where nobody waits and no answer comes for long, nothing else would have the limit looked at. */
+static void note_short(struct upstream *u, ns_t now)
+{
+	if (u->tuner && !is_short(u, now))
+		upstream_poke(u);
+	u->admission.short_at = now;
+}
+
 enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n,
 	ns_t deadline, uint32_t room)
 {
@@ -413,7 +427,7 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	else if (v == GATE_LATE)
 		gate_note_refused(&a->outlook->gate, false);
 	if (v == GATE_LATE && asked.waits)
-		a->short_at = now;
+		note_short(u, now);
 	return err_of(v);
 }
 
@@ -487,9 +501,7 @@ void admission_call_over(struct upstream *u, struct call *call, bool answered)
 
 bool admission_is_wanted(const struct upstream *u)
 {
-	const struct admission *a = &u->admission;
-	return upstream_has_waiters(u) ||
-	       (a->short_at && worker_now(u->worker) - a->short_at < SHORT_FOR);
+	return upstream_has_waiters(u) || is_short(u, worker_now(u->worker));
 }
 
 ns_t admission_again_at(const struct upstream *u)
