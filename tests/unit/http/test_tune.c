@@ -291,6 +291,36 @@ static void test_that_we_stop_says_nothing(void **state)
 	scene_fini(&s);
 }
 
+/* At a wall all slots are held by calls that last, so nothing ends; and who comes is told at once that
+ * it would be too late, so nobody waits. It is tried for those that were turned away. */
+static void test_who_is_turned_away_is_wanted(void **state)
+{
+	(void)state;
+	const struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	struct job jobs[MANY], late;
+	start(&s, &cfg, MANY);
+	refuse_one(&s);
+	const uint32_t wall = limit_of(&s);
+	s.answer_in = 800 * NS_MS;
+	for (int round = 0; round < 60;
+		round++) { /* how long one takes is known; it may be tried */
+		submit(&s, jobs, wall);
+		answered(&s, jobs, wall);
+	}
+	submit(&s, jobs, wall);
+	bed_run(&s.bed, 200 * NS_MS);
+	for (int i = 0; i < 15 && limit_of(&s) == wall; i++) {
+		job_init(&late, s.up, "GET", "/");
+		assert_int_equal(job_submit(&late, sim_now(s.bed.sim) + NS_S), ERR_LATE);
+		job_fini(&late);
+		bed_run(&s.bed, 20 * NS_MS);
+	}
+	assert_int_equal(limit_of(&s), wall + 1);
+	answered(&s, jobs, wall);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +333,7 @@ int main(void)
 		TEST(test_one_that_did_without_its_connect),
 		TEST(test_reset_at_once),
 		TEST(test_that_we_stop_says_nothing),
+		TEST(test_who_is_turned_away_is_wanted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
