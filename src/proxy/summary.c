@@ -381,6 +381,7 @@ void summary_write(struct text *t, struct crew *c, const struct report *r)
 	add_upstreams(t, p, r);
 	add_reasons(t, p, r);
 	ports_each(c->ports, proxy_now(p), add_port, t);
-	text_add(t, "\nGET / has all of it as JSON; GET /explain?id=ID what became of a "
-		    "request\n");
+	text_add(t,
+		"\nGET / has it all as JSON, /metrics for Prometheus, /explain?id=ID one "
+		"request\n");
 }

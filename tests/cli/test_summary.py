@@ -16,7 +16,7 @@ def summary(proxy):
     head, body = ask_raw(proxy.admin, "/summary")
     assert head.startswith("HTTP/1.1 200 ") and "Content-Type: text/plain; charset=utf-8" in head
     text = body.decode()
-    assert text.endswith("what became of a request\n")
+    assert text.endswith("/explain?id=ID one request\n")
     for line in text.splitlines():
         assert line.isprintable() and line == line.rstrip()
         assert len(line) < 80 or line.lstrip().startswith('"'), line
@@ -55,7 +55,7 @@ upstream default: no call under way
   waiting    0 calls; at most 0 so far
   calls      0 let through
 
-GET / has all of it as JSON; GET /explain\?id=ID what became of a request
+GET / has it all as JSON, /metrics for Prometheus, /explain\?id=ID one request
 """, summary(proxy))
 
 
