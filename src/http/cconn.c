@@ -480,6 +480,10 @@ static void on_conn_ready(struct conn *conn, unsigned bits)
 	struct cconn *cc = CONTAINER_OF(conn, struct cconn, conn);
 	if (bits & IO_WRITE)
 		cconn_on_writable(cc);
+	/* What waits for its body goes first: of a call that is told nothing may be unsent when the
+	 * connection is found dead, for it can no longer be sent anew whole. */
+	else if (cc->state == CCONN_BUSY && cc->told && !outbound_is_flushed(&cc->out))
+		cconn_flush(cc);
 	if ((bits & IO_READ) && conn_is_open(conn) && (conn_wanted(conn) & IO_READ))
 		cconn_on_readable(cc);
 }
