@@ -21,8 +21,8 @@ static const struct client clients[] = {
 	{ "java-url", UPSTREAM_POOL, NO_BOUND, 5, 5 * NS_S },
 	/* ConnectionPool: 5 for 5 min */
 	{ "okhttp", UPSTREAM_POOL, NO_BOUND, 5, 300 * NS_S },
-	/* HttpClient 5: defaultMaxPerRoute 5, further calls wait */
-	{ "apache5", UPSTREAM_POOL, 5, NO_BOUND, NS_NEVER },
+	/* HttpClient 5: defaultMaxPerRoute 5, further calls wait; DEFAULT_CONN_KEEP_ALIVE 3 min */
+	{ "apache5", UPSTREAM_POOL, 5, NO_BOUND, 180 * NS_S },
 	/* the program: a process a call */
 	{ "curl", UPSTREAM_PRETEND, NO_BOUND, NO_BOUND, NS_NEVER },
 };

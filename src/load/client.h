@@ -2,8 +2,8 @@
  * client: what HTTP clients that many programs use do with their connections, so that a run
  * leaves the sockets that such a program would leave.
  *
- * SOURCE  Their defaults, by their documentation and code, and what each was seen to leave behind
- *         after three waves of twenty calls.
+ * SOURCE  Their defaults, by their documentation and code. Those of Go and Node are held against
+ *         themselves (tests/cli/test_load_as.py).
  */
 #ifndef WEIR_LOAD_CLIENT_H
 #define WEIR_LOAD_CLIENT_H

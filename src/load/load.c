@@ -3,15 +3,6 @@
 #include "load/probe.h"
 #include "load/run.h"
 
-static const struct opt options[] = {
-#define OPT(kind, field, name, meta, dflt, help) \
-	{ OPT_##kind, name, meta, dflt, help, offsetof(struct load_options, field) },
-#define GROUP(title) { OPT_group, title, NULL, NULL, NULL, 0 },
-#include "load/options.def"
-#undef OPT
-#undef GROUP
-};
-
 static int complain(const struct problem *p, int status)
 {
 	fprintf(stderr, "weir load: %s\n", p->text);
@@ -55,27 +46,19 @@ static int load_checked(struct load_plan *plan)
 	return EXIT_SUCCESS;
 }
 
-static bool is_given(const struct load_options *o, const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (options[i].kind != OPT_group && strcmp(options[i].name, name) == 0)
-			return o->froms.of[i] == OPT_FROM_ARGV;
-	CHECK(!"an option");
-	return false;
-}
-
 /* Nothing is sent, so what steers requests would be lost. */
 static bool only_of_merge(const struct load_options *o, struct problem *p)
 {
 	static const char *const fits[] = { "merge", "json", "quiet" };
 
-	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		bool is_one = options[i].kind == OPT_group;
+	for (size_t i = 0; i < LOAD_OPTS; i++) {
+		const char *name = load_opts[i].name;
+		bool is_one = load_opts[i].kind == OPT_group;
 		for (size_t k = 0; k < ARRAY_LEN(fits); k++)
-			is_one |= strcmp(options[i].name, fits[k]) == 0;
-		if (!is_one && o->froms.of[i] == OPT_FROM_ARGV)
-			return problem_set(p, "--merge sends nothing: leave --%s out",
-				options[i].name);
+			is_one |= strcmp(name, fits[k]) == 0;
+		if (!is_one && load_is_given(o, name))
+			return problem_set(
+				p, "--merge sends nothing: leave --%s out", name);
 	}
 	return true;
 }
@@ -120,12 +103,7 @@ static int load_main(const void *opts, const struct opt_texts *words)
 
 	if (((const struct load_options *)opts)->merge)
 		return merge_main(opts, words);
-	bool checked = plan_check(&plan, opts, words, &p);
-	if (checked && plan.as && is_given(opts, "connections"))
-		checked = problem_set(&p,
-			"--as %s says how connections are used: leave --connections out",
-			plan.as->name);
-	if (checked)
+	if (plan_check(&plan, opts, words, &p))
 		status = load_checked(&plan);
 	else
 		status = complain(&p, 2);
@@ -151,8 +129,8 @@ const struct verb load_verb = {
 		   "http://127.0.0.1:8080/\n"
 		   "weir load --merge --json a.json b.json c.json\n"
 		   "weir load --rate 300/s --as requests-get http://127.0.0.1:9000/",
-	.opts = options,
-	.opt_count = ARRAY_LEN(options),
+	.opts = load_opts,
+	.opt_count = LOAD_OPTS,
 	.options_size = sizeof(struct load_options),
 	.froms_offset = offsetof(struct load_options, froms),
 	.main = load_main,

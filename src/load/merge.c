@@ -409,7 +409,7 @@ static void add_durations(struct source *s, struct merge *m)
 static void add_alike(
 	struct source *s, struct merge *m, const char *name, struct text *into)
 {
-	struct slice here = plain_at(s, name);
+	struct slice here = json_has(s->doc, name) ? plain_at(s, name) : SLICE_NONE;
 
 	if (!m->documents)
 		text_add_slice(into, here);
@@ -422,7 +422,7 @@ static void add_bound(struct source *s, struct merge *m, const char *name, uint6
 {
 	uint64_t bound = UINT64_MAX;
 
-	if (!json_is_null_at(s->doc, name))
+	if (json_has(s->doc, name) && !json_is_null_at(s->doc, name))
 		bound = count_at(s, name);
 	if (!m->documents)
 		*sum = bound;
@@ -435,7 +435,9 @@ static void add_bound(struct source *s, struct merge *m, const char *name, uint6
 static void add_manner(struct source *s, struct merge *m)
 {
 	struct load_asked *a = &m->result.asked;
-	ns_t idle_for = ms_at(s, "idle_for_ms");
+	/* An older version said nothing of it, and closed none. */
+	bool says = json_has(s->doc, "idle_for_ms");
+	ns_t idle_for = says ? ms_at(s, "idle_for_ms") : NS_NEVER;
 
 	add_words(s, &m->manner, "manner");
 	add_alike(s, m, "as", &m->as);

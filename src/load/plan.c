@@ -105,7 +105,19 @@ static bool check_count(const char *name, uint64_t asked, uint32_t none, uint32_
 	return true;
 }
 
-/* The client's manner, where --as names one, and what the options have instead of it. */
+/* What is given stands, be it `none`, and the client's own where it is not. */
+static void take_manner(
+	struct client *own, const struct load_options *o, const struct client *client)
+{
+	own->connections = client->connections;
+	if (o->pool == UINT64_MAX && !load_is_given(o, "pool"))
+		own->pool = client->pool;
+	if (o->idle == UINT64_MAX && !load_is_given(o, "idle"))
+		own->idle = client->idle;
+	if (o->idle_for == NS_NEVER && !load_is_given(o, "idle-for"))
+		own->idle_for = client->idle_for;
+}
+
 static bool check_manner(struct load_plan *plan, struct problem *p)
 {
 	const struct load_options *o = plan->opts;
@@ -116,13 +128,12 @@ static bool check_manner(struct load_plan *plan, struct problem *p)
 		plan->as = client_named(o->as, p);
 		if (!plan->as)
 			return false;
-		own.connections = plan->as->connections;
-		if (own.pool == UINT64_MAX)
-			own.pool = plan->as->pool;
-		if (own.idle == UINT64_MAX)
-			own.idle = plan->as->idle;
-		if (own.idle_for == NS_NEVER)
-			own.idle_for = plan->as->idle_for;
+		if (load_is_given(o, "connections"))
+			return problem_set(p,
+				"--as %s says how connections are used: leave "
+				"--connections out",
+				o->as);
+		take_manner(&own, o, plan->as);
 	}
 	plan->connections = own.connections;
 	plan->idle_for = own.idle_for;

@@ -12,15 +12,7 @@
 #include "http/upstream.h"
 #include "load/asked.h"
 #include "load/client.h"
-
-struct load_options {
-#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
-#define GROUP(title)
-#include "load/options.def"
-#undef OPT
-#undef GROUP
-	struct opt_froms froms;
-};
+#include "load/options.h"
 
 struct load_plan {
 	const struct load_options *opts;

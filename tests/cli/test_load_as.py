@@ -72,7 +72,7 @@ def run(*argv):
 @pytest.fixture
 def waves(tmp_path):
     at = tmp_path / "waves"
-    at.write_text("".join(f"{wave}s\n" * CALLS for wave in range(WAVES)))
+    at.write_text("".join(f"{wave * 1500}ms\n" * CALLS for wave in range(WAVES)))
 
     def run_as(server, *options):
         doc = json.loads(run(WEIR, "load", "--schedule", str(at), "--json", *options, server.url))
@@ -112,6 +112,18 @@ def test_what_is_given_stands_over_the_clients_own(server, waves):
     doc = waves(server, "--as", "go-default", "--idle", "100")
     assert (doc["idle"], doc["idle_for_ms"], doc["pool"]) == (100, 90000, None)
     assert doc["connections"]["opened"] == 20
+
+
+def test_none_that_is_given_stands_too(server, waves):
+    doc = waves(server, "--as", "go-default", "--idle", "none", "--idle-for=none")
+    assert (doc["idle"], doc["idle_for_ms"]) == (None, None)
+    assert doc["connections"]["opened"] == 20
+
+
+def test_one_that_has_no_more_waits(server, waves):
+    server.wave = threading.Barrier(5)
+    doc = waves(server, "--as", "apache5")
+    assert doc["connections"]["opened"] == doc["pool"] == 5
 
 
 def test_idle_for_closes_what_nobody_uses(server, waves):

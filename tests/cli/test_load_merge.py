@@ -77,6 +77,11 @@ def test_manners_are_told_where_they_are_alike(tmp_path, mixed):
     assert [doc[name] for name in asked] == ["go-default", "pool", None, 4, 90000]
     doc = merge(go, curl)
     assert [doc[name] for name in asked] == [None, "pool pretend", None, None, None]
+    older = json.loads(Path(go).read_text())
+    for name in ("as", "idle", "idle_for_ms"):
+        del older[name]
+    again.write_text(json.dumps(older))
+    assert [merge(go, str(again))[name] for name in asked] == [None, "pool", None, None, None]
 
 
 def test_counts_are_sums(tmp_path, mixed):
