@@ -455,3 +455,12 @@ const char *units_nearest(struct slice word, const char *const *words, size_t n)
 	}
 	return nearest;
 }
+
+bool units_is_slip(struct slice word, const char *meant)
+{
+	struct slice other = slice_of(meant);
+
+	if (word.len > WORD_MAX || other.len > WORD_MAX)
+		return false;
+	return slice_eq_nocase(word, other) || edit_distance(word, other) == 1;
+}

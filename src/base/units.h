@@ -36,5 +36,7 @@ void text_add_number(struct text *t, double n);
 /* "did you mean": the nearest of `n` words within an edit distance that fits its length,
  * or NULL. */
 const char *units_nearest(struct slice word, const char *const *words, size_t n);
+/* One edit away, or the same in other case. */
+bool units_is_slip(struct slice word, const char *meant);
 
 #endif

@@ -92,6 +92,7 @@ static void conn_start(struct conn *c)
 	c->cut = false;
 	c->sock.on_ready = on_sock_ready;
 	c->last_rx_at = c->last_tx_at = 0;
+	c->shaking_at = 0;
 	c->rx_bytes = c->tx_bytes = 0;
 }
 

@@ -81,7 +81,7 @@ MUST_USE enum err conn_shutdown(struct conn *c);
 /* Before a reset of a connection at rest: says that this end is no accident (close_notify).
  * Without TLS: nothing. */
 void conn_farewell(struct conn *c);
-/* After ERR_EOF: whether the peer has closed, too. Under TLS its close_notify may have come alone:
+/* After ERR_EOF, or a failure: whether the peer has closed, too. Under TLS its close_notify may have come alone:
  * it waits for ours, or its FIN is on the way. */
 bool conn_is_left(struct conn *c);
 /* How to close a connection at rest so that no TIME_WAIT is left: a reset, unless there is

@@ -256,7 +256,7 @@ static bool is_stale(const struct gain_fact *before, const struct gain_fact *aft
 /* What came down for a queue, and there was none: the server is slower, and that is its time. */
 static void knee_return(struct limit *l, ns_t now, const struct gain_fact *after)
 {
-	l->stand = fmax(l->stand, l->lowered.level);
+	l->stand = fmin(fmax(l->stand, l->lowered.level), l->max);
 	l->clear = *after;
 	l->probing = false;
 	l->probe_step = 0;
@@ -415,8 +415,8 @@ static void trial_passed(struct limit *l, ns_t now)
 	steps_forget(l, now);
 }
 
-/* A server that is stopped refuses nothing either: it must have answered meanwhile. But of the few
- * calls that a brown-out lets in no answer may be due for long: it is not waited for. */
+/* A server that is stopped refuses nothing either: it must have answered meanwhile. But where the wall
+ * came down lately, it may be back before any of the calls at work is due: that is not waited for. */
 static bool trial_needs_answer(const struct limit *l, ns_t now)
 {
 	return !wall_may_return(&l->wall, l->stand, now) ||

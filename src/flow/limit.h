@@ -41,7 +41,7 @@
  *            answered is not sent ever more for longer than 5 s. One that owes answers
  *            (flow/silence.h), as while it is stopped, is sent no more than before, while
  *            it is searched sixteen calls more: the limit stands; and no trial at a wall is taken
- *            to have passed before one has come, unless none is due of the few a brown-out lets in.
+ *            to have passed before one has come, unless the wall came down lately and none is due.
  *         10. Times may be of several threads' clocks, a little behind each other.
  * OWNS    nothing; a mark is the caller's, one a call, from limit_sent to limit_ended.
  * COST    about 7 KiB a server; O(1) a call.

@@ -550,7 +550,8 @@ ns_t stalled_again_at(const struct upstream *u); /* when to look again unasked *
 bool close_is_fin(struct upstream *u);
 /* We close first: so that it leaves no TIME_WAIT where that is safe. */
 void cconn_close_first(struct cconn *cc);
-/* The server has ended it. While only TLS's close_notify has come, ours is the first close. */
+/* The server has ended it, or broke the rules as it stood idle: nothing on it is worth waiting for.
+ * Where no FIN of its own has come (TLS's close_notify alone), ours is the first close. */
 void cconn_close_after(struct cconn *cc);
 /* In the midst of something: by RST, unless that is not to be relied on. */
 void cconn_break(struct cconn *cc);

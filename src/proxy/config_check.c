@@ -484,10 +484,12 @@ static void check_fair_by(struct config *c, const struct config_route *r)
 			said);
 		return;
 	}
-	const char *meant = units_nearest(s, words, ARRAY_LEN(words));
-	if (meant && !str_eq(said, meant) && slice_find(s, '-') == s.len)
-		config_complain(c, option(&r->at, "fair-by"),
-			" '%s' would be a request field: did you mean %s?", said, meant);
+	/* Fields may well be named Role or Rate. */
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!str_eq(said, words[i]) && units_is_slip(s, words[i]))
+			config_complain(c, option(&r->at, "fair-by"),
+				" '%s' would be a request field: did you mean %s?", said,
+				words[i]);
 }
 
 static void check_route(struct config *c, uint32_t nth)

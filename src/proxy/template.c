@@ -104,11 +104,14 @@ static bool parse_piece(
 		return unknown_piece(name, p);
 	}
 	t->needs_rest |= piece->kind != TEMPLATE_QUERY;
-	bool good = in_query || !has_dots(piece->otherwise);
-	for (size_t i = 0; i < piece->otherwise.len && good;) {
+	bool good = true;
+	size_t dots = 0, bytes = 0; /* of what it comes to */
+	for (size_t i = 0; i < piece->otherwise.len && good; bytes++) {
 		int c = next_byte(piece->otherwise, &i);
 		good = c >= 0 && !is_refused(piece, c);
+		dots += c == '.';
 	}
+	good &= in_query || !bytes || dots < bytes || dots > 2;
 	return good || problem_set(p, "{%.*s}: what is behind the | cannot stand there",
 			       SLICE_ARG(s));
 }

@@ -357,6 +357,10 @@ static void test_nearest(void **state)
 	memset(longest, 'x', sizeof(longest));
 	assert_null(units_nearest((struct slice){ longest, sizeof(longest) }, words, 6));
 	assert_null(units_nearest(SLICE("limit"), words, 0));
+	assert_true(units_is_slip(SLICE("adress"), "address"));
+	assert_true(units_is_slip(SLICE("Route"), "route"));
+	assert_false(units_is_slip(SLICE("role"), "route"));
+	assert_false(units_is_slip((struct slice){ longest, sizeof(longest) }, "route"));
 }
 
 int main(void)

@@ -151,6 +151,8 @@ static void test_faults_of_a_template(void **state)
 		{ "/{user}", "there are {1} to {9}, {*} and {query.NAME}" },
 		{ "/{1|a/b}", "behind the |" },
 		{ "/a/{1|..}/b", "behind the |" },
+		{ "/a/{1|%2e%2e}/b", "behind the |" },
+		{ "/a/{1|.}", "behind the |" },
 		{ "/a?x={1|%}", "behind the |" },
 		{ "/{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}{1}"
 		  "{1}{1}{1}{1}{1}{1}{1}{1}",
