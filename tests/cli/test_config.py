@@ -312,7 +312,7 @@ def test_listeners_and_admin_come_and_go(apis, tmp_path):
         other = tmp_path / "other.sock"
         p.file.write_text(text.format("'unix:%s'" % two, other))
         p.process.send_signal(signal.SIGHUP)
-        eventually(other.exists)
+        eventually(lambda: reaches(other))  # its file is there before it listens
         assert ask(other)["config"]["reloads"] == 2
         eventually(lambda: not one.exists() and not (tmp_path / "admin.sock").exists())
         p.admin = other

@@ -184,6 +184,7 @@ def test_too_few_descriptors_are_told():
 def test_a_soft_limit_of_descriptors_is_raised(tmp_path):
     with Holding() as server, \
             Verb("proxy", tmp_path, "--upstream", server.url, "--clients", "500", "--limit", "10",
+                 "--timeout", "none", "--queue-for", "none",  # however slow this machine is
                  program=["prlimit", "--nofile=100:2000", WEIR, "proxy"]) as p:
         server.go(1000)
         clients = [Client(p.port, GET) for _ in range(150)]
