@@ -293,10 +293,23 @@ static void dests_finish(struct tally *t, const struct diag_ports *ports)
 
 /* Counting. */
 
-static bool is_fresh(const struct snap_sock *s, enum diag_state state)
+/* How many spans of TALLY_FRESH_S ago it closed: 0: in the last. */
+static uint32_t spans_ago(const struct snap_sock *s)
 {
-	return s->state == state &&
-	       s->expires_ms > (TALLY_TIME_WAIT_S - TALLY_FRESH_S) * 1000;
+	uint32_t for_ms = TALLY_TIME_WAIT_S * 1000;
+
+	return s->expires_ms < for_ms ? (for_ms - s->expires_ms) / (TALLY_FRESH_S * 1000)
+				      : 0;
+}
+
+static bool is_fresh(const struct snap_sock *s)
+{
+	return s->state == DIAG_TIME_WAIT && spans_ago(s) == 0;
+}
+
+static bool is_orphan(const struct snap_sock *s)
+{
+	return s->state == DIAG_FIN_WAIT2 && s->orphan;
 }
 
 static bool reuses(const struct snap_sock *s, const struct diag_ports *ports)
@@ -327,9 +340,9 @@ static void count_out(struct tally *t, const struct snap_sock *s, enum tally_fir
 	d->total++;
 	d->by_state[s->state]++;
 	d->by_first[first]++;
-	d->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
-	d->fresh_time_wait += is_fresh(s, DIAG_TIME_WAIT);
-	d->fresh_orphans += s->orphan && is_fresh(s, DIAG_FIN_WAIT2);
+	d->orphan_fin_wait2 += is_orphan(s);
+	d->fresh_time_wait += is_fresh(s);
+	d->lasting_orphans += is_orphan(s) && spans_ago(s) == 1;
 	d->unanswered += s->state == DIAG_SYN_SENT && s->resent > 0;
 	d->reuse = reuses(s, ports);
 	if (diag_ports_has(ports, s->local.port)) {
@@ -359,8 +372,8 @@ static void count_side(
 	side->by_state[s->state]++;
 	side->by_first[first]++;
 	side->state_first[s->state][first]++;
-	side->orphan_fin_wait2 += s->state == DIAG_FIN_WAIT2 && s->orphan;
-	side->fresh_time_wait += is_fresh(s, DIAG_TIME_WAIT);
+	side->orphan_fin_wait2 += is_orphan(s);
+	side->fresh_time_wait += is_fresh(s);
 	side->half_open += s->state == DIAG_SYN_RECV && s->resent > 0;
 }
 

@@ -63,8 +63,9 @@ struct tally_dest {
 	uint32_t by_first[FIRST_COUNT];
 	uint32_t orphan_fin_wait2;
 	uint32_t fresh_time_wait;
-	/* The same of orphan_fin_wait2, which by default stay as long. */
-	uint32_t fresh_orphans;
+	/* Of orphan_fin_wait2, which by default stay as long: those of the 10 s before these. Most
+	 * end sooner, by the reset that a late answer gets. */
+	uint32_t lasting_orphans;
 	uint32_t unanswered; /* of SYN_SENT: the SYN had to go again, a second after the
 				first */
 	uint32_t used;       /* distinct local ports of the range */

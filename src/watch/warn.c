@@ -59,15 +59,23 @@ uint32_t report_settles_at(const struct tally_dest *d)
 	return d->fresh_time_wait * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
 }
 
+static uint32_t open_of(const struct tally_dest *d)
+{
+	return d->by_state[DIAG_ESTABLISHED] + d->by_state[DIAG_SYN_SENT] +
+	       d->by_state[DIAG_CLOSE_WAIT];
+}
+
+static bool most_are_open(const struct tally_dest *d)
+{
+	return open_of(d) > d->used / 2;
+}
+
 /* What takes most of the ports tells what gives them back. */
 static void add_way_back(
 	struct text *t, const struct report *r, const struct tally_dest *d)
 {
-	uint32_t open = d->by_state[DIAG_ESTABLISHED] + d->by_state[DIAG_SYN_SENT] +
-			d->by_state[DIAG_CLOSE_WAIT];
-
-	if (open > d->used / 2) {
-		text_add_count(t, open);
+	if (most_are_open(d)) {
+		text_add_count(t, open_of(d));
 		text_add(t,
 			" are taken by connections that are open: have fewer at once, or "
 			"more source addresses.");
@@ -83,14 +91,15 @@ static void add_way_back(
 	}
 	text_add(t, "fewer than ");
 	text_add_count(t, r->tally->usable_first / TALLY_TIME_WAIT_S);
-	text_add(t, " closes/s by this side stay below it.");
+	text_add(t, " closes/s by this side stay below half the range.");
 }
 
-/* With the orphans of calls that are given up, which take a port as long. */
+/* With the orphans of calls that are given up, which take a port as long where the server leaves them
+ * open. At most so many: one that the server closes after a while is a fresh TIME_WAIT, too. */
 static uint32_t settle_at(const struct tally_dest *d)
 {
 	return report_settles_at(d) +
-	       d->fresh_orphans * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
+	       d->lasting_orphans * (TALLY_TIME_WAIT_S / TALLY_FRESH_S);
 }
 
 static void dest_full(struct report *r, const struct tally_dest *d)
@@ -100,9 +109,9 @@ static void dest_full(struct report *r, const struct tally_dest *d)
 
 	text_init(&t);
 	add_ports_to(&t, d, r->tally->usable);
-	text_add(&t,
-		" are in use, none is left: connect() fails with EADDRNOTAVAIL. More source "
-		"addresses help at once. ");
+	text_add(&t, " are in use, none is left: connect() fails with EADDRNOTAVAIL. ");
+	if (!most_are_open(d))
+		text_add(&t, "More source addresses help at once. ");
 	add_way_back(&t, r, d);
 	if (w)
 		w->dest = d;
@@ -153,12 +162,16 @@ static void dest_heading(struct report *r, const struct tally_dest *d)
 	struct text t;
 
 	text_init(&t);
-	text_addf(&t, "%.1f closes/s to ",
-		(d->fresh_time_wait + d->fresh_orphans) / (double)TALLY_FRESH_S);
+	text_addf(&t, "%.1f closes/s to ", d->fresh_time_wait / (double)TALLY_FRESH_S);
 	text_add_end(&t, &d->to);
-	text_addf(&t, " in the last 10 s: kept up, %s at ",
-		d->fresh_orphans ? "TIME_WAIT and orphaned FIN_WAIT2 settle"
-				 : "TIME_WAIT settles");
+	text_add(&t, " in the last 10 s");
+	if (d->lasting_orphans)
+		text_addf(&t,
+			", and %.1f calls/s given up that it had not closed 10 s later: kept "
+			"up, TIME_WAIT and orphaned FIN_WAIT2 settle at up to ",
+			d->lasting_orphans / (double)TALLY_FRESH_S);
+	else
+		text_add(&t, ": kept up, TIME_WAIT settles at ");
 	text_add_count(&t, settle_at(d));
 	text_add(&t, ", past the connect cliff at ");
 	text_add_count(&t, r->tally->usable_first);
@@ -470,12 +483,27 @@ static void warn_no_route(struct report *r)
 	say(add(r, n >= CONNECTS_MANY ? LEVEL_WARNING : LEVEL_NOTE, "no-route"), &t);
 }
 
+/* Then the acknowledgements of callers that are heard are dropped, and the answers to their SYNs go
+ * again. */
+static bool backlog_is_full(const struct report *r)
+{
+	for (uint32_t i = 0; i < r->tally->n_listeners; i++) {
+		const struct snap_listener *l = &r->tally->listeners[i].l;
+
+		if (l->waiting > l->backlog)
+			return true;
+	}
+	return r->before && r->counters->listen_overflows > r->before->listen_overflows;
+}
+
 /* One or two are a caller that went. */
 static void warn_half_open(struct report *r)
 {
 	uint32_t n = 0;
 	struct text t;
 
+	if (backlog_is_full(r))
+		return;
 	for (int side = 0; side < SIDE_COUNT; side++)
 		n += r->tally->side[side].half_open;
 	if (n < CONNECTS_MANY)
@@ -484,7 +512,7 @@ static void warn_half_open(struct report *r)
 	text_add_count(&t, n);
 	text_add(&t,
 		" connections are half open (SYN_RECV): their SYN was answered more than once, "
-		"and the caller is not heard. Packets are lost on the way to it, or its address "
+		"and the caller is not heard, or (accept filter) has said nothing yet. Packets are lost on the way to it, or its address "
 		"is not its own, as in a flood of SYNs.");
 	say(add(r, LEVEL_WARNING, "half-open"), &t);
 }

@@ -249,16 +249,51 @@ static void fresh_time_wait_is_that_of_the_last_ten_seconds(void **state)
 		s.expires_ms = left_ms[i];
 		snap_add(&f->snap, &s);
 	}
-	struct diag_sock orphan = sock_of(
-		end("10.0.0.1", 41000), end("10.0.0.2", 80), DIAG_FIN_WAIT2);
-	orphan.inode = 0;
-	orphan.expires_ms = 59000;
-	snap_add(&f->snap, &orphan);
 	make(f, NS_S);
-	assert_int_equal(f->tally.dests[0].orphan_fin_wait2, 1);
-	assert_int_equal(f->tally.dests[0].fresh_orphans, 1);
 	assert_int_equal(f->tally.dests[0].fresh_time_wait, 2);
 	assert_int_equal(f->tally.side[SIDE_OUT].fresh_time_wait, 2);
+}
+
+/* A late answer is reset, and takes the orphan with it. */
+static void an_orphan_lasts_once_it_is_ten_seconds_old(void **state)
+{
+	static const uint32_t left_ms[] = { 60000, 50001, 50000, 40001, 40000, 10 };
+	struct fix *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(left_ms); i++) {
+		struct diag_sock s = sock_of(end("10.0.0.1", (uint16_t)(40000 + i)),
+			end("10.0.0.2", 80), DIAG_FIN_WAIT2);
+		s.inode = 0;
+		s.expires_ms = left_ms[i];
+		snap_add(&f->snap, &s);
+		s.local.port = (uint16_t)(s.local.port + 10);
+		s.state = DIAG_TIME_WAIT;
+		snap_add(&f->snap, &s);
+	}
+	make(f, NS_S);
+	assert_int_equal(f->tally.dests[0].orphan_fin_wait2, 6);
+	assert_int_equal(f->tally.dests[0].lasting_orphans, 2);
+	assert_int_equal(f->tally.dests[0].fresh_time_wait, 2);
+}
+
+static void half_open_is_whose_syn_was_answered_again(void **state)
+{
+	struct fix *f = *state;
+
+	put_listener(&f->snap, end("10.0.0.1", 8080));
+	for (uint8_t resent = 0; resent < 3; resent++) {
+		struct diag_sock s = sock_of(end("10.0.0.1", 8080),
+			end("10.0.0.9", (uint16_t)(50000 + resent)), DIAG_SYN_RECV);
+		s.resent = resent;
+		snap_add(&f->snap, &s);
+		s.remote.port = (uint16_t)(s.remote.port + 10);
+		s.state = DIAG_ESTABLISHED; /* an answer that goes again is none */
+		snap_add(&f->snap, &s);
+	}
+	make(f, NS_S);
+	assert_int_equal(f->tally.side[SIDE_IN].by_state[DIAG_SYN_RECV], 3);
+	assert_int_equal(f->tally.side[SIDE_IN].half_open, 2);
+	assert_int_equal(f->tally.side[SIDE_OUT].half_open, 0);
 }
 
 static void a_syn_that_went_again_is_unanswered(void **state)
@@ -356,6 +391,8 @@ int main(void)
 		TEST_AROUND(a_full_range_leaves_nothing),
 		TEST_AROUND(many_destinations_are_kept_apart_and_sorted),
 		TEST_AROUND(fresh_time_wait_is_that_of_the_last_ten_seconds),
+		TEST_AROUND(an_orphan_lasts_once_it_is_ten_seconds_old),
+		TEST_AROUND(half_open_is_whose_syn_was_answered_again),
 		TEST_AROUND(ports_that_are_given_again_are_left),
 		TEST_AROUND(a_syn_that_went_again_is_unanswered),
 		TEST_AROUND(time_wait_on_both_ends_is_both_at_once),

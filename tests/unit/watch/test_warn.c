@@ -213,7 +213,8 @@ static void what_takes_the_ports_tells_what_gives_them_back(void **state)
 	(void)state;
 	assert_string_equal(w.id, "connect-cliff");
 	assert_non_null(strstr(w.text, "240 are orphaned FIN_WAIT2"));
-	assert_non_null(strstr(w.text, "fewer than 3 closes/s"));
+	assert_non_null(strstr(
+		w.text, "fewer than 3 closes/s by this side stay below half the range."));
 	d.orphan_fin_wait2 = 0;
 	d.by_state[DIAG_ESTABLISHED] = 240;
 	w = ports_of(&d);
@@ -221,6 +222,19 @@ static void what_takes_the_ports_tells_what_gives_them_back(void **state)
 	assert_null(strstr(w.text, "closes/s"));
 	d.by_state[DIAG_ESTABLISHED] = 0;
 	assert_non_null(strstr(ports_of(&d).text, "Reuse connections; fewer than 3"));
+}
+
+static void more_addresses_are_asked_for_once(void **state)
+{
+	struct tally_dest d = { .used = 400 };
+
+	(void)state;
+	assert_non_null(strstr(ports_of(&d).text,
+		"EADDRNOTAVAIL. More source addresses help at once. Reuse connections; "));
+	d.by_state[DIAG_ESTABLISHED] = 390;
+	assert_non_null(strstr(ports_of(&d).text,
+		"EADDRNOTAVAIL. 390 are taken by connections that are open: have fewer at "
+		"once, or more source addresses."));
 }
 
 static void callers_that_are_not_heard_are_told(void **state)
@@ -239,17 +253,53 @@ static void callers_that_are_not_heard_are_told(void **state)
 	assert_string_equal(r.warnings.v[0].id, "half-open");
 }
 
-static void orphans_head_for_the_cliff_as_well(void **state)
+/* It drops the acknowledgements of callers that are heard well. */
+static void a_full_backlog_leaves_callers_half_open(void **state)
 {
-	struct tally_dest d = {
-		.used = 40, .left = 360, .cliff_left = 180, .fresh_orphans = 40
-	};
-	struct warning w = ports_of(&d);
+	const struct diag_counters before = { .listen_overflows = 7 };
+	struct diag_counters now = before;
+	struct tally_listener l = { .l = { .waiting = 129, .backlog = 128 } };
+	struct tally tally = { .listeners = &l, .n_listeners = 1 };
+	struct report r = quiet(&tally, &now, &before);
 
 	(void)state;
+	tally.side[SIDE_IN].half_open = 50;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "backlog-full");
+	l.l.waiting = 128;
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "half-open");
+	now.listen_overflows++; /* it was, a moment ago */
+	report_warn(&r);
+	assert_int_equal(r.warnings.n, 1);
+	assert_string_equal(r.warnings.v[0].id, "listen-overflows");
+}
+
+static void orphans_that_last_head_for_the_cliff_as_well(void **state)
+{
+	struct tally_dest d = {
+		.used = 50,
+		.left = 350,
+		.cliff_left = 175,
+		.fresh_time_wait = 34,
+		.orphan_fin_wait2 = 16,
+	};
+	struct warning w;
+
+	(void)state;
+	assert_string_equal(ports_of(&d).text,
+		"3.4 closes/s to 10.0.0.2:80 in the last 10 s: kept up, TIME_WAIT settles at "
+		"204, past the connect cliff at 200 ports.");
+	d.fresh_time_wait = 30;
+	d.lasting_orphans = 4;
+	w = ports_of(&d);
 	assert_string_equal(w.id, "heading-for-cliff");
-	assert_non_null(strstr(w.text, "4.0 closes/s to 10.0.0.2:80"));
-	assert_non_null(strstr(w.text, "orphaned FIN_WAIT2 settle at 240"));
+	assert_string_equal(w.text,
+		"3.0 closes/s to 10.0.0.2:80 in the last 10 s, and 0.4 calls/s given up that "
+		"it had not closed 10 s later: kept up, TIME_WAIT and orphaned FIN_WAIT2 "
+		"settle at up to 204, past the connect cliff at 200 ports.");
 }
 
 static void connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are(void **state)
@@ -285,7 +335,9 @@ int main(void)
 		TEST(what_finds_no_route_is_told),
 		TEST(what_takes_the_ports_tells_what_gives_them_back),
 		TEST(callers_that_are_not_heard_are_told),
-		TEST(orphans_head_for_the_cliff_as_well),
+		TEST(a_full_backlog_leaves_callers_half_open),
+		TEST(more_addresses_are_asked_for_once),
+		TEST(orphans_that_last_head_for_the_cliff_as_well),
 		TEST(connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
