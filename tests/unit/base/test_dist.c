@@ -63,6 +63,8 @@ static void test_text(void **state)
 	text_add_dist(&t, d);
 	struct dist *again = parse(t.ptr);
 	assert_text(&t, "mix(80%: 50ms, 20%: uniform(3s, 5s))");
+	text_add_dist(&t, again);
+	assert_text(&t, "mix(80%: 50ms, 20%: uniform(3s, 5s))");
 	text_fini(&t);
 	dist_free(&d);
 	dist_free(&again);
