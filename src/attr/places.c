@@ -224,11 +224,12 @@ bool place_is_tied(const struct diag_info *i)
 }
 
 /* A server that reaps an idle connection says goodbye before its FIN, and a program that has not
- * looked leaves both unread. */
+ * looked leaves both unread. One that came a moment before the close may be behind a slow answer. */
 static void count_goodbye(struct place *p, const struct diag_info *i)
 {
 	p->unread_goodbye++;
-	if (p->side != SIDE_OUT || i->last_sent_ms <= i->last_recv_ms + JUST_ANSWERED_MS)
+	if (p->side != SIDE_OUT || i->last_recv_ms <= JUST_SAID_MS ||
+		i->last_sent_ms <= i->last_recv_ms + JUST_ANSWERED_MS)
 		return;
 	p->idle_goodbye++;
 	ages_put(&p->goodbye, (i->last_sent_ms - i->last_recv_ms) * NS_MS);

@@ -76,15 +76,15 @@ struct place {
 	/* Of WHY_UNREAD: no more than TLS's goodbye; others, as their program ended. */
 	uint64_t unread_goodbye, unread_ended;
 	uint64_t gave_up_ended; /* of local WHY_NO_ANSWER: as their program ended */
-	/* Of unread_goodbye, those that came long after the last question: how long. */
+	/* Of unread_goodbye, those that came long after the last question, and some time before the
+	 * close: how long after it. */
 	uint64_t idle_goodbye;
 	struct ages goodbye;
 	struct place_uses by_us, by_peer;  /* of closes right after an answer */
 	struct ages gave_up, idle, silent; /* closed by this side */
 	struct ages tied;                  /* of these, idle_tied */
-	struct ages peer_idle,
-		peer_left;  /* by the peer: idle (reset_idle, too), without an
-					      answer (reset_left, too) */
+	/* By the peer: idle (reset_idle, too); without an answer (reset_left, too). */
+	struct ages peer_idle, peer_left;
 	struct ages unread; /* from the last question on */
 };
 
@@ -94,8 +94,6 @@ struct places {
 	uint64_t elsewhere;
 };
 
-void places_init(struct places *p);
-void places_fini(struct places *p);
 struct place_close {
 	const struct diag_sock *record;
 	enum tally_side_id side;
@@ -103,31 +101,34 @@ struct place_close {
 	bool seen; /* a look had shown it: it was no short one */
 };
 
+/* A close that was counted and turned out to be the end of its program. */
+struct place_end {
+	enum tally_side_id side;
+	struct diag_end at;
+	/* WHY_IDLE: its age is taken back, as by closes_idle_back; WHY_AFTER_ANSWER: how it was used,
+	 * unless it was used once, as by a program that has one call to make; WHY_UNREAD, but for a
+	 * goodbye; WHY_NO_ANSWER: it is only counted. */
+	enum close_why why;
+	ns_t age;
+	enum place_use use;
+	bool tied; /* place_is_tied */
+};
+
+void places_init(struct places *p);
+void places_fini(struct places *p);
+/* NULL: none. */
+struct place *places_find(
+	const struct places *p, enum tally_side_id side, const struct diag_end *at);
 /* Counts one death that was judged so. */
 void places_death(struct places *p, const struct place_close *close,
 	const struct close_verdict *verdict);
 /* A death that was no connection's (closes_is_connection): of a connect that failed, perhaps. */
 void places_connect(
 	struct places *p, const struct diag_sock *record, enum tally_side_id side);
+void places_end(struct places *p, const struct place_end *end);
+
 /* Of bytes left unread, no more than TLS's goodbye. */
 bool place_is_goodbye(const struct diag_sock *record);
-/* NULL: none. */
-struct place *places_find(
-	const struct places *p, enum tally_side_id side, const struct diag_end *at);
-/* A close that was counted and turned out to be the end of its program. */
-struct place_end {
-	enum tally_side_id side;
-	struct diag_end at;
-	enum close_why why; /* WHY_IDLE: its age is taken back, as by closes_idle_back;
-			       WHY_AFTER_ANSWER: how it was used, unless it was used once, as
-			       by a program that has one call to make; WHY_UNREAD,
-			     but for a goodbye; WHY_NO_ANSWER: it is only counted */
-	ns_t age;
-	enum place_use use;
-	bool tied; /* place_is_tied */
-};
-
-void places_end(struct places *p, const struct place_end *end);
 enum place_use place_use_of(const struct diag_info *info);
 /* The last question and the last answer are of one tick. */
 bool place_is_tied(const struct diag_info *info);

@@ -145,6 +145,72 @@ static void a_reset_after_the_only_answer_is_told_from_others(void **state)
 	places_fini(&p);
 }
 
+/* Nothing had come from a server that resets right away, or in a moment, what watch had seen. */
+static void other_resets_are_kept_with_their_time(void **state)
+{
+	struct diag_sock mute = used(1), busy = used(3);
+	struct close_verdict reset = { CLOSE_RESET, WHY_PEER_RESET, 500 * NS_MS };
+	struct places p;
+
+	(void)state;
+	places_init(&p);
+	mute.info.data_segs_in = 0;
+	death(&p, &mute, SIDE_OUT, CLOSE_RESET, WHY_PEER_RESET);
+	assert_int_equal(p.v[0]->reset_unanswered, 1);
+	mute.info.data_segs_in = 1;
+	mute.info.data_segs_out = 0;
+	death(&p, &mute, SIDE_OUT, CLOSE_RESET, WHY_PEER_RESET); /* a greeting came */
+	assert_int_equal(p.v[0]->reset_unanswered, 1);
+	busy.info.last_sent_ms = 200;
+	busy.info.last_recv_ms = 300;
+	for (int i = 0; i < 4; i++)
+		places_death(&p,
+			&(struct place_close){ &busy, SIDE_OUT, i * NS_S, i < 3 },
+			&reset);
+	assert_int_equal(p.v[0]->reset_seen.n, 3);
+	assert_int_equal(p.v[0]->reset_seen.first, 0);
+	assert_int_equal(p.v[0]->reset_seen.last, 2 * NS_S);
+	assert_int_equal(p.v[0]->reset_recent, 0);
+	busy.info.last_sent_ms = 100;
+	places_death(
+		&p, &(struct place_close){ &busy, SIDE_OUT, 5 * NS_S, true }, &reset);
+	assert_int_equal(p.v[0]->reset_recent, 1);
+	assert_int_equal(p.v[0]->reset_unanswered, 1);
+	places_fini(&p);
+}
+
+static uint64_t idle_goodbyes_of(
+	uint32_t sent_ms, uint32_t recv_ms, uint32_t unread, enum tally_side_id side)
+{
+	struct diag_sock s = used(3);
+	struct places p;
+	uint64_t n;
+
+	places_init(&p);
+	s.rqueue = unread;
+	s.info.last_sent_ms = sent_ms;
+	s.info.last_recv_ms = recv_ms;
+	death(&p, &s, side, CLOSE_RESET, WHY_UNREAD);
+	n = p.v[0]->idle_goodbye;
+	assert_int_equal(p.v[0]->unread_goodbye, unread <= 40);
+	assert_int_equal(p.v[0]->goodbye.n, n);
+	assert_true(!n || p.v[0]->goodbye.ms[0] == sent_ms - recv_ms);
+	places_fini(&p);
+	return n;
+}
+
+/* Sent, received: how long before the close. */
+static void a_goodbye_behind_a_slow_answer_is_not_idle(void **state)
+{
+	(void)state;
+	assert_int_equal(idle_goodbyes_of(9000, 4000, 32, SIDE_OUT), 1);
+	assert_int_equal(idle_goodbyes_of(9000, 101, 32, SIDE_OUT), 1);
+	assert_int_equal(idle_goodbyes_of(9000, 100, 32, SIDE_OUT), 0);
+	assert_int_equal(idle_goodbyes_of(9000, 8500, 32, SIDE_OUT), 0); /* an answer's */
+	assert_int_equal(idle_goodbyes_of(9000, 4000, 41, SIDE_OUT), 0);
+	assert_int_equal(idle_goodbyes_of(9000, 4000, 32, SIDE_IN), 0);
+}
+
 static void ages_show_a_timeout_and_are_taken_back(void **state)
 {
 	struct hist *scratch = hist_new();
@@ -326,6 +392,12 @@ static void what_was_seen_late_has_no_age(void **state)
 		&(struct close_verdict){ CLOSE_PEER, WHY_IDLE, NS_S });
 	assert_int_equal(
 		p.v[0]->by_peer_used.n, 2); /* a short one, one after the other */
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 50 * NS_MS, true },
+		&(struct close_verdict){ CLOSE_PEER, WHY_UNKNOWN, NS_S });
+	places_death(&p, &(struct place_close){ &s, SIDE_OUT, 60 * NS_MS, true },
+		&(struct close_verdict){ CLOSE_PEER, WHY_NO_ANSWER, NS_S });
+	assert_int_equal(p.v[0]->by_peer_used.n, 3); /* who closed at once with it */
+	assert_int_equal(p.v[0]->by_peer_used.last, 50 * NS_MS);
 	places_fini(&p);
 }
 
@@ -337,6 +409,8 @@ int main(void)
 		TEST(what_went_in_pieces_proves_no_second_use),
 		TEST(a_greeting_left_unread_is_counted_by_itself),
 		TEST(a_reset_after_the_only_answer_is_told_from_others),
+		TEST(other_resets_are_kept_with_their_time),
+		TEST(a_goodbye_behind_a_slow_answer_is_not_idle),
 		TEST(ages_show_a_timeout_and_are_taken_back),
 		TEST(the_end_of_a_program_is_not_its_manner),
 		TEST(places_are_bounded),
