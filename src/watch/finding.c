@@ -44,10 +44,10 @@ static void add_cure(struct cause *c, enum runtime runtime)
 		c->cures[c->n_cures++] = *cure;
 }
 
-/* The closes that a cause is told of: by this side, and otherwise. None: of connects, of whoever
- * listens, or of any. */
+/* The closes that a cause is told of: by this side, and otherwise; and those that are, too, where TLS
+ * was heard. None: of connects, of whoever listens, or of any. */
 static const struct {
-	uint32_t here, there;
+	uint32_t here, there, here_tls, there_tls;
 } closes_of[CAUSE_ID_COUNT] = {
 #define BIT(why) (1u << WHY_##why)
 	[CAUSE_ID_NO_REUSE] = { BIT(AFTER_ANSWER), 0 },
@@ -55,13 +55,13 @@ static const struct {
 	[CAUSE_ID_CLOSED_HERE] = { BIT(AFTER_ANSWER), 0 },
 	[CAUSE_ID_PEER_EACH] = { BIT(AFTER_ANSWER), BIT(AFTER_ANSWER) },
 	[CAUSE_ID_PEER_AFTER] = { 0, BIT(AFTER_ANSWER) },
-	[CAUSE_ID_PEER_IDLE] = { 0, BIT(IDLE) | BIT(PEER_RESET) | BIT(UNREAD) },
+	[CAUSE_ID_PEER_IDLE] = { 0, BIT(IDLE) | BIT(PEER_RESET), 0, BIT(UNREAD) },
 	[CAUSE_ID_PEER_DROPS] = { 0, BIT(NO_ANSWER) },
 	[CAUSE_ID_PEER_RESETS] = { 0, BIT(PEER_RESET) },
 	[CAUSE_ID_NOT_REACHED] = { 0, BIT(PEER_RESET) },
 	[CAUSE_ID_TLS_ENDED] = { 0, BIT(PEER_RESET) },
 	[CAUSE_ID_GAVE_UP] = { BIT(NO_ANSWER), 0 },
-	[CAUSE_ID_SILENT] = { BIT(SILENCE) | BIT(IDLE), 0 },
+	[CAUSE_ID_SILENT] = { BIT(SILENCE), 0, BIT(IDLE), 0 },
 	[CAUSE_ID_UNREAD] = { 0, BIT(UNREAD) },
 	[CAUSE_ID_REFUSED] = { BIT(REFUSED), BIT(REFUSED) | BIT(PEER_RESET) },
 	[CAUSE_ID_RESET_ANSWERED] = { 0, BIT(PEER_RESET) },
@@ -71,26 +71,36 @@ static const struct {
 
 enum { HARDLY_ANY = 10 /* a tenth: its end, not its manner */ };
 
-static uint64_t closes_of_user(const struct user *u, enum cause_id id)
+bool finding_is_tls(const struct finding *f)
 {
+	return f->from->heard && heard_tls(f->from->heard, &f->p->at);
+}
+
+static uint64_t closes_of_user(
+	const struct finding *f, const struct user *u, enum cause_id id)
+{
+	bool tls = finding_is_tls(f);
+	uint32_t here = closes_of[id].here | (tls ? closes_of[id].here_tls : 0);
+	uint32_t there = closes_of[id].there | (tls ? closes_of[id].there_tls : 0);
 	uint64_t n = 0;
 
 	for (int why = 0; why < WHY_COUNT; why++) {
-		n += closes_of[id].here >> why & 1 ? u->closes.here[why] : 0;
-		n += closes_of[id].there >> why & 1 ? u->closes.there[why] : 0;
+		n += here >> why & 1 ? u->closes.here[why] : 0;
+		n += there >> why & 1 ? u->closes.there[why] : 0;
 	}
 	return n;
 }
 
-static uint32_t whose_are(const struct users_of_place *u, enum cause_id id)
+static uint32_t whose_are(
+	const struct finding *f, const struct users_of_place *u, enum cause_id id)
 {
 	uint64_t sum = 0;
 	uint32_t whose = 0;
 
 	for (uint32_t i = 0; u && i < u->n; i++)
-		sum += closes_of_user(&u->v[i], id);
+		sum += closes_of_user(f, &u->v[i], id);
 	for (uint32_t i = 0; u && i < u->n; i++) {
-		bool is = sum ? closes_of_user(&u->v[i], id) * HARDLY_ANY >= sum
+		bool is = sum ? closes_of_user(f, &u->v[i], id) * HARDLY_ANY >= sum
 			      : u->v[i].ended;
 
 		whose |= (uint32_t)is << i;
@@ -114,7 +124,7 @@ const struct user *finding_who_closes(const struct finding *f)
 {
 	const struct users_of_place *u = users_at(f);
 	const struct user *one = NULL;
-	uint32_t whose = whose_are(u, CAUSE_ID_CLOSED_HERE);
+	uint32_t whose = whose_are(f, u, CAUSE_ID_CLOSED_HERE);
 
 	for (uint32_t i = 0; u && i < u->n; i++) {
 		if (!(whose >> i & 1))
@@ -124,7 +134,8 @@ const struct user *finding_who_closes(const struct finding *f)
 		one = &u->v[i];
 	}
 	return one && !one->more && !u->more &&
-			       closes_of_user(one, CAUSE_ID_CLOSED_HERE) >= FINDING_LEAST
+			       closes_of_user(f, one, CAUSE_ID_CLOSED_HERE) >=
+				       FINDING_LEAST
 		       ? one
 		       : NULL;
 }
@@ -237,7 +248,7 @@ static struct cause *begin_of(struct finding *f, enum cause_id id,
 		.words = words,
 	};
 	c->users = users_at(f);
-	c->whose = whose_are(c->users, id);
+	c->whose = whose_are(f, c->users, id);
 	add_cures(c);
 	return c;
 }

@@ -31,6 +31,8 @@ bool finding_matters(uint64_t n, uint64_t of);
 /* As bad as watch/causes.def has it; less where it costs few ports. */
 enum warning_level finding_level(
 	const struct finding *f, enum cause_id id, uint64_t closes);
+/* TLS was heard there. */
+bool finding_is_tls(const struct finding *f);
 /* Several programs were seen there, or several processes of one. */
 bool finding_of_several(const struct finding *f);
 /* The one program whose connections are closed by this side right after an answer, of all that

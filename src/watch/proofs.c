@@ -10,15 +10,10 @@ enum {
 /* A server that ends closes what it holds in one go. */
 #define AT_ONCE (500 * NS_MS)
 
-static bool is_tls(const struct finding *f)
-{
-	return f->from->heard && heard_tls(f->from->heard, &f->p->at);
-}
-
 /* Who hears nothing cannot tell. */
 static bool may_be_tls(const struct finding *f)
 {
-	return !f->from->heard || is_tls(f);
+	return !f->from->heard || finding_is_tls(f);
 }
 
 static uint64_t uses_sum(const struct place_uses *u)
@@ -67,11 +62,11 @@ static enum reuse reuse_of(const struct finding *f, uint64_t n)
 {
 	const struct place *p = f->p;
 	const struct place_uses *u = &p->by_us;
-	bool plain = !is_tls(f) && is_part(u->n[PLACE_ONCE], n); /* none is TLS */
-	bool here = u->n[PLACE_MANY] ||
-		    (plain && u->n[PLACE_FEW] && is_part(u->n[PLACE_FEW], n));
+	bool plain = !finding_is_tls(f) && is_part(u->n[PLACE_ONCE], n); /* none is TLS */
 	bool several = finding_of_several(f);
 	const struct user *one = several ? finding_who_closes(f) : NULL;
+	bool here = (!one && u->n[PLACE_MANY]) ||
+		    (plain && u->n[PLACE_FEW] && is_part(u->n[PLACE_FEW], n));
 	bool many = one ? one->reused_many : p->reused_many;
 	bool some = one ? one->reused : p->reused;
 
@@ -215,7 +210,8 @@ static uint64_t of_all(const struct place *p, enum close_why why)
 static void idle_at_peer(struct finding *f)
 {
 	const struct place *p = f->p;
-	uint64_t said = is_tls(f) ? p->idle_goodbye : 0;
+	uint64_t said = finding_is_tls(f) ? p->idle_goodbye : 0;
+	const struct ages *ages = said > p->peer_idle.n ? &p->goodbye : &p->peer_idle;
 	struct cluster times[CLUSTERS_MAX];
 	struct text t;
 	struct cause *c;
@@ -232,9 +228,9 @@ static void idle_at_peer(struct finding *f)
 	if (!c)
 		return;
 	text_add(&t, "closed by the server while idle");
-	if (ages_clusters(&p->peer_idle, f->scratch, times))
+	if (ages == &p->peer_idle && ages_clusters(ages, f->scratch, times))
 		text_add(&t, ", noticed");
-	finding_add_times(f, &t, said > p->peer_idle.n ? &p->goodbye : &p->peer_idle);
+	finding_add_times(f, &t, ages);
 	if (p->peer_idle_once >= FINDING_LEAST &&
 		nearly_all(p->peer_idle_once, by_peer(p, WHY_IDLE))) {
 		text_add(&t, "; ");
@@ -256,7 +252,7 @@ static void idle_at_peer(struct finding *f)
 static void silent(struct finding *f)
 {
 	const struct place *p = f->p;
-	uint64_t few = is_tls(f) ? p->idle_few : 0;
+	uint64_t few = finding_is_tls(f) ? p->idle_few : 0;
 
 	if (few)
 		finding_tell(f, CAUSE_ID_SILENT, few + place_local(p, WHY_SILENCE),
@@ -293,7 +289,8 @@ static void reset_by_peer(struct finding *f)
 		text_add_count(&t, unanswered);
 		text_add(&t,
 			" of them before it had said a word, as a full server may do");
-	} else if (nearly_all(seen->n, n) && seen->last - seen->first <= AT_ONCE) {
+	} else if (!may_be_tls(f) && nearly_all(seen->n, n) &&
+		   seen->last - seen->first <= AT_ONCE) {
 		text_add(&t, ", within a moment, as where it ends or is started anew");
 	}
 	text_add_char(&t, '.');
@@ -319,6 +316,25 @@ static bool as_given_up(const struct finding *f, const struct ages *ages)
 	return false;
 }
 
+/* Calls open as their program ended are not its manner. */
+static struct cause *begin_unanswered(
+	struct finding *f, enum cause_id id, uint64_t n, struct text *t)
+{
+	uint64_t ended = f->p->gave_up_ended;
+
+	return ended && nearly_all(ended, n) ? finding_begin_as(f, id, LEVEL_NOTE, n, t)
+					     : finding_begin(f, id, n, t);
+}
+
+static void add_ended(struct text *t, uint64_t ended)
+{
+	if (!ended)
+		return;
+	text_add(t, ", ");
+	text_add_count(t, ended);
+	text_add(t, " of them as their program ended");
+}
+
 static void gave_up(struct finding *f)
 {
 	const struct place *p = f->p;
@@ -330,19 +346,12 @@ static void gave_up(struct finding *f)
 		open += place_local(p, WHY_SILENCE);
 	if (as_given_up(f, &p->tied))
 		open += p->idle_tied;
-	if (p->gave_up_ended && nearly_all(p->gave_up_ended, sure))
-		c = finding_begin_as(f, CAUSE_ID_GAVE_UP, LEVEL_NOTE, sure, &t);
-	else
-		c = finding_begin(f, CAUSE_ID_GAVE_UP, sure, &t);
+	c = begin_unanswered(f, CAUSE_ID_GAVE_UP, sure, &t);
 	if (!c)
 		return;
 	text_add(&t, "closed by this side without an answer: given up");
 	finding_add_times(f, &t, &p->gave_up);
-	if (p->gave_up_ended) {
-		text_add(&t, ", ");
-		text_add_count(&t, p->gave_up_ended);
-		text_add(&t, " of them as their program ended");
-	}
+	add_ended(&t, p->gave_up_ended);
 	if (open) {
 		text_add(&t, "; ");
 		text_add_count(&t, open);
@@ -355,7 +364,7 @@ static void gave_up(struct finding *f)
 /* One side's goodbye met the other's close: under TLS all that ends is alike. */
 static void ended_under_tls(struct finding *f)
 {
-	if (is_tls(f))
+	if (finding_is_tls(f))
 		finding_tell(f, CAUSE_ID_TLS_ENDED,
 			f->p->reset_goodbye + f->p->reset_recent,
 			"reset by the server not long after its last words: its way to close, "
@@ -490,6 +499,21 @@ void proofs_outgoing(struct finding *f)
 	closed_by_peer(f);
 }
 
+static void drops_callers(struct finding *f)
+{
+	struct text t;
+	struct cause *c = begin_unanswered(
+		f, CAUSE_ID_SERVER_DROPS, place_local(f->p, WHY_NO_ANSWER), &t);
+
+	if (!c)
+		return;
+	text_add(&t, "closed by this side with a question unanswered");
+	finding_add_times(f, &t, &f->p->gave_up);
+	add_ended(&t, f->p->gave_up_ended);
+	text_add_char(&t, '.');
+	finding_end(c, &t);
+}
+
 void proofs_accepted(struct finding *f)
 {
 	const struct place *p = f->p;
@@ -499,8 +523,7 @@ void proofs_accepted(struct finding *f)
 		"answered and closed here before anything was read: refused", NULL);
 	finding_tell(f, CAUSE_ID_CALLERS_LEAVE, by_peer(p, WHY_NO_ANSWER) + p->reset_left,
 		"left by the caller without an answer", &p->peer_left);
-	finding_tell(f, CAUSE_ID_SERVER_DROPS, place_local(p, WHY_NO_ANSWER),
-		"closed by this side with a question unanswered", &p->gave_up);
+	drops_callers(f);
 	not_reached(f);
 	if (nearly_all(once_us, uses_sum(&p->by_us)))
 		finding_tell(f, CAUSE_ID_SERVER_EACH, once_us,

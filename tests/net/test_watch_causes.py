@@ -177,22 +177,6 @@ def test_a_busy_program_beside_the_one_that_closes_is_not_named_for_it(pair):
     assert name.startswith("python3") and ended
 
 
-def test_sessions_one_after_the_other_are_no_servers_end(pair):
-    near, _ = pair
-    p = Pair(pair)
-    with Watching(near) as watching:
-        for _ in range(20):
-            c, s = p.exchange()
-            for _ in range(5):
-                c.sendall(b"ask")
-                assert s.recv(10) == b"ask"
-                s.sendall(b"told")
-                assert c.recv(10) == b"told"
-            close_in_order(s, c)
-        watching.until_total(20)
-        assert "server-closes-all" not in found(watching)
-
-
 def test_callers_that_are_hung_up_on_are_told(pair):
     _, far = pair
     p = Pair(pair)

@@ -89,6 +89,10 @@ static void who_reuses_is_not_who_closes(void **state)
 	assert_int_equal(s.c.v[0].whose, 1);
 	assert_int_equal(s.c.v[0].n_cures, 1);
 	assert_int_equal(s.c.v[0].cures[0].runtime, RUNTIME_PYTHON);
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 1000, 0, 1); /* the other's, whose work is done */
+	seen_beside(&s);
+	assert_cause(&s, "no-keep-alive");
 	s.user.v[0].reused = true;
 	assert_cause(&s, "pool-overflow");
 	s.user.v[1].closes.here[WHY_AFTER_ANSWER] = 900;
@@ -129,6 +133,94 @@ static void calls_open_as_a_program_ended_are_no_warning(void **state)
 	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
 }
 
+static void callers_dropped_as_a_program_ended_are_no_warning(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_IN);
+	closes(&s, CLOSE_LOCAL, WHY_NO_ANSWER, 20);
+	assert_cause(&s, "drops-callers");
+	assert_int_equal(s.c.v[0].level, LEVEL_WARNING);
+	assert_null(strstr(s.c.v[0].text, "ended."));
+	s.place.gave_up_ended = 20;
+	assert_cause(&s, "drops-callers");
+	assert_int_equal(s.c.v[0].level, LEVEL_NOTE);
+	assert_string_equal(s.c.v[0].text,
+		"20 of 20 connections that ended were closed by this side with a question "
+		"unanswered, 20 of them as their program ended.");
+}
+
+/* Whose unread bytes or idle ends they are tells only where TLS makes goodbyes and given-up calls of
+ * them. */
+static void what_tls_makes_of_closes_names_no_program_without_it(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	seen_beside(&s);
+	closes(&s, CLOSE_PEER, WHY_IDLE, 50);
+	s.user.v[0].closes.there[WHY_IDLE] = 50;
+	s.user.v[1].closes.there[WHY_UNREAD] = 50;
+	assert_cause(&s, "server-reaps-idle");
+	assert_int_equal(s.c.v[0].whose, 1);
+	s.heard.tls[s.heard.n_tls++] = s.place.at;
+	assert_cause(&s, "server-reaps-idle");
+	assert_int_equal(s.c.v[0].whose, 3);
+	scene_init(&s, SIDE_OUT);
+	seen_beside(&s);
+	closes(&s, CLOSE_LOCAL, WHY_SILENCE, 50);
+	s.user.v[0].closes.here[WHY_SILENCE] = 50;
+	s.user.v[1].closes.here[WHY_IDLE] = 50;
+	assert_cause(&s, "idle-or-given-up");
+	assert_int_equal(s.c.v[0].whose, 1);
+	s.heard.tls[s.heard.n_tls++] = s.place.at;
+	assert_cause(&s, "idle-or-given-up");
+	assert_int_equal(s.c.v[0].whose, 3);
+}
+
+static void a_reset_is_told_by_what_had_come_before(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 20);
+	s.place.reset_seen = (struct place_span){ 20, 3 * NS_S, 3 * NS_S + 40 * NS_MS };
+	assert_cause(&s, "server-resets");
+	assert_string_equal(s.c.v[0].text,
+		"20 of 20 connections that ended were reset by the server, or given up by the "
+		"kernel, within a moment, as where it ends or is started anew.");
+	s.place.reset_seen.last = 4 * NS_S;
+	assert_cause(&s, "server-resets");
+	assert_null(strstr(s.c.v[0].text, "within a moment"));
+	s.place.reset_seen = (struct place_span){ 10, 3 * NS_S, 3 * NS_S };
+	assert_cause(&s, "server-resets");
+	assert_null(strstr(s.c.v[0].text, "within a moment")); /* half of them */
+	s.place.reset_unanswered = 10;
+	assert_cause(&s, "server-resets");
+	assert_string_equal(s.c.v[0].text,
+		"20 of 20 connections that ended were reset by the server, or given up by the "
+		"kernel; 10 of them before it had said a word, as a full server may do.");
+}
+
+/* Some of those that were seen may be TLS's goodbyes, of which nothing is told here. */
+static void under_tls_no_moment_is_told(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_RESET, WHY_PEER_RESET, 30);
+	s.place.reset_recent = 20;
+	s.place.reset_seen = (struct place_span){ 20, 3 * NS_S, 3 * NS_S };
+	s.from.heard = NULL;
+	assert_cause(&s, "server-resets");
+	assert_int_equal(s.c.v[0].count, 10);
+	assert_null(strstr(s.c.v[0].text, "within a moment"));
+}
+
 /* Unread goodbyes that came long after the last question: under TLS a server that reaps. */
 static void idle_connections_that_are_bidden_goodbye_were_reaped(void **state)
 {
@@ -143,6 +235,10 @@ static void idle_connections_that_are_bidden_goodbye_were_reaped(void **state)
 	s.heard.tls[s.heard.n_tls++] = s.place.at;
 	assert_cause(&s, "server-reaps-idle");
 	assert_non_null(strstr(s.c.v[0].text, "30 of 30"));
+	assert_non_null(strstr(s.c.v[0].text, "while idle after about 1"));
+	closes(&s, CLOSE_PEER, WHY_IDLE, 10);
+	ages_put_many(&s.place.peer_idle, 10, 7 * NS_S);
+	assert_cause(&s, "server-reaps-idle"); /* the goodbyes' times, when they came */
 	assert_non_null(strstr(s.c.v[0].text, "while idle after about 1"));
 }
 
@@ -436,6 +532,48 @@ static void a_server_that_ends_has_no_limit_on_requests(void **state)
 	assert_cause(&s, "server-reaps-idle"); /* of the others it is not known */
 }
 
+/* What ended at once with a close of this side is as good as idle. */
+static void who_closed_first_of_all_at_once_may_be_unknown(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s, SIDE_OUT);
+	closes(&s, CLOSE_PEER, WHY_IDLE, 10);
+	closes(&s, CLOSE_PEER, WHY_UNKNOWN, 10);
+	s.place.by_peer_used = (struct place_span){ 20, 3 * NS_S, 3 * NS_S + 40 * NS_MS };
+	assert_cause(&s, "server-closes-all");
+	assert_int_equal(s.c.v[0].count, 20);
+	s.place.by_peer_used.n = 10; /* of half it is not known */
+	assert_cause(&s, "server-reaps-idle");
+}
+
+/* One after the other, each after the same exchanges: a look shows none of them. */
+static void sessions_one_after_the_other_are_no_servers_end(void **state)
+{
+	const char *const names[] = { "server-closes-after", "server-closes-all" };
+
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		struct places p;
+		struct scene s;
+		struct diag_sock r = { .has_info = true };
+
+		scene_init(&s, SIDE_OUT);
+		places_init(&p);
+		r.remote = s.place.at;
+		r.info.data_segs_out = r.info.data_segs_in = 6;
+		for (int i = 0; i < 20; i++)
+			places_death(&p,
+				&(struct place_close){ &r, SIDE_OUT, i * NS_MS, seen },
+				&(struct close_verdict){
+					CLOSE_PEER, WHY_AFTER_ANSWER, NS_MS });
+		s.from.places = &p;
+		assert_cause(&s, names[seen]);
+		places_fini(&p);
+	}
+}
+
 static void connects_that_fail_are_told_by_destination(void **state)
 {
 	struct scene s;
@@ -522,6 +660,12 @@ int main(void)
 		TEST(others_used_again_is_a_pool_without_room),
 		TEST(calls_open_as_a_program_ended_are_no_warning),
 		TEST(idle_connections_that_are_bidden_goodbye_were_reaped),
+		TEST(callers_dropped_as_a_program_ended_are_no_warning),
+		TEST(what_tls_makes_of_closes_names_no_program_without_it),
+		TEST(a_reset_is_told_by_what_had_come_before),
+		TEST(under_tls_no_moment_is_told),
+		TEST(who_closed_first_of_all_at_once_may_be_unknown),
+		TEST(sessions_one_after_the_other_are_no_servers_end),
 		TEST(hardly_any_used_again_is_no_pool),
 		TEST(closed_after_as_many_exchanges_each_is_no_pool),
 		TEST(who_reuses_is_not_who_closes),
