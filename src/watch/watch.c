@@ -1,5 +1,8 @@
-#include "watch/watch.h"
-
+/*
+ * watch: the verb. Once, or again and again until SIGINT: look at a namespace's sockets,
+ * and say what they prove. Between two looks the deaths of sockets are read, so that
+ * every close is attributed.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,6 +10,7 @@
 #include <unistd.h>
 
 #include "attr/late.h"
+#include "base/opts.h"
 #include "io/clock.h"
 #include "io/privilege.h"
 #include "watch/ends.h"
@@ -27,6 +31,14 @@ enum {
 #define EVERY_MIN (100 * NS_MS)
 #define READ_DUE_MAX (100 * NS_MS)
 
+struct watch_options {
+#define OPT(kind, field, name, meta, dflt, help) OPT_FIELD_##kind field;
+#define GROUP(title)
+#include "watch/options.def"
+#undef OPT
+#undef GROUP
+};
+
 static const struct opt option_rows[] = {
 #define OPT(kind, field, name, meta, dflt, help) \
 	{ OPT_##kind, name, meta, dflt, help, offsetof(struct watch_options, field) },
@@ -34,29 +46,6 @@ static const struct opt option_rows[] = {
 #include "watch/options.def"
 #undef OPT
 #undef GROUP
-};
-
-const struct verb watch_verb = {
-	.name = "watch",
-	.summary = "every socket's state, who closed first, and how many ports are left",
-	.usage =
-		"weir watch [--once | --for DURATION] [--json] [--netns NAME|PATH|PID] [options]",
-	.about =
-		"Reads the sockets of a network namespace from the kernel (netlink "
-		"SOCK_DIAG, no root needed) and says what they prove: states by side, who "
-		"closed first, ports in use and left for each destination, and how far the "
-		"connect cliff is. TIME_WAIT and orphaned FIN_WAIT2 are told apart. While "
-		"it stays it also reads the death of each socket, and counts closes by "
-		"first closer and cause, by destination and program, and says what "
-		"to change.",
-	.example = "weir watch --once\n"
-		   "weir watch --once --json --netns 4321 | jq .destinations\n"
-		   "weir watch --for 10s --json | jq .diagnosis\n"
-		   "weir watch --every 2s",
-	.opts = option_rows,
-	.opt_count = ARRAY_LEN(option_rows),
-	.options_size = sizeof(struct watch_options),
-	.main = watch_main,
 };
 
 struct death {
@@ -616,7 +605,7 @@ static int run(struct watcher *w, struct problem *p)
 	return status;
 }
 
-int watch_main(const void *options, const struct opt_texts *words)
+static int watch_main(const void *options, const struct opt_texts *words)
 {
 	struct watcher *w = mem_zalloc(sizeof(*w));
 	struct problem p = { "" };
@@ -642,3 +631,27 @@ int watch_main(const void *options, const struct opt_texts *words)
 	mem_free(w);
 	return status;
 }
+
+extern const struct verb watch_verb;
+const struct verb watch_verb = {
+	.name = "watch",
+	.summary = "every socket's state, who closed first, and how many ports are left",
+	.usage =
+		"weir watch [--once | --for DURATION] [--json] [--netns NAME|PATH|PID] [options]",
+	.about =
+		"Reads the sockets of a network namespace from the kernel (netlink "
+		"SOCK_DIAG, no root needed) and says what they prove: states by side, who "
+		"closed first, ports in use and left for each destination, and how far the "
+		"connect cliff is. TIME_WAIT and orphaned FIN_WAIT2 are told apart. While "
+		"it stays it also reads the death of each socket, and counts closes by "
+		"first closer and cause, by destination and program, and says what "
+		"to change.",
+	.example = "weir watch --once\n"
+		   "weir watch --once --json --netns 4321 | jq .destinations\n"
+		   "weir watch --for 10s --json | jq .diagnosis\n"
+		   "weir watch --every 2s",
+	.opts = option_rows,
+	.opt_count = ARRAY_LEN(option_rows),
+	.options_size = sizeof(struct watch_options),
+	.main = watch_main,
+};
