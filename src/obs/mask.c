@@ -2,9 +2,8 @@
 
 #include "base/ascii.h"
 
-#define NAME_BYTES 64      /* of a name, so much is looked at */
-#define TAG_BYTES 512      /* of an element's tag */
-#define ELEMENT_BYTES 4096 /* so far its end is looked for */
+#define NAME_BYTES 64 /* of a name, so much is looked at */
+#define TAG_BYTES 512 /* of an element's tag */
 /* Of a token that is known by its beginning, behind that: shorter ones are words. */
 #define TOKEN_BYTES 16
 
@@ -209,7 +208,7 @@ static struct slice coded_name(struct slice name)
 }
 
 /* Of the element whose tag ends at `at`, as in <name> or <prefix:name type="x">: with its prefix.
- * None: of a tag that ends one, or is no tag. */
+ * None: of a tag that ends one, or is no element's. */
 static struct slice element_name(struct slice s, size_t at)
 {
 	size_t from = at, end;
@@ -218,6 +217,8 @@ static struct slice element_name(struct slice s, size_t at)
 		from--;
 	if (!from || s.ptr[from - 1] != '<' || s.ptr[at - 1] == '/')
 		return SLICE_NONE;
+	if (is_one_of(s.ptr[from], "!?"))
+		return SLICE_NONE; /* <!--, <?xml */
 	end = find_stop(s, from, " \t\r\n/>");
 	return slice_cut(s, from, end - from);
 }
@@ -343,38 +344,83 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 	return stop > end ? stop : end;
 }
 
-/* Where the tag stands that ends the element, whatever it holds; SIZE_MAX: not to be found. */
-static size_t end_tag(struct slice s, size_t from, struct slice name)
+#define CDATA SLICE("<![CDATA[")
+
+static bool is_at(struct slice s, size_t at, struct slice what)
 {
-	s = slice_cut(s, 0, from + ELEMENT_BYTES);
-	for (size_t at = from; at + name.len + 2 <= s.len; at++)
-		if (s.ptr[at] == '<' && s.ptr[at + 1] == '/' &&
-			is_coded(s, at + 2, name) &&
-			(at + 2 + name.len == s.len ||
-				!is_word_char(s.ptr[at + 2 + name.len])))
-			return at;
-	return SIZE_MAX;
+	return slice_starts(slice_cut(s, at, SIZE_MAX), what);
 }
 
-/* Of the element whose tag ends at `tag`. One that holds others goes on to its own end. */
+/* Of a CDATA section that begins at `at`: where its end stands. */
+static size_t cdata_end(struct slice s, size_t at)
+{
+	at += CDATA.len;
+	while (at < s.len && !is_at(s, at, SLICE("]]>")))
+		at++;
+	return at < s.len ? at : s.len;
+}
+
+static bool is_name_at(struct slice s, size_t at, struct slice name)
+{
+	size_t end = at + name.len;
+
+	return is_coded(s, at, name) && (end == s.len || !is_word_char(s.ptr[end]));
+}
+
+/* A tag whose name ends at `at`, as in <name a="b"/>, holds nothing. */
+static bool is_empty_tag(struct slice s, size_t at)
+{
+	size_t end = find_stop(s, at, "<>");
+
+	return end < s.len && s.ptr[end] == '>' && s.ptr[end - 1] == '/';
+}
+
+/* Whether the tag at `at` ends an element of that name. Some writers of JSON escape the slash. */
+static bool is_end_tag(struct slice s, size_t at, struct slice name)
+{
+	at++;
+	while (at < s.len && s.ptr[at] == '\\')
+		at++;
+	return is_at(s, at, SLICE("/")) && is_name_at(s, at + 1, name);
+}
+
+/* Where the tag stands that ends the element, whatever it holds, others of its name among it. None:
+ * the end of the text, as of one that is cut off. */
+static size_t end_tag(struct slice s, size_t from, struct slice name)
+{
+	size_t depth = 1;
+
+	for (size_t at = from; at < s.len; at++) {
+		if (s.ptr[at] != '<')
+			continue;
+		if (is_at(s, at, CDATA))
+			at = cdata_end(s, at);
+		else if (is_name_at(s, at + 1, name))
+			depth += !is_empty_tag(s, at + 1 + name.len);
+		else if (is_end_tag(s, at, name) && --depth == 0)
+			return at;
+	}
+	return s.len;
+}
+
+/* Of the element whose tag ends at `tag`: one that is a section of CDATA ends with that. */
 static size_t content_end(struct slice s, size_t tag, size_t *from)
 {
-	const struct slice begin = SLICE("<![CDATA["), end = SLICE("]]>");
-	size_t text = *from, own_end;
+	size_t own_end = end_tag(s, *from, element_name(s, tag));
+	size_t text = *from, end, next;
 
 	while (text < s.len && is_one_of(s.ptr[text], " \t\r\n"))
 		text++;
-	if (!slice_starts(slice_cut(s, text, SIZE_MAX), begin)) {
-		own_end = end_tag(s, *from, element_name(s, tag));
-		if (own_end != SIZE_MAX)
-			return own_end;
-		return text < s.len && s.ptr[text] == '<' ? s.len
-							  : find_stop(s, *from, "<");
-	}
-	*from = text += begin.len;
-	while (text < s.len && !slice_starts(slice_cut(s, text, SIZE_MAX), end))
-		text++;
-	return text;
+	if (!is_at(s, text, CDATA))
+		return own_end;
+	end = cdata_end(s, text);
+	next = end + SLICE("]]>").len;
+	while (next < own_end && is_one_of(s.ptr[next], " \t\r\n"))
+		next++;
+	if (next < own_end)
+		return own_end;
+	*from = text + CDATA.len;
+	return end;
 }
 
 /* The same of a value that the sign's own form bounds, too. */

@@ -25,7 +25,8 @@ void mask_field(struct wire *w, struct slice name, struct slice value, bool keep
  * Running text, as of an error's body. Masked are
  * - values behind `name=`, `name:`, `"name":`, `name=>`, <name> (with attributes, too) and, in a
  *   query that is a value in another, name%3D, of secret names: words, what is in quotes, whole
- *   arrays, objects and elements. Not of `code:` and `state:`, which are an error's there;
+ *   arrays, objects and elements, and where these have no end, as in a text that is cut off, all that
+ *   is left. Not of `code:` and `state:`, which are an error's there;
  * - what follows Bearer, and userinfo of URLs;
  * - private keys (PEM), and words that begin as keys and tokens do that are given out so that they
  *   are known: those of AWS (AKIA...), of GitHub (ghp_...), JWTs (eyJ...).

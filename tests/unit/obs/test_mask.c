@@ -176,12 +176,23 @@ static void test_other_forms(void **state)
 		{ "Authorization: Bearer \r\nHost: h", "Authorization: ***\r\nHost: h" },
 		{ "<token><![CDATA[a<b]]></token>", "<token><![CDATA[***]]></token>" },
 		{ "<token>\n <![CDATA[a]] and no end", "<token>\n <![CDATA[***" },
+		{ "<token><![CDATA[a]]> </token>b", "<token><![CDATA[***]]> </token>b" },
+		{ "<token><![CDATA[a]]>b</token>c", "<token>***</token>c" },
+		{ "<token>a<![CDATA[</token>]]>b</token>c", "<token>***</token>c" },
+		{ "<token><![CDATA[a]]>b", "<token>***" },
 		{ "<token>\n <a/>", "<token>***" },
 		{ "<token><v>abc</v> d</token> e", "<token>***</token> e" },
 		{ "<s:Key><a><KeyId>b</KeyId></a></S:key><b>c</b>",
 			"<s:Key>***</S:key><b>c</b>" },
 		{ "<keys><x/></keys>", "<keys>***</keys>" },
 		{ "<key><keys>a</keys>b</key>", "<key>***</key>" },
+		{ "<key><key>a</key>b</key> e", "<key>***</key> e" },
+		{ "<key>a<KEY n=\"1\">b</KEY >c</key> e", "<key>***</key> e" },
+		{ "<key><key/>a<key n=\"1\" />b</key> e", "<key>***</key> e" },
+		{ "<credentials>id <value>abc", "<credentials>***" },
+		{ "<credentials>id <value>abc</value> and cut</cre", "<credentials>***" },
+		{ "<key>a<b>c<\\/b><\\/key> e", "<key>***<\\/key> e" },
+		{ "<!--token-->a <?key?>b", "<!--token-->a <?key?>b" },
 		{ "<w:Password Type=\"a#b\">c</w:Password>",
 			"<w:Password Type=\"a#b\">***</w:Password>" },
 		{ "<token/>a <token />b", "<token/>a <token />b" },
@@ -209,6 +220,19 @@ static void test_other_forms(void **state)
 	};
 	(void)state;
 	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void test_long_elements(void **state)
+{
+	struct text t;
+	(void)state;
+	text_init(&t);
+	text_add(&t, "<credentials>");
+	for (int i = 0; i < 5000; i++)
+		text_add_char(&t, 'a');
+	text_add(&t, "<value>b</value></credentials> e");
+	assert_rows(&(struct row){ t.ptr, "<credentials>***</credentials> e" }, 1);
+	text_fini(&t);
 }
 
 static void test_words_that_are_known(void **state)
@@ -264,6 +288,7 @@ int main(void)
 		TEST(test_running_text),
 		TEST(test_objects_and_arrays),
 		TEST(test_other_forms),
+		TEST(test_long_elements),
 		TEST(test_words_that_are_known),
 		TEST(test_ordinary_words),
 	};
