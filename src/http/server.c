@@ -208,6 +208,8 @@ static void sconn_begin_request(struct sconn *c, size_t used)
 	const struct server_cfg *cfg = &c->server->cfg;
 	struct worker *w = c->server->worker;
 	if (!inbound_pin(&c->in, w, c->head, used)) {
+		slab_give(&w->heads, c->head);
+		c->head = NULL; /* it never was a request */
 		sconn_refuse_head(c, ERR_NO_MEMORY);
 		return;
 	}

@@ -42,13 +42,22 @@ void *__wrap_slab_take_raw(struct slab *s)
 #define LONG "POST /ok?l HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n"
 
 /* What a client got: answers begun, and whether the last one is whole or visibly broken. */
-static void check_client(const struct raw *r, uint32_t asked)
+static uint32_t check_client(const struct raw *r, uint32_t asked)
 {
 	uint32_t begun = 0;
 	for (const char *at = r->in.ptr; at && (at = strstr(at, "HTTP/1.1 ")); at++)
 		begun++;
 	assert_true(begun <= asked);
 	assert_true(begun == asked || r->end != ERR_AGAIN);
+	return begun;
+}
+
+static uint64_t counted(const struct scene *s)
+{
+	uint64_t n = 0;
+	for (int i = 0; i < PROXY_STATUS_MAX; i++)
+		n += s->proxy.answers[i];
+	return n;
 }
 
 static void play(struct scene *s)
@@ -69,12 +78,11 @@ static void play(struct scene *s)
 	scene_run(s, 20 * NS_MS);
 	raw_say(&b, GET("/ok?3"));
 	scene_run(s, 40 * NS_S);
-	check_client(&a, 2);
-	check_client(&b, 2);
-	check_client(&c, 1);
-	check_client(&d, 1);
-	check_client(&e, 1);
-	check_client(&f, 1);
+	/* what a client has seen is counted; what was counted may have been broken off */
+	assert_true(check_client(&a, 2) + check_client(&b, 2) + check_client(&c, 1) +
+			    check_client(&d, 1) + check_client(&e, 1) +
+			    check_client(&f, 1) <=
+		    counted(s));
 	/* no POST was sent twice */
 	assert_true(scene_count(s, "POST /ok?p ") <= 2 * s->opt.gather);
 	assert_true(scene_count(s, "POST /ok?l ") <= s->opt.gather);
