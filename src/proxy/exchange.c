@@ -28,7 +28,9 @@ void exchange_tell(struct proxy *p, struct sconn *client, const struct exchange 
 	explain_note(p, client, x);
 	if (!x->status || x->tunnel)
 		return;
-	durations_note(&p->took[x->why == ERR_OK ? PROXY_BY_UPSTREAM : PROXY_BY_WEIR],
+	/* Without a route nobody but weir can have answered: Max-Forwards was 0. */
+	const bool whole = x->why == ERR_OK && x->route;
+	durations_note(&p->took[whole ? PROXY_BY_UPSTREAM : PROXY_BY_WEIR],
 		x->begun_at ? proxy_now(p) - x->begun_at : 0);
 }
 

@@ -110,6 +110,21 @@ def test_times_are_told_by_whose_answer_it_is(api, tmp_path, threads):
             assert m.of("weir_proxy_request_seconds_sum", decided_by=by) >= least
 
 
+def test_what_weir_answers_itself_is_its_own(api, tmp_path):
+    """It is no error, and no upstream is asked."""
+    with Proxy(tmp_path, f"upstream: {api.url}\n") as p:
+        assert get(p, "/x").status == 200
+        for method in ("TRACE", "OPTIONS"):
+            c = http.client.HTTPConnection("127.0.0.1", p.port, timeout=60)
+            c.request(method, "/x", headers={"Max-Forwards": "0"})
+            assert c.getresponse().status == 200
+            c.close()
+        m = Metrics(p)
+        assert m.of("weir_proxy_answers_total", status="200") == 3
+        assert m.of("weir_proxy_request_seconds_count", decided_by="weir") == 2
+        assert m.of("weir_proxy_request_seconds_count", decided_by="upstream") == 1
+
+
 def test_no_series_is_of_a_callers_making(api, tmp_path):
     """Two hosts that callers name are one upstream."""
     with forward_proxy(tmp_path, to="127.0.0.0/8:*") as p:
