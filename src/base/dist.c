@@ -56,7 +56,7 @@ struct node {
 	enum dist_kind kind;
 	uint8_t next;  /* next part of the same mix, or NONE */
 	uint8_t first; /* of a mix or of turns */
-	uint8_t parts; /* of turns */
+	uint8_t parts; /* how many it has */
 	double share;  /* of the mix it is a part of */
 	ns_t args[2];
 };
