@@ -89,16 +89,16 @@ static void keep_text(char *out, size_t cap, struct slice s)
 	out[s.len] = '\0';
 }
 
-/* Of a gather, the part's that all ended by, if one did. */
-static const struct route *decided(const struct exchange *x)
+/* Of a gather, the part's that all ended by; if none did, the one's that all waited for. */
+static const struct route *told(const struct exchange *x)
 {
-	return x->blamed ? x->blamed : x->route;
+	return x->told ? x->told : x->route;
 }
 
 static void note_limits(
 	struct explain_record *r, const struct exchange *x, const struct h1_head *head)
 {
-	const struct upstream *u = decided(x)->upstream;
+	const struct upstream *u = told(x)->upstream;
 	const struct slots *slots = upstream_slots(u);
 	const struct queue *queue = upstream_queue(u);
 	const struct share *share = slots->share;
@@ -151,10 +151,10 @@ static void note_request(
 static void note_call(struct explain_record *r, const struct exchange *x)
 {
 	r->has_call = true;
-	if (x->route && x->route->upstream)
+	if (x->route && told(x)->upstream)
 		r->paused_for = ns_max(
 			r->paused_for, upstream_caller_paused_for(
-					       x->route->upstream, x->call->caller_key));
+					       told(x)->upstream, x->call->caller_key));
 	r->reused = x->call->reused;
 	r->replayed = x->call->replayed;
 	r->past = x->call->past;
@@ -171,7 +171,7 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	if (head)
 		note_request(r, p, head);
 	keep_text(r->upstream, sizeof(r->upstream),
-		slice_of(x->route ? decided(x)->name : NULL));
+		slice_of(x->route ? told(x)->name : NULL));
 	keep_text(r->part, sizeof(r->part), slice_of(x->part));
 	r->parts = x->parts;
 	r->parts_missing = x->parts_missing;
@@ -183,7 +183,7 @@ static void fill(struct explain_record *r, const struct proxy *p,
 	r->ours = x->why != ERR_OK;
 	r->ended_at = proxy_now(p);
 	r->begun_at = x->begun_at ? x->begun_at : r->ended_at;
-	if (x->route && x->route->upstream)
+	if (x->route && told(x)->upstream)
 		note_limits(r, x, head);
 	if (x->call)
 		note_call(r, x);

@@ -44,9 +44,10 @@ struct explain_record {
 	char id[EXPLAIN_ID_BYTES];           /* "": none */
 	char weir_id[EXPLAIN_WEIR_ID_BYTES]; /* "": none */
 	char method[16], target[192], upstream[64];
-	char part[EXPLAIN_PART_BYTES]; /* of a gather, whose call it tells of; "": none */
-	uint8_t parts, parts_missing;  /* of a gather; 0: it is none */
-	uint16_t status;               /* 0: no answer */
+	/* Of a gather, whose call and upstream it tells of; "": none */
+	char part[EXPLAIN_PART_BYTES];
+	uint8_t parts, parts_missing; /* of a gather; 0: it is none */
+	uint16_t status;              /* 0: no answer */
 	enum err why;
 	bool ours;     /* weir's own answer, or its end of one */
 	bool has_call; /* `spans` and what follows is known */

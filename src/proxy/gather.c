@@ -116,7 +116,7 @@ static void note_verdict(struct gather *g, struct gather_verdict v)
 		if (g->parts[i].why != ERR_OK)
 			g->x.parts_missing++;
 	g->x.parts = (uint8_t)g->n;
-	g->x.blamed = v.blamed ? v.blamed->route : NULL;
+	g->x.told = told ? told->route : NULL;
 	g->x.call = told ? &told->call : NULL;
 	g->x.part = told && told->cfg ? told->cfg->name : NULL;
 }
@@ -418,7 +418,7 @@ static enum err gather_submit(struct gather *g)
 			continue; /* with one before it */
 		enum err why = submit_from(g, i, &required);
 		if (why != ERR_OK && required) {
-			g->x.blamed = g->parts[i].route;
+			g->x.told = g->parts[i].route;
 			return why;
 		}
 		if (why != ERR_OK)

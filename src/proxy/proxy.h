@@ -24,7 +24,7 @@
 
 #define PROXY_STATUS_MAX 600
 
-/* Whose an answer is: the server's, or weir's own, or cut by it. */
+/* Whose an answer is: the server's, whole; or weir's own, or one that was cut, by whomever. */
 enum { PROXY_BY_UPSTREAM, PROXY_BY_WEIR, PROXY_DECIDERS };
 
 struct target;
@@ -99,8 +99,8 @@ struct exchange {
 	uint32_t attempts;            /* requests to the server, of all its calls */
 	uint16_t status;              /* 0: no answer */
 	enum err why;                 /* weir's own reason, or what it ended by */
-	/* Of a gather's, whose upstream it is; NULL: its own */
-	const struct route *blamed;
+	/* Of a gather's, which part's upstream is told of: `call` is its; NULL: its own */
+	const struct route *told;
 	/* for explain */
 	uint64_t weir_id; /* 0: none yet */
 	/* Of a gather's the one that decided, or else ended last. Lives as long as the

@@ -244,8 +244,39 @@ static void test_an_optional_part_refused_at_the_door(void **state)
 	assert_true(scene_got(&r, "HTTP/1.1 200 "));
 	assert_true(scene_got(&r, "{\"parts\":{\"a\":\"ok\"}"));
 	assert_true(scene_got(&r, "\"b\":{\"missing\":\"queue-full\","));
-	assert_string_equal(explained(&s)->upstream, "api,other");
+	/* the other one was the last that all waited for */
+	assert_string_equal(explained(&s)->upstream, "api");
+	assert_string_equal(explained(&s)->part, "a");
 	raw_fini(&busy);
+	end(&s, &r);
+}
+
+/* Spans, name, limit and pause that explain tells of are one part's, and its upstream's. */
+static void test_one_part_is_told_of(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct raw r;
+	begin(&s, &r,
+		HEAD TWO(", limit: 7", ", limit: 3, pause-scope: caller")
+			ROUTE(PART("a", "path: /ok, upstream: api")
+					PART("b", "path: /stall, upstream: other")),
+		ASKS_AS_R, 50 * NS_MS);
+	say_to(&s, "/stall", OK);
+	scene_run(&s, 20 * NS_MS);
+	assert_true(scene_got(&r, "HTTP/1.1 200 "));
+	assert_string_equal(explained(&s)->part, "b");
+	assert_string_equal(explained(&s)->upstream, "other");
+	assert_int_equal(explained(&s)->limit, 3);
+	assert_true(explained(&s)->spans.first_byte >= 40 * NS_MS);
+	raw_say(&r, ASKS_AS_R);
+	scene_run(&s, 20 * NS_MS);
+	say_to(&s, "/stall",
+		"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n");
+	scene_run(&s, 20 * NS_MS);
+	assert_int_equal(explained(&s)->why, ERR_PART_STATUS);
+	assert_string_equal(explained(&s)->upstream, "other");
+	assert_true(explained(&s)->paused_for > 20 * NS_S);
 	end(&s, &r);
 }
 
@@ -356,6 +387,7 @@ int main(void)
 		TEST(test_a_batch_waits_in_vain),
 		TEST(test_refused_at_the_door),
 		TEST(test_an_optional_part_refused_at_the_door),
+		TEST(test_one_part_is_told_of),
 		TEST(test_a_client_that_goes),
 		TEST(test_too_much),
 		TEST(test_too_much_for_all_requests),
