@@ -84,6 +84,7 @@ void proxy_start(
 	text_init(&p->log_line);
 	list_init(&p->targets);
 	list_init(&p->retired);
+	past_init(&p->past);
 	p->reap.on_fire = on_reap;
 	egress_init(p);
 	proxy_init_exchanges(p, (uint32_t)o->clients);
@@ -106,6 +107,7 @@ void proxy_unmake(struct proxy *p)
 	p->plan = NULL;
 	io_timer_stop(p->worker.loop, &p->reap);
 	targets_free(p);
+	past_fini(&p->past);
 	dns_free(&p->dns);
 	mem_free(p->dns_servers);
 	slab_fini(&p->forwards);

@@ -122,6 +122,7 @@ static void on_refused(struct sconn *client, enum err why, struct server_words *
 		explain_advice(why, EXPLAIN_GIVEN));
 	if (sconn_head(client))
 		return;
+	p->heads_refused++;
 	p->reasons[why]++;
 	proxy_count_answer(p, err_status(why));
 	access_note_refused(p, client, why);

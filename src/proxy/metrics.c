@@ -1,65 +1,76 @@
 /* GET /metrics of the admin: the gauges for Prometheus. docs/metrics.md tells of each. */
 #include "proxy/crew.h"
 
-/* Hosts that callers have named are one upstream here: else they, and not we, would say how many
- * series there are. */
-#define CALLERS_HOSTS "*"
-
-/* All targets of a name: a reload leaves one behind for a while, as its calls end. */
+/* All targets of a name, those that are gone too: a reload leaves one behind for a while, as its
+ * calls end. */
 struct group {
 	struct map_node by_name;
 	const char *name;
 	struct gauges gauges;
-	bool is_live;
+	/* That requests go to: a limit, and places. NULL: none does, or they are hosts */
+	const struct report_target *live;
 	uint32_t callers_paused;
 };
 
 struct groups {
 	struct text *out;
-	const struct report *report;
 	struct group *v;
 	uint32_t n;
 	struct map by_name;
 };
 
-static const char *group_name(const struct report_target *t)
+static struct group *group_find(const struct groups *all, const char *name)
 {
-	return t->on_demand ? CALLERS_HOSTS : t->name;
-}
-
-static bool is_live(const struct report_target *t)
-{
-	return !t->retired && !t->on_demand;
-}
-
-static struct group *group_of(struct groups *all, const struct report_target *t)
-{
-	const char *name = group_name(t);
 	struct map_node *n = map_get(&all->by_name, name);
 
-	if (n)
-		return CONTAINER_OF(n, struct group, by_name);
+	return n ? CONTAINER_OF(n, struct group, by_name) : NULL;
+}
+
+static struct group *group_of(struct groups *all, const char *name)
+{
+	struct group *found = group_find(all, name);
+
+	if (found)
+		return found;
 	struct group *g = &all->v[all->n++];
 	*g = (struct group){ .name = name, .gauges.limit = UINT64_MAX };
 	map_put(&all->by_name, &g->by_name, name);
 	return g;
 }
 
-static void groups_init(struct groups *all, struct text *out, const struct report *r)
+static void add_target(struct groups *all, const struct report_target *t)
 {
-	*all = (struct groups){ .out = out, .report = r };
-	all->v = mem_alloc((r->targets.len + 1) * sizeof(*all->v));
-	LIST_EACH (&r->targets, n, after) {
-		const struct report_target *t = CONTAINER_OF(
-			n, struct report_target, node);
-		struct group *g = group_of(all, t);
-		gauges_add(&g->gauges, &t->gauges);
-		if (!is_live(t))
-			continue;
-		g->is_live = true;
+	struct group *g = group_of(all, t->on_demand ? PAST_HOSTS : t->name);
+
+	gauges_add(&g->gauges, &t->gauges);
+	if (t->on_demand) {
+		g->callers_paused += t->callers_paused;
+	} else if (!t->retired) {
+		/* An exchange may hold the plan before, whose target then is the first. */
+		g->live = t;
 		g->gauges.limit = t->gauges.limit;
 		g->callers_paused = t->callers_paused;
 	}
+}
+
+/* The hosts stay when none is left; an upstream that nobody names any more goes with its last
+ * target. */
+static void add_past(struct groups *all, const struct past_sum *s)
+{
+	struct group *g = strcmp(s->name, PAST_HOSTS) == 0 ? group_of(all, s->name)
+							   : group_find(all, s->name);
+	if (g)
+		upstream_stats_add(&g->gauges.stats, &s->stats);
+}
+
+static void groups_init(struct groups *all, struct text *out, const struct report *r)
+{
+	*all = (struct groups){ .out = out };
+	all->v = mem_alloc((r->targets.len + 1) * sizeof(*all->v));
+	LIST_EACH (&r->targets, n, after)
+		add_target(all, CONTAINER_OF(n, struct report_target, node));
+	LIST_EACH (&r->past.sums, n, after)
+		add_past(all, CONTAINER_OF(n, struct past_sum, node));
 }
 
 static void groups_fini(struct groups *all)
@@ -153,7 +164,7 @@ static void add_limits(const struct groups *all)
 		"Calls at once at most, found out or set; none where there is no limit.");
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct metric_labels of = of_group(&all->v[i]);
-		if (all->v[i].is_live && all->v[i].gauges.limit != UINT64_MAX)
+		if (all->v[i].live && all->v[i].gauges.limit != UINT64_MAX)
 			metrics_count(all->out, "weir_upstream_limit", &of,
 				all->v[i].gauges.limit);
 	}
@@ -212,29 +223,47 @@ static void add_not_retried(const struct groups *all)
 	}
 }
 
-/* Of each live target's places: a number of it. */
+static bool is_first_at(const struct report_target *t, uint32_t nth)
+{
+	for (uint32_t i = 0; i < nth; i++)
+		if (strcmp(t->endpoints[i].at, t->endpoints[nth].at) == 0)
+			return false;
+	return true;
+}
+
+/* Of each place of the live targets a number: by its address alone, where there may be several
+ * hosts. */
 static void add_endpoints(const struct groups *all, const char *family, const char *help,
-	uint64_t (*value)(const struct report_endpoint *e))
+	uint64_t (*value)(const struct report_target *t, const char *at))
 {
 	metrics_family(all->out, family, METRIC_GAUGE, help);
-	LIST_EACH (&all->report->targets, n, after) {
-		const struct report_target *t = CONTAINER_OF(
-			n, struct report_target, node);
-		const struct metric_labels of = { 1, { { "upstream", t->name } } };
-		for (uint32_t i = 0; is_live(t) && i < t->endpoint_count; i++)
-			add_with(all->out, family, of, "endpoint", t->endpoints[i].at,
-				value(&t->endpoints[i]));
+	for (uint32_t k = 0; k < all->n; k++) {
+		const struct report_target *t = all->v[k].live;
+		for (uint32_t i = 0; t && i < t->endpoint_count; i++)
+			if (is_first_at(t, i))
+				add_with(all->out, family, of_group(&all->v[k]),
+					"endpoint", t->endpoints[i].at,
+					value(t, t->endpoints[i].at));
 	}
 }
 
-static uint64_t is_in(const struct report_endpoint *e)
+static uint64_t is_any_in(const struct report_target *t, const char *at)
 {
-	return e->state == HEALTH_IN;
+	for (uint32_t i = 0; i < t->endpoint_count; i++)
+		if (strcmp(t->endpoints[i].at, at) == 0 &&
+			t->endpoints[i].state == HEALTH_IN)
+			return 1;
+	return 0;
 }
 
-static uint64_t conns_of(const struct report_endpoint *e)
+static uint64_t conns_at(const struct report_target *t, const char *at)
 {
-	return e->conns;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < t->endpoint_count; i++)
+		if (strcmp(t->endpoints[i].at, at) == 0)
+			sum += t->endpoints[i].conns;
+	return sum;
 }
 
 /* --- what the process has --- */
@@ -285,8 +314,7 @@ static void add_ports(struct text *t, struct ports *ports, ns_t now)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct ways ways = { t, rows[i].family, rows[i].value };
 		metrics_family(t, rows[i].family, METRIC_GAUGE, rows[i].help);
-		if (ports)
-			ports_each(ports, now, add_way, &ways);
+		ports_each(ports, now, add_way, &ways);
 	}
 }
 
@@ -334,9 +362,9 @@ void metrics_write(struct text *t, const struct crew *c, const struct report *r)
 	add_closes(&all);
 	add_not_retried(&all);
 	add_endpoints(&all, "weir_upstream_endpoint_in",
-		"1: calls go there; 0: it is left out, or on trial.", is_in);
+		"1: calls go there; 0: it is left out, or on trial.", is_any_in);
 	add_endpoints(&all, "weir_upstream_endpoint_connections",
-		"Connections open or opening.", conns_of);
+		"Connections open or opening.", conns_at);
 	add_ports(t, c->ports, proxy_now(&c->hands[0].proxy));
 	groups_fini(&all);
 }

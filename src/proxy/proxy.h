@@ -20,6 +20,7 @@
 #include "obs/words.h"
 #include "proxy/egress.h"
 #include "proxy/explain.h"
+#include "proxy/past.h"
 #include "proxy/plan.h"
 
 #define PROXY_STATUS_MAX 600
@@ -52,6 +53,7 @@ struct proxy {
 	struct upstream *upstream;    /* of the plan's first route; NULL: it has none */
 	struct list targets, retired; /* upstreams: plan.h */
 	struct map targets_by_key;    /* both */
+	struct past past;             /* of those that have ended */
 	struct egress egress;
 	struct timer reap; /* looks after the retired */
 	struct words *words;
@@ -62,6 +64,7 @@ struct proxy {
 	struct slab forwards;
 	ns_t started_at;
 	uint64_t exchanges_now, exchanges_total;
+	uint64_t heads_refused; /* which never were exchanges, and have reasons */
 	uint64_t tunnels_now, tunnels_total; /* of the exchanges */
 	uint64_t gathered_bytes;             /* of answers, held by gathers now */
 	uint64_t answers[PROXY_STATUS_MAX];

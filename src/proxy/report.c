@@ -7,6 +7,7 @@ struct report *report_new(void)
 	struct report *r = mem_zalloc(sizeof(*r));
 	r->words = words_new();
 	list_init(&r->targets);
+	past_init(&r->past);
 	return r;
 }
 
@@ -28,6 +29,7 @@ void report_free(struct report **handle)
 	while ((n = list_pop_front(&r->targets)))
 		free_target(r, CONTAINER_OF(n, struct report_target, node));
 	map_fini(&r->targets_by_key);
+	past_fini(&r->past);
 	words_free(&r->words);
 	mem_free(r);
 	*handle = NULL;
@@ -102,6 +104,7 @@ static void fill_target(struct report *r, const struct target *from, bool retire
 		.name = from->name,
 		.retired = retired,
 		.on_demand = from->guard != NULL,
+		.found_out = upstream_tuner(from->up) != NULL,
 		.unit = upstream_slots(from->up)->unit,
 		.share = from->share,
 		.callers_paused = upstream_callers_paused(from->up),
@@ -121,6 +124,7 @@ void report_fill(struct report *r, struct proxy *p)
 	r->clients = server_conn_count(p->server);
 	r->exchanges_now = p->exchanges_now;
 	r->exchanges_total = p->exchanges_total;
+	r->heads_refused = p->heads_refused;
 	r->tunnels_now = p->tunnels_now;
 	r->tunnels_total = p->tunnels_total;
 	memcpy(r->answers, p->answers, sizeof(r->answers));
@@ -132,6 +136,7 @@ void report_fill(struct report *r, struct proxy *p)
 	r->lag = io_loop_lag_max(p->worker.loop);
 	io_loop_lag_reset(p->worker.loop);
 	words_merge(r->words, p->words);
+	past_merge(&r->past, &p->past);
 	LIST_EACH (&p->targets, n, after)
 		fill_target(r, CONTAINER_OF(n, struct target, node), false);
 	LIST_EACH (&p->retired, n, after)
@@ -139,40 +144,6 @@ void report_fill(struct report *r, struct proxy *p)
 }
 
 /* --- sums --- */
-
-static void stats_add(struct upstream_stats *sum, const struct upstream_stats *s)
-{
-	sum->admitted += s->admitted;
-	sum->sent += s->sent;
-	sum->answered += s->answered;
-	sum->failed += s->failed;
-	sum->abandoned += s->abandoned;
-	sum->drained += s->drained;
-	sum->refused += s->refused;
-	sum->replayed += s->replayed;
-	sum->retried += s->retried;
-	sum->requeued += s->requeued;
-	sum->stalled += s->stalled;
-	sum->hedged += s->hedged;
-	sum->hedges_won += s->hedges_won;
-	for (int i = 0; i < RETRY_VERDICTS; i++)
-		sum->denied[i] += s->denied[i];
-	sum->hung_up += s->hung_up;
-	sum->connects += s->connects;
-	sum->connects_failed += s->connects_failed;
-	sum->reused += s->reused;
-	sum->reaped += s->reaped;
-	sum->yielded += s->yielded;
-	sum->aged += s->aged;
-	sum->closed_by_peer += s->closed_by_peer;
-	sum->closed_reset += s->closed_reset;
-	sum->closed_idle += s->closed_idle;
-	sum->closed_done += s->closed_done;
-	sum->closed_error += s->closed_error;
-	sum->rx_bytes += s->rx_bytes;
-	sum->tx_bytes += s->tx_bytes;
-	sum->sockets += s->sockets;
-}
 
 static void pool_add(struct upstream_pool *sum, const struct upstream_pool *p)
 {
@@ -193,7 +164,7 @@ void gauges_add(struct gauges *sum, const struct gauges *g)
 		sum->in[i] += g->in[i];
 	sum->waiting += g->waiting;
 	sum->waiting_peak += g->waiting_peak;
-	stats_add(&sum->stats, &g->stats);
+	upstream_stats_add(&sum->stats, &g->stats);
 	pool_add(&sum->pool, &g->pool);
 }
 
@@ -232,6 +203,7 @@ void report_add(struct report *sum, const struct report *r)
 	sum->clients += r->clients;
 	sum->exchanges_now += r->exchanges_now;
 	sum->exchanges_total += r->exchanges_total;
+	sum->heads_refused += r->heads_refused;
 	sum->tunnels_now += r->tunnels_now;
 	sum->tunnels_total += r->tunnels_total;
 	for (int i = 0; i < PROXY_STATUS_MAX; i++)
@@ -245,6 +217,7 @@ void report_add(struct report *sum, const struct report *r)
 	sum->hosts_sockets += r->hosts_sockets;
 	sum->lag = ns_max(sum->lag, r->lag);
 	words_merge(sum->words, r->words);
+	past_merge(&sum->past, &r->past);
 	LIST_EACH (&r->targets, n, after)
 		merge_target(sum, CONTAINER_OF(n, struct report_target, node));
 }
@@ -321,7 +294,7 @@ void report_last(const struct report *r, struct text *t)
 	report_sum(r, &all);
 	for (int i = 0; i < ERR_COUNT; i++)
 		without += r->reasons[i];
-	text_add_counted(t, r->exchanges_total, "request", "requests");
+	text_add_counted(t, r->exchanges_total + r->heads_refused, "request", "requests");
 	text_add(t, ", ");
 	text_add_count(t, without);
 	text_add(t, " without the server's whole answer");

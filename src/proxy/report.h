@@ -42,6 +42,7 @@ struct report_target {
 	char *key, *name;
 	bool retired;
 	bool on_demand; /* a host that a caller has named */
+	bool found_out; /* its limit */
 	enum slot_unit unit;
 	struct share *share; /* NULL: the target is alone */
 	struct gauges gauges;
@@ -54,7 +55,7 @@ struct report_target {
 
 struct report {
 	uint32_t clients; /* connections from them */
-	uint64_t exchanges_now, exchanges_total;
+	uint64_t exchanges_now, exchanges_total, heads_refused;
 	uint64_t tunnels_now, tunnels_total;
 	uint64_t answers[PROXY_STATUS_MAX];
 	uint64_t reasons[ERR_COUNT];
@@ -63,8 +64,10 @@ struct report {
 	uint64_t hosts_total;
 	ns_t lag; /* since the last report */
 	struct words *words;
-	struct list targets; /* live ones first */
+	/* Live ones first; of one name that of the plan in force is the last of these. */
+	struct list targets;
 	struct map targets_by_key;
+	struct past past; /* of targets that are gone */
 };
 
 struct report *report_new(void);
@@ -80,7 +83,8 @@ void gauges_add(struct gauges *sum, const struct gauges *g);
 void report_sum(const struct report *r, struct gauges *sum);
 /* The most frequent reason of those that are not told yet; ERR_COUNT: all are. */
 int report_next_reason(const struct report *r, const bool told[ERR_COUNT]);
-/* In one line what became of all requests, and what the server may be at work on still. Calls
+/* In one line what became of all requests, those with a refused head too, and what the server
+ * may be at work on still. Calls
  * sent are not told: those of upstreams that a reload has taken out are no longer known. */
 void report_last(const struct report *r, struct text *t);
 

@@ -165,11 +165,9 @@ struct target *target_take(struct proxy *p, struct plan_upstream *u)
 {
 	char *key = target_key(u);
 	struct target *t = target_find(p, key);
-	if (t && t->plans == 0) {
-		list_remove(&p->retired, &t->node);
-		list_push_back(&p->targets, &t->node);
-	}
 	if (t) {
+		list_remove(t->plans ? &p->targets : &p->retired, &t->node);
+		list_push_back(&p->targets, &t->node);
 		target_go_on(t, u);
 		mem_free(key);
 	} else {
@@ -181,6 +179,7 @@ struct target *target_take(struct proxy *p, struct plan_upstream *u)
 
 static void target_free(struct list *l, struct target *t)
 {
+	past_add(&t->proxy->past, t->guard ? PAST_HOSTS : t->name, upstream_stats(t->up));
 	list_remove(l, &t->node);
 	map_remove(&t->proxy->targets_by_key, &t->by_key);
 	names_free(&t->names);

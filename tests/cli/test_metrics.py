@@ -155,6 +155,42 @@ def test_one_name_is_one_series_after_a_reload(api, tmp_path):
         other.close()
 
 
+def test_counts_do_not_fall_when_urls_change(api, tmp_path):
+    """While a call to the former URL goes on, that one is live too; then it is gone."""
+    other = Api("other")
+    api.free.clear()
+    other.free.clear()
+    text = "upstreams: { a: { url: '%s' } }\nroutes: [{ upstream: a }]\n"
+    try:
+        with Proxy(tmp_path, text % api.url) as p:
+            calls = [threading.Thread(target=lambda: get(p, "/slow")) for _ in range(2)]
+            calls[0].start()
+            eventually(lambda: api.now == 1)
+            p.reload(text % other.url)
+            assert get(p, "/x").status == 200
+            m = Metrics(p)  # it minds what is there twice
+            assert [dict(labels)["endpoint"] for (name, labels) in m.values
+                    if name == "weir_upstream_endpoint_in"] == [other.url.removeprefix("http://")]
+            assert m.of("weir_upstream_calls_admitted_total", upstream="a") == 2
+            calls[1].start()
+            eventually(lambda: other.now == 1)
+            p.reload(text % api.url + "limit: 9\n")
+            m = Metrics(p)
+            assert m.of("weir_upstream_limit", upstream="a") == 9
+            assert m.of("weir_upstream_endpoint_in", upstream="a",
+                        endpoint=api.url.removeprefix("http://")) == 1
+            api.free.set()
+            other.free.set()
+            for t in calls:
+                t.join()
+            eventually(lambda: len(p.status()["upstreams"]) == 1)
+            m = Metrics(p)
+            assert m.of("weir_upstream_calls_admitted_total", upstream="a") == 3
+            assert m.of("weir_upstream_calls_answered_total", upstream="a") == 3
+    finally:
+        other.close()
+
+
 def test_the_page_names_each_family(api, tmp_path):
     with Proxy(tmp_path, f"upstream: {api.url}\n") as p:
         kinds = Metrics(p).kinds
