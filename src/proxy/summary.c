@@ -97,7 +97,7 @@ static void add_words(struct text *t, struct words *w, ns_t now)
 struct scene {
 	const struct report_target *t;
 	const struct gauges *g;
-	struct tuner *tuner;     /* NULL: the limit is given, or there is none */
+	struct tuner *tuner; /* NULL: given, none, or found out on another hand alone */
 	struct tuner_view tuned; /* where there is one */
 	struct brake_view brake;
 };
@@ -125,7 +125,7 @@ static bool is_paused(const struct scene *s)
 
 static bool is_refused(const struct scene *s)
 {
-	return !s->tuner && s->g->stats.refused;
+	return !s->t->found_out && s->g->stats.refused;
 }
 
 static uint64_t left_behind(const struct gauges *g)
@@ -180,19 +180,21 @@ static void add_limit(struct text *t, const struct scene *s)
 static void add_slots(struct text *t, const struct gauges *g)
 {
 	const char *before = ": ";
-	add_key(t, "taken");
-	text_add_count(t, g->used);
+	struct text words;
+	text_init(&words);
+	text_add_count(&words, g->used);
 	for (int i = SLOT_FREE + 1; i < SLOT_STATES; i++) {
 		if (!g->in[i] || i == SLOT_PARKED)
 			continue;
-		text_add(t, before);
-		text_add_count(t, g->in[i]);
-		text_addf(t, " %s", slot_state_label((enum slot_state)i));
+		text_add(&words, before);
+		text_add_count(&words, g->in[i]);
+		text_addf(&words, " %s", slot_state_label((enum slot_state)i));
 		before = ", ";
 	}
-	text_add(t, "; at most ");
-	text_add_count(t, g->peak);
-	text_add(t, " so far\n");
+	text_add(&words, "; at most ");
+	text_add_count(&words, g->peak);
+	text_add(&words, " so far");
+	add_line(t, "taken", &words);
 	add_key(t, "waiting");
 	text_add_counted(t, g->waiting, "call", "calls");
 	text_add(t, "; at most ");
@@ -208,32 +210,34 @@ static void add_calls(struct text *t, const struct upstream_stats *s)
 	} rest[] = { { s->retried, "sent again" },
 		{ s->refused, "refused by the server" }, { s->failed, "failed" },
 		{ s->abandoned, "abandoned" } };
-	add_key(t, "calls");
-	text_add_count(t, s->admitted);
-	text_add(t, " let through");
+	struct text words;
+	text_init(&words);
+	text_add_count(&words, s->admitted);
+	text_add(&words, " let through");
 	for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
 		if (!rest[i].n)
 			continue;
-		text_add(t, ", ");
-		text_add_count(t, rest[i].n);
-		text_addf(t, " %s", rest[i].what);
+		text_add(&words, ", ");
+		text_add_count(&words, rest[i].n);
+		text_addf(&words, " %s", rest[i].what);
 	}
 	if (s->connects_failed) {
-		text_add(t, ", ");
-		text_add_counted(t, s->connects_failed, "connect", "connects");
-		text_add(t, " failed");
+		text_add(&words, ", ");
+		text_add_counted(&words, s->connects_failed, "connect", "connects");
+		text_add(&words, " failed");
 	}
-	text_add_char(t, '\n');
+	add_line(t, "calls", &words);
 }
 
 static void add_pause(struct text *t, const struct scene *s, ns_t now)
 {
 	if (is_paused(s)) {
-		add_key(t, "paused");
-		brake_plea_text(t, &s->brake.plea);
-		text_add(t, "; tried again in ");
-		text_add_duration(t, ns_max(0, s->brake.until - now));
-		text_add_char(t, '\n');
+		struct text words;
+		text_init(&words);
+		brake_plea_text(&words, &s->brake.plea);
+		text_add(&words, "; tried again in ");
+		text_add_duration(&words, ns_max(0, s->brake.until - now));
+		add_line(t, "paused", &words);
 	}
 	if (s->t->callers_paused) {
 		add_key(t, "paused");
@@ -264,7 +268,7 @@ static void add_endpoints(struct text *t, const struct report_target *u)
 
 static void add_to_do(struct text *t, const struct scene *s)
 {
-	if (!is_refused(s))
+	if (!is_refused(s) || s->t->retired)
 		return;
 	add_key(t, "to do");
 	text_add(
@@ -301,29 +305,26 @@ static void add_upstreams(struct text *t, const struct proxy *p, const struct re
 /* --- the rest --- */
 
 /* Of several limits nobody knows which it was: nothing is said about raising it then. */
-static enum explain_limit common_limit(const struct proxy *p, const struct report *r)
+static enum explain_limit common_limit(const struct report *r)
 {
 	struct list_node *first = list_front(&r->targets);
 	if (!first || r->targets.len > 1)
 		return EXPLAIN_FOUND_OUT;
-	const struct scene s = scene_of(
-		p, CONTAINER_OF(first, struct report_target, node));
-	return explain_limit(s.tuner != NULL, (uint32_t)s.g->limit);
+	const struct report_target *t = CONTAINER_OF(first, struct report_target, node);
+	return explain_limit(t->found_out, (uint32_t)t->gauges.limit);
 }
 
-static void add_advice(
-	struct text *t, const struct proxy *p, const struct report *r, enum err most)
+static void add_advice(struct text *t, const struct report *r, enum err worst)
 {
 	add_key(t, "to do");
-	text_add_wrapped(t, explain_advice(most, common_limit(p, r)), VALUES_AT, WIDTH);
+	text_add_wrapped(t, explain_advice(worst, common_limit(r)), VALUES_AT, WIDTH);
 }
 
-static void add_reasons(struct text *t, const struct proxy *p, const struct report *r)
+static void add_reasons(struct text *t, const struct report *r)
 {
-	const enum err worst = (enum err)report_next_reason(
-		r, (bool[ERR_COUNT]){ false });
 	bool told[ERR_COUNT] = { false };
 	int most = report_next_reason(r, told);
+	const int worst = most;
 	if (most == ERR_COUNT)
 		return;
 	text_add(t, "\nrequests without the server's whole answer\n");
@@ -342,7 +343,7 @@ static void add_reasons(struct text *t, const struct proxy *p, const struct repo
 		add_tally(t, more);
 		text_add(t, "others\n");
 	}
-	add_advice(t, p, r, worst);
+	add_advice(t, r, (enum err)worst);
 }
 
 /* From a quarter on it is worth a look: from half on connects cost milliseconds each. */
@@ -366,20 +367,24 @@ static void add_port(void *ctx, const struct ports_view *v)
 void summary_write(struct text *t, struct crew *c, const struct report *r)
 {
 	const struct proxy *p = &crew_main(c)->proxy;
-	text_addf(t, "weir proxy, pid %d, up ", (int)getpid());
-	text_add_duration(t, proxy_now(p) - p->started_at);
-	text_add(t, ": ");
-	text_add_counted(t, r->exchanges_now, "request", "requests");
-	text_add(t, " under way, ");
-	text_add_count(t, r->exchanges_total);
-	text_add(t, " so far\n");
+	struct text words;
+	text_init(&words);
+	text_addf(&words, "weir proxy, pid %d, up ", (int)getpid());
+	text_add_duration(&words, proxy_now(p) - p->started_at);
+	text_add(&words, ": ");
+	text_add_counted(&words, r->exchanges_now, "request", "requests");
+	text_add(&words, " under way, ");
+	text_add_count(&words, r->exchanges_total);
+	text_add(&words, " so far");
+	text_add_wrapped(t, words.ptr, 0, WIDTH);
+	text_fini(&words);
 	if (c->reloads_failed) {
 		text_add_counted(t, c->reloads_failed, "reload", "reloads");
 		text_add(t, " refused: standard error has what was wrong\n");
 	}
 	add_words(t, r->words, proxy_now(p));
 	add_upstreams(t, p, r);
-	add_reasons(t, p, r);
+	add_reasons(t, r);
 	ports_each(c->ports, proxy_now(p), add_port, t);
 	text_add(t,
 		"\nGET / has it all as JSON, /metrics for Prometheus, /explain?id=ID one "
