@@ -159,7 +159,6 @@ def test_counts_do_not_fall_when_urls_change(api, tmp_path):
     """While a call to the former URL goes on, that one is live too; then it is gone."""
     other = Api("other")
     api.free.clear()
-    other.free.clear()
     text = "upstreams: { a: { url: '%s' } }\nroutes: [{ upstream: a }]\n"
     try:
         with Proxy(tmp_path, text % api.url) as p:
@@ -172,6 +171,7 @@ def test_counts_do_not_fall_when_urls_change(api, tmp_path):
             assert [dict(labels)["endpoint"] for (name, labels) in m.values
                     if name == "weir_upstream_endpoint_in"] == [other.url.removeprefix("http://")]
             assert m.of("weir_upstream_calls_admitted_total", upstream="a") == 2
+            other.free.clear()
             calls[1].start()
             eventually(lambda: other.now == 1)
             p.reload(text % api.url + "limit: 9\n")
