@@ -231,8 +231,11 @@ void explain_why(struct text *t, const struct explain_record *r)
 {
 	if (r->ours && r->part[0])
 		text_addf(t, "part %s: ", r->part);
-	if (r->ours)
+	if (r->why != ERR_OK)
 		text_add(t, err_text(r->why));
+	else if (r->ours)
+		text_add(t,
+			"Max-Forwards is 0: who gets that answers, and passes it to nobody");
 	else if (r->parts)
 		add_parts(t, r);
 	else
@@ -375,9 +378,9 @@ void explain_json(struct json *j, const struct explain_record *r, ns_t now)
 	else
 		json_null(j, "status");
 	json_cstr(j, "decided_by", r->ours ? "weir" : "upstream");
-	json_cstr(j, "reason", r->ours ? err_label(r->why) : NULL);
+	json_cstr(j, "reason", r->why != ERR_OK ? err_label(r->why) : NULL);
 	json_str(j, "why", text_slice(&why));
-	json_cstr(j, "do", r->ours ? explain_advice(r->why, limit_of(r)) : NULL);
+	json_cstr(j, "do", r->why != ERR_OK ? explain_advice(r->why, limit_of(r)) : NULL);
 	spans_json(j, r);
 	if (r->upstream[0])
 		limits_json(j, r);

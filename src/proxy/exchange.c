@@ -22,15 +22,19 @@ void exchange_pass(struct proxy *p, struct exchange *x)
 	plan_unref(plan);
 }
 
+bool exchange_is_upstreams(const struct exchange *x)
+{
+	return x->why == ERR_OK && x->route;
+}
+
 void exchange_tell(struct proxy *p, struct sconn *client, const struct exchange *x)
 {
 	access_note(p, client, x);
 	explain_note(p, client, x);
 	if (!x->status || x->tunnel)
 		return;
-	/* Without a route nobody but weir can have answered: Max-Forwards was 0. */
-	const bool whole = x->why == ERR_OK && x->route;
-	durations_note(&p->took[whole ? PROXY_BY_UPSTREAM : PROXY_BY_WEIR],
+	durations_note(
+		&p->took[exchange_is_upstreams(x) ? PROXY_BY_UPSTREAM : PROXY_BY_WEIR],
 		x->begun_at ? proxy_now(p) - x->begun_at : 0);
 }
 

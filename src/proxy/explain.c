@@ -180,7 +180,7 @@ static void fill(struct explain_record *r, const struct proxy *p,
 		put_weir_id(&w, p, x);
 	r->status = x->status;
 	r->why = x->why;
-	r->ours = x->why != ERR_OK;
+	r->ours = !exchange_is_upstreams(x);
 	r->ended_at = proxy_now(p);
 	r->begun_at = x->begun_at ? x->begun_at : r->ended_at;
 	if (x->route && told(x)->upstream)

@@ -121,6 +121,9 @@ void exchange_begin(struct proxy *p, struct exchange *x, const struct server_ops
 void exchange_end(struct proxy *p, struct exchange *x, struct sconn *client);
 /* It is over: to the access log, explain and the metrics. */
 void exchange_tell(struct proxy *p, struct sconn *client, const struct exchange *x);
+/* Its answer is the server's, whole. Without a route nobody but weir can have answered, be it no
+ * error: Max-Forwards was 0. */
+bool exchange_is_upstreams(const struct exchange *x);
 /* It ends unseen: another one goes on with its request. */
 void exchange_pass(struct proxy *p, struct exchange *x);
 

@@ -168,17 +168,28 @@ void gauges_add(struct gauges *sum, const struct gauges *g)
 	pool_add(&sum->pool, &g->pool);
 }
 
-static void merge_endpoint(struct report_target *t, const struct report_endpoint *from)
+/* Threads have the same ones in the same order, but for a moment when names lead elsewhere. NULL:
+ * there is none there. */
+static struct report_endpoint *endpoint_at(
+	struct report_target *t, const char *at, uint32_t nth)
 {
-	for (uint32_t i = 0; i < t->endpoint_count; i++) {
-		struct report_endpoint *e = &t->endpoints[i];
-		if (strcmp(e->at, from->at) != 0)
-			continue;
-		e->conns += from->conns;
-		return;
-	}
-	if (t->endpoint_count < UPSTREAM_ENDPOINTS_MAX)
-		t->endpoints[t->endpoint_count++] = *from;
+	if (nth < t->endpoint_count && strcmp(t->endpoints[nth].at, at) == 0)
+		return &t->endpoints[nth];
+	for (uint32_t i = 0; i < t->endpoint_count; i++)
+		if (strcmp(t->endpoints[i].at, at) == 0)
+			return &t->endpoints[i];
+	return NULL;
+}
+
+static void merge_endpoint(
+	struct report_target *t, const struct report_target *from, uint32_t nth)
+{
+	const struct report_endpoint *add = &from->endpoints[nth];
+	struct report_endpoint *e = endpoint_at(t, add->at, nth);
+	if (e)
+		e->conns += add->conns;
+	else if (t->endpoint_count < UPSTREAM_ENDPOINTS_MAX)
+		t->endpoints[t->endpoint_count++] = *add;
 }
 
 /* TLS counts are one for all threads: those of the first. */
@@ -194,7 +205,7 @@ static void merge_target(struct report *sum, const struct report_target *from)
 	if (from->callers_paused > t->callers_paused)
 		t->callers_paused = from->callers_paused;
 	for (uint32_t i = 0; i < from->endpoint_count; i++)
-		merge_endpoint(t, &from->endpoints[i]);
+		merge_endpoint(t, from, i);
 	t->retired &= from->retired;
 }
 

@@ -205,6 +205,26 @@ static void test_a_server_that_refuses_every_call_is_to_be_looked_at(void **stat
 		explain_advice(ERR_NO_ROUTE, EXPLAIN_GIVEN));
 }
 
+/* An answer of its own that is no error. */
+static void test_who_answers_max_forwards(void **state)
+{
+	struct scene s;
+	struct raw r;
+	(void)state;
+	scene_init(&s, NULL, NULL);
+	scene_client(&s, &r,
+		"OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nX-Request-Id: a\r\n\r\n");
+	scene_run(&s, 50 * NS_MS);
+	const struct explain_record *e = explain_find(s.proxy.explain, SLICE("a"));
+	assert_non_null(e);
+	assert_int_equal(e->why, ERR_OK);
+	assert_true(e->ours);
+	assert_why(
+		e, "Max-Forwards is 0: who gets that answers, and passes it to nobody");
+	raw_fini(&r);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +233,7 @@ int main(void)
 		TEST_AROUND(test_a_long_id_is_found),
 		TEST_AROUND(test_spans_end_where_the_call_did),
 		TEST(test_who_leaves_between_attempts),
+		TEST(test_who_answers_max_forwards),
 		TEST_AROUND(test_why),
 		TEST_AROUND(test_every_reason_can_be_acted_on),
 		TEST(test_a_server_that_refuses_every_call_is_to_be_looked_at),

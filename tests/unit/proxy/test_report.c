@@ -207,6 +207,29 @@ static void test_two_hosts_at_one_address(void **state)
 	bed_fini(&b);
 }
 
+/* Of two threads each is added to its own. */
+static void test_two_hosts_at_one_address_on_threads(void **state)
+{
+	(void)state;
+	struct bed b;
+	bed_init(&b);
+	struct report *sum = report_new();
+	struct report_target *t = add_target(&b, "api", "k");
+	add_endpoint(t, "10.0.0.2:80", 3, HEALTH_IN);
+	add_endpoint(t, "10.0.0.2:80", 4, HEALTH_IN);
+	report_add(sum, b.report);
+	report_add(sum, b.report);
+	assert_int_equal(sum->targets.len, 1);
+	LIST_EACH (&sum->targets, n, after) {
+		t = CONTAINER_OF(n, struct report_target, node);
+		assert_int_equal(t->endpoint_count, 2);
+		assert_int_equal(t->endpoints[0].conns, 6);
+		assert_int_equal(t->endpoints[1].conns, 8);
+	}
+	report_free(&sum);
+	bed_fini(&b);
+}
+
 /* An exchange holds the plan before: the target in force is the last one. */
 static void test_two_live_ones_of_a_name(void **state)
 {
@@ -295,6 +318,7 @@ int main(void)
 		TEST(test_limits_that_are_found_out),
 		TEST(test_what_another_hand_finds_out),
 		TEST(test_two_hosts_at_one_address),
+		TEST(test_two_hosts_at_one_address_on_threads),
 		TEST(test_two_live_ones_of_a_name),
 		TEST(test_callers_paused_of_hosts),
 		TEST(test_counts_of_hosts_do_not_fall),
