@@ -1,4 +1,4 @@
-"""How many sockets towards a server's port stand in TIME_WAIT or FIN_WAIT2, by SOCK_DIAG."""
+"""Which sockets towards a server's port stand in TIME_WAIT or FIN_WAIT2, by SOCK_DIAG."""
 
 import errno
 import os
@@ -12,22 +12,26 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 REQ_BYTECODE = 1
 BC_D_EQ = 12  # the far end's port is
 FIN_WAIT2, TIME_WAIT = 5, 6
+SPORT_AT = 16 + 4  # of struct inet_diag_msg behind its header
 
 
 class Left:
-    """count(port): sockets of this host that are left of connections to that port."""
+    """count(): sockets of this host that are left of connections to that port. Not those that were
+    there before: another server may have had the port, and TIME_WAIT lasts a minute."""
 
-    def __init__(self):
+    def __init__(self, port):
+        self.port = port
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
         self.socket.bind((0, 0))
+        self.before = self.local_ports()
 
     def close(self):
         self.socket.close()
 
-    def ask(self, port):
+    def ask(self):
         # two steps of the filter's program: compare (on yes behind the end, on no beyond it), and
         # what to compare with
-        program = struct.pack("=BBHBBH", BC_D_EQ, 8, 12, 0, 0, port)
+        program = struct.pack("=BBHBBH", BC_D_EQ, 8, 12, 0, 0, self.port)
         attribute = struct.pack("=HH", 4 + len(program), REQ_BYTECODE) + program
         states = 1 << FIN_WAIT2 | 1 << TIME_WAIT
         body = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, states)
@@ -36,9 +40,12 @@ class Left:
                            NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
         self.socket.send(head + body)
 
-    def count(self, port):
-        self.ask(port)
-        found = 0
+    def count(self):
+        return len(self.local_ports() - self.before)
+
+    def local_ports(self):
+        self.ask()
+        found = set()
         while True:
             data = self.socket.recv(1 << 16)
             while data:
@@ -48,5 +55,5 @@ class Left:
                 if kind == NLMSG_ERROR:
                     code = -struct.unpack_from("=i", data, 16)[0]
                     raise OSError(code, f"SOCK_DIAG: {os.strerror(code or errno.EIO)}")
-                found += 1
+                found.add(struct.unpack_from("!H", data, SPORT_AT)[0])
                 data = data[(length + 3) & ~3:]

@@ -154,10 +154,10 @@ class Eyes(threading.Thread):
         self.start()
 
     def run(self):
-        left = Left()
+        left = Left(self.server.port)
         while not self.over.wait(SAMPLE_EVERY_S):
             counts = self.counts() if len(self.samples) % COUNT_EVERY == 0 else None
-            self.samples.append((time.monotonic(), left.count(self.server.port), counts))
+            self.samples.append((time.monotonic(), left.count(), counts))
         left.close()
 
     def counts(self):
