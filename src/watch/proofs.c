@@ -56,8 +56,8 @@ static bool is_part(uint64_t part, uint64_t of)
 	return part * 100 >= of * FINDING_LEAST_PERCENT;
 }
 
-/* Of several programs at one place one may reuse connections, and another not. Under TLS one
- * exchange looks like a few. */
+/* Of several programs at one place one may reuse connections, and another not: what is known of the
+ * one that closes goes before the few that carried many. Under TLS one exchange looks like a few. */
 static enum reuse reuse_of(const struct finding *f, uint64_t n)
 {
 	const struct place *p = f->p;
@@ -65,7 +65,8 @@ static enum reuse reuse_of(const struct finding *f, uint64_t n)
 	bool plain = !finding_is_tls(f) && is_part(u->n[PLACE_ONCE], n); /* none is TLS */
 	bool several = finding_of_several(f);
 	const struct user *one = several ? finding_who_closes(f) : NULL;
-	bool here = (!one && u->n[PLACE_MANY]) ||
+	bool others = one && !is_part(u->n[PLACE_MANY], n);
+	bool here = (!others && u->n[PLACE_MANY]) ||
 		    (plain && u->n[PLACE_FEW] && is_part(u->n[PLACE_FEW], n));
 	bool many = one ? one->reused_many : p->reused_many;
 	bool some = one ? one->reused : p->reused;
@@ -84,8 +85,9 @@ static void add_reuse(struct text *t, enum reuse reuse, const struct place_uses 
 		text_add(t,
 			u->n[PLACE_PIECES]
 				? "none is known to have been used for a second exchange."
-			: u->n[PLACE_FEW] ? "hardly any was used for a second exchange."
-					  : "none was used for a second exchange.");
+			: u->n[PLACE_FEW] || u->n[PLACE_MANY]
+				? "hardly any was used for a second exchange."
+				: "none was used for a second exchange.");
 		break;
 	case REUSE_HIDDEN:
 		text_add(t, "each carried some segments of data: a few exchanges, one in "

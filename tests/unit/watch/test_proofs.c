@@ -93,12 +93,18 @@ static void who_reuses_is_not_who_closes(void **state)
 	closed_by_us(&s, 1000, 0, 1); /* the other's, whose work is done */
 	seen_beside(&s);
 	assert_cause(&s, "no-keep-alive");
+	assert_non_null(strstr(s.c.v[0].text, "hardly any was used for a second"));
 	s.user.v[0].reused = true;
 	assert_cause(&s, "pool-overflow");
 	s.user.v[1].closes.here[WHY_AFTER_ANSWER] = 900;
 	assert_cause(&s, "closed-after-answer");
 	assert_int_equal(s.c.v[0].whose, 3);
 	assert_int_equal(s.c.v[0].n_cures, 2);
+	scene_init(&s, SIDE_OUT);
+	closed_by_us(&s, 600, 0,
+		400); /* too many to be another's that is not known to close */
+	seen_beside(&s);
+	assert_cause(&s, "pool-overflow");
 }
 
 /* Each cause has its own programs, and any where it is not known whose such closes were. */
