@@ -207,20 +207,30 @@ static struct slice coded_name(struct slice name)
 	return name;
 }
 
+/* What else stands between < and > is code's: i<keys.length;i++){if(a> */
+static bool is_tag_name(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		if (!is_word_char(c) && !is_one_of(c, ".:") && (unsigned char)c < 0x80)
+			return false;
+	}
+	return true;
+}
+
 /* Of the element whose tag ends at `at`, as in <name> or <prefix:name type="x">: with its prefix.
- * None: of a tag that ends one, or is no element's. */
+ * None: of a tag that ends one, or is no element's. Some writers of JSON escape a line's end. */
 static struct slice element_name(struct slice s, size_t at)
 {
-	size_t from = at, end;
+	struct slice name;
+	size_t from = at;
 
 	while (from && at - from < TAG_BYTES && !is_one_of(s.ptr[from - 1], "<>"))
 		from--;
 	if (!from || s.ptr[from - 1] != '<' || s.ptr[at - 1] == '/')
 		return SLICE_NONE;
-	if (is_one_of(s.ptr[from], "!?"))
-		return SLICE_NONE; /* <!--, <?xml */
-	end = find_stop(s, from, " \t\r\n/>");
-	return slice_cut(s, from, end - from);
+	name = slice_cut(s, from, find_stop(s, from, " \t\r\n/>\\") - from);
+	return is_tag_name(name) ? name : SLICE_NONE;
 }
 
 static struct slice without_prefix(struct slice name)
@@ -345,19 +355,27 @@ static size_t cookies_end(struct slice s, size_t sign, size_t from, size_t end)
 }
 
 #define CDATA SLICE("<![CDATA[")
+#define CDATA_END SLICE("]]>")
+#define COMMENT SLICE("<!--")
+#define COMMENT_END SLICE("-->")
 
 static bool is_at(struct slice s, size_t at, struct slice what)
 {
 	return slice_starts(slice_cut(s, at, SIZE_MAX), what);
 }
 
+/* Where `end` stands, from `at` on. */
+static size_t find_at(struct slice s, size_t at, struct slice end)
+{
+	while (at < s.len && !is_at(s, at, end))
+		at++;
+	return at < s.len ? at : s.len;
+}
+
 /* Of a CDATA section that begins at `at`: where its end stands. */
 static size_t cdata_end(struct slice s, size_t at)
 {
-	at += CDATA.len;
-	while (at < s.len && !is_at(s, at, SLICE("]]>")))
-		at++;
-	return at < s.len ? at : s.len;
+	return find_at(s, at + CDATA.len, CDATA_END);
 }
 
 static bool is_name_at(struct slice s, size_t at, struct slice name)
@@ -395,6 +413,8 @@ static size_t end_tag(struct slice s, size_t from, struct slice name)
 			continue;
 		if (is_at(s, at, CDATA))
 			at = cdata_end(s, at);
+		else if (is_at(s, at, COMMENT))
+			at = find_at(s, at + COMMENT.len, COMMENT_END);
 		else if (is_name_at(s, at + 1, name))
 			depth += !is_empty_tag(s, at + 1 + name.len);
 		else if (is_end_tag(s, at, name) && --depth == 0)
@@ -414,7 +434,7 @@ static size_t content_end(struct slice s, size_t tag, size_t *from)
 	if (!is_at(s, text, CDATA))
 		return own_end;
 	end = cdata_end(s, text);
-	next = end + SLICE("]]>").len;
+	next = end + CDATA_END.len;
 	while (next < own_end && is_one_of(s.ptr[next], " \t\r\n"))
 		next++;
 	if (next < own_end)

@@ -180,6 +180,11 @@ static void test_other_forms(void **state)
 		{ "<token><![CDATA[a]]>b</token>c", "<token>***</token>c" },
 		{ "<token>a<![CDATA[</token>]]>b</token>c", "<token>***</token>c" },
 		{ "<token><![CDATA[a]]>b", "<token>***" },
+		{ "<key>a<!-- </key> -->b</key> e", "<key>***</key> e" },
+		{ "<key>a<!-- </key> b", "<key>***" },
+		{ "'<key\\n a=1>b</key>'", "'<key\\n a=1>***</key>'" },
+		{ "<cl\xc3\xa9-token>b</cl\xc3\xa9-token> e",
+			"<cl\xc3\xa9-token>***</cl\xc3\xa9-token> e" },
 		{ "<token>\n <a/>", "<token>***" },
 		{ "<token><v>abc</v> d</token> e", "<token>***</token> e" },
 		{ "<s:Key><a><KeyId>b</KeyId></a></S:key><b>c</b>",
@@ -271,6 +276,9 @@ static void test_ordinary_words(void **state)
 		"<html><head><title>503 Service Unavailable</title></head></html>",
 		"no healthy upstream: 3 of 3 => retry in 5s (a > b, 100%)",
 		"at com.example.Pool.take(Pool.java:117)",
+		"for(i=0;i<keys.length;i++){if(a>b) take(); } is slow",
+		"Map<java.lang.String,com.example.application.model.catalogue.ProductLine> "
+		"is not one",
 		"https://example.com:8080/a?b=c%20d",
 	};
 	(void)state;
