@@ -331,6 +331,11 @@ static bool has_waited(const struct snap_sock *s, uint32_t ms)
 	       s->expires_ms + (uint64_t)ms <= TALLY_TIME_WAIT_S * 1000;
 }
 
+static bool is_half_open(const struct snap_sock *s)
+{
+	return s->state == DIAG_SYN_RECV && s->resent > 0;
+}
+
 static void count_out(struct tally *t, const struct snap_sock *s, enum tally_first first,
 	const struct diag_ports *ports)
 {
@@ -362,6 +367,7 @@ static void count_in(struct tally *t, const struct snap_sock *s)
 	if (l) {
 		l->total++;
 		l->by_state[s->state]++;
+		l->half_open += is_half_open(s);
 	}
 }
 
@@ -374,7 +380,7 @@ static void count_side(
 	side->state_first[s->state][first]++;
 	side->orphan_fin_wait2 += is_orphan(s);
 	side->fresh_time_wait += is_fresh(s);
-	side->half_open += s->state == DIAG_SYN_RECV && s->resent > 0;
+	side->half_open += is_half_open(s);
 }
 
 void tally_init(struct tally *t)

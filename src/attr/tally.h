@@ -82,6 +82,7 @@ struct tally_listener {
 	struct snap_listener l;
 	uint32_t total; /* connections accepted, or waiting, on it */
 	uint32_t by_state[DIAG_STATE_COUNT];
+	uint32_t half_open; /* as tally_side's */
 };
 
 /* Ports that have listened, with the time they last did. */

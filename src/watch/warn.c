@@ -483,37 +483,56 @@ static void warn_no_route(struct report *r)
 	say(add(r, n >= CONNECTS_MANY ? LEVEL_WARNING : LEVEL_NOTE, "no-route"), &t);
 }
 
-/* Then the acknowledgements of callers that are heard are dropped, and the answers to their SYNs go
- * again. */
-static bool backlog_is_full(const struct report *r)
+/* A full backlog drops the acknowledgements of callers that are heard, and the answers to their SYNs
+ * go again. Whether any is full; of those half open, the ones at its port: of several listeners that
+ * are alike (SO_REUSEPORT) the first has the counts. */
+static bool find_full(const struct tally *t, uint32_t *half_open)
 {
-	for (uint32_t i = 0; i < r->tally->n_listeners; i++) {
-		const struct snap_listener *l = &r->tally->listeners[i].l;
+	bool any = false;
 
-		if (l->waiting > l->backlog)
-			return true;
+	*half_open = 0;
+	for (uint32_t i = 0, next; i < t->n_listeners; i = next) {
+		uint32_t n = 0;
+		bool full = false;
+
+		for (next = i; next < t->n_listeners; next++) {
+			const struct tally_listener *l = &t->listeners[next];
+
+			if (l->l.at.port != t->listeners[i].l.at.port)
+				break;
+			n += l->half_open;
+			full |= l->l.waiting > l->l.backlog;
+		}
+		any |= full;
+		*half_open += full ? n : 0;
 	}
-	return r->before && r->counters->listen_overflows > r->before->listen_overflows;
+	return any;
 }
 
-/* One or two are a caller that went. */
+/* One or two are a caller that went. A backlog that was full a moment ago, and is no longer, may have
+ * left those of any listener. */
 static void warn_half_open(struct report *r)
 {
-	uint32_t n = 0;
+	bool overflows = r->before &&
+			 r->counters->listen_overflows > r->before->listen_overflows;
+	uint32_t n = 0, at_full;
 	struct text t;
 
-	if (backlog_is_full(r))
+	if (!find_full(r->tally, &at_full) && overflows)
 		return;
 	for (int side = 0; side < SIDE_COUNT; side++)
 		n += r->tally->side[side].half_open;
+	n -= at_full;
 	if (n < CONNECTS_MANY)
 		return;
 	text_init(&t);
 	text_add_count(&t, n);
+	text_add(&t, " connections are half open (SYN_RECV");
+	text_add(&t, at_full ? "; those at a full backlog left out" : "");
 	text_add(&t,
-		" connections are half open (SYN_RECV): their SYN was answered more than once, "
-		"and the caller is not heard, or (accept filter) has said nothing yet. Packets are lost on the way to it, or its address "
-		"is not its own, as in a flood of SYNs.");
+		"): their SYN was answered more than once, and the caller is not heard: "
+		"packets are lost on the way to it, or its address is not its own, as in a "
+		"flood of SYNs. Or (TCP_DEFER_ACCEPT) it has said nothing yet.");
 	say(add(r, LEVEL_WARNING, "half-open"), &t);
 }
 

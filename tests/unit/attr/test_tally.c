@@ -294,6 +294,7 @@ static void half_open_is_whose_syn_was_answered_again(void **state)
 	assert_int_equal(f->tally.side[SIDE_IN].by_state[DIAG_SYN_RECV], 3);
 	assert_int_equal(f->tally.side[SIDE_IN].half_open, 2);
 	assert_int_equal(f->tally.side[SIDE_OUT].half_open, 0);
+	assert_int_equal(f->tally.listeners[0].half_open, 2);
 }
 
 static void a_syn_that_went_again_is_unanswered(void **state)

@@ -251,6 +251,11 @@ static void callers_that_are_not_heard_are_told(void **state)
 	report_warn(&r);
 	assert_int_equal(r.warnings.n, 1);
 	assert_string_equal(r.warnings.v[0].id, "half-open");
+	assert_string_equal(r.warnings.v[0].text,
+		"5 connections are half open (SYN_RECV): their SYN was answered more than once, "
+		"and the caller is not heard: packets are lost on the way to it, or its address "
+		"is not its own, as in a flood of SYNs. Or (TCP_DEFER_ACCEPT) it has said "
+		"nothing yet.");
 }
 
 /* It drops the acknowledgements of callers that are heard well. */
@@ -258,7 +263,8 @@ static void a_full_backlog_leaves_callers_half_open(void **state)
 {
 	const struct diag_counters before = { .listen_overflows = 7 };
 	struct diag_counters now = before;
-	struct tally_listener l = { .l = { .waiting = 129, .backlog = 128 } };
+	struct tally_listener l = { .l = { .waiting = 129, .backlog = 128 },
+		.half_open = 50 };
 	struct tally tally = { .listeners = &l, .n_listeners = 1 };
 	struct report r = quiet(&tally, &now, &before);
 
@@ -275,6 +281,34 @@ static void a_full_backlog_leaves_callers_half_open(void **state)
 	report_warn(&r);
 	assert_int_equal(r.warnings.n, 1);
 	assert_string_equal(r.warnings.v[0].id, "listen-overflows");
+}
+
+static void one_full_backlog_hides_no_other_listeners_callers(void **state)
+{
+	const struct diag_counters before = { .listen_overflows = 7 };
+	const struct diag_counters now = { .listen_overflows = 8 }; /* at the full one */
+	struct tally_listener l[] = {
+		{ .l = { .at.port = 80, .backlog = 128 }, .half_open = 20 }, /* of both */
+		{ .l = { .at.port = 80, .waiting = 129, .backlog = 128 } },
+		{ .l = { .at.port = 443, .backlog = 128 }, .half_open = 4 },
+	};
+	struct tally tally = { .listeners = l, .n_listeners = ARRAY_LEN(l) };
+	struct report r = quiet(&tally, &now, &before);
+	bool told = false;
+
+	(void)state;
+	tally.side[SIDE_IN].half_open = 24;
+	report_warn(&r);
+	for (uint32_t i = 0; i < r.warnings.n; i++)
+		assert_string_not_equal(r.warnings.v[i].id, "half-open");
+	l[2].half_open = 30;
+	tally.side[SIDE_IN].half_open = 50;
+	report_warn(&r);
+	for (uint32_t i = 0; i < r.warnings.n; i++)
+		told |= strstr(r.warnings.v[i].text,
+				"30 connections are half open (SYN_RECV; those at a full "
+				"backlog left out): ") != NULL;
+	assert_true(told);
 }
 
 static void orphans_that_last_head_for_the_cliff_as_well(void **state)
@@ -336,6 +370,7 @@ int main(void)
 		TEST(what_takes_the_ports_tells_what_gives_them_back),
 		TEST(callers_that_are_not_heard_are_told),
 		TEST(a_full_backlog_leaves_callers_half_open),
+		TEST(one_full_backlog_hides_no_other_listeners_callers),
 		TEST(more_addresses_are_asked_for_once),
 		TEST(orphans_that_last_head_for_the_cliff_as_well),
 		TEST(connections_that_lie_closed_in_a_pool_are_told_by_whose_they_are),
