@@ -56,8 +56,12 @@ static struct known *learn(struct alerts *a, const struct words_entry *e, ns_t n
 
 /* --- the message --- */
 
+/* What the plan in force calls so; a host is in none. */
 static const struct target *target_named(const struct proxy *p, const char *name)
 {
+	for (uint32_t i = 0; i < p->plan->upstream_count; i++)
+		if (strcmp(p->plan->upstreams[i].name, name) == 0)
+			return p->plan->upstreams[i].target;
 	LIST_EACH (&p->targets, n, after) {
 		const struct target *t = CONTAINER_OF(n, struct target, node);
 		if (strcmp(t->name, name) == 0)

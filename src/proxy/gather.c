@@ -108,6 +108,13 @@ static bool put_head(struct gather *g, struct gather_verdict v)
 	return ok;
 }
 
+/* The part that explain tells of; NULL: none. */
+static void note_told(struct gather *g, const struct part *told)
+{
+	g->x.told = told ? told->route : NULL;
+	g->x.part = told && told->cfg ? told->cfg->name : NULL;
+}
+
 /* For explain: which part decided; if none did, which one all waited for. */
 static void note_verdict(struct gather *g, struct gather_verdict v)
 {
@@ -116,9 +123,8 @@ static void note_verdict(struct gather *g, struct gather_verdict v)
 		if (g->parts[i].why != ERR_OK)
 			g->x.parts_missing++;
 	g->x.parts = (uint8_t)g->n;
-	g->x.told = told ? told->route : NULL;
 	g->x.call = told ? &told->call : NULL;
-	g->x.part = told && told->cfg ? told->cfg->name : NULL;
+	note_told(g, told);
 }
 
 static void gather_answer(struct gather *g)
@@ -379,18 +385,20 @@ static bool is_required(const struct part *part)
 	return !part->cfg || !part->cfg->optional;
 }
 
-/* The calls to the upstream of parts[from]. *required: one of them must not be missing. */
-static enum err submit_from(struct gather *g, uint32_t from, bool *required)
+/* The calls to the upstream of parts[from]. *required: the first of them that must not be
+ * missing; NULL: all may. */
+static enum err submit_from(struct gather *g, uint32_t from, const struct part **required)
 {
 	struct call *calls[UPSTREAM_GATHER_MAX];
 	struct upstream *to = g->parts[from].route->upstream;
 	uint32_t n = 0;
-	*required = false;
+	*required = NULL;
 	for (uint32_t i = from; i < g->n; i++) {
 		if (g->parts[i].route->upstream != to)
 			continue;
 		calls[n++] = &g->parts[i].call;
-		*required |= is_required(&g->parts[i]);
+		if (!*required && is_required(&g->parts[i]))
+			*required = &g->parts[i];
 	}
 	return upstream_submit(to, calls, n, g->until);
 }
@@ -413,12 +421,12 @@ static void miss_from(struct gather *g, uint32_t from, enum err why)
 static enum err gather_submit(struct gather *g)
 {
 	for (uint32_t i = 0; i < g->n; i++) {
-		bool required = false;
+		const struct part *required;
 		if (g->parts[i].call.state != CALL_NEW || g->parts[i].over)
 			continue; /* with one before it */
 		enum err why = submit_from(g, i, &required);
 		if (why != ERR_OK && required) {
-			g->x.told = g->parts[i].route;
+			note_told(g, required);
 			return why;
 		}
 		if (why != ERR_OK)

@@ -7,7 +7,7 @@ struct group {
 	struct map_node by_name;
 	const char *name;
 	struct gauges gauges;
-	/* That requests go to: a limit, and places. NULL: none does, or they are hosts */
+	/* That new requests go to: a limit, and places. NULL: none is, or they are hosts */
 	const struct report_target *live;
 	uint32_t callers_paused;
 };
@@ -45,8 +45,7 @@ static void add_target(struct groups *all, const struct report_target *t)
 	gauges_add(&g->gauges, &t->gauges);
 	if (t->on_demand) {
 		g->callers_paused += t->callers_paused;
-	} else if (!t->retired) {
-		/* An exchange may hold the plan before, whose target then is the first. */
+	} else if (t->in_force && !g->live) {
 		g->live = t;
 		g->gauges.limit = t->gauges.limit;
 		g->callers_paused = t->callers_paused;

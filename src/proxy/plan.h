@@ -33,7 +33,7 @@ struct egress_policy;
 #define PLAN_PLACES_MAX (2 * OPT_TEXTS_MAX)
 
 struct target {
-	struct list_node node;  /* on the proxy's targets or retired: taken last, last */
+	struct list_node node;  /* on the proxy's targets or retired */
 	struct map_node by_key; /* on the proxy's, either way */
 	struct proxy *proxy;
 	char *name;

@@ -97,12 +97,22 @@ static struct report_target *add_target(
 	return t;
 }
 
+static bool is_in_force(const struct target *t)
+{
+	const struct plan *plan = t->proxy->plan;
+	for (uint32_t i = 0; i < plan->upstream_count; i++)
+		if (plan->upstreams[i].target == t)
+			return true;
+	return false;
+}
+
 static void fill_target(struct report *r, const struct target *from, bool retired)
 {
 	const struct tls_counts *tls = upstream_tls_counts(from->up);
 	const struct report_target plain = { .key = from->key,
 		.name = from->name,
 		.retired = retired,
+		.in_force = is_in_force(from),
 		.on_demand = from->guard != NULL,
 		.found_out = upstream_tuner(from->up) != NULL,
 		.unit = upstream_slots(from->up)->unit,
@@ -207,6 +217,7 @@ static void merge_target(struct report *sum, const struct report_target *from)
 	for (uint32_t i = 0; i < from->endpoint_count; i++)
 		merge_endpoint(t, from, i);
 	t->retired &= from->retired;
+	t->in_force |= from->in_force;
 }
 
 void report_add(struct report *sum, const struct report *r)
@@ -254,8 +265,8 @@ void report_sum(const struct report *r, struct gauges *sum)
 		const struct report_target *t = CONTAINER_OF(
 			n, struct report_target, node);
 		gauges_add(sum, &t->gauges);
-		/* What they may hold is no promise. */
-		if (t->retired || t->on_demand)
+		/* What hosts and former URLs may hold is no promise. */
+		if (!t->in_force)
 			continue;
 		counted++;
 		if (t->gauges.limit == UINT64_MAX)

@@ -41,6 +41,7 @@ struct report_target {
 	struct map_node by_key;
 	char *key, *name;
 	bool retired;
+	bool in_force; /* the plan by which new requests are routed has it; never a host's */
 	bool on_demand; /* a host that a caller has named */
 	bool found_out; /* its limit */
 	enum slot_unit unit;
@@ -64,7 +65,7 @@ struct report {
 	uint64_t hosts_total;
 	ns_t lag; /* since the last report */
 	struct words *words;
-	/* Live ones first; of one name that of the plan in force is the last of these. */
+	/* Of one name there may be several that live: an exchange holds the plan before. */
 	struct list targets;
 	struct map targets_by_key;
 	struct past past; /* of targets that are gone */
@@ -79,7 +80,7 @@ void report_add(struct report *sum, const struct report *r);
 void report_seal(struct report *sum);
 /* All but the limit. */
 void gauges_add(struct gauges *sum, const struct gauges *g);
-/* All targets together; the limits of the live ones alone. */
+/* All targets together; the limits of those in force alone. */
 void report_sum(const struct report *r, struct gauges *sum);
 /* The most frequent reason of those that are not told yet; ERR_COUNT: all are. */
 int report_next_reason(const struct report *r, const bool told[ERR_COUNT]);

@@ -262,7 +262,7 @@ static const char *common_unit(const struct report *r)
 	LIST_EACH (&r->targets, n, after) {
 		const struct report_target *t = CONTAINER_OF(
 			n, struct report_target, node);
-		if (t->retired || t->on_demand)
+		if (!t->in_force)
 			continue;
 		const char *it = unit_text(t->unit);
 		if (unit && unit != it)

@@ -374,7 +374,7 @@ void summary_write(struct text *t, struct crew *c, const struct report *r)
 	text_add(&words, ": ");
 	text_add_counted(&words, r->exchanges_now, "request", "requests");
 	text_add(&words, " under way, ");
-	text_add_count(&words, r->exchanges_total);
+	text_add_count(&words, r->exchanges_total + r->heads_refused);
 	text_add(&words, " so far");
 	text_add_wrapped(t, words.ptr, 0, WIDTH);
 	text_fini(&words);

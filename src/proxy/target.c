@@ -165,9 +165,11 @@ struct target *target_take(struct proxy *p, struct plan_upstream *u)
 {
 	char *key = target_key(u);
 	struct target *t = target_find(p, key);
-	if (t) {
-		list_remove(t->plans ? &p->targets : &p->retired, &t->node);
+	if (t && t->plans == 0) {
+		list_remove(&p->retired, &t->node);
 		list_push_back(&p->targets, &t->node);
+	}
+	if (t) {
 		target_go_on(t, u);
 		mem_free(key);
 	} else {

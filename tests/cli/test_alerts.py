@@ -9,7 +9,7 @@ import pytest
 
 from answering import Answering
 from pki import LOCAL, Authority
-from test_config import Proxy
+from test_config import Api, Proxy
 from test_ledger import failing  # noqa: F401 (a fixture)
 from verbs import PATIENCE, eventually, gauges_at_zero, get
 
@@ -189,3 +189,28 @@ def test_a_reload_changes_where_to(failing, hooks, tmp_path):
         assert p.status()["alerts"]["to"].endswith(str(second.port))
         p.reload(text)
         assert p.status()["alerts"] is None
+
+
+def test_the_limit_told_is_the_one_in_force(failing, hooks, tmp_path):
+    """While a call to the former URL goes on, there are two upstreams of that name."""
+    hook, former = hooks(), Api("former")
+
+    def text(limit, api):
+        return (f"alert-url: {hook.url}\nlimit: {limit}\n"
+                f"upstreams: {{ a: {{ url: '{api.url}' }} }}\nroutes: [{{ upstream: a }}]\n")
+    try:
+        former.free.clear()
+        with Proxy(tmp_path, text(5, former)) as p:
+            call = threading.Thread(target=lambda: get(p, "/slow"))
+            call.start()
+            eventually(lambda: former.now == 1)
+            p.reload(text(9, failing))
+            get(p, "/")
+            sent(p, 1)
+            assert "Limit: 9; " in hook.told[0][2] and len(p.status()["upstreams"]) == 2
+            assert p.status()["limit"] == 9
+            former.free.set()
+            call.join()
+            eventually(lambda: gauges_at_zero(p))
+    finally:
+        former.close()

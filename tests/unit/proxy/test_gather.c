@@ -210,10 +210,10 @@ static const struct explain_record *explained(const struct scene *s)
 	return r;
 }
 
-#define FULL(b) \
-	HEAD TWO("", ", limit: 1, queue: 0") ROUTE(PART( \
-		"a", "path: \"/ok?a\", upstream: api") PART("b", "path: \"/ok?b\", " \
-								 "upstream: other" b))
+#define FULL(limit, b) \
+	HEAD TWO("", ", limit: " limit ", queue: 0") \
+		ROUTE(PART("a", "path: \"/ok?a\", upstream: api") \
+				PART("b", "path: \"/ok?b\", upstream: other" b))
 
 /* What one upstream refuses at the door, nobody is sent. */
 static void test_refused_at_the_door(void **state)
@@ -221,15 +221,33 @@ static void test_refused_at_the_door(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r, busy;
-	begin(&s, &busy, FULL(""), GET("/other/stall"), 10 * NS_MS);
+	begin(&s, &busy, FULL("1", ""), GET("/other/stall"), 10 * NS_MS);
 	ask(&s, &r, ASKS_AS_R, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 503 "));
 	assert_true(scene_got(&r, "Weir-Reason: queue-full\r\n"));
 	assert_true(scene_got(&r, "Retry-After: 1\r\n"));
 	/* explained by who refused, and his limit */
+	assert_string_equal(explained(&s)->part, "b");
 	assert_string_equal(explained(&s)->upstream, "other");
 	assert_int_equal(explained(&s)->limit, 1);
 	assert_int_equal(scene_count(&s, "/ok?"), 0);
+	raw_fini(&busy);
+	end(&s, &r);
+}
+
+/* Of several of one upstream it is one that must not be missing. */
+static void test_the_required_part_refused_at_the_door(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct raw r, busy;
+	begin(&s, &busy,
+		FULL("2", ", optional: true")
+			PART("c", "path: \"/ok?c\", upstream: other"),
+		GET("/other/stall"), 10 * NS_MS);
+	ask(&s, &r, ASKS_AS_R, 50 * NS_MS);
+	assert_true(scene_got(&r, "Weir-Reason: queue-full\r\n"));
+	assert_string_equal(explained(&s)->part, "c");
 	raw_fini(&busy);
 	end(&s, &r);
 }
@@ -239,7 +257,7 @@ static void test_an_optional_part_refused_at_the_door(void **state)
 	(void)state;
 	struct scene s;
 	struct raw r, busy;
-	begin(&s, &busy, FULL(", optional: true"), GET("/other/stall"), 10 * NS_MS);
+	begin(&s, &busy, FULL("1", ", optional: true"), GET("/other/stall"), 10 * NS_MS);
 	ask(&s, &r, ASKS_AS_R, 50 * NS_MS);
 	assert_true(scene_got(&r, "HTTP/1.1 200 "));
 	assert_true(scene_got(&r, "{\"parts\":{\"a\":\"ok\"}"));
@@ -386,6 +404,7 @@ int main(void)
 		TEST(test_a_required_part_fails_the_whole),
 		TEST(test_a_batch_waits_in_vain),
 		TEST(test_refused_at_the_door),
+		TEST(test_the_required_part_refused_at_the_door),
 		TEST(test_an_optional_part_refused_at_the_door),
 		TEST(test_one_part_is_told_of),
 		TEST(test_a_client_that_goes),

@@ -45,6 +45,7 @@ static struct report_target *add_target(struct bed *b, const char *name, const c
 	t->name = mem_strdup(name);
 	t->key = mem_strdup(key);
 	t->gauges.limit = UINT64_MAX;
+	t->in_force = true;
 	list_push_back(&b->report->targets, &t->node);
 	map_put(&b->report->targets_by_key, &t->by_key, t->key);
 	return t;
@@ -166,6 +167,7 @@ static void test_what_another_hand_finds_out(void **state)
 	struct bed b;
 	bed_init(&b);
 	struct report_target *t = add_target(&b, "http://api.test", "k");
+	t->in_force = false;
 	t->on_demand = t->found_out = true;
 	t->gauges.limit = 3;
 	t->gauges.stats.refused = 4;
@@ -180,6 +182,17 @@ static void test_what_another_hand_finds_out(void **state)
 	has(b.said.ptr, "\n  to do      lower limit, or");
 	t->retired = true; /* nobody can do anything about it */
 	assert_int_equal(count_of(summary(&b), "lower limit"), 0);
+	bed_fini(&b);
+}
+
+static void test_so_far_are_refused_heads_too(void **state)
+{
+	(void)state;
+	struct bed b;
+	bed_init(&b);
+	b.report->exchanges_total = 3;
+	b.report->heads_refused = b.report->reasons[ERR_REQ_SYNTAX] = 2;
+	has(summary(&b), "0 requests under way, 5 so far");
 	bed_fini(&b);
 }
 
@@ -230,14 +243,15 @@ static void test_two_hosts_at_one_address_on_threads(void **state)
 	bed_fini(&b);
 }
 
-/* An exchange holds the plan before: the target in force is the last one. */
+/* An exchange holds the plan before, and what is in force was there before that. */
 static void test_two_live_ones_of_a_name(void **state)
 {
 	(void)state;
 	struct bed b;
 	bed_init(&b);
-	struct report_target *before = add_target(&b, "api", "k1");
 	struct report_target *now = add_target(&b, "api", "k2");
+	struct report_target *before = add_target(&b, "api", "k1");
+	before->in_force = false;
 	before->gauges.limit = 5;
 	now->gauges.limit = 6;
 	before->gauges.stats.admitted = 10;
@@ -251,6 +265,52 @@ static void test_two_live_ones_of_a_name(void **state)
 	bed_fini(&b);
 }
 
+static void check_in_force(struct report *sum)
+{
+	struct gauges all;
+	struct bed b;
+	bed_init(&b);
+	report_free(&b.report);
+	b.report = sum;
+	has(metrics(&b), "\nweir_upstream_limit{upstream=\"api\"} 6\n");
+	has(b.said.ptr, "\nweir_upstream_callers_paused{upstream=\"api\"} 2\n");
+	has(b.said.ptr, AT("connections", "3") "2\n");
+	assert_int_equal(count_of(b.said.ptr, "10.0.0.2:80"), 0);
+	report_sum(sum, &all);
+	assert_int_equal(all.limit, 6);
+	bed_fini(&b);
+}
+
+/* A call on one thread holds the plan before; on the other that one is gone. */
+static void test_what_is_in_force_on_threads(void **state)
+{
+	(void)state;
+	struct bed one, two;
+	struct report *sum = report_new(), *reversed = report_new();
+	bed_init(&one);
+	bed_init(&two);
+	struct report_target *before = add_target(&two, "api", "k1");
+	struct report_target *now[] = { add_target(&one, "api", "k2"),
+		add_target(&two, "api", "k2") };
+	before->in_force = false;
+	before->gauges.limit = 5;
+	before->callers_paused = 7;
+	add_endpoint(before, "10.0.0.2:80", 1, HEALTH_IN);
+	for (size_t i = 0; i < ARRAY_LEN(now); i++) {
+		now[i]->gauges.limit = 6;
+		now[i]->callers_paused = 2;
+		add_endpoint(now[i], "10.0.0.3:80", 1, HEALTH_IN);
+	}
+	report_add(sum, one.report);
+	report_add(sum, two.report);
+	check_in_force(sum);
+	report_add(reversed, two.report);
+	report_add(reversed, one.report);
+	check_in_force(reversed);
+	bed_fini(&one);
+	bed_fini(&two);
+}
+
 static void test_callers_paused_of_hosts(void **state)
 {
 	(void)state;
@@ -261,6 +321,7 @@ static void test_callers_paused_of_hosts(void **state)
 			i == 1   ? "a"
 			: i == 2 ? "b"
 				 : "c");
+		t->in_force = false;
 		t->on_demand = true;
 		t->callers_paused = i;
 	}
@@ -317,9 +378,11 @@ int main(void)
 		TEST(test_lines_are_short),
 		TEST(test_limits_that_are_found_out),
 		TEST(test_what_another_hand_finds_out),
+		TEST(test_so_far_are_refused_heads_too),
 		TEST(test_two_hosts_at_one_address),
 		TEST(test_two_hosts_at_one_address_on_threads),
 		TEST(test_two_live_ones_of_a_name),
+		TEST(test_what_is_in_force_on_threads),
 		TEST(test_callers_paused_of_hosts),
 		TEST(test_counts_of_hosts_do_not_fall),
 	};
