@@ -2,9 +2,8 @@
 
 #include <math.h>
 
-#define REGROWN 0.9 /* of what was before: as good as all of it */
-#define TOKENS_MAX \
-	1 /* trials that were not made are not saved up for when the wall has moved */
+#define REGROWN 0.9  /* of what was before: as good as all of it */
+#define TOKENS_MAX 1 /* trials not made are not saved up for a wall that moves */
 #define DEBT_MAX 8
 #define CALM_FOR NS_S
 #define DEEPEST 8 /* a cut of one in so many: half of that is overshot on average */
