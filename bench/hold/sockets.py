@@ -41,7 +41,9 @@ class Left:
         self.socket.send(head + body)
 
     def count(self):
-        return len(self.local_ports() - self.before)
+        now = self.local_ports()
+        self.before &= now  # who is gone may be there again, and is of this run then
+        return len(now - self.before)
 
     def local_ports(self):
         self.ask()

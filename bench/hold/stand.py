@@ -151,14 +151,14 @@ class Eyes(threading.Thread):
         self.server = server
         self.over = threading.Event()
         self.samples = []  # (time, sockets left, the server's counts or None)
+        self.left = Left(server.port)  # before anybody connects
         self.start()
 
     def run(self):
-        left = Left(self.server.port)
         while not self.over.wait(SAMPLE_EVERY_S):
             counts = self.counts() if len(self.samples) % COUNT_EVERY == 0 else None
-            self.samples.append((time.monotonic(), left.count(), counts))
-        left.close()
+            self.samples.append((time.monotonic(), self.left.count(), counts))
+        self.left.close()
 
     def counts(self):
         try:
