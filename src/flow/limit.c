@@ -759,7 +759,7 @@ ns_t limit_next(const struct limit *l)
 	}
 	if (!l->bound)
 		return NS_NEVER;
-	if (l->state == LIMIT_SEARCH && l->quiet)
+	if (l->state == LIMIT_SEARCH && (l->quiet || l->stand >= l->max || is_failing(l)))
 		return l->looked_at + LOOK_MAX;
 	if (l->state != LIMIT_SEARCH)
 		return ns_max(l->probe_at, l->looked_at + LOOK_MAX);

@@ -393,9 +393,9 @@ static bool is_short(const struct upstream *u, ns_t now)
 	return a->short_at && now - a->short_at < SHORT_FOR;
 }
 
-/* Where nobody waits and no answer comes for long, nothing else would have the limit looked at. */
-static void note_short(struct upstream *u, ns_t now)
+void admission_note_short(struct upstream *u)
 {
+	ns_t now = worker_now(u->worker);
 	if (u->tuner && !is_short(u, now))
 		upstream_poke(u);
 	u->admission.short_at = now;
@@ -427,7 +427,7 @@ enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n
 	else if (v == GATE_LATE)
 		gate_note_refused(&a->outlook->gate, false);
 	if (v == GATE_LATE && asked.waits)
-		note_short(u, now);
+		admission_note_short(u);
 	return err_of(v);
 }
 

@@ -360,9 +360,7 @@ static void cconn_tell_ready(struct cconn *cc)
 	call->tls_at = cc->pooled ? 0 : cc->conn.shaking_at;
 	cc->up->stats.sent++;
 	call->ops->on_ready(call);
-	if (cc->state == CCONN_BUSY && !cc->out.done && !outbound_is_flushed(&cc->out))
-		cconn_do_later(cc); /* with what is there of the body */
-	else if (cc->state == CCONN_BUSY)
+	if (cc->state == CCONN_BUSY)
 		cconn_flush(cc);
 	if (cc->state == CCONN_BUSY && cc->call && cconn_has_sent(cc))
 		stalled_note_asked(cc);
@@ -480,10 +478,6 @@ static void on_conn_ready(struct conn *conn, unsigned bits)
 	struct cconn *cc = CONTAINER_OF(conn, struct cconn, conn);
 	if (bits & IO_WRITE)
 		cconn_on_writable(cc);
-	/* What waits for its body goes first: of a call that is told nothing may be unsent when the
-	 * connection is found dead, for it can no longer be sent anew whole. */
-	else if (cc->state == CCONN_BUSY && cc->told && !outbound_is_flushed(&cc->out))
-		cconn_flush(cc);
 	if ((bits & IO_READ) && conn_is_open(conn) && (conn_wanted(conn) & IO_READ))
 		cconn_on_readable(cc);
 }

@@ -133,10 +133,10 @@ static void server_leave(struct server_listener *l, enum err accepted)
 {
 	struct server *s = l->server;
 	uint32_t nth = 0;
-	if (accepted == ERR_OK || accepted == ERR_NO_MEMORY || timer_is_set(&l->left))
+	if (accepted == ERR_NO_MEMORY || timer_is_set(&l->left))
 		return;
-	if (accepted ==
-		ERR_NO_FDS) { /* it rests: who waits may have gone when it is over */
+	/* It rests, or has taken all that was for one turn: nobody may be left who would tell. */
+	if (accepted == ERR_NO_FDS || accepted == ERR_OK) {
 		io_timer_set(s->worker->loop, &l->left,
 			ns_add(worker_now(s->worker), SERVER_LEAVE_FOR));
 		return;

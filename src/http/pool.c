@@ -145,8 +145,10 @@ void pool_enter(struct cconn *cc, enum cconn_state state)
 
 static bool is_surplus(const struct upstream *u)
 {
-	return u->cfg.idle_max && u->conns[CCONN_IDLE].len > u->cfg.idle_max &&
-	       !upstream_has_waiters(u);
+	/* Others of its group wait for a connection to end. */
+	bool wanted = upstream_is_group_full(u) && u->cfg.group->waits.len > 0;
+	bool above = u->cfg.idle_max && u->conns[CCONN_IDLE].len > u->cfg.idle_max;
+	return (wanted || above) && !upstream_has_waiters(u);
 }
 
 void pool_put(struct cconn *cc)

@@ -128,13 +128,9 @@ void upstream_note_no_conn(struct upstream *u)
 	if (!g)
 		return;
 	g->conns--;
-	while ((n = list_pop_front(&g->waits))) {
-		struct upstream *other = CONTAINER_OF(n, struct upstream, group_wait);
-		if (queue_is_empty(&other->queue))
-			continue;
-		upstream_poke(other);
-		return;
-	}
+	/* All of them: the first may be unable to use it. Who still finds none waits again. */
+	while ((n = list_pop_front(&g->waits)))
+		upstream_poke(CONTAINER_OF(n, struct upstream, group_wait));
 }
 
 /* How many connections more there may be. */

@@ -560,6 +560,14 @@ static void on_timer(struct timer *t)
 	}
 }
 
+void sconn_body_pull(struct sconn *c)
+{
+	if (!c->body_paused)
+		return;
+	sconn_body_resume(c);
+	sconn_pump_body(c);
+}
+
 /* What the app's calls left to be done: see answer.c. */
 static void on_later(struct io_defer *d)
 {

@@ -155,6 +155,9 @@ bool sconn_is_misdirected(const struct sconn *c);
 
 /* Goes on with a body that on_body took only in part. Callbacks come in a later turn. */
 void sconn_body_resume(struct sconn *c);
+/* The same, and what has come of it is told at once: on_body, on_body_end, on_end. Not inside a
+ * callback of this client's. */
+void sconn_body_pull(struct sconn *c);
 /* Asks for the body with 100 Continue, if the client waits for that. Else nothing. */
 void sconn_continue(struct sconn *c);
 

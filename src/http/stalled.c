@@ -91,6 +91,7 @@ void stalled_note_head(struct cconn *cc)
 		return;
 	cc->life.proven = true;
 	tuner_heard(u->tuner, stalled_now(u), mark_of(cc));
+	upstream_poke(u); /* a trial may have passed, and its answer may last */
 }
 
 void stalled_note_closed(struct cconn *cc)

@@ -286,6 +286,8 @@ static enum err upstream_enqueue(
 	b->n = n;
 	enum err e = enqueue(u, b, calls[0]->caller);
 	upstream_poke(u);
+	if (e == ERR_QUEUE_FULL && hold_until(u) <= worker_now(u->worker))
+		admission_note_short(u);
 	if (e != ERR_OK) {
 		mem_free(b);
 		return e;

@@ -283,6 +283,9 @@ MUST_USE struct caller *admission_let_go(struct upstream *u, struct ticket *t);
 /* One of these slots. */
 void admission_hold(struct upstream *u, struct slot *slot, struct caller *charged);
 void admission_release(struct upstream *u, struct slot *slot);
+/* A call was turned away for want of slots, though it might have been served in one. Where nobody waits
+ * and no answer comes for long, nothing else would have the limit looked at. */
+void admission_note_short(struct upstream *u);
 /* More would be sent if there were more slots: calls wait, or were refused for want of them. */
 bool admission_is_wanted(const struct upstream *u);
 ns_t admission_again_at(const struct upstream *u); /* when to look again unasked */

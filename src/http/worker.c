@@ -2,6 +2,7 @@
 
 #include "flow/slots.h"
 #include "http/internal.h"
+#include "http/server_internal.h"
 
 #define WORKER_CONNS 10000
 #define WORKER_BULKS 128 /* 16 MiB at most */
@@ -31,6 +32,7 @@ void worker_set_bounds(struct worker *w, const struct worker_cfg *cfg)
 	w->bufs.max = 3 * cfg->clients + 2 * cfg->servers;
 	w->heads.max = w->sconns.max = cfg->clients;
 	w->cconns.max = cfg->servers;
+	worker_accept_more(w);
 }
 
 void worker_fini(struct worker *w)

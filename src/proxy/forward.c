@@ -54,7 +54,8 @@ void forward_fail(struct forward *f, enum err why)
 
 /* --- the call --- */
 
-/* With the rest of the body, which is still to come from the client. */
+/* With the rest of the body, which is still to come from the client. What is there already goes out
+ * with what is written now. */
 static void forward_go_on(struct forward *f)
 {
 	if (sconn_body_done(f->client)) {
@@ -62,7 +63,7 @@ static void forward_go_on(struct forward *f)
 		return;
 	}
 	sconn_continue(f->client);
-	sconn_body_resume(f->client);
+	sconn_body_pull(f->client);
 }
 
 static void on_call_ready(struct call *call)

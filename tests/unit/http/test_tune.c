@@ -321,6 +321,29 @@ static void test_who_is_turned_away_is_wanted(void **state)
 	scene_fini(&s);
 }
 
+/* No queue at all: who finds it full shows as well that more is wanted. */
+static void test_who_finds_no_queue_is_wanted(void **state)
+{
+	(void)state;
+	struct upstream_cfg cfg = cfg_of();
+	struct scene s;
+	struct job jobs[MANY], more;
+	cfg.limit = 8 * MANY;
+	cfg.queue_max = 0;
+	scene_init(&s, NULL, &cfg);
+	s.answer_in = 800 * NS_MS;
+	submit(&s, jobs, MANY);
+	for (int i = 0; i < 20 && limit_of(&s) == MANY; i++) {
+		job_init(&more, s.up, "GET", "/");
+		assert_int_equal(job_submit(&more, NS_NEVER), ERR_QUEUE_FULL);
+		job_fini(&more);
+		bed_run(&s.bed, 20 * NS_MS);
+	}
+	assert_in_range(limit_of(&s), MANY + 1, 8 * MANY);
+	answered(&s, jobs, MANY);
+	scene_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +357,7 @@ int main(void)
 		TEST(test_reset_at_once),
 		TEST(test_that_we_stop_says_nothing),
 		TEST(test_who_is_turned_away_is_wanted),
+		TEST(test_who_finds_no_queue_is_wanted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
