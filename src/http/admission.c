@@ -389,16 +389,24 @@ static struct gate_call meets(
 
 static bool is_short(const struct upstream *u, ns_t now)
 {
-	const struct admission *a = &u->admission;
-	return a->short_at && now - a->short_at < SHORT_FOR;
+	ns_t at = u->tuner ? tuner_short_at(u->tuner) : u->admission.short_at;
+	return at && now - at < SHORT_FOR;
 }
 
 void admission_note_short(struct upstream *u)
 {
+	struct admission *a = &u->admission;
 	ns_t now = worker_now(u->worker);
-	if (u->tuner && !is_short(u, now))
-		upstream_poke(u);
-	u->admission.short_at = now;
+	if (!u->tuner) {
+		a->short_at = now;
+		return;
+	}
+	tuner_note_short(u->tuner, now);
+	/* By a stamp of its own: what others are short of does not wake this one. */
+	if (a->short_at && now - a->short_at < SHORT_FOR)
+		return;
+	a->short_at = now;
+	upstream_poke(u);
 }
 
 enum err admission_ask(struct upstream *u, struct call *const *calls, uint32_t n,

@@ -8,6 +8,7 @@ struct tuner {
 	/* What stands in `stall`, and stalled.count, for who looks without the lock. */
 	_Atomic ns_t stalls_due;
 	_Atomic uint32_t stalled_count;
+	_Atomic ns_t short_at;
 	struct limit limit;
 	struct cutoff cutoff;
 	struct stall stall;
@@ -35,6 +36,16 @@ void tuner_unref(struct tuner **tp)
 	*tp = NULL;
 	if (t && joint_unref(&t->joint))
 		mem_free(t);
+}
+
+void tuner_note_short(struct tuner *t, ns_t now)
+{
+	atomic_store_explicit(&t->short_at, now, memory_order_relaxed);
+}
+
+ns_t tuner_short_at(const struct tuner *t)
+{
+	return atomic_load_explicit(&t->short_at, memory_order_relaxed);
 }
 
 void tuner_set_max(struct tuner *t, uint32_t max)

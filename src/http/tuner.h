@@ -18,6 +18,10 @@ struct tuner *tuner_new(uint32_t max, ns_t now);
 void tuner_ref(struct tuner *t);
 void tuner_unref(struct tuner **t);
 void tuner_set_max(struct tuner *t, uint32_t max);
+/* A call was turned away for want of slots, by whatever thread; and when last, 0: never. Without the
+ * lock. */
+void tuner_note_short(struct tuner *t, ns_t now);
+ns_t tuner_short_at(const struct tuner *t);
 /* As in flow/limit.h: limit_next, limit_doubles_in, limit_keeps, limit_falls. */
 struct tuner_told {
 	ns_t next, doubles_in;

@@ -47,7 +47,9 @@ struct admission {
 	struct holds *holds;     /* the books', or own; looked at inside; NULL likewise */
 	uint32_t own;            /* slots that calls hold here */
 	ns_t looked_at, sifted_at, refreshed_at;
-	ns_t short_at; /* a call was last refused for want of slots; 0: never */
+	/* A call was last refused for want of slots, 0: never; with a tuner, which knows that, the limit was
+	 * last looked at for it. */
+	ns_t short_at;
 };
 
 struct upstream {

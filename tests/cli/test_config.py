@@ -318,6 +318,21 @@ def test_listeners_and_admin_come_and_go(apis, tmp_path):
         p.admin = other
 
 
+def test_room_for_more_clients_is_used_at_once(apis, tmp_path):
+    text = f"upstream: {apis[0].url}\nclients: %d\n"
+    with Proxy(tmp_path, text % 2) as p:
+        apis[0].free.clear()
+        callers = [threading.Thread(target=p.get) for _ in range(3)]
+        for c in callers:
+            c.start()
+        eventually(lambda: apis[0].now == 2)
+        p.reload(text % 3)
+        eventually(lambda: apis[0].now == 3)  # though nobody has left
+        apis[0].free.set()
+        for c in callers:
+            c.join()
+
+
 def test_requests_in_flight_end_by_what_they_began_with(apis, tmp_path):
     with Proxy(tmp_path, f"upstream: {apis[0].url}\nlimit: 5\n") as p:
         apis[0].free.clear()
