@@ -421,6 +421,8 @@ def test_no_request_is_lost_by_reloads_under_load(apis, tmp_path):
     texts = [f"upstreams: {{ api: {{ url: {apis[0].url}, limit: 6 }} }}\n",
              f"upstreams: {{ api: {{ url: {apis[1].url}, limit: 6 }} }}\n",
              f"upstreams: {{ api: {{ url: {apis[1].url}, limit: 3 }} }}\nclients: 50\n"]
+    # however slow this machine is, nobody is late
+    texts = [text + "timeout: none\nqueue-for: none\n" for text in texts]
     with Proxy(tmp_path, texts[0]) as p:
         callers = Callers(p.port)
         for i in range(1, 30):
