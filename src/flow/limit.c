@@ -694,7 +694,14 @@ static uint32_t in_force(const struct limit *l, uint32_t level)
 		return l->probing ? level + 1 : 0;
 	if (l->probing)
 		at = l->state == LIMIT_KNEE ? l->probe_level : l->stand + ahead(l);
+	if (l->probing && l->state == LIMIT_WALL && !l->probe_sent_at)
+		at = fmax(at, l->need);
 	return (uint32_t)fmin(at, l->max);
+}
+
+void limit_need(struct limit *l, uint32_t need)
+{
+	l->need = need;
 }
 
 uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting)

@@ -96,8 +96,9 @@ struct limit {
 	enum limit_state state;
 	enum limit_cause cause;
 	uint32_t max;
-	uint32_t now; /* the limit in force */
-	double stand; /* where it stands, a step or probe above it aside */
+	uint32_t now;  /* the limit in force */
+	uint32_t need; /* limit_need */
+	double stand;  /* where it stands, a step or probe above it aside */
 	ns_t looked_at;
 	uint32_t level_peak; /* since then */
 	bool bound;          /* then: the limit was reached and callers waited */
@@ -150,6 +151,9 @@ void limit_set_max(struct limit *l, uint32_t max);
  * It may be 0.
  */
 uint32_t limit_look(struct limit *l, ns_t now, uint32_t level, bool waiting);
+/* Who is the first to wait needs so many at once: a trial at the wall lets in that many at least, for
+ * fewer would never be used. For the looks to come; 0: one, or nobody waits. */
+void limit_need(struct limit *l, uint32_t need);
 /*
  * So many connections the server has taken at once in a step up, of which those above the limit may
  * be kept, idle, so that the next step opens none; 0: none may. Only at a KNEE: a server that queues

@@ -63,6 +63,10 @@ void tune_look(struct upstream *u)
 		used = limit;
 	if (waiting && used < limit && is_all_kept(u))
 		used = limit;
+	const uint32_t need = front && front->need > 1 ? front->need : 0;
+	if (need != u->needed)
+		tuner_need(u->tuner, need);
+	u->needed = need;
 	ns_t now = worker_now(u->worker);
 	tune_obey(u, tuner_look(u->tuner, now, used, waiting, &u->told));
 }

@@ -38,6 +38,13 @@ void tuner_unref(struct tuner **tp)
 		mem_free(t);
 }
 
+void tuner_need(struct tuner *t, uint32_t need)
+{
+	joint_lock(&t->joint);
+	limit_need(&t->limit, need);
+	joint_unlock(&t->joint);
+}
+
 void tuner_note_short(struct tuner *t, ns_t now)
 {
 	atomic_store_explicit(&t->short_at, now, memory_order_relaxed);

@@ -18,6 +18,8 @@ struct tuner *tuner_new(uint32_t max, ns_t now);
 void tuner_ref(struct tuner *t);
 void tuner_unref(struct tuner **t);
 void tuner_set_max(struct tuner *t, uint32_t max);
+/* As limit_need. */
+void tuner_need(struct tuner *t, uint32_t need);
 /* A call was turned away for want of slots, by whatever thread; and when last, 0: never. Without the
  * lock. */
 void tuner_note_short(struct tuner *t, ns_t now);

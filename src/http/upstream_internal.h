@@ -70,6 +70,8 @@ struct upstream {
 	struct list gone; /* struct endpoint: no longer live, with connections yet */
 	struct slots slots;
 	struct queue queue;
+	/* By its first ticket at once, as the tuner knows it; 0: one, or none waits */
+	uint32_t needed;
 	struct list pushed_out; /* of the queue, to be told so: struct batch */
 	struct retry retry;
 	/* P95 of the time to an answer's head; with hedge_p95 */

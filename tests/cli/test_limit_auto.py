@@ -167,3 +167,23 @@ def test_a_gather_above_the_first_limit(tmp_path):
                "--queue-for", "30s") as (_, proxy):
         assert load(proxy, "2/s", "1s")["good"] > 0
         assert learned(proxy)[1]["calls"]["answered"] >= 9
+
+
+def test_calls_that_need_more_at_once_than_a_wall_find_it_lifted(tmp_path):
+    """Nobody else would try it: a gather of eight at a wall of four, which is gone again."""
+    with Verb("origin", tmp_path, "--limit", 50, "--limit-unit", "request", "--full", "fasthttp",
+              "--latency", "50ms") as o, \
+            Verb("proxy", tmp_path, "--upstream", o.url, "--limit", "auto", "--limit-unit", "request",
+                 "--gather", 8, "--timeout", "2s") as p, calling(p, "20/s"):
+        def served():
+            before = p.status()["answers"].get("200", 0)
+            return eventually(lambda: p.status()["answers"].get("200", 0) > before + 5)
+
+        def found(state):
+            return p.status()["upstreams"][0]["limit_auto"]["state"] == state
+
+        served()
+        ask(o.admin, "/set?limit=4", "POST")
+        eventually(lambda: found("wall"))
+        ask(o.admin, "/set?limit=50", "POST")
+        served()
