@@ -64,7 +64,7 @@ void tune_look(struct upstream *u)
 	if (waiting && used < limit && is_all_kept(u))
 		used = limit;
 	const uint32_t need = front && front->need > 1 ? front->need : 0;
-	if (need != u->needed)
+	if (need || u->needed) /* each time: another thread's may have taken its place */
 		tuner_need(u->tuner, need);
 	u->needed = need;
 	ns_t now = worker_now(u->worker);
